@@ -1,6 +1,6 @@
 /*
- * Assertions are for bugs and are always on. In a simulated process a failed one kills that process,
- * which is an outcome of the trial; elsewhere it is a defect of loris.
+ * Assertions are for bugs and are always on. In a simulated process a failed one kills that
+ * process, which is an outcome of the trial; elsewhere it is a defect of loris.
  */
 #ifndef LORIS_ASSERTION_H
 #define LORIS_ASSERTION_H

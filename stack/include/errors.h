@@ -17,8 +17,8 @@ enum err {
     E_FULL = -5,    /* no block, slot or page is left; nothing has changed */
     E_INVAL = -6,   /* the request breaks the protocol; nothing has changed */
     E_VERSION = -7, /* sound, but of a format that this build does not know: refuse to mount */
-    E_AGAIN = -8,   /* a younger transaction gives way, or no space before a checkpoint: try again */
-    E_TIMEOUT = -9, /* the deadline of a receive passed */
+    E_AGAIN = -8, /* a younger transaction gives way, or no space before a checkpoint: try again */
+    E_TIMEOUT = -9,  /* the deadline of a receive passed */
     E_SESSION = -10, /* the message belongs to a recovery session that is over: drop it */
     E_ABORT = -11,   /* the user transaction was aborted whole */
 

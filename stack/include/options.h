@@ -1,0 +1,34 @@
+/*
+ * What a stack is told at boot: sizes of the machine and the options of its design variant. The
+ * same bytes go to every process; each reads what concerns it.
+ */
+#ifndef LORIS_OPTIONS_H
+#define LORIS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DISKS_MAX 16u       /* drivers, physicals, members of a pool */
+#define ENVIRONMENTS_MAX 8u /* vfs and naming pairs */
+
+enum checksum_mode { CHECKSUMS_OFF, CHECKSUMS_LAZY, CHECKSUMS_EAGER };
+
+struct stack_options {
+    uint32_t disks;               /* driver instances 0 .. disks - 1 */
+    uint32_t environments;        /* vfs and naming instances; 1 for classic stacks */
+    uint32_t raid;                /* level of data: 0 or 1 */
+    uint32_t raid_copies;         /* copies of a file under raid 1; loris: 2 */
+    uint64_t stripe_bytes;        /* RAID-0 stripe unit, a multiple of 4096 */
+    uint64_t cache_bytes;         /* page cache */
+    uint64_t checkpoint_ns;       /* loris: longest time between checkpoints */
+    uint64_t log_bytes;           /* loris: the in-memory roll-forward log */
+    uint64_t sync_ns;             /* classic: age at which the update daemon writes a dirty block */
+    enum checksum_mode checksums; /* loris: of cache pages */
+    bool log;                     /* loris: roll-forward log on */
+    bool data_cow;                /* loris: data=cow instead of in place */
+    uint32_t tries;               /* loris: K, deaths in recovery before a record is skipped */
+    uint64_t seed; /* for identities such as a pool's uuid; differs between trials' images only by
+                      variant and seed */
+};
+
+#endif

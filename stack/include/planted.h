@@ -1,0 +1,44 @@
+/*
+ * Defects built in on purpose, one chosen a run, only in builds with LORIS_PLANTED: the campaigns
+ * in the test suite must catch each. In every other build PLANTED() is the constant false.
+ * X(identifier, "name", "what it leaves out")
+ */
+#ifndef LORIS_PLANTED_H
+#define LORIS_PLANTED_H
+
+#include <stdbool.h>
+
+#define PLANTED_LIST(X)                                                                            \
+    X(PLANTED_NO_FLUSH_BEFORE_ROOT, "no-flush-before-root", "physical: flush before the root")     \
+    X(PLANTED_ROOT_BEFORE_CHILDREN, "root-before-children", "physical: root written first")        \
+    X(PLANTED_RECORD_DROPPED, "record-dropped", "cache: every 7th log record is left out")         \
+    X(PLANTED_RECOMPUTE_FOR_VERIFY, "recompute-for-verify", "cache: checksum made, not checked")   \
+    X(PLANTED_REUSE_AT_ONCE, "reuse-at-once", "physical: freed blocks usable before release")      \
+    X(PLANTED_NO_FENCE, "no-fence", "driver: the fence answers at once, aborting nothing")         \
+    X(PLANTED_EARLY_FSYNC, "early-fsync", "cache: fsync answered before all disks prepared")       \
+    X(PLANTED_NOT_STAGGERED, "not-staggered", "logical: both mirrors overwritten at once")         \
+    X(PLANTED_DEAD_ROOT_KEPT, "dead-root-kept", "physical: roots above the chosen one stay")       \
+    X(PLANTED_NO_REPLY_TABLE, "no-reply-table", "cache: a retried transaction runs again")         \
+    X(PLANTED_RESYNC_REGION, "resync-region", "logical: resync recomputes checksums blindly")      \
+    X(PLANTED_NO_RESTORE_FLUSH, "no-restore-flush", "physical: no flush before roots are read")    \
+    X(PLANTED_MIRROR_2_UNFLUSHED, "mirror-2-unflushed", "logical: second mirror not flushed")      \
+    X(PLANTED_LATE_COMMIT, "late-commit", "cache: the commit of a dead naming is taken")           \
+    X(PLANTED_NO_INTENT_FLUSH, "no-intent-flush", "physical: intents are not flushed")             \
+    X(PLANTED_CRC_UNCHECKED, "crc-unchecked", "physical: data read without checksum check")        \
+    X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \
+    X(PLANTED_RENAME_DROPS_TARGET, "rename-drops-target", "naming: rename loses the new name")     \
+    X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \
+    X(PLANTED_ENTRIES_SWAPPED, "entries-swapped", "none: two entries swap their inodes")           \
+    X(PLANTED_UNLINK_KEEPS_NAME, "unlink-keeps-name", "none: unlink leaves the name")
+
+#define PLANTED_ENUM(id, name, doc) id,
+enum planted { PLANTED_NONE = -1, PLANTED_LIST(PLANTED_ENUM) PLANTED_COUNT };
+
+#ifdef LORIS_PLANTED
+enum planted plat_planted(void); /* the defect of this run, chosen by the laboratory */
+#define PLANTED(bug) (plat_planted() == (bug))
+#else
+#define PLANTED(bug) (false)
+#endif
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * Named points in stack code at which a fault can be injected and which measure coverage: a
+ * campaign says which recovery code it never reached. A probe that nobody armed costs a platform
+ * call. X(identifier, "name that users write", "what has just happened")
+ */
+#ifndef LORIS_PROBES_H
+#define LORIS_PROBES_H
+
+#define PROBE_LIST(X)                                                                              \
+    X(PROBE_CKPT_FROZEN, "ckpt-frozen", "cache: the log segment of the checkpoint is closed")      \
+    X(PROBE_CKPT_DATA_DOWN, "ckpt-data-down", "cache: all dirty data of it were sent down")        \
+    X(PROBE_CKPT_ONE_PREPARED, "ckpt-one-prepared", "logical: the first disk is prepared")         \
+    X(PROBE_CKPT_ALL_PREPARED, "ckpt-all-prepared", "logical: all disks are prepared: durable")    \
+    X(PROBE_CKPT_ONE_RELEASED, "ckpt-one-released", "logical: the first disk is released")         \
+    X(PROBE_PHYS_META_FLUSHED, "phys-meta-flushed", "physical: metadata written and flushed")      \
+    X(PROBE_PHYS_ROOT_1, "phys-root-1", "physical: the first copy of the root is stable")          \
+    X(PROBE_PHYS_ROOT_2, "phys-root-2", "physical: the second copy of the root is stable")         \
+    X(PROBE_PHYS_INTENT, "phys-intent", "physical: an intent block is stable")                     \
+    X(PROBE_PHYS_ROOTS_READ, "phys-roots-read", "physical: restore has read the roots")            \
+    X(PROBE_PHYS_ADOPTED, "phys-adopted", "physical: restore has adopted the chosen root")         \
+    X(PROBE_LOGICAL_CHOSEN, "logical-chosen", "logical: restore has chosen the checkpoint")        \
+    X(PROBE_LOGICAL_MIRROR_1, "logical-mirror-1", "logical: mirror 1 of a batch is flushed")       \
+    X(PROBE_LOGICAL_REPAIR, "logical-repair", "logical: a bad copy is about to be rewritten")      \
+    X(PROBE_LOGICAL_DEGRADED, "logical-degraded", "logical: a disk was taken out of the pool")     \
+    X(PROBE_RESYNC_BLOCK, "resync-block", "logical: one block of the intents was resolved")        \
+    X(PROBE_RESYNC_DONE, "resync-done", "logical: data resynchronisation is complete")             \
+    X(PROBE_CACHE_ROLLBACK, "cache-rollback", "cache: recovery begins, the session is raised")     \
+    X(PROBE_CACHE_RESTORED, "cache-restored", "cache: the layers below are restored")              \
+    X(PROBE_CACHE_REPLAY_RECORD, "cache-replay-record", "cache: one log record was replayed")      \
+    X(PROBE_CACHE_REPLAYED, "cache-replayed", "cache: the log is replayed")                        \
+    X(PROBE_CACHE_REVALIDATE, "cache-revalidate", "cache: its own region is being validated")      \
+    X(PROBE_TXN_COMMIT, "txn-commit", "cache: a naming transaction is committed")                  \
+    X(PROBE_NAMING_COMMITTED, "naming-committed", "naming: committed, the reply is not yet sent")  \
+    X(PROBE_DRIVER_FENCE, "driver-fence", "driver: a fence is complete")                           \
+    X(PROBE_NONE_WRITEBACK, "none-writeback", "none: the update daemon writes back")               \
+    X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")
+
+#define PROBE_ENUM(id, name, doc) id,
+enum probe { PROBE_LIST(PROBE_ENUM) PROBE_COUNT };
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * The VFS protocol: vfs -> naming, or vfs -> a classic file system. By inode, without descriptors.
+ * Each request is atomic and is retried by vfs with the same sequence after the server died:
+ * it takes effect once. Inode numbers are object ids on loris.
+ *
+ * Names travel by grant (name_grant, name_bytes; at most VFS_NAME_MAX, no '/' and no NUL in it).
+ * Open descriptors matter to the server in one way: an inode unlinked while open lives on until
+ * VFS_RELEASE.
+ */
+#ifndef LORIS_VFS_H
+#define LORIS_VFS_H
+
+#include "proto.h"
+
+#define VFS_NAME_MAX 255u
+#define VFS_PATH_MAX 4096u
+#define VFS_LINK_MAX 65000u
+#define VFS_SYMLINKS_MAX 8u
+#define VFS_IO_MAX (1u << 20) /* bytes of one read or write: one transaction */
+
+enum vfs_op {
+    VFS_MOUNT = 1, /* answers ino = root, ino2 = root of the shared tree (0: none) */
+    VFS_LOOKUP,    /* ino, name -> stat */
+    VFS_CREATE,    /* ino, name, mode -> stat; E_EXIST */
+    VFS_MKDIR,     /* ino, name, mode -> stat */
+    VFS_UNLINK,    /* ino, name; flag OPEN: some descriptor has the inode ino2 open: keep it until
+                      RELEASE */
+    VFS_RMDIR,     /* ino, name */
+    VFS_LINK,      /* ino2 = existing, ino, name */
+    VFS_SYMLINK,   /* ino, name; data = target -> stat */
+    VFS_READLINK,  /* ino; data -> moved */
+    VFS_RENAME,  /* ino, name -> ino2, second name (name2_*); flag OPEN: the replaced inode is open
+                  */
+    VFS_READDIR, /* ino, offset = cookie (0 first); data <- entries; answers moved, size = next
+                    cookie (0: end) */
+    VFS_STAT,    /* ino -> stat */
+    VFS_SETATTR, /* ino; which, mode, uid, gid, mtime_ns -> stat */
+    VFS_READ,    /* ino, offset, length; data -> moved */
+    VFS_WRITE, /* ino, offset, length; data -> moved, size; flag APPEND: at the end, answers offset
+                  in ino2 */
+    VFS_TRUNCATE, /* ino, size */
+    VFS_FSYNC,    /* ino (file or directory): ORACLE section 4 */
+    VFS_SYNC,
+    VFS_STATFS,  /* answers size = blocks, blocks = free, in BLOCK_BYTES */
+    VFS_RELEASE, /* ino: the last descriptor of an unlinked inode is closed */
+    VFS_UNMOUNT, /* orderly stop: everything stable, marked clean; later requests make it unclean
+                    again */
+    VFS_BEGIN,
+    VFS_COMMIT,
+    VFS_ABORT, /* user transactions: E_NOTSUP for now */
+    VFS_OP_COUNT
+};
+
+enum vfs_flags { VFS_OPEN = 1u << 0, VFS_APPEND = 1u << 1 };
+enum vfs_which { VFS_SET_MODE = 1u << 0, VFS_SET_OWNER = 1u << 1, VFS_SET_MTIME = 1u << 2 };
+
+enum vfs_type { VFS_FILE = 1, VFS_DIRECTORY = 2, VFS_LINK_TYPE = 3 };
+
+struct vfs_stat {
+    uint64_t ino, size, blocks; /* blocks of 4096 bytes that are allocated */
+    uint64_t mtime_ns, ctime_ns;
+    uint32_t type; /* enum vfs_type */
+    uint32_t mode; /* permission bits */
+    uint32_t nlink, uid, gid;
+    uint32_t generation;
+};
+
+struct vfs_request {
+    enum vfs_op op;
+    uint32_t flags, which;
+    uint64_t ino, ino2;
+    uint64_t offset, length, size;
+    uint64_t mtime_ns;
+    uint64_t sequence;    /* per vfs instance, from 1; the same again when retried */
+    uint32_t environment; /* of the vfs */
+    uint32_t generation;  /* incarnation of the vfs: sequences of an earlier one are another's */
+    uint32_t attempt;     /* 1, 2, ...: after K attempts naming only asks whether it was done */
+    uint32_t name_grant, name_bytes, name2_grant, name2_bytes;
+    uint32_t data_grant;
+    uint32_t mode, uid, gid;
+};
+
+struct vfs_reply {
+    struct vfs_stat stat;
+    uint64_t ino2, size;
+    uint64_t moved;
+};
+
+/* One entry in READDIR's data: header, then the name; entries are packed, none is split. */
+struct vfs_dirent {
+    uint64_t ino;
+    uint64_t next; /* cookie after this entry */
+    uint32_t type;
+    uint32_t name_bytes;
+};
+#define VFS_DIRENT_BYTES 24u /* header as encoded, before the name */
+void vfs_dirent_encode(uint8_t raw[VFS_DIRENT_BYTES], const struct vfs_dirent *entry);
+void vfs_dirent_decode(struct vfs_dirent *entry, const uint8_t raw[VFS_DIRENT_BYTES]);
+
+void vfs_request_pack(struct msg *m, uint32_t id, const struct vfs_request *request);
+MUST_USE enum err vfs_request_unpack(struct vfs_request *request, const struct msg *m);
+void vfs_reply_pack(struct msg *m, const struct vfs_reply *reply);
+void vfs_reply_unpack(struct vfs_reply *reply, const struct msg *m);
+
+#endif
