@@ -5,7 +5,7 @@
  * turn it into a value, so every variant strikes at the same share of what it offers.
  *
  * Fields that a kind does not use hold their defaults (fault_default). Texts are owned by the plan
- * (struct plan) and live as long as it; those that name a layer or a probe are never freed alone.
+ * (struct plan) and live as long as it.
  */
 #ifndef LORIS_FAULTS_FAULT_H
 #define LORIS_FAULTS_FAULT_H
@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "layers.h"
+#include "probes.h"
 #include "sim/amount.h"
 
 #define FAULTS_PER_PLAN_MAX 16 /* assumption: no question of the papers needs more than four */
@@ -72,10 +74,10 @@ struct fault_when {
     enum fault_when_kind kind;
     struct amount number;
     struct fault_target disk; /* IO, WRITE: NONE if the fault's own or all */
-    const char *layer; /* MESSAGE, BLOCK: never NULL there (taken from the fault if absent) */
-    const char *probe; /* PROBE */
-    double per_year;   /* RATE */
-    int64_t over_ns;   /* RATE */
+    enum layer layer; /* MESSAGE, BLOCK: never NONE there (taken from the fault if absent) */
+    enum probe probe; /* PROBE */
+    double per_year;  /* RATE */
+    int64_t over_ns;  /* RATE */
 };
 
 /* What becomes of the volatile write caches at a power cut. */
@@ -152,7 +154,7 @@ struct fault {
     enum fault_tears tears;   /* power.cut, default PREFIX */
     struct amount off_for_ns; /* power.cut: default 10 s */
 
-    const char *layer;            /* process.*, memory.flip: name of a layer of the stack */
+    enum layer layer;             /* process.*, memory.flip; NONE for other kinds */
     struct fault_target instance; /* ANY, ALL, INDEX: the disk's or the environment's number */
     struct amount repeat;         /* process.*: dies this many times, default 1 */
     bool repeat_same_request;     /* process.*: dies whenever it meets that request */
