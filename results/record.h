@@ -2,9 +2,9 @@
  * What one trial leaves behind: the row of the view `trials` and its lists, flat, so that a worker
  * can send it over a pipe and the coordinator can store it (store.h).
  *
- * A record carries no pointer. Texts are bounded and end in NUL; lists have a count and a limit, and
- * what finds no room is counted in `dropped`, never lost without a trace. Names of variant, workload
- * and fault are those of the plan's cell `cell` (store.h): a record does not repeat them.
+ * A record carries no pointer. Texts are bounded and end in NUL; lists have a count and a limit,
+ * and what finds no room is counted in `dropped`, never lost without a trace. Names of variant,
+ * workload and fault are those of the plan's cell `cell` (store.h): a record does not repeat them.
  *
  * Invariants of a valid record (record_check):
  *   (1) trial >= 1; level < LEVEL_COUNT; promised, design_promise <= LEVEL_NONE;
@@ -139,8 +139,8 @@ void record_text(char *to, size_t room, const char *text);
 size_t record_encode(const struct trial_record *record, uint8_t *out);
 
 /*
- * Reads one encoded record, prefix included, of exactly `bytes` bytes. Returns OK, or E_CORRUPT with
- * *record undefined: the bytes come from a worker that may have died badly.
+ * Reads one encoded record, prefix included, of exactly `bytes` bytes. Returns OK, or E_CORRUPT
+ * with *record undefined: the bytes come from a worker that may have died badly.
  */
 MUST_USE enum err record_decode(struct trial_record *record, const uint8_t *raw, size_t bytes);
 
