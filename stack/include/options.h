@@ -14,15 +14,16 @@
 enum checksum_mode { CHECKSUMS_OFF, CHECKSUMS_LAZY, CHECKSUMS_EAGER };
 
 struct stack_options {
-    uint32_t disks;               /* driver instances 0 .. disks - 1 */
-    uint32_t environments;        /* vfs and naming instances; 1 for classic stacks */
-    uint32_t raid;                /* level of data: 0 or 1 */
-    uint32_t raid_copies;         /* copies of a file under raid 1; loris: 2 */
-    uint64_t stripe_bytes;        /* RAID-0 stripe unit, a multiple of 4096 */
-    uint64_t cache_bytes;         /* page cache */
-    uint64_t checkpoint_ns;       /* loris: longest time between checkpoints */
-    uint64_t log_bytes;           /* loris: the in-memory roll-forward log */
-    uint64_t sync_ns;             /* classic: age at which the update daemon writes a dirty block */
+    uint32_t disks;         /* driver instances 0 .. disks - 1 */
+    uint32_t environments;  /* vfs and naming instances; 1 for classic stacks */
+    bool classic;           /* vfs speaks to a classic file system (LAYER_FS 0) instead of naming */
+    uint32_t raid;          /* level of data: 0 or 1 */
+    uint32_t raid_copies;   /* copies of a file under raid 1; loris: 2 */
+    uint64_t stripe_bytes;  /* RAID-0 stripe unit, a multiple of 4096 */
+    uint64_t cache_bytes;   /* page cache */
+    uint64_t checkpoint_ns; /* loris: longest time between checkpoints */
+    uint64_t log_bytes;     /* loris: the in-memory roll-forward log */
+    uint64_t sync_ns;       /* classic: age at which the update daemon writes a dirty block */
     enum checksum_mode checksums; /* loris: of cache pages */
     bool log;                     /* loris: roll-forward log on */
     bool data_cow;                /* loris: data=cow instead of in place */

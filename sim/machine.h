@@ -1,0 +1,212 @@
+/*
+ * The machine: processes, kernel, restart service, disks and clock under one roof, as the
+ * laboratory sees it. Inside, stack code sees platform.h. One machine a worker process (the regions
+ * have fixed addresses); many trials a machine: it is reset, not rebuilt.
+ *
+ * Life of a trial:
+ *   sim_machine_reset -> sim_machine_boot (format, once a variant and seed; then sim_machine_seal)
+ * ... sim_machine_reset -> sim_machine_boot -> run until ready -> sim_machine_spawn_app ... -> run
+ *   [-> sim_machine_power_cut -> time passes -> sim_machine_boot -> run ...] -> read the counters
+ *
+ * One CPU: a process runs until it blocks or its quantum ends, and the clock moves by what it
+ * executed (basic blocks, bytes copied and checksummed, kernel calls at the documented rates). All
+ * observers run on the simulator's stack, between processes or inside a trap of the running one,
+ * and may kill, hang, flip or cut: what concerns the running process takes effect before it
+ * executes another block.
+ */
+#ifndef LORIS_SIM_MACHINE_H
+#define LORIS_SIM_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "planted.h"
+#include "platform.h"
+#include "programs.h"
+#include "sim/disk.h"
+#include "sim/engine.h"
+
+struct sim_machine;
+
+#define SIM_APPS_MAX 32u
+#define SIM_PROCESSES_MAX 64u
+
+/* How the restart service treats the processes of a machine; the defaults are MINIX 3's (LORIS.md
+ * 8). */
+struct sim_restart_policy {
+    uint64_t poll_ns;        /* 1 s: status check and heartbeat */
+    uint64_t backoff_cap_ns; /* 1 s for services kept in memory, which all of a storage stack are */
+    uint64_t start_ns;       /* exec from memory copy and publishing: 5 ms */
+    uint64_t init_limit_ns;  /* 10 s until plat_ready, then killed and started again */
+    uint32_t silent_periods; /* 2: killed when a ping is pending that long */
+};
+extern const struct sim_restart_policy sim_restart_minix;
+
+struct sim_machine_config {
+    uint32_t disks;
+    struct sim_disk_config disk[DISKS_MAX]; /* of sim/disk.h: profile, size, overrides */
+    struct sim_restart_policy restart;
+};
+
+/* Creates regions, kernel and disks. One a process at a time; failure is a defect of loris (exit
+ * 3). */
+struct sim_machine *sim_machine_create(const struct sim_machine_config *config);
+void sim_machine_destroy(struct sim_machine *m);
+
+/*
+ * Back to power-off at time 0: no process, no event, counters 0, disks as sealed, random streams
+ * keyed by (seed, trial). Every region is cleared to its high-water mark.
+ */
+void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial);
+
+/* The present content of all disks (stable and cached) becomes the image that resets go back to. */
+void sim_machine_seal(struct sim_machine *m);
+
+/* A process of the stack: what runs as (layer, instance). */
+struct sim_program {
+    enum layer layer;
+    uint32_t instance;
+    program_main *main;
+    bool survivor; /* has a region that outlives it */
+    uint32_t disk; /* drivers: the device it owns; else UINT32_MAX */
+};
+
+/*
+ * Powers on (if off) and starts all programs, in order, under the restart service. Copies the list.
+ * They are up when sim_machine_all_ready says so: run until then.
+ */
+void sim_machine_boot(struct sim_machine *m, const struct sim_program *programs, uint32_t count,
+                      const struct stack_options *options, bool format);
+
+/* All programs of the boot have called plat_ready and none is down. */
+bool sim_machine_all_ready(const struct sim_machine *m);
+
+/*
+ * Starts an application process (layer APP, instance `number`), which runs main(argument) and ends
+ * when it returns. It is not restarted. It uses platform.h like any process.
+ */
+void sim_machine_spawn_app(struct sim_machine *m, uint32_t number, void (*main)(void *argument),
+                           void *argument);
+
+/* For applications: runs fn(argument) on the simulator's stack, outside the process: the only way
+ * to touch the laboratory's memory. */
+void sim_trap(void (*fn)(void *argument), void *argument);
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+enum sim_run_end {
+    SIM_RUN_STOPPED, /* sim_machine_stop was called */
+    SIM_RUN_IDLE,    /* nothing can happen any more: every process waits and no event is pending */
+    SIM_RUN_TIME     /* the clock would pass until_ns; it stands at until_ns */
+};
+
+/* Runs until the end named by the result. */
+enum sim_run_end sim_machine_run(struct sim_machine *m, uint64_t until_ns);
+
+/* From an observer, event or trap: makes sim_machine_run return as soon as the running process
+ * traps. */
+void sim_machine_stop(struct sim_machine *m);
+
+struct sim_engine *sim_machine_engine(struct sim_machine *m);
+struct sim_disk *sim_machine_disk(struct sim_machine *m, uint32_t index);
+uint32_t sim_machine_disks(const struct sim_machine *m);
+uint64_t sim_machine_now(const struct sim_machine *m);
+
+/* ---- What can be done to it ------------------------------------------------------------------ */
+
+enum sim_death {
+    SIM_DEATH_EXIT,   /* an application's main returned */
+    SIM_DEATH_KILLED, /* by the laboratory: an injected crash, or an application whose VFS died */
+    SIM_DEATH_SIGNAL, /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, stack overflow */
+    SIM_DEATH_ASSERT,
+    SIM_DEATH_PANIC,    /* plat_panic */
+    SIM_DEATH_RS_HUNG,  /* the restart service lost patience */
+    SIM_DEATH_RS_ASKED, /* plat_kill */
+    SIM_DEATH_POWER
+};
+
+/* Kills the process now (at its next trap or block if it is running). False: it is not alive. */
+bool sim_machine_kill(struct sim_machine *m, enum layer layer, uint32_t instance,
+                      enum sim_death cause);
+
+/* The process never executes again, but is not dead until somebody kills it. False: not alive. */
+bool sim_machine_hang(struct sim_machine *m, enum layer layer, uint32_t instance);
+
+bool sim_machine_alive(const struct sim_machine *m, enum layer layer, uint32_t instance);
+
+/* Calls on_block of the observer when (layer, instance), all its incarnations since the reset
+ * together, has executed its k-th block from now on; k >= 1. One a process at a time; 0 disarms. */
+void sim_machine_arm_block(struct sim_machine *m, enum layer layer, uint32_t instance, uint64_t k);
+
+/* Power: all processes are gone, disks lose what `mode` says. Draws come from `rng_key`. */
+void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, uint64_t rng_key);
+bool sim_machine_powered(const struct sim_machine *m);
+
+/* Where a memory fault may strike. */
+struct sim_flip {
+    enum layer layer;
+    uint32_t instance;
+    bool any_tag; /* any resident byte; else: */
+    bool stack;   /* the process's stack; else: */
+    enum plat_tag tag;
+    bool any_state; /* pages: of any state in use; else: */
+    enum plat_page_state state;
+    double where;  /* [0, 1): which of the resident bytes that qualify */
+    uint32_t bit;  /* 0..7 */
+    uint32_t bits; /* adjacent bits, >= 1 */
+};
+
+struct sim_flip_result {
+    bool hit;         /* false: no byte qualifies; nothing changed */
+    uint64_t address; /* virtual address that was hit */
+    enum plat_tag tag;
+    bool stack;
+    enum plat_page_state state;
+};
+
+/* Flips, and from now on treats the machine's memory as suspect (strict mode, child retired). */
+struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_flip *flip);
+
+/* A fault able to corrupt memory was injected since the reset: retire this child after the trial.
+ */
+bool sim_machine_suspect(const struct sim_machine *m);
+
+/* ---- What can be seen of it ------------------------------------------------------------------ */
+
+/* Each may be NULL. `n` counts from 1 since the reset or sim_machine_zero_counters. */
+struct sim_observer {
+    void *context;
+    void (*on_death)(void *context, enum layer layer, uint32_t instance, enum sim_death cause);
+    void (*on_ready)(void *context, enum layer layer, uint32_t instance, uint32_t incarnation);
+    void (*on_report)(void *context, enum layer layer, uint32_t instance, enum report what,
+                      uint64_t a, uint64_t b);
+    void (*on_probe)(void *context, enum layer layer, uint32_t instance, enum probe probe,
+                     uint64_t n);
+    /* A message is about to be delivered to (layer, instance): its n-th. */
+    void (*on_message)(void *context, enum layer layer, uint32_t instance, uint64_t n);
+    void (*on_block)(void *context, enum layer layer, uint32_t instance);
+};
+void sim_machine_observe(struct sim_machine *m, const struct sim_observer *observer);
+
+struct sim_counts {
+    uint64_t messages; /* delivered to this process */
+    uint64_t blocks;   /* executed */
+};
+struct sim_counts sim_machine_counts(const struct sim_machine *m, enum layer layer,
+                                     uint32_t instance);
+struct sim_counts sim_machine_totals(const struct sim_machine *m);
+uint64_t sim_machine_probe_count(const struct sim_machine *m, enum probe probe);
+
+/* Counters of messages, blocks and probes start anew (time 0 of the trial). */
+void sim_machine_zero_counters(struct sim_machine *m);
+
+/* The hash of the run so far. */
+uint64_t sim_machine_hash(const struct sim_machine *m);
+
+#ifdef LORIS_PLANTED
+/* Chooses the defect that plat_planted answers in this process from now on. */
+void sim_machine_plant(struct sim_machine *m, enum planted bug);
+#endif
+
+#endif
