@@ -61,19 +61,21 @@ struct sim_disk_request {
 
 struct sim_disk;
 
-/*
- * Makes an empty (all zero), sealed, powered disk.
- * index: its number, for observers and the run's hash. params: accepted by sim_params_check.
- * size_bytes: SIM_DISK_SIZE_MIN..MAX, a multiple of 4096. Memory is sparse: only what is written
- * counts.
- */
+/* Which disk to make. */
+struct sim_disk_config {
+    struct sim_params params; /* sim_profile_load, then overrides; accepted by sim_params_check */
+    uint64_t size_bytes;      /* SIM_DISK_SIZE_MIN..MAX, a multiple of 4096 */
+};
+
+/* Makes an empty (all zero), sealed, powered disk. index: its number, for observers and the run's
+ * hash. Memory is sparse: only what is written counts. */
 struct sim_disk *sim_disk_create(struct sim_engine *engine, uint32_t index,
-                                 const struct sim_params *params, uint64_t size_bytes);
+                                 const struct sim_disk_config *config);
 void sim_disk_destroy(struct sim_disk *disk);
 
-/* Back to the image of the last seal: content, faults, statistics, counts, head position; observers
- * stay. Pending requests vanish without callbacks. The engine must have been reset or be reset too:
- * events of this disk are cancelled. Costs what was written since. */
+/* Back to the image of the last seal: content, faults, statistics, ordinals, head position;
+ * observers stay. Pending requests vanish without callbacks. Call it beside sim_engine_reset, in
+ * any order. Costs what was written since. */
 void sim_disk_reset(struct sim_disk *disk);
 
 /* Makes the present stable content (with its bad sectors) the image; the disk must be idle and its
@@ -99,20 +101,21 @@ MUST_USE enum err sim_disk_submit(struct sim_disk *disk, const struct sim_disk_r
 
 /*
  * Fence of a driver: after it returns no request of an owner other than `owner` is outstanding.
- * What the device had begun is done in full (its callback says OK), the rest never was
- * (SIM_DISK_ABORTED; versions are taken back). Acknowledged writes are not touched. Callbacks run
- * inside.
+ * Writes that the device had begun, or was about to acknowledge, are done in full (their callbacks
+ * say OK); the rest never was (SIM_DISK_ABORTED; versions are taken back, buffers of reads are not
+ * touched). Acknowledged writes stay. Callbacks run inside, in order of acceptance.
  */
 void sim_disk_fence(struct sim_disk *disk, uint64_t owner);
 
-/* The same for exactly one owner's requests, without callbacks: for a process that died. */
+/* The same for the requests of exactly this owner, without callbacks. */
 void sim_disk_forget(struct sim_disk *disk, uint64_t owner);
 
 /* What identify tells. */
 struct sim_disk_identity {
     uint64_t sectors;
     uint32_t sector_size; /* bytes */
-    uint32_t resets;      /* power cycles and bus resets since the trial began */
+    uint32_t queue_depth; /* commands */
+    uint32_t resets;      /* times that the volatile cache was lost since the reset */
     bool volatile_cache;  /* a flush is needed for durability */
     bool failed;
 };
@@ -190,7 +193,7 @@ void sim_disk_set_read_hook(struct sim_disk *disk, sim_disk_read_hook_fn *fn, vo
 
 /* ---- Power ---- */
 
-enum sim_cut_mode {
+enum sim_disk_cut {
     SIM_CUT_DROP,    /* nothing pending survives */
     SIM_CUT_KEEP,    /* everything pending survives */
     SIM_CUT_RANDOM,  /* each pending write, or with SIM_TEARS_ANY each sector of it, by a coin */
@@ -213,8 +216,8 @@ struct sim_disk_pending {
     bool begun; /* the medium is being written with it */
 };
 
-struct sim_disk_cut {
-    enum sim_cut_mode mode;
+struct sim_disk_cut_plan {
+    enum sim_disk_cut mode;
     enum sim_cut_tears tears;
     uint64_t (*draw)(void *object); /* 64 uniform bits; may be NULL for DROP, KEEP without tears */
     void *draw_object;
@@ -229,18 +232,14 @@ uint32_t sim_disk_pending_list(const struct sim_disk *disk, struct sim_disk_pend
 /* Cuts the power: decides what survives, drops requests (no callbacks) and cache. A protected cache
  * keeps what it acknowledged; write-cache `ordered` keeps a prefix; a write up to `atomic` aligned
  * sectors is kept or dropped whole. The disk is then without power. */
-void sim_disk_power_cut(struct sim_disk *disk, const struct sim_disk_cut *cut);
+void sim_disk_power_cut(struct sim_disk *disk, const struct sim_disk_cut_plan *plan);
 
 /* Power on, cold: head at cylinder 0, nothing cached, reset count + 1. */
 void sim_disk_power_on(struct sim_disk *disk);
 bool sim_disk_powered(const struct sim_disk *disk);
 
-/* A reset on the bus: as power cut with KEEP and power on at once (reset count + 1), but
- * outstanding requests are aborted with callbacks by events. */
-void sim_disk_bus_reset(struct sim_disk *disk);
-
 /* ---- Fault hooks. "Next" is the next accepted request of that kind; inside an observer at
- * SIM_DISK_SUBMITTED it is the one observed. Each returns nothing happened only by its comment.
+ * SIM_DISK_SUBMITTED it is the one observed. All last until the reset.
  * ---- */
 
 /* Gone from now on, outstanding requests too (by events). Content stays for inspection. */
