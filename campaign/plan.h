@@ -21,6 +21,7 @@
 #include "faults/fault.h"
 #include "levels.h"
 #include "sim/option.h"
+#include "sim/profiles.h"
 #include "stack/designs.h"
 #include "workloads/registry.h"
 
@@ -29,18 +30,16 @@
 #define PLAN_CELLS_MAX 100000u      /* assumption: beyond, a sweep was a slip */
 #define PLAN_TRIALS_MAX 1000000000u /* a cell; trial numbers stay far below 2^63 */
 
-/* A key of a disk profile that a campaign file overrides, still as text: sim/profiles.h reads it.
- */
+/* A name and a text: of tags. */
 struct plan_setting {
     const char *name, *text;
 };
 
 struct plan_disk {
-    const char *profile; /* a name that sim/profiles.h knows */
-    uint64_t size_bytes; /* a multiple of 4096 */
+    const char *profile;      /* a name that sim/profiles.h knows */
+    struct sim_params params; /* of the profile, with the file's overrides; checked */
+    uint64_t size_bytes;      /* a multiple of 4096 */
     bool spare;
-    const struct plan_setting *settings;
-    uint32_t setting_count;
 };
 
 struct plan_machine {

@@ -40,6 +40,7 @@ struct option_spec {
     enum option_type type;
     bool not_yet;         /* the whole option: refused by name */
     bool may_off;         /* `off` is a value too (scrub) */
+    bool off_only;        /* of may_off: any other value is not built yet */
     bool drawn;           /* ranges and distributions may stand for the number */
     const char *fallback; /* the default as a user would write it; NULL: see doc */
     int64_t min, max;     /* numbers, base unit; max 0: AMOUNT_MAX */
@@ -70,8 +71,7 @@ const struct option_spec *option_find(const struct option_spec *specs, uint32_t 
                                       const char *name);
 
 /*
- * Reads `text` as the row wants it. quoted: whether the user wrote quotes (then `off` is still a
- * switch, but an empty text is a text). Returns true and fills *value (whose text is `text`
+ * Reads `text` as the row wants it. Returns true and fills *value (whose text is `text`
  * itself), or false with a message in error[OPTION_ERROR_BYTES]. A value that is known but not
  * built yet is an error that begins with "not available yet: ".
  */

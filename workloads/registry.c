@@ -1,0 +1,158 @@
+#include "workloads/registry.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "assertion.h"
+
+#define INTERFACE "INTERFACE.md section 2"
+#define GIB (INT64_C(1) << 30)
+#define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
+
+/* What every application takes; SYNC is its own default. */
+#define COMMON(SYNC)                                                                               \
+    {.name = "think",                                                                              \
+     .type = OPTION_TIME,                                                                          \
+     .drawn = true,                                                                                \
+     .fallback = "0s",                                                                             \
+     .source = INTERFACE,                                                                          \
+     .doc = "pause between operations"},                                                           \
+        {.name = "sync",                                                                           \
+         .type = OPTION_INTEGER,                                                                   \
+         .fallback = SYNC,                                                                         \
+         .max = 1000000000,                                                                        \
+         .source = INTERFACE,                                                                      \
+         .doc = "a sync every N operations, 0: never"},                                            \
+        {.name = "copies",                                                                         \
+         .type = OPTION_INTEGER,                                                                   \
+         .min = 1,                                                                                 \
+         .max = 32,                                                                                \
+         .source = INTERFACE,                                                                      \
+         .doc = "instances; default one an environment"},                                          \
+    {                                                                                              \
+        .name = "share", .type = OPTION_PERCENT, .fallback = "0%", .source = INTERFACE,            \
+        .doc = "share of its files that lie in the shared tree"                                    \
+    }
+
+static const struct option_choice sets[] = {
+    {"full", 0, false}, {"core", 1, false}, {NULL, 0, false}};
+
+#define USER_TRANSACTIONS                                                                          \
+    {                                                                                              \
+        .name = "user-transactions", .type = OPTION_SWITCH, .fallback = "off",                     \
+        .source = INTERFACE, .doc = "under begin and commit"                                       \
+    }
+#define NUMBER(NAME, DEFAULT, MAX, DOC)                                                            \
+    {                                                                                              \
+        .name = NAME, .type = OPTION_INTEGER, .fallback = DEFAULT, .min = 1, .max = MAX,           \
+        .source = INTERFACE, .doc = DOC                                                            \
+    }
+#define BYTES(DEFAULT, DOC)                                                                        \
+    {                                                                                              \
+        .name = "size", .type = OPTION_SIZE, .drawn = true, .fallback = DEFAULT, .min = 1,         \
+        .max = GIB, .source = INTERFACE, .doc = DOC                                                \
+    }
+
+static const struct option_spec postmark_options[] = {
+    NUMBER("files", "50", 100000, "files of the initial pool"),
+    NUMBER("transactions", "300", 100000000, "each a read or append and a create or delete"),
+    BYTES("512B..16KiB", "of a file, drawn for each"),
+    COMMON("20"),
+};
+static const struct option_spec fsx_options[] = {
+    NUMBER("operations", "1000", 100000000, "random operations on one file"),
+    BYTES("256KiB", "largest size of the file"),
+    COMMON("50"),
+};
+static const struct option_spec fsstress_options[] = {
+    NUMBER("operations", "300", 100000000, "random operations on names and data"),
+    COMMON("20"),
+};
+static const struct option_spec bank_options[] = {
+    NUMBER("transactions", "100", 100000000, "transfers"),
+    USER_TRANSACTIONS,
+    COMMON("1"),
+};
+static const struct option_spec editor_options[] = {
+    NUMBER("saves", "50", 100000000, "each by backup and rename"),
+    BYTES("4KiB..64KiB", "of the text, drawn for each save"),
+    COMMON("1"),
+};
+static const struct option_spec mv_grep_options[] = {
+    NUMBER("moves", "100", 100000000, "of a file while another process searches the tree"),
+    USER_TRANSACTIONS,
+    COMMON("0"),
+};
+static const struct option_spec append_log_options[] = {
+    NUMBER("records", "500", 100000000, "appended to one file"),
+    BYTES("100B..4KiB", "of a record, drawn for each"),
+    COMMON("10"),
+};
+static const struct option_spec script_options[] = {
+    {.name = "file",
+     .type = OPTION_TEXT,
+     .source = INTERFACE,
+     .doc = "path of the operation list; this or `operations` is required"},
+    {.name = "operations",
+     .type = OPTION_TEXT,
+     .source = "ours: what a database stores in place of the file",
+     .doc = "the operation list itself"},
+    COMMON("0"),
+};
+static const struct option_spec bounded_options[] = {
+    {.name = "length",
+     .type = OPTION_INTEGER,
+     .fallback = "1",
+     .min = 1,
+     .max = 3,
+     .source = INTERFACE,
+     .doc = "operations of a sequence; every one of that length is a trial"},
+    {.name = "set",
+     .type = OPTION_CHOICE,
+     .choices = sets,
+     .fallback = "full",
+     .source = INTERFACE,
+     .doc = "which operations"},
+    {.name = "related",
+     .type = OPTION_SWITCH,
+     .fallback = "on",
+     .source = INTERFACE,
+     .doc = "only sequences whose operations touch common files"},
+    COMMON("0"),
+};
+
+#define ROW(KIND, NAME, OPTIONS, NOT_YET, DOC)                                                     \
+    [KIND] = {.kind = KIND,                                                                        \
+              .name = NAME,                                                                        \
+              .not_yet = NOT_YET,                                                                  \
+              .options = OPTIONS,                                                                  \
+              .option_count = COUNT(OPTIONS),                                                      \
+              .doc = DOC}
+
+static const struct app_info apps[APP_KINDS] = {
+    ROW(APP_POSTMARK, "postmark", postmark_options, false, "a mail server: many small files"),
+    ROW(APP_FSX, "fsx", fsx_options, false, "random operations on one file"),
+    ROW(APP_FSSTRESS, "fsstress", fsstress_options, false, "random operations on names and data"),
+    ROW(APP_BANK, "bank", bank_options, true, "transfers whose sum must stay the same"),
+    ROW(APP_EDITOR, "editor", editor_options, true, "saves by backup and rename"),
+    ROW(APP_MV_GREP, "mv-grep", mv_grep_options, true, "one moves files, one searches them"),
+    ROW(APP_APPEND_LOG, "append-log", append_log_options, true, "records at the end of one file"),
+    ROW(APP_SCRIPT, "script", script_options, false, "an operation list of the user"),
+    ROW(APP_BOUNDED, "bounded", bounded_options, true, "every sequence of a length"),
+};
+
+const struct app_info *app_table(uint32_t *count)
+{
+    ASSERT(count != NULL);
+    *count = APP_KINDS;
+    return apps;
+}
+
+const struct app_info *app_find(const char *name)
+{
+    ASSERT(name != NULL);
+    for (uint32_t k = 0; k < APP_KINDS; k++)
+        if (strcmp(apps[k].name, name) == 0)
+            return &apps[k];
+    return NULL;
+}
