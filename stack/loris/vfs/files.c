@@ -1,0 +1,133 @@
+/*
+ * Descriptors, open files, clients and advisory locks.
+ */
+#include "vfs_state.h"
+
+struct client *client_of(struct vfs *v, uint32_t endpoint)
+{
+    ASSERT(endpoint != ENDPOINT_NONE);
+    struct client *vacant = NULL;
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        if (v->client[i].endpoint == endpoint)
+            return &v->client[i];
+        if (v->client[i].endpoint == ENDPOINT_NONE && vacant == NULL)
+            vacant = &v->client[i];
+    }
+    if (vacant != NULL)
+        *vacant = (struct client){.endpoint = endpoint, .cwd = {.ino = v->root}};
+    return vacant;
+}
+
+struct open_file *file_of(struct vfs *v, uint32_t caller, int32_t fd)
+{
+    if (fd < 0 || fd >= (int32_t)DESCRIPTORS_MAX)
+        return NULL;
+    const struct descriptor *d = &v->descriptor[fd];
+    if (d->owner != caller)
+        return NULL;
+    ASSERT(d->file < FILES_MAX && v->file[d->file].references > 0);
+    return &v->file[d->file];
+}
+
+static int32_t descriptor_free(const struct vfs *v)
+{
+    for (uint32_t i = 0; i < DESCRIPTORS_MAX; i++)
+        if (v->descriptor[i].owner == ENDPOINT_NONE)
+            return (int32_t)i;
+    return -1;
+}
+
+enum err file_open(struct vfs *v, uint32_t caller, uint64_t ino, bool directory, uint32_t flags,
+                   int32_t *fd)
+{
+    int32_t slot = descriptor_free(v);
+    uint32_t file = 0;
+    while (file < FILES_MAX && v->file[file].references > 0)
+        file++;
+    if (slot < 0 || file == FILES_MAX)
+        return E_MFILE;
+    v->file[file] =
+        (struct open_file){.references = 1, .flags = flags, .ino = ino, .directory = directory};
+    v->descriptor[slot] = (struct descriptor){.owner = caller, .file = file};
+    *fd = slot;
+    return OK;
+}
+
+enum err file_dup(struct vfs *v, uint32_t caller, int32_t fd, int32_t *copy)
+{
+    struct open_file *file = file_of(v, caller, fd);
+    if (file == NULL)
+        return E_BADF;
+    int32_t slot = descriptor_free(v);
+    if (slot < 0)
+        return E_MFILE;
+    v->descriptor[slot] = (struct descriptor){.owner = caller, .file = (uint32_t)(file - v->file)};
+    file->references++;
+    *copy = slot;
+    return OK;
+}
+
+bool file_is_open(const struct vfs *v, uint64_t ino)
+{
+    for (uint32_t i = 0; i < FILES_MAX; i++)
+        if (v->file[i].references > 0 && v->file[i].ino == ino)
+            return true;
+    return false;
+}
+
+void file_mark_orphan(struct vfs *v, uint64_t ino)
+{
+    for (uint32_t i = 0; i < FILES_MAX; i++)
+        if (v->file[i].references > 0 && v->file[i].ino == ino)
+            v->file[i].orphan = true;
+}
+
+enum err file_close(struct vfs *v, uint32_t caller, int32_t fd)
+{
+    struct open_file *file = file_of(v, caller, fd);
+    if (file == NULL)
+        return E_BADF;
+    v->descriptor[fd].owner = ENDPOINT_NONE;
+    file_unlock(v, caller, file);
+    if (--file->references > 0 || !file->orphan || file_is_open(v, file->ino))
+        return OK;
+    struct vfs_request request = {.op = VFS_RELEASE, .ino = file->ino};
+    struct vfs_reply reply;
+    return server_call(v, &request, NULL, &reply);
+}
+
+enum err file_lock(struct vfs *v, uint32_t caller, struct open_file *file)
+{
+    for (uint32_t i = 0; i < FILES_MAX; i++) {
+        const struct open_file *other = &v->file[i];
+        if (other->references > 0 && other->ino == file->ino && other->locked_by != ENDPOINT_NONE &&
+            other->locked_by != caller)
+            return E_AGAIN;
+    }
+    file->locked_by = caller;
+    return OK;
+}
+
+/* POSIX: closing any descriptor of a file gives up all locks that the process holds on it. */
+void file_unlock(struct vfs *v, uint32_t caller, const struct open_file *file)
+{
+    for (uint32_t i = 0; i < FILES_MAX; i++)
+        if (v->file[i].ino == file->ino && v->file[i].locked_by == caller)
+            v->file[i].locked_by = ENDPOINT_NONE;
+}
+
+void files_sweep(struct vfs *v)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        uint32_t endpoint = v->client[i].endpoint;
+        if (endpoint == ENDPOINT_NONE || plat_layer_of(endpoint, NULL) != LAYER_NONE)
+            continue;
+        for (int32_t fd = 0; fd < (int32_t)DESCRIPTORS_MAX; fd++) {
+            /* An error here means that the orphan stays until the next start purges it. */
+            enum err e = file_of(v, endpoint, fd) != NULL ? file_close(v, endpoint, fd) : OK;
+            if (e != OK)
+                plat_report(REPORT_DETECTED, (uint64_t)-e, (uint64_t)fd);
+        }
+        v->client[i].endpoint = ENDPOINT_NONE;
+    }
+}

@@ -1,0 +1,64 @@
+/*
+ * The VFS process: serves the calls of one environment's applications, one at a time.
+ */
+#include "vfs_state.h"
+
+static call_fn *const calls[CALL_OP_COUNT] = {
+    [CALL_OPEN] = do_open,         [CALL_CLOSE] = do_close,       [CALL_DUP] = do_dup,
+    [CALL_READ] = do_read,         [CALL_WRITE] = do_write,       [CALL_TRUNCATE] = do_truncate,
+    [CALL_FSYNC] = do_fsync,       [CALL_SYNC] = do_sync,         [CALL_STAT] = do_stat,
+    [CALL_MKDIR] = do_mkdir,       [CALL_RMDIR] = do_rmdir,       [CALL_UNLINK] = do_unlink,
+    [CALL_RENAME] = do_rename,     [CALL_LINK] = do_link,         [CALL_SYMLINK] = do_symlink,
+    [CALL_READLINK] = do_readlink, [CALL_READDIR] = do_readdir,   [CALL_CHMOD] = do_setattr,
+    [CALL_CHOWN] = do_setattr,     [CALL_UTIMENS] = do_setattr,   [CALL_CHDIR] = do_chdir,
+    [CALL_LOCK] = do_lock,         [CALL_UNLOCK] = do_unlock,     [CALL_STATFS] = do_statfs,
+    [CALL_UNMOUNT] = do_unmount,   [CALL_BEGIN] = do_transaction, [CALL_COMMIT] = do_transaction,
+    [CALL_ABORT] = do_transaction,
+};
+
+static void serve(struct vfs *v, const struct msg *in)
+{
+    struct call_request request;
+    struct call_reply reply = {.fd = -1};
+    struct msg out;
+    enum err e = call_request_unpack(&request, in);
+    if (e == OK) {
+        ASSERT(calls[request.op] != NULL);
+        e = calls[request.op](v, in->source, &request, &reply);
+    } else {
+        e = E_ARG;
+    }
+    call_reply_pack(&out, &reply);
+    proto_reply(in, e, &out);
+}
+
+/* A table of clients that is full may hold dead ones: they are cleared away before a new one comes.
+ */
+static void make_room(struct vfs *v)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        if (v->client[i].endpoint == ENDPOINT_NONE)
+            return;
+    files_sweep(v);
+}
+
+void vfs_main(const struct boot *boot)
+{
+    struct vfs *v = plat_alloc(sizeof(*v), TAG_HEAP);
+    ASSERT(v != NULL);
+    v->server_layer = boot->options.classic ? LAYER_FS : LAYER_NAMING;
+    v->server_instance = boot->options.classic ? 0 : boot->instance;
+    v->environment = boot->instance;
+    v->generation = boot->incarnation + 1;
+    server_mount(v);
+    plat_ready();
+    for (;;) {
+        struct msg in;
+        enum err e = proto_receive(ENDPOINT_ANY, &in, PLAT_FOREVER);
+        ASSERT(e == OK);
+        if (PROTO_OF(in.type) != PROTO_CALL || (in.type & PROTO_REPLY) != 0)
+            continue; /* a notification, or a late reply: nobody waits for it */
+        make_room(v);
+        serve(v, &in);
+    }
+}

@@ -1,0 +1,151 @@
+/*
+ * State of one VFS: descriptors, working directories, advisory locks. All of it is lost when the
+ * VFS dies, and with it the applications of its environment.
+ *
+ * Invariants:
+ *   (1) a descriptor in use names an open file in use, and that file's references count them;
+ *   (2) an inode is open iff some open file names it; an unlinked open inode is released to the
+ * server when its last open file goes; (3) sequence numbers never repeat within an incarnation, so
+ * that the server can tell a retried request from a new one.
+ */
+#ifndef LORIS_VFS_STATE_H
+#define LORIS_VFS_STATE_H
+
+#include "assertion.h"
+#include "call.h"
+#include "mem.h"
+#include "planted.h"
+
+#define FILES_MAX 256u
+#define DESCRIPTORS_MAX 256u
+#define CLIENTS_MAX 64u
+
+/* Where a name lives: a directory, and whether it lies in the shared tree. */
+struct place {
+    uint64_t ino;
+    bool shared;
+};
+
+struct open_file {
+    uint32_t references; /* descriptors; 0: free */
+    uint32_t flags;      /* enum call_flags of its open */
+    uint64_t ino;
+    uint64_t cursor;
+    bool directory;
+    bool orphan;        /* unlinked while open: release at the last close */
+    uint32_t locked_by; /* endpoint that holds the advisory lock, ENDPOINT_NONE */
+};
+
+struct descriptor {
+    uint32_t owner; /* endpoint; ENDPOINT_NONE: free */
+    uint32_t file;
+};
+
+struct client {
+    uint32_t endpoint; /* ENDPOINT_NONE: free */
+    struct place cwd;
+};
+
+struct vfs {
+    enum layer server_layer;
+    uint32_t server_instance;
+    uint32_t server; /* present endpoint */
+    uint32_t environment, generation;
+    uint64_t sequence;
+    uint32_t next_id;
+    uint64_t root, shared_root;
+    struct open_file file[FILES_MAX];
+    struct descriptor descriptor[DESCRIPTORS_MAX];
+    struct client client[CLIENTS_MAX];
+    char path[VFS_PATH_MAX + 1];   /* what is being walked */
+    char path2[VFS_PATH_MAX + 1];  /* the second path of a call */
+    char target[VFS_PATH_MAX + 1]; /* text of a symbolic link */
+};
+
+/* The result of a walk: the parent and last name, and what is there. */
+struct walked {
+    struct place parent;
+    const char *name;    /* in the path buffer */
+    uint32_t name_bytes; /* 0: the path named the root or ended in "." or ".." */
+    struct place found;
+    enum err found_error; /* OK, or E_NOENT: the last component does not exist */
+    struct vfs_stat stat; /* of found */
+};
+
+/* server.c ------------------------------------------------------------------------------------- */
+
+/* What goes along with a request by grant. Grants name one endpoint, so they are made anew for each
+ * instance of the server. */
+struct cargo {
+    const char *name, *name2; /* in memory of the VFS; NULL: none */
+    uint32_t name_bytes, name2_bytes;
+    void *data;              /* in memory of the VFS, or: */
+    uint32_t granter, grant; /* a part of an application's grant */
+    size_t offset, bytes;
+    uint32_t access;
+};
+
+/*
+ * Sends one request to the server and waits; after its death the same request goes to the next
+ * instance. Fills environment, generation, sequence, attempt and the grants. `cargo` may be NULL.
+ * Returns the server's answer, except that errors which mean a sick disk are turned into E_IO.
+ */
+MUST_USE enum err server_call(struct vfs *v, struct vfs_request *request, const struct cargo *cargo,
+                              struct vfs_reply *reply);
+
+/* Finds the server and mounts; call once at start. */
+void server_mount(struct vfs *v);
+
+/* walk.c --------------------------------------------------------------------------------------- */
+
+/*
+ * Copies the path behind a caller's grant into `buffer` (VFS_PATH_MAX + 1 bytes) and checks it.
+ * OK; E_NOENT (empty), E_NAMETOOLONG, E_ARG (a NUL in it), E_DEAD (the caller is gone).
+ */
+MUST_USE enum err walk_fetch(uint32_t caller, uint32_t grant, uint32_t bytes, char *buffer);
+
+/*
+ * Walks `path` (a buffer of VFS_PATH_MAX + 1 bytes, which it may change) from `start`. follow:
+ * whether a symbolic link as last component is followed. OK also when the last component does not
+ * exist (found_error tells); else E_NOENT, E_NOTDIR, E_LOOP, E_NAMETOOLONG, E_IO.
+ */
+MUST_USE enum err walk(struct vfs *v, struct place start, char *path, bool follow,
+                       struct walked *out);
+
+/* Whether this name in this directory is the mount point of the shared tree. */
+bool walk_is_shared_point(const struct vfs *v, uint64_t directory, const char *name,
+                          uint32_t name_bytes);
+
+/* files.c -------------------------------------------------------------------------------------- */
+
+/* The client's record, made with the root as working directory at its first call; NULL: too many.
+ */
+struct client *client_of(struct vfs *v, uint32_t endpoint);
+
+/* The open file behind a descriptor of this caller, NULL if it has no such descriptor. */
+struct open_file *file_of(struct vfs *v, uint32_t caller, int32_t fd);
+
+/* A new descriptor on a new open file; E_MFILE if a table is full. */
+MUST_USE enum err file_open(struct vfs *v, uint32_t caller, uint64_t ino, bool directory,
+                            uint32_t flags, int32_t *fd);
+MUST_USE enum err file_dup(struct vfs *v, uint32_t caller, int32_t fd, int32_t *copy);
+MUST_USE enum err file_close(struct vfs *v, uint32_t caller, int32_t fd);
+
+bool file_is_open(const struct vfs *v, uint64_t ino);
+void file_mark_orphan(struct vfs *v, uint64_t ino);
+MUST_USE enum err file_lock(struct vfs *v, uint32_t caller, struct open_file *file);
+void file_unlock(struct vfs *v, uint32_t caller, const struct open_file *file);
+
+/* Closes what dead clients had open. */
+void files_sweep(struct vfs *v);
+
+/* calls_*.c: one function a call, in the table of main.c. ----------------------------------------
+ */
+
+typedef enum err call_fn(struct vfs *v, uint32_t caller, const struct call_request *in,
+                         struct call_reply *out);
+call_fn do_open, do_close, do_dup, do_read, do_write, do_truncate, do_fsync, do_sync, do_stat;
+call_fn do_mkdir, do_rmdir, do_unlink, do_rename, do_link, do_symlink, do_readlink, do_readdir;
+call_fn do_setattr, do_chdir, do_lock, do_unlock, do_statfs, do_unmount, do_transaction;
+
+#endif

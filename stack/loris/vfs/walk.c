@@ -1,0 +1,145 @@
+/*
+ * Path names: fetched from the caller, walked component by component. ".." above a root is the
+ * root;
+ * ".." of the shared root is the private root that it is mounted in.
+ */
+#include "vfs_state.h"
+
+static const char shared_name[] = "shared";
+
+bool walk_is_shared_point(const struct vfs *v, uint64_t directory, const char *name,
+                          uint32_t name_bytes)
+{
+    return v->shared_root != 0 && directory == v->root && name_bytes == sizeof(shared_name) - 1 &&
+           memcmp(name, shared_name, name_bytes) == 0;
+}
+
+enum err walk_fetch(uint32_t caller, uint32_t grant, uint32_t bytes, char *buffer)
+{
+    if (bytes == 0)
+        return E_NOENT;
+    if (bytes > VFS_PATH_MAX)
+        return E_NAMETOOLONG;
+    enum err e = plat_copy_in(caller, grant, 0, buffer, bytes);
+    if (e != OK)
+        return e == E_DEAD ? E_DEAD : E_ARG;
+    buffer[bytes] = '\0';
+    return strlen(buffer) == bytes ? OK : E_ARG;
+}
+
+static enum err stat_ino(struct vfs *v, uint64_t ino, struct vfs_stat *stat)
+{
+    struct vfs_request request = {.op = VFS_STAT, .ino = ino};
+    struct vfs_reply reply;
+    enum err e = server_call(v, &request, NULL, &reply);
+    if (e == OK)
+        *stat = reply.stat;
+    return e;
+}
+
+static bool is_dots(const char *name, uint32_t bytes)
+{
+    return name[0] == '.' && (bytes == 1 || (bytes == 2 && name[1] == '.'));
+}
+
+/* One step from out->found, which is a directory, by out->name. Fills parent, found, stat. */
+static enum err step(struct vfs *v, struct walked *out)
+{
+    struct place here = out->found;
+    out->parent = here;
+    if (walk_is_shared_point(v, here.ino, out->name, out->name_bytes)) {
+        out->found = (struct place){.ino = v->shared_root, .shared = true};
+        return stat_ino(v, v->shared_root, &out->stat);
+    }
+    if (out->name_bytes == 1 && out->name[0] == '.')
+        return out->stat.ino != 0 ? OK : stat_ino(v, here.ino, &out->stat);
+    bool up = is_dots(out->name, out->name_bytes);
+    if (up && (here.ino == v->root || here.ino == v->shared_root)) {
+        out->found = (struct place){.ino = v->root};
+        return stat_ino(v, v->root, &out->stat);
+    }
+    struct vfs_request request = {.op = VFS_LOOKUP, .ino = here.ino};
+    struct cargo cargo = {.name = out->name, .name_bytes = out->name_bytes};
+    struct vfs_reply reply;
+    enum err e = server_call(v, &request, &cargo, &reply);
+    if (e != OK)
+        return e;
+    out->found = (struct place){.ino = reply.stat.ino, .shared = here.shared};
+    out->stat = reply.stat;
+    return OK;
+}
+
+/* Puts the target of the link out->found before what is left of the path. */
+static enum err splice_link(struct vfs *v, const struct walked *out, char *path, const char *rest)
+{
+    struct vfs_request request = {.op = VFS_READLINK, .ino = out->found.ino};
+    struct cargo cargo = {.data = v->target, .bytes = VFS_PATH_MAX, .access = PLAT_GRANT_WRITE};
+    struct vfs_reply reply;
+    enum err e = server_call(v, &request, &cargo, &reply);
+    if (e != OK)
+        return e;
+    size_t rest_bytes = strlen(rest);
+    if (reply.moved + 1 + rest_bytes > VFS_PATH_MAX)
+        return E_NAMETOOLONG;
+    memmove(path + reply.moved + 1, rest, rest_bytes + 1);
+    memcpy(path, v->target, reply.moved);
+    path[reply.moved] = '/';
+    return OK;
+}
+
+/* Cuts the next component off *rest; false if there is none. */
+static bool next_component(char **rest, struct walked *out)
+{
+    char *p = *rest;
+    while (*p == '/')
+        p++;
+    char *start = p;
+    while (*p != '/' && *p != '\0')
+        p++;
+    out->name = start;
+    out->name_bytes = (uint32_t)(p - start);
+    *rest = p;
+    return out->name_bytes > 0;
+}
+
+static bool only_slashes(const char *rest)
+{
+    while (*rest == '/')
+        rest++;
+    return *rest == '\0';
+}
+
+enum err walk(struct vfs *v, struct place start, char *path, bool follow, struct walked *out)
+{
+    char *rest = path;
+    *out = (struct walked){.found = path[0] == '/' ? (struct place){.ino = v->root} : start};
+    out->stat.type = VFS_DIRECTORY; /* where a walk starts; its other fields are read if needed */
+    enum err e = OK;
+    for (uint32_t links = 0; e == OK && next_component(&rest, out);) {
+        if (out->stat.type != VFS_DIRECTORY)
+            return E_NOTDIR;
+        if (out->name_bytes > VFS_NAME_MAX)
+            return E_NAMETOOLONG;
+        bool last = only_slashes(rest);
+        e = step(v, out);
+        if (e == E_NOENT && last) {
+            out->found_error = E_NOENT;
+            return OK;
+        }
+        if (e == OK && out->stat.type == VFS_LINK_TYPE && (follow || !last)) {
+            if (++links > VFS_SYMLINKS_MAX)
+                return E_LOOP;
+            e = splice_link(v, out, path, rest);
+            rest = path;
+            out->found = path[0] == '/' ? (struct place){.ino = v->root} : out->parent;
+            out->stat = (struct vfs_stat){.type = VFS_DIRECTORY};
+        } else if (last) {
+            break;
+        }
+    }
+    if (e == OK && out->stat.ino == 0)
+        e = stat_ino(v, out->found.ino, &out->stat);
+    if (e == OK && is_dots(out->name, out->name_bytes))
+        out->name_bytes = 0;
+    return e;
+}
