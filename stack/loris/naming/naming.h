@@ -1,0 +1,133 @@
+/*
+ * Naming: directories, links and attributes over objects; one process an execution environment. It
+ * keeps nothing between requests: each request of its VFS is one transaction in the cache, and
+ * after naming's death the same request finds there whether it took effect.
+ *
+ * Invariants:
+ *   (N1) each request takes effect once or not at all: between begin and commit nothing is visible;
+ *   (N2) an error answer changes nothing: its transaction is aborted;
+ *   (N3) an inode that is unlinked while open moves to the environment's orphan directory in the
+ *        same transaction, and is deleted at its release or when the next VFS mounts.
+ */
+#ifndef LORIS_NAMING_H
+#define LORIS_NAMING_H
+
+#include "assertion.h"
+#include "bytes.h"
+#include "mem.h"
+#include "object.h"
+#include "planted.h"
+#include "vfs.h"
+
+#define DIR_CHUNK_BLOCKS 16u
+#define DIR_SIZE_MAX (UINT64_C(64) << 20) /* bytes of one directory */
+#define DEPTH_MAX 4096u                   /* directories above each other */
+#define AGAIN_MAX 8u                      /* internal retries of a transaction that gave way */
+
+/* What an object's attributes mean to naming; its layout is in FORMAT.md. */
+struct attributes {
+    uint32_t type; /* enum vfs_type */
+    uint32_t mode, nlink, uid, gid, generation;
+    uint64_t mtime_ns, ctime_ns;
+    uint64_t parent; /* of a directory */
+};
+
+/* An object with its attributes, as read in the present transaction. */
+struct node {
+    uint64_t oid, size, blocks;
+    struct attributes a;
+};
+
+struct naming {
+    uint32_t environment;
+    uint32_t tries;  /* attempts after which a request is only asked about (N4) */
+    uint32_t cache;  /* endpoint */
+    uint32_t vfs;    /* endpoint that sent the present request: behind its grants */
+    bool cache_died; /* during the present request */
+    uint32_t next_id;
+    uint64_t now_ns;       /* time stamp of the present request */
+    struct object_txn txn; /* of the present request; environment 0: none open */
+    char name[VFS_NAME_MAX + 1], name2[VFS_NAME_MAX + 1];
+    uint32_t name_bytes, name2_bytes;
+    uint8_t chunk[DIR_CHUNK_BLOCKS * BLOCK_BYTES]; /* blocks of a directory */
+    uint8_t listing[16384];                        /* packed entries on their way to VFS */
+};
+
+/* objects.c: calls to the cache. All return the cache's answer, or E_DEAD with cache_died set.
+ * ------ */
+
+MUST_USE enum err objects_call(struct naming *n, struct object_request *request,
+                               struct object_reply *reply);
+MUST_USE enum err objects_begin(struct naming *n, const struct object_txn *txn,
+                                struct object_reply *reply);
+MUST_USE enum err objects_commit(struct naming *n, const uint8_t result[OBJECT_RESULT_BYTES]);
+void objects_abort(struct naming *n);
+
+/* Reads size and attributes; exclusive: it will be changed. E_CORRUPT: attributes make no sense. */
+MUST_USE enum err objects_load(struct naming *n, uint64_t oid, bool exclusive, struct node *node);
+/* Stores the attributes of a node. */
+MUST_USE enum err objects_store(struct naming *n, const struct node *node);
+MUST_USE enum err objects_create(struct naming *n, uint64_t oid, const struct attributes *a,
+                                 struct node *node);
+MUST_USE enum err objects_delete(struct naming *n, uint64_t oid);
+/* Moves bytes between an object and own memory; *moved may be less at the end of the object. */
+MUST_USE enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, void *to,
+                               size_t bytes, uint32_t *moved);
+MUST_USE enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const void *from,
+                                size_t bytes);
+
+/* directory.c ------------------------------------------------------------------------------------
+ */
+
+struct entry {
+    uint64_t ino;
+    uint32_t type;
+    uint64_t offset; /* of the entry in the directory */
+};
+
+/* OK, E_NOENT, E_CORRUPT (the directory makes no sense), or an error of the cache. */
+MUST_USE enum err directory_find(struct naming *n, const struct node *dir, const char *name,
+                                 uint32_t name_bytes, struct entry *entry);
+/* The name must not be there. Grows the directory if no block has room; updates dir->size. */
+MUST_USE enum err directory_insert(struct naming *n, struct node *dir, const char *name,
+                                   uint32_t name_bytes, uint64_t ino, uint32_t type);
+/* Removes the entry that directory_find found. */
+MUST_USE enum err directory_remove(struct naming *n, const struct node *dir,
+                                   const struct entry *entry);
+/* Lets an existing entry lead to another inode. */
+MUST_USE enum err directory_replace(struct naming *n, const struct node *dir,
+                                    const struct entry *entry, uint64_t ino, uint32_t type);
+MUST_USE enum err directory_is_empty(struct naming *n, const struct node *dir, bool *empty);
+/*
+ * Packs entries from cookie *at on into `to` (`room` bytes) as vfs_dirent; *at becomes the next
+ * cookie, 0 at the end; *used the bytes packed. E_ARG: not even one entry fits, or the cookie is
+ * none.
+ */
+MUST_USE enum err directory_list(struct naming *n, const struct node *dir, uint64_t *at,
+                                 uint8_t *to, size_t room, size_t *used);
+
+/* changes.c, queries.c: one function a request. ---------------------------------------------------
+ */
+
+typedef enum err naming_fn(struct naming *n, const struct vfs_request *in, struct vfs_reply *out);
+naming_fn change_create, change_mkdir, change_unlink, change_rmdir, change_link, change_symlink;
+naming_fn change_rename, change_setattr, change_write, change_truncate, change_release;
+naming_fn query_lookup, query_readlink, query_readdir, query_stat, query_read, query_statfs;
+naming_fn sync_whole, sync_one, unmount;
+
+void stat_fill(const struct node *node, struct vfs_stat *stat);
+
+/* orphans.c ---------------------------------------------------------------------------------------
+ */
+
+/* Puts an unlinked, still open inode into the orphan directory (inside the present transaction). */
+MUST_USE enum err orphans_add(struct naming *n, uint64_t oid, uint32_t type);
+/* Takes it out and deletes the object; E_NOENT if it is no orphan. */
+MUST_USE enum err orphans_drop(struct naming *n, uint64_t oid);
+/* The first orphan, OID_NONE if there is none. */
+MUST_USE enum err orphans_first(struct naming *n, uint64_t *oid);
+
+/* format.c: makes the first directories; once, on a fresh layout. */
+void naming_format(struct naming *n);
+
+#endif

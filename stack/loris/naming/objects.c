@@ -1,0 +1,159 @@
+/*
+ * Calls to the cache, inside the present transaction if one is open.
+ */
+#include "naming.h"
+
+enum err objects_call(struct naming *n, struct object_request *request, struct object_reply *reply)
+{
+    struct msg m;
+    request->txn = n->txn;
+    object_request_pack(&m, ++n->next_id, request);
+    enum err e = proto_call(n->cache, &m, PLAT_FOREVER);
+    if (e != OK) {
+        n->cache_died = true;
+        return E_DEAD;
+    }
+    object_reply_unpack(reply, &m);
+    return (enum err)m.status;
+}
+
+enum err objects_begin(struct naming *n, const struct object_txn *txn, struct object_reply *reply)
+{
+    ASSERT(n->txn.environment == 0);
+    ASSERT(txn->environment != 0);
+    n->txn = *txn;
+    struct object_request request = {.op = OBJECT_TXN_BEGIN};
+    enum err e = objects_call(n, &request, reply);
+    if (e != OK || reply->done != 0)
+        n->txn = (struct object_txn){0};
+    return e;
+}
+
+enum err objects_commit(struct naming *n, const uint8_t result[OBJECT_RESULT_BYTES])
+{
+    ASSERT(n->txn.environment != 0);
+    struct msg m;
+    object_commit_pack(&m, ++n->next_id, &n->txn, result);
+    n->txn = (struct object_txn){0};
+    enum err e = proto_call(n->cache, &m, PLAT_FOREVER);
+    if (e != OK) {
+        n->cache_died = true;
+        return E_DEAD;
+    }
+    return (enum err)m.status;
+}
+
+void objects_abort(struct naming *n)
+{
+    if (n->txn.environment == 0)
+        return;
+    struct object_request request = {.op = OBJECT_TXN_ABORT};
+    struct object_reply reply;
+    /* A cache that dies here has aborted it by that; it has no other reason to refuse. */
+    enum err e = objects_call(n, &request, &reply);
+    n->txn = (struct object_txn){0};
+    if (e != OK && !n->cache_died)
+        plat_report(REPORT_DETECTED, (uint64_t)-e, 0);
+}
+
+static void attributes_encode(uint8_t raw[OBJECT_ATTR_BYTES], const struct attributes *a)
+{
+    memset(raw, 0, OBJECT_ATTR_BYTES);
+    put_le32(raw, a->type);
+    put_le32(raw + 4, a->mode);
+    put_le32(raw + 8, a->nlink);
+    put_le32(raw + 12, a->uid);
+    put_le32(raw + 16, a->gid);
+    put_le32(raw + 20, a->generation);
+    put_le64(raw + 24, a->mtime_ns);
+    put_le64(raw + 32, a->ctime_ns);
+    put_le64(raw + 40, a->parent);
+}
+
+static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT_ATTR_BYTES])
+{
+    a->type = get_le32(raw);
+    a->mode = get_le32(raw + 4);
+    a->nlink = get_le32(raw + 8);
+    a->uid = get_le32(raw + 12);
+    a->gid = get_le32(raw + 16);
+    a->generation = get_le32(raw + 20);
+    a->mtime_ns = get_le64(raw + 24);
+    a->ctime_ns = get_le64(raw + 32);
+    a->parent = get_le64(raw + 40);
+    bool known = a->type >= VFS_FILE && a->type <= VFS_LINK_TYPE;
+    return known && a->nlink <= VFS_LINK_MAX ? OK : E_CORRUPT;
+}
+
+enum err objects_load(struct naming *n, uint64_t oid, bool exclusive, struct node *node)
+{
+    struct object_request request = {
+        .op = OBJECT_GETATTR, .oid = oid, .flags = exclusive ? OBJECT_EXCLUSIVE : 0};
+    struct object_reply reply;
+    enum err e = objects_call(n, &request, &reply);
+    if (e != OK)
+        return e;
+    node->oid = oid;
+    node->size = reply.size;
+    node->blocks = reply.blocks;
+    return attributes_decode(&node->a, reply.attr);
+}
+
+enum err objects_store(struct naming *n, const struct node *node)
+{
+    ASSERT(n->txn.environment != 0);
+    struct object_request request = {.op = OBJECT_SETATTR, .oid = node->oid};
+    struct object_reply reply;
+    attributes_encode(request.attr, &node->a);
+    return objects_call(n, &request, &reply);
+}
+
+enum err objects_create(struct naming *n, uint64_t oid, const struct attributes *a,
+                        struct node *node)
+{
+    ASSERT(n->txn.environment != 0);
+    struct object_request request = {
+        .op = OBJECT_CREATE, .oid = oid, .flags = a->type == VFS_FILE ? 0 : OBJECT_META};
+    struct object_reply reply;
+    attributes_encode(request.attr, a);
+    enum err e = objects_call(n, &request, &reply);
+    if (e == OK)
+        *node = (struct node){.oid = reply.oid, .a = *a};
+    return e;
+}
+
+enum err objects_delete(struct naming *n, uint64_t oid)
+{
+    ASSERT(n->txn.environment != 0);
+    struct object_request request = {.op = OBJECT_DELETE, .oid = oid};
+    struct object_reply reply;
+    return objects_call(n, &request, &reply);
+}
+
+enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, void *to, size_t bytes,
+                      uint32_t *moved)
+{
+    uint32_t grant = plat_grant(n->cache, to, bytes, PLAT_GRANT_WRITE);
+    struct object_request request = {
+        .op = OBJECT_READ, .oid = oid, .offset = offset, .length = bytes, .grant_data = grant};
+    struct object_reply reply;
+    enum err e = objects_call(n, &request, &reply);
+    plat_revoke(grant);
+    if (e != OK)
+        return e;
+    *moved = reply.moved;
+    return reply.moved <= bytes ? OK : E_INVAL;
+}
+
+enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const void *from,
+                       size_t bytes)
+{
+    ASSERT(n->txn.environment != 0);
+    uint32_t grant = plat_grant(n->cache, (void *)(uintptr_t)from, bytes, PLAT_GRANT_READ);
+    struct object_request request = {
+        .op = OBJECT_WRITE, .oid = oid, .offset = offset, .length = bytes, .grant_data = grant};
+    struct object_reply reply;
+    enum err e = objects_call(n, &request, &reply);
+    plat_revoke(grant);
+    return e;
+}

@@ -1,0 +1,142 @@
+/*
+ * Requests that change nothing: each is one read of the cache, or a few whose mixture is harmless.
+ */
+#include "naming.h"
+
+void stat_fill(const struct node *node, struct vfs_stat *stat)
+{
+    *stat = (struct vfs_stat){.ino = node->oid,
+                              .size = node->size,
+                              .blocks = node->blocks,
+                              .mtime_ns = node->a.mtime_ns,
+                              .ctime_ns = node->a.ctime_ns,
+                              .type = node->a.type,
+                              .mode = node->a.mode,
+                              .nlink = node->a.nlink,
+                              .uid = node->a.uid,
+                              .gid = node->a.gid,
+                              .generation = node->a.generation};
+}
+
+static enum err load_directory(struct naming *n, uint64_t oid, struct node *dir)
+{
+    enum err e = objects_load(n, oid, false, dir);
+    if (e != OK)
+        return e;
+    return dir->a.type == VFS_DIRECTORY ? OK : E_NOTDIR;
+}
+
+enum err query_lookup(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    struct node dir, found;
+    struct entry entry = {0};
+    enum err e = load_directory(n, in->ino, &dir);
+    if (e != OK)
+        return e;
+    if (n->name_bytes == 2 && n->name[0] == '.' && n->name[1] == '.')
+        entry.ino = dir.a.parent;
+    else
+        e = directory_find(n, &dir, n->name, n->name_bytes, &entry);
+    if (e == OK)
+        e = objects_load(n, entry.ino, false, &found);
+    if (e == OK)
+        stat_fill(&found, &out->stat);
+    return e;
+}
+
+enum err query_stat(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    struct node node;
+    enum err e = objects_load(n, in->ino, false, &node);
+    if (e == OK)
+        stat_fill(&node, &out->stat);
+    return e;
+}
+
+/* Lets the cache move data straight between its pages and the memory behind VFS's grant. */
+static enum err forward_read(struct naming *n, const struct vfs_request *in, uint32_t vfs,
+                             struct vfs_reply *out)
+{
+    uint32_t grant =
+        plat_grant_forward(n->cache, vfs, in->data_grant, 0, (size_t)in->length, PLAT_GRANT_WRITE);
+    struct object_request request = {.op = OBJECT_READ,
+                                     .oid = in->ino,
+                                     .offset = in->offset,
+                                     .length = in->length,
+                                     .grant_data = grant};
+    struct object_reply reply;
+    enum err e = objects_call(n, &request, &reply);
+    plat_revoke(grant);
+    if (e == OK)
+        out->moved = reply.moved;
+    return e;
+}
+
+enum err query_read(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    if (in->length == 0)
+        return OK;
+    return forward_read(n, in, n->vfs, out);
+}
+
+enum err query_readlink(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    struct vfs_request whole = *in;
+    whole.offset = 0;
+    return query_read(n, &whole, out);
+}
+
+enum err query_readdir(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    struct node dir;
+    enum err e = load_directory(n, in->ino, &dir);
+    if (e != OK)
+        return e;
+    uint64_t at = in->offset;
+    size_t room = in->length < sizeof(n->listing) ? (size_t)in->length : sizeof(n->listing);
+    size_t used;
+    e = directory_list(n, &dir, &at, n->listing, room, &used);
+    if (e == OK && used > 0)
+        e = plat_copy_out(n->vfs, in->data_grant, 0, n->listing, used);
+    out->moved = used;
+    out->size = at;
+    return e;
+}
+
+enum err query_statfs(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    (void)in;
+    struct object_request request = {.op = OBJECT_STATFS};
+    struct object_reply reply;
+    enum err e = objects_call(n, &request, &reply);
+    if (e == OK) {
+        out->size = reply.size;
+        out->ino2 = reply.blocks;
+    }
+    return e;
+}
+
+static enum err sync_object(struct naming *n, enum object_op op, uint64_t oid)
+{
+    struct object_request request = {.op = op, .oid = oid};
+    struct object_reply reply;
+    return objects_call(n, &request, &reply);
+}
+
+enum err sync_one(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    (void)out;
+    return sync_object(n, OBJECT_SYNC, in->ino);
+}
+
+enum err sync_whole(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    (void)in, (void)out;
+    return sync_object(n, OBJECT_SYNC, OID_NONE);
+}
+
+enum err unmount(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    (void)in, (void)out;
+    return sync_object(n, OBJECT_SHUTDOWN, OID_NONE);
+}
