@@ -61,6 +61,7 @@ struct block_pending {
     uint32_t spans;
     uint32_t id; /* 0: free */
     uint32_t tries, deaths;
+    uint32_t unflushed_before; /* the client's `unflushed` when it was sent */
     enum err status;
     bool done;
     uint64_t sequence; /* order of submission */
