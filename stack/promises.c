@@ -1,0 +1,111 @@
+#include "stack/promises.h"
+
+#include "assertion.h"
+
+/* Two copies of everything: RAID-1 on loris, pairs of disks under a classic file system. */
+static bool mirrored(const struct stack_options *o)
+{
+    return o->raid == 1 && o->disks >= 2;
+}
+
+/* A crash of a process below the cache, by itself transparent: rollback and replay. Without the log
+ * it is the end of all since the last checkpoint, as a power cut is. */
+static enum level loris_after_cut(const struct stack_options *o)
+{
+    if (o->data_cow)
+        return LEVEL_DURABLE; /* nothing that the checkpoint holds is overwritten */
+    /* In place: names, sizes and attributes are exactly the checkpoint's, each data block that or
+     * later (section 5). Without a mirror a block torn by the cut has no second source. */
+    return mirrored(o) ? LEVEL_SYNCED : LEVEL_DETECTED;
+}
+
+static enum level loris_crash(const struct stack_options *o, enum layer layer)
+{
+    switch (layer) {
+    case LAYER_DRIVER: /* stateless: restarted, fenced, requests sent again */
+    case LAYER_NAMING: /* its transaction is aborted, the request runs again, once */
+        return LEVEL_TRANSPARENT;
+    case LAYER_PHYSICAL:
+    case LAYER_LOGICAL:
+        return o->log ? LEVEL_TRANSPARENT : loris_after_cut(o);
+    case LAYER_CACHE: /* pages that validate are kept, the others reported; only eager validates all
+                       */
+        return o->checksums == CHECKSUMS_EAGER ? LEVEL_DETECTED : LEVEL_NONE;
+    case LAYER_VFS: /* unrecoverable: its environment loses its applications, nobody else */
+        return LEVEL_DURABLE;
+    default:
+        return LEVEL_NONE;
+    }
+}
+
+static enum level loris_promise(const struct stack_options *o, enum fault_class fault,
+                                enum layer layer)
+{
+    switch (fault) {
+    case CLASS_DISK_SLOW:
+    case CLASS_TRANSIENT_ERROR: /* retried five times */
+        return LEVEL_TRANSPARENT;
+    case CLASS_DISK_DEAD:
+    case CLASS_LATENT_ERROR:
+    case CLASS_BIT_ROT:
+    case CLASS_TORN_WRITE:
+    case CLASS_LOST_WRITE: /* parental checksums tell which copy is right */
+        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_DETECTED;
+    case CLASS_POWER_CUT:
+        return loris_after_cut(o);
+    case CLASS_CRASH:
+    case CLASS_HANG:
+        return loris_crash(o, layer);
+    case CLASS_FLIP_PAGES: /* eager: a page is checked on each hit and before each write-back */
+        return layer == LAYER_CACHE && o->checksums == CHECKSUMS_EAGER ? LEVEL_DETECTED
+                                                                       : LEVEL_NONE;
+    default: /* where no checksum can exist yet, nothing is promised: measured */
+        return LEVEL_NONE;
+    }
+}
+
+static enum level none_promise(const struct stack_options *o, enum fault_class fault,
+                               enum layer layer)
+{
+    switch (fault) {
+    case CLASS_DISK_SLOW:
+    case CLASS_TRANSIENT_ERROR: /* three tries */
+        return LEVEL_TRANSPARENT;
+    case CLASS_DISK_DEAD:
+        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
+    case CLASS_LATENT_ERROR: /* the other copy, or an error to the reader */
+        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_DETECTED;
+    case CLASS_CRASH:
+    case CLASS_HANG: /* what was not answered is sent again */
+        return layer == LAYER_DRIVER || layer == LAYER_RAID ? LEVEL_TRANSPARENT : LEVEL_NONE;
+    default: /* no order, no checksum: blind */
+        return LEVEL_NONE;
+    }
+}
+
+enum level design_promise(const struct design *design, const struct stack_options *options,
+                          enum fault_class fault, enum layer layer)
+{
+    ASSERT(design != NULL);
+    ASSERT(fault < CLASS_COUNT);
+    return design->classic ? none_promise(options, fault, layer)
+                           : loris_promise(options, fault, layer);
+}
+
+bool design_promise_combines(const struct design *design, enum fault_class fault, enum layer layer)
+{
+    if (design->classic)
+        return fault == CLASS_TRANSIENT_ERROR || fault == CLASS_DISK_SLOW;
+    switch (fault) {
+    case CLASS_TRANSIENT_ERROR:
+    case CLASS_DISK_SLOW:
+    case CLASS_POWER_CUT: /* recovery repeats from the same checkpoint (R4, G1) */
+        return true;
+    case CLASS_CRASH:
+    case CLASS_HANG: /* recovery is nested (section 4); the cache's own is not */
+        return layer == LAYER_DRIVER || layer == LAYER_NAMING || layer == LAYER_PHYSICAL ||
+               layer == LAYER_LOGICAL;
+    default:
+        return false;
+    }
+}

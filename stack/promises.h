@@ -1,0 +1,50 @@
+/*
+ * What each design promises: for a class of fault, the weakest level that applications may be left
+ * with. In the words of stack/include alone: faults are classes here, not injectors.
+ *
+ * The reasoning stands with each row in promises.c; ORACLE.md's section 6 and LORIS.md's section 5
+ * are the source for loris, RIVALS.md's section 8 for the control.
+ */
+#ifndef LORIS_STACK_PROMISES_H
+#define LORIS_STACK_PROMISES_H
+
+#include <stdbool.h>
+
+#include "layers.h"
+#include "levels.h"
+#include "options.h"
+#include "stack/designs.h"
+
+enum fault_class {
+    CLASS_DISK_DEAD,
+    CLASS_DISK_SLOW,
+    CLASS_LATENT_ERROR,
+    CLASS_TRANSIENT_ERROR,
+    CLASS_BIT_ROT,
+    CLASS_TORN_WRITE,
+    CLASS_LOST_WRITE,
+    CLASS_MISDIRECTED_WRITE,
+    CLASS_MISDIRECTED_READ,
+    CLASS_LYING_FLUSH,
+    CLASS_POWER_CUT,
+    CLASS_CRASH, /* with a layer */
+    CLASS_HANG,
+    CLASS_BUG,
+    CLASS_FLIP_PAGES, /* with a layer */
+    CLASS_FLIP_LOG,
+    CLASS_FLIP_OTHER, /* heap, stack, or anywhere */
+    CLASS_COUNT
+};
+
+/*
+ * The weakest level promised when one fault of this class strikes `layer` (LAYER_NONE where a class
+ * has none); LEVEL_NONE where nothing is promised.
+ */
+enum level design_promise(const struct design *design, const struct stack_options *options,
+                          enum fault_class fault, enum layer layer);
+
+/* Whether faults of this class combine: a plan of several such faults promises the weakest of its
+ * parts, any other plan of several faults nothing. */
+bool design_promise_combines(const struct design *design, enum fault_class fault, enum layer layer);
+
+#endif
