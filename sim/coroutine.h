@@ -1,0 +1,101 @@
+/*
+ * A simulated process as the processor sees it: a stack to run on, and the ways to come back from
+ * it. The simulator calls sim_coroutine_run, which returns for one of the reasons below; everything
+ * that a process asks of the kernel is a trap, handled on the simulator's own stack, so a full or
+ * corrupted process stack is never the simulator's.
+ *
+ * Stack code calls __sanitizer_cov_trace_pc (here) at each basic block. It counts down the blocks
+ * that were granted; at 0 the process is switched out: that is how a crash hits the k-th block, how
+ * a time slice ends, and how an endless loop is survived. A process that was switched out so can be
+ * resumed or be dropped.
+ *
+ * Invariants: (1) one coroutine runs at most, and sim_cpu.running says which; (2) sim_cpu.running
+ * is set and cleared on the simulator's stack only, so a fault during the switch counts as the
+ * process's; (3) after SIGNAL, ASSERT or PANIC a coroutine is dead and is not resumed.
+ *
+ * One simulator a host process; the state is global because signal handlers and the block callback
+ * have no argument to find it by.
+ */
+#ifndef LORIS_SIM_COROUTINE_H
+#define LORIS_SIM_COROUTINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sim_stop {
+    SIM_STOP_TRAP,   /* it called sim_coroutine_trap: a request for the kernel */
+    SIM_STOP_BLOCKS, /* the granted blocks are used up */
+    SIM_STOP_SIGNAL, /* a fault signal; dead */
+    SIM_STOP_ASSERT, /* a failed assertion; dead */
+    SIM_STOP_EXIT    /* the entry function returned; dead */
+};
+
+/* Why a coroutine died: valid after SIGNAL and ASSERT. */
+struct sim_crash {
+    int signal;            /* 0 for an assertion */
+    uint64_t address;      /* of SIGSEGV and SIGBUS: what was accessed, 0 if the host cannot say */
+    const char *condition; /* of an assertion: constant texts of the program */
+    const char *file;
+    int line;
+};
+
+struct sim_coroutine {
+    void *sp; /* saved stack pointer while it does not run */
+    uint8_t *stack_low;
+    size_t stack_bytes;
+    uint64_t blocks;     /* executed since the start */
+    uint64_t charged_ns; /* CPU time charged by sim_coroutine_charge and not yet collected */
+    void (*entry)(void *argument);
+    void *argument;
+    struct sim_crash crash;
+    void *asan_stack; /* address sanitizer's fake stack, when built with it */
+    bool started;     /* entered at least once */
+};
+
+struct sim_cpu {
+    uint64_t blocks_left; /* until the running process is switched out; huge in the simulator */
+    struct sim_coroutine *running; /* NULL: the simulator runs */
+    void *simulator;               /* its stack pointer while a process runs */
+    enum sim_stop stop;            /* why the process came back */
+    uint64_t blocks_granted;
+    const void *asan_low; /* the simulator's stack, for address sanitizer */
+    size_t asan_bytes;
+    void *asan_stack;
+};
+extern struct sim_cpu sim_cpu;
+
+/*
+ * Makes a coroutine that calls entry(argument) on the given stack (which must be zeroed by the
+ * caller for a run to be reproducible). `colour` < 64 shifts the stack's top by cache lines so that
+ * many stacks do not share cache sets. The crash handlers must be installed (crash.h).
+ */
+void sim_coroutine_init(struct sim_coroutine *co, uint8_t *stack_low, size_t stack_bytes,
+                        uint32_t colour, void (*entry)(void *argument), void *argument);
+
+/* Runs it until it stops for one of the reasons, at the latest after `blocks` >= 1 blocks. */
+enum sim_stop sim_coroutine_run(struct sim_coroutine *co, uint64_t blocks);
+
+/* In a process: back to the simulator with SIM_STOP_TRAP; returns when it is resumed. */
+void sim_coroutine_trap(void);
+
+/* In a process: gives up the CPU for good. */
+_Noreturn void sim_coroutine_end(enum sim_stop stop);
+
+/* In a process: adds CPU time for work that the block count does not see. */
+static inline void sim_coroutine_charge(uint64_t ns)
+{
+    if (sim_cpu.running != NULL)
+        sim_cpu.running->charged_ns += ns;
+}
+
+/* In a process: blocks executed in this run of sim_coroutine_run so far. */
+static inline uint64_t sim_coroutine_blocks_now(void)
+{
+    return sim_cpu.blocks_granted - sim_cpu.blocks_left;
+}
+
+/* The callback that instrumented code makes at each basic block. */
+void __sanitizer_cov_trace_pc(void);
+
+#endif

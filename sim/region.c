@@ -1,0 +1,120 @@
+/* Mapping, clearing and closing of regions. */
+#define _GNU_SOURCE
+#include "sim/region.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "assertion.h"
+
+#define INDEX_NONE UINT32_MAX
+#define HUGE_PAGE_BYTES ((size_t)2 << 20) /* x86-64; elsewhere only less apt */
+
+void sim_regions_init(struct sim_regions *regions)
+{
+    memset(regions, 0, sizeof(*regions));
+}
+
+void sim_regions_fini(struct sim_regions *regions)
+{
+    for (uint32_t i = 0; i < SIM_REGIONS_MAX; i++)
+        if (regions->region[i].base != NULL)
+            (void)munmap(regions->region[i].base, SIM_REGION_BYTES);
+    sim_regions_init(regions);
+}
+
+uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_stack)
+{
+    ASSERT(index < SIM_REGIONS_MAX);
+    struct sim_region *r = &regions->region[index];
+    if (r->base == NULL) {
+        void *want = (void *)(uintptr_t)sim_plan_base(index);
+        void *got = mmap(want, SIM_REGION_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        ASSERT(got == want);
+        (void)madvise(got, SIM_REGION_BYTES, MADV_HUGEPAGE); /* speed only: may be refused */
+        r->base = got;
+        r->open = true;
+        r->mark = has_stack ? SIM_STACK_BYTES : 0;
+        if (regions->strict)
+            regions->open[regions->open_count++] = index;
+    }
+    r->has_stack = has_stack;
+    return r->base;
+}
+
+void sim_regions_clear(struct sim_regions *regions, uint32_t index)
+{
+    ASSERT(index < SIM_REGIONS_MAX);
+    struct sim_region *r = &regions->region[index];
+    ASSERT(r->base != NULL);
+    ASSERT(r->mark <= SIM_REGION_BYTES);
+    sim_regions_open(regions, index);
+    size_t end = r->mark;
+    if (!r->has_stack) {
+        end = (r->mark + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1); /* never splits one */
+        int failed = madvise(r->base + end, SIM_REGION_BYTES - end, MADV_DONTNEED);
+        ASSERT(failed == 0);
+    }
+    memset(r->base, 0, end);
+    r->mark = r->has_stack ? SIM_STACK_BYTES : 0;
+}
+
+void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t bytes)
+{
+    ASSERT(index < SIM_REGIONS_MAX);
+    ASSERT(bytes <= SIM_REGION_BYTES);
+    struct sim_region *r = &regions->region[index];
+    if (bytes > r->mark)
+        r->mark = bytes;
+}
+
+static void set_access(struct sim_region *r, bool open)
+{
+    if (r->base == NULL || r->open == open)
+        return;
+    int failed = mprotect(r->base, SIM_REGION_BYTES, open ? PROT_READ | PROT_WRITE : PROT_NONE);
+    ASSERT(failed == 0);
+    r->open = open;
+}
+
+void sim_regions_strict(struct sim_regions *regions, bool strict)
+{
+    if (regions->strict == strict)
+        return;
+    regions->strict = strict;
+    regions->open_count = 0;
+    for (uint32_t i = 0; i < SIM_REGIONS_MAX; i++)
+        set_access(&regions->region[i], !strict);
+}
+
+void sim_regions_open(struct sim_regions *regions, uint32_t index)
+{
+    ASSERT(index < SIM_REGIONS_MAX);
+    struct sim_region *r = &regions->region[index];
+    ASSERT(r->base != NULL);
+    if (!regions->strict || r->open)
+        return;
+    set_access(r, true);
+    ASSERT(regions->open_count < SIM_REGIONS_MAX);
+    regions->open[regions->open_count++] = index;
+}
+
+void sim_regions_enter(struct sim_regions *regions, uint32_t first, uint32_t second)
+{
+    if (!regions->strict)
+        return;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < regions->open_count; i++) {
+        uint32_t index = regions->open[i];
+        if (index == first || index == second)
+            regions->open[kept++] = index;
+        else
+            set_access(&regions->region[index], false);
+    }
+    regions->open_count = kept;
+    if (first != INDEX_NONE)
+        sim_regions_open(regions, first);
+    if (second != INDEX_NONE)
+        sim_regions_open(regions, second);
+}

@@ -1,0 +1,69 @@
+/*
+ * Regions: the memory of simulated processes, mapped once at the addresses of the plan and cleared,
+ * never unmapped, between instances and trials (clearing to a high-water mark by memset is ten
+ * times cheaper than giving pages back).
+ *
+ * A region from the inside: [0, SIM_STACK_BYTES) is the stack, growing down into the free slot
+ * below, so that an overflow faults; above lies the arena. A survivor region has no stack.
+ *
+ * Strict mode closes (mprotect) all regions but those that are opened. The simulator opens what it
+ * needs by sim_regions_open, and closes the rest when it enters a process.
+ *
+ * Invariants: (1) bytes above the mark of an ordinary region are zero; (2) without strict mode all
+ * mapped regions are open.
+ */
+#ifndef LORIS_SIM_REGION_H
+#define LORIS_SIM_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/address_plan.h"
+
+#define SIM_STACK_BYTES ((size_t)256 << 10)
+
+struct sim_region {
+    uint8_t *base; /* NULL: not mapped yet */
+    size_t mark;   /* bytes from base that may be other than zero (the stack counts whole) */
+    bool has_stack;
+    bool open;
+};
+
+struct sim_regions {
+    struct sim_region region[SIM_REGIONS_MAX];
+    uint32_t open[SIM_REGIONS_MAX]; /* strict mode: indices of the open ones */
+    uint32_t open_count;
+    bool strict;
+};
+
+/* No region is mapped, strict mode is off. */
+void sim_regions_init(struct sim_regions *regions);
+
+/* Unmaps all. */
+void sim_regions_fini(struct sim_regions *regions);
+
+/*
+ * Maps region `index` if it is not yet, zeroed, and returns its base. Memory is not reserved: only
+ * what is touched counts. A slot that something else occupies is a defect of loris (exit 3).
+ */
+uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_stack);
+
+/* Zeroes region `index` up to its mark (and the whole stack) and sets the mark back. Whatever lies
+ * above the mark of a region without stack is given back to the host, so its mark is only a hint.
+ */
+void sim_regions_clear(struct sim_regions *regions, uint32_t index);
+
+/* Raises the mark of a region to `bytes` from its base (at most SIM_REGION_BYTES). */
+void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t bytes);
+
+/* Turns strict mode on (all closed) or off (all open). */
+void sim_regions_strict(struct sim_regions *regions, bool strict);
+
+/* Makes region `index` accessible. Free if it is already. */
+void sim_regions_open(struct sim_regions *regions, uint32_t index);
+
+/* Strict mode: closes all but two regions (UINT32_MAX: none) and opens these. Else nothing. */
+void sim_regions_enter(struct sim_regions *regions, uint32_t first, uint32_t second);
+
+#endif
