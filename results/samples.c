@@ -5,9 +5,12 @@
 
 #include "assertion.h"
 
-#define GRID_BITS 4 /* 16 steps an octave: finer than any picture shows */
+#define GRID_BITS 4 /* 16 steps an octave */
 #define GRID_STEPS (1u << GRID_BITS)
 #define NS_PER_MS 1000000
+
+/* Every fourth bin, 4 an octave, serves the timeline: rows a cell stay in the low thousands. */
+#define TIMELINE_BIN_MASK 3u
 
 uint32_t samples_bin(uint64_t value)
 {
@@ -133,7 +136,7 @@ static void fill_timeline(struct trial_record *record, struct sample *samples, s
     qsort(samples, count, sizeof(samples[0]), by_bucket_latency);
     for (size_t i = 0; i < count && samples[i].has_offset; i++) {
         int32_t bucket = samples_bucket(samples[i].offset_ns);
-        uint32_t bin = samples_bin(samples[i].latency_ns);
+        uint32_t bin = samples_bin(samples[i].latency_ns) & ~TIMELINE_BIN_MASK;
         struct record_timeline *last =
             record->timeline_count > 0 ? &record->timeline[record->timeline_count - 1] : NULL;
         if (last != NULL && last->bucket == bucket && last->bin == bin) {

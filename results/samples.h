@@ -5,6 +5,7 @@
  * Both grids are log-linear and fixed, so that the counts of any trials can be added up:
  *   latency: below 16 ns a bin a ns, then 16 bins an octave (error <= 1/16), SAMPLES_BINS in all;
  *   offset from the fault: in whole ms, below 16 ms a bucket a ms, then 16 buckets an octave;
+ *   of the timeline only every fourth latency bin is used (its mean is exact all the same);
  *   negative buckets mirror the positive: bucket -1 is (-1 ms, 0), bucket 0 is [0, 1 ms).
  */
 #ifndef LORIS_RESULTS_SAMPLES_H
