@@ -1,0 +1,99 @@
+/*
+ * The statistics behind every number that loris prints: exact where that is possible.
+ *
+ * All functions are pure and total: no n = 0 yields NaN, no argument ends the program (GSL's error
+ * handler is off after the first call). Intervals are two-sided at level 1 - alpha; a p is
+ * one-sided where its name says so. Where GSL fails is said in stats.c.
+ */
+#ifndef LORIS_RESULTS_STATS_H
+#define LORIS_RESULTS_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct interval {
+    double low, high;
+};
+
+/* z such that P(|N(0,1)| <= z) = 1 - alpha. */
+double stats_z(double alpha);
+
+/* --- One share, x of n. n = 0: [0, 1]. --- */
+struct interval stats_clopper_pearson(uint64_t x, uint64_t n, double alpha); /* exact */
+struct interval stats_wilson(uint64_t x, uint64_t n, double alpha);          /* score */
+/* Always-valid: may be looked at after every trial. Beta-binomial mixture with a = b. */
+struct interval stats_always_valid(uint64_t x, uint64_t n, double a, double alpha);
+/* Garwood's exact interval of a Poisson mean, k events seen. */
+struct interval stats_poisson(uint64_t k, double alpha);
+
+/* --- Two shares of the same trials. b: only the first fails, c: only the second. --- */
+double stats_tail_half(uint64_t k, uint64_t m);    /* P(X >= k), X of Bin(m, 1/2) */
+double stats_mcnemar(uint64_t b, uint64_t c);      /* exact, two-sided; 1 without discordance */
+double stats_mcnemar_midp(uint64_t b, uint64_t c); /* two-sided */
+/* Difference (b - c) / n; Tango's score interval needs no other cell of the table. */
+struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha);
+/* Newcombe's method 10; a: both fail, d: neither. */
+struct interval stats_newcombe_paired(uint64_t a, uint64_t b, uint64_t c, uint64_t d, double alpha);
+
+/* --- Two shares of different trials: x1 of n1, x2 of n2. --- */
+double stats_fisher(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2); /* two-sided */
+double stats_fisher_less(uint64_t x1, uint64_t n1, uint64_t x2,
+                         uint64_t n2); /* share 1 < share 2 */
+struct interval stats_newcombe(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2, double alpha);
+
+/* --- Many tests at once. --- */
+void stats_holm(const double *p, size_t count, double *adjusted);
+
+/* What one test could have reached, given what it is conditioned on. */
+enum attainable {
+    ATTAINS_ANY,            /* continuous: every p */
+    ATTAINS_BINOMIAL,       /* P(X >= k), X of Bin(m, 1/2) */
+    ATTAINS_HYPERGEOMETRIC, /* P(X >= k), X of Hyp: events among n1 of n1 + n2 trials, m in all */
+};
+
+struct hypothesis {
+    double p;
+    enum attainable kind;
+    uint64_t m, n1, n2;
+};
+
+/*
+ * Holm's procedure in which a test costs the largest p that it could attain below the one at hand.
+ * Valid under any dependence. adjusted[i] belongs to tests[i]. O(count^2 log m).
+ */
+void stats_discrete_holm(const struct hypothesis *tests, size_t count, double *adjusted);
+
+/* --- Quantiles and times. --- */
+
+/* Ranks (from 1) of the order statistics that bound the p-quantile; low = 0 is minus infinity, high
+ * = n + 1 is plus infinity. */
+struct rank_interval {
+    uint64_t low, high;
+};
+struct rank_interval stats_quantile_ranks(uint64_t n, double p, double alpha);
+
+/* Sorts values ascending. No NaN; infinities are allowed. */
+void stats_sort(double *values, size_t n);
+
+/* The p-quantile as an order statistic: the ceil(n p)-th of n > 0 sorted values; the median of an
+ * even n is the mean of the two in the middle. */
+double stats_quantile(const double *sorted, size_t n, double p);
+double stats_median(const double *sorted, size_t n);
+
+/* The interval of stats_quantile_ranks as values; infinite where no rank bounds. */
+struct interval stats_quantile_interval(const double *sorted, size_t n, double p, double alpha);
+
+/*
+ * Mann-Whitney. y tends to be larger than x: one-sided p; both arrays are sorted by the call. Exact
+ * without ties up to n1 n2 = 2500, else normal with continuity and ties. u: pairs with y < x, ties
+ * count a half; may be NULL.
+ */
+double stats_mann_whitney_greater(double *x, size_t n1, double *y, size_t n2, double *u);
+/* The same, two-sided. */
+double stats_mann_whitney(double *x, size_t n1, double *y, size_t n2, double *u);
+
+/* Smallest n at which 0 of n says, at 1 - alpha one-sided, that a share is below `margin`. */
+uint64_t stats_floor(double margin, double alpha);
+
+#endif

@@ -1,0 +1,287 @@
+/* Every worked number of the statistics, to the digits given; computed elsewhere (scipy 1.10). */
+#include <math.h>
+#include <string.h>
+
+#include "results/stats.h"
+#include "scripts/check_main.h"
+
+#define NEAR(value, wanted)                                                                        \
+    ck_assert_msg(fabs((value) - (wanted)) <= 6e-9, "%s = %.10f, wanted %.10f", #value,            \
+                  (double)(value), (double)(wanted))
+#define RELATIVE(value, wanted)                                                                    \
+    ck_assert_msg(fabs((value) / (wanted)-1) <= 1e-8, "%s = %.12g, wanted %.12g", #value,          \
+                  (double)(value), (double)(wanted))
+#define INTERVAL(value, wanted_low, wanted_high)                                                   \
+    do {                                                                                           \
+        struct interval got = (value);                                                             \
+        NEAR(got.low, wanted_low);                                                                 \
+        NEAR(got.high, wanted_high);                                                               \
+    } while (0)
+
+START_TEST(test_stats__clopper_pearson)
+{
+    INTERVAL(stats_clopper_pearson(0, 1000, .05), 0, 0.00368208);
+    NEAR(stats_clopper_pearson(0, 1000, .10).high, 0.00299125);
+    INTERVAL(stats_clopper_pearson(3, 1000, .05), 0.00061910, 0.00874202);
+    INTERVAL(stats_clopper_pearson(1, 10, .05), 0.00252858, 0.44501612);
+    INTERVAL(stats_clopper_pearson(37, 500, .05), 0.05263511, 0.10055887);
+    INTERVAL(stats_clopper_pearson(500, 500, .05), 0.99264939, 1);
+    INTERVAL(stats_clopper_pearson(0, 0, .05), 0, 1);
+    struct interval rare = stats_clopper_pearson(3, 1000000, .05);
+    RELATIVE(rare.low, 6.186725502e-7);
+    RELATIVE(rare.high, 8.767247788e-6);
+}
+END_TEST
+
+/* Where GSL's own inverse gives up. */
+START_TEST(test_stats__clopper_pearson_converges_everywhere)
+{
+    static const uint64_t counts[] = {10, 1000, 10000, 100000, 1000000, 1000000000};
+    for (size_t i = 0; i < 6; i++)
+        for (uint64_t x = 0; x <= 1000 && x <= counts[i]; x = x * 2 + 1) {
+            struct interval ci = stats_clopper_pearson(x, counts[i], .001);
+            double share = (double)x / (double)counts[i];
+            ck_assert(ci.low <= share && share <= ci.high);
+            ck_assert(ci.high > ci.low && ci.high - ci.low < 1);
+        }
+}
+END_TEST
+
+START_TEST(test_stats__wilson)
+{
+    INTERVAL(stats_wilson(0, 1000, .05), 0, 0.00382676);
+    INTERVAL(stats_wilson(3, 1000, .05), 0.00102078, 0.00878301);
+    INTERVAL(stats_wilson(1, 10, .05), 0.01787621, 0.40415003);
+    INTERVAL(stats_wilson(37, 500, .05), 0.05416118, 0.10033475);
+    INTERVAL(stats_wilson(500, 500, .05), 0.99237566, 1);
+    INTERVAL(stats_wilson(0, 0, .05), 0, 1);
+}
+END_TEST
+
+START_TEST(test_stats__always_valid)
+{
+    INTERVAL(stats_always_valid(0, 1000, 1, .05), 0, 0.00985560);
+    INTERVAL(stats_always_valid(3, 1000, 1, .05), 0.00006853, 0.01641831);
+    INTERVAL(stats_always_valid(10, 1000, 1, .05), 0.00207548, 0.02794175);
+    INTERVAL(stats_always_valid(37, 500, 1, .05), 0.03899386, 0.12366843);
+    INTERVAL(stats_always_valid(100, 10000, 1, .05), 0.00634850, 0.01482314);
+    INTERVAL(stats_always_valid(0, 1000, .5, .05), 0, .00699750);
+    INTERVAL(stats_always_valid(3, 1000, .5, .05), .00012387, .01431215);
+    INTERVAL(stats_always_valid(37, 500, .5, .05), .03941365, .12281745);
+    INTERVAL(stats_always_valid(100, 10000, .5, .05), .00655848, .01446207);
+    INTERVAL(stats_always_valid(0, 0, .5, .05), 0, 1);
+    NEAR(stats_always_valid(5, 5, .5, .05).high, 1);
+}
+END_TEST
+
+START_TEST(test_stats__poisson)
+{
+    NEAR(stats_poisson(5, .05).low / 1000, 0.0016234864);
+    NEAR(stats_poisson(5, .05).high / 1000, 0.0116683321);
+    ck_assert(fabs(stats_poisson(0, .05).high - 3.688879) < 1e-6);
+    ck_assert(stats_poisson(0, .05).low == 0);
+}
+END_TEST
+
+START_TEST(test_stats__mcnemar)
+{
+    NEAR(stats_mcnemar(12, 3), 0.03515625);
+    NEAR(stats_mcnemar(8, 2), 0.10937500);
+    NEAR(stats_mcnemar(0, 5), 0.06250000);
+    NEAR(stats_mcnemar(0, 6), 0.03125000);
+    NEAR(stats_mcnemar(5, 5), 1);
+    NEAR(stats_mcnemar(0, 0), 1);
+    NEAR(stats_mcnemar_midp(12, 3), 0.02127075);
+    NEAR(stats_mcnemar_midp(8, 2), 0.06542969);
+    NEAR(stats_mcnemar_midp(0, 5), 0.03125000);
+    NEAR(stats_mcnemar_midp(0, 6), 0.01562500);
+    NEAR(stats_mcnemar_midp(5, 5), 0.87695312);
+    NEAR(stats_tail_half(12, 15), 0.01757812);
+    NEAR(stats_tail_half(8, 10), 0.05468750);
+    NEAR(stats_tail_half(0, 5), 1);
+    NEAR(stats_tail_half(5, 10), 0.62304688);
+    NEAR(stats_tail_half(0, 0), 1);
+    NEAR(stats_tail_half(3, 2), 0);
+}
+END_TEST
+
+START_TEST(test_stats__tango)
+{
+    INTERVAL(stats_tango(12, 2, 50, .05), 0.06111241, 0.34470875);
+    INTERVAL(stats_tango(12, 3, 1000, .05), 0.00162373, 0.01821233);
+    INTERVAL(stats_tango(20, 8, 2000, .05), 0.00087480, 0.01182879);
+    INTERVAL(stats_tango(0, 0, 1000, .05), -0.00382676, 0.00382676);
+    INTERVAL(stats_tango(9, 0, 200, .10), .02636517, .07578075);
+    INTERVAL(stats_tango(5, 0, 100, .10), .02234014, .09916109);
+    INTERVAL(stats_tango(12, 3, 1000, .10), .00290785, .01646080);
+    INTERVAL(stats_tango(0, 0, 200, .10), -.01334716, .01334716);
+    INTERVAL(stats_tango(0, 0, 0, .10), -1, 1);
+    NEAR(stats_tango(7, 0, 7, .10).high, 1);
+    NEAR(stats_tango(0, 7, 7, .10).low, -1);
+}
+END_TEST
+
+START_TEST(test_stats__newcombe)
+{
+    INTERVAL(stats_newcombe_paired(36, 12, 2, 0, .05), 0.05692958, 0.34042760);
+    INTERVAL(stats_newcombe_paired(20, 12, 3, 965, .05), 0.00097918, 0.01813864);
+    INTERVAL(stats_newcombe_paired(5, 20, 8, 1967, .05), 0.00068450, 0.01185056);
+    INTERVAL(stats_newcombe_paired(0, 0, 0, 1000, .05), -0.00382676, 0.00382676);
+    INTERVAL(stats_newcombe(56, 70, 48, 80, .05), 0.05243147, 0.33387265);
+    INTERVAL(stats_newcombe(7, 250, 18, 250, .05), -0.08549679, -0.00532263);
+    INTERVAL(stats_newcombe(0, 1000, 0, 1000, .05), -0.00382676, 0.00382676);
+    INTERVAL(stats_newcombe(20, 2000, 18, 2000, .10), -0.00419111, 0.00623564);
+    INTERVAL(stats_newcombe(5, 200, 2, 200, .10), -0.00853669, 0.04132189);
+    INTERVAL(stats_newcombe(0, 0, 1, 9, .10), -1, 1);
+}
+END_TEST
+
+START_TEST(test_stats__fisher)
+{
+    NEAR(stats_fisher(7, 250, 18, 250), 0.0381995748);
+    NEAR(stats_fisher_less(7, 250, 18, 250), 0.0190997874);
+    ck_assert(fabs(stats_fisher(20, 2000, 18, 2000) - 0.870800) < 1e-6);
+    ck_assert(fabs(stats_fisher(5, 200, 2, 200) - 0.448982) < 1e-6);
+    NEAR(stats_fisher_less(0, 10, 0, 10), 1);
+}
+END_TEST
+
+START_TEST(test_stats__holm)
+{
+    static const double p[] = {.041, .001, .200, .012, .030, .008};
+    static const double wanted[] = {.090, .006, .200, .048, .090, .040};
+    double adjusted[6];
+    stats_holm(p, 6, adjusted);
+    for (size_t i = 0; i < 6; i++)
+        NEAR(adjusted[i], wanted[i]);
+}
+END_TEST
+
+START_TEST(test_stats__discrete_holm)
+{
+    static const unsigned ws[6][2] = {{7, 0}, {8, 2}, {3, 0}, {1, 1}, {0, 0}, {0, 0}};
+    static const double wanted[] = {.00878906, .0546875, .125, .75, 1, 1};
+    static const double plain[] = {.046875, .2734375, .5, 1, 1, 1};
+    struct hypothesis h[6];
+    double p[6], adjusted[6];
+    for (size_t i = 0; i < 6; i++) {
+        uint64_t m = ws[i][0] + ws[i][1];
+        p[i] = stats_tail_half(ws[i][0], m);
+        h[i] = (struct hypothesis){p[i], ATTAINS_BINOMIAL, m, 0, 0};
+    }
+    stats_discrete_holm(h, 6, adjusted);
+    for (size_t i = 0; i < 6; i++)
+        NEAR(adjusted[i], wanted[i]);
+    stats_holm(p, 6, adjusted);
+    for (size_t i = 0; i < 6; i++)
+        NEAR(adjusted[i], plain[i]);
+}
+END_TEST
+
+/* Continuous tests make it Holm; a hypergeometric without events costs nothing. */
+START_TEST(test_stats__discrete_holm_of_other_kinds)
+{
+    static const double p[] = {.001, .012, .2};
+    struct hypothesis h[4];
+    double adjusted[4], plain[3];
+    for (size_t i = 0; i < 3; i++)
+        h[i] = (struct hypothesis){p[i], ATTAINS_ANY, 0, 0, 0};
+    h[3] = (struct hypothesis){1, ATTAINS_HYPERGEOMETRIC, 0, 100, 100};
+    stats_holm(p, 3, plain);
+    stats_discrete_holm(h, 4, adjusted);
+    for (size_t i = 0; i < 3; i++)
+        NEAR(adjusted[i], plain[i]);
+    double tail = stats_fisher_less(7, 250, 18, 250);
+    struct hypothesis alone = {tail, ATTAINS_HYPERGEOMETRIC, 25, 250, 250};
+    stats_discrete_holm(&alone, 1, adjusted);
+    NEAR(adjusted[0], tail);
+}
+END_TEST
+
+static void ranks(uint64_t n, double p, double alpha, uint64_t low, uint64_t high)
+{
+    struct rank_interval r = stats_quantile_ranks(n, p, alpha);
+    ck_assert_msg(r.low == low && r.high == high, "n %llu: %llu, %llu", (unsigned long long)n,
+                  (unsigned long long)r.low, (unsigned long long)r.high);
+}
+
+START_TEST(test_stats__quantile_ranks)
+{
+    ranks(100, .5, .05, 40, 61);
+    ranks(200, .95, .05, 184, 197);
+    ranks(1000, .99, .05, 983, 997);
+    ranks(10000, .999, .05, 9983, 9997);
+    ranks(100, .99, .05, 97, 101);
+    ranks(20, .5, .10, 6, 15);
+    ranks(50, .5, .10, 19, 32);
+    ranks(100, .5, .10, 42, 59);
+    ranks(200, .5, .10, 88, 113);
+    ranks(1000, .5, .10, 474, 527);
+    ranks(5, .5, .05, 0, 6);
+    ranks(6, .5, .05, 1, 6);
+    ranks(0, .5, .05, 0, 1);
+}
+END_TEST
+
+START_TEST(test_stats__quantiles_are_values_that_occurred)
+{
+    double v[] = {5, 1, 4, 2, 3, INFINITY};
+    stats_sort(v, 6);
+    NEAR(stats_quantile(v, 5, .5), 3);
+    NEAR(stats_quantile(v, 5, .99), 5);
+    NEAR(stats_quantile(v, 5, .01), 1);
+    NEAR(stats_median(v, 4), 2.5);
+    NEAR(stats_median(v, 5), 3);
+    struct interval i = stats_quantile_interval(v, 5, .5, .05);
+    ck_assert(isinf(i.low) && isinf(i.high));
+}
+END_TEST
+
+START_TEST(test_stats__mann_whitney)
+{
+    double x[] = {5.5, 1.1, 2.2, 3.3, 4.4}, y[] = {8, 2.5, 3.5, 6, 7}, u;
+    double p = stats_mann_whitney(x, 5, y, 5, &u);
+    NEAR(p, 0.15079365);
+    NEAR(u, 5);
+    NEAR(stats_mann_whitney_greater(x, 5, y, 5, NULL), 19.0 / 252);
+    double same[] = {1, 1, 1}, also[] = {1, 1, 1};
+    NEAR(stats_mann_whitney(same, 3, also, 3, NULL), 1);
+}
+END_TEST
+
+/* At the size where the count gives way to the normal form the two agree. */
+START_TEST(test_stats__mann_whitney_normal_is_near_exact)
+{
+    double x[51], y[51];
+    for (size_t i = 0; i < 51; i++) {
+        x[i] = (double)i;
+        y[i] = (double)i + 7.3;
+    }
+    double exact = stats_mann_whitney_greater(x, 50, y, 50, NULL);
+    double normal = stats_mann_whitney_greater(x, 51, y, 51, NULL);
+    ck_assert(fabs(exact - normal) < 0.01);
+    ck_assert(exact > 0.001 && exact < 0.2);
+}
+END_TEST
+
+START_TEST(test_stats__floor)
+{
+    ck_assert_uint_eq(stats_floor(.01, .05), 299);
+    ck_assert_uint_eq(stats_floor(.001, .05), 2995);
+    ck_assert_uint_eq(stats_floor(.0001, .05), 29956);
+}
+END_TEST
+
+CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__clopper_pearson);
+           tcase_add_test(tc, test_stats__clopper_pearson_converges_everywhere);
+           tcase_add_test(tc, test_stats__wilson); tcase_add_test(tc, test_stats__always_valid);
+           tcase_add_test(tc, test_stats__poisson); tcase_add_test(tc, test_stats__mcnemar);
+           tcase_add_test(tc, test_stats__tango); tcase_add_test(tc, test_stats__newcombe);
+           tcase_add_test(tc, test_stats__fisher); tcase_add_test(tc, test_stats__holm);
+           tcase_add_test(tc, test_stats__discrete_holm);
+           tcase_add_test(tc, test_stats__discrete_holm_of_other_kinds);
+           tcase_add_test(tc, test_stats__quantile_ranks);
+           tcase_add_test(tc, test_stats__quantiles_are_values_that_occurred);
+           tcase_add_test(tc, test_stats__mann_whitney);
+           tcase_add_test(tc, test_stats__mann_whitney_normal_is_near_exact);
+           tcase_add_test(tc, test_stats__floor);)
