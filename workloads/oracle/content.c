@@ -1,0 +1,89 @@
+#include "workloads/oracle/content.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "bytes.h"
+
+/* Odd constants of MurmurHash3's 64-bit finaliser (Appleby, public domain): each step below is a
+ * bijection, so the whole is one of the place. */
+#define MIX_A UINT64_C(0xff51afd7ed558ccd)
+#define MIX_B UINT64_C(0xc4ceb9fe1a85ec53)
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t key_of(uint32_t inode, uint32_t writer)
+{
+    uint64_t z = ((uint64_t)inode << 32 | writer) + GOLDEN;
+    z = (z ^ z >> 33) * MIX_A;
+    z = (z ^ z >> 33) * MIX_B;
+    return z ^ z >> 33;
+}
+
+static inline uint64_t word_at(uint64_t key, uint64_t place)
+{
+    uint64_t z = key + place * GOLDEN;
+    z = (z ^ z >> 32) * MIX_A;
+    return z ^ z >> 29;
+}
+
+void content_fill(uint32_t inode, uint32_t writer, uint64_t offset, uint8_t *to, uint64_t bytes)
+{
+    ASSERT(to != NULL || bytes == 0);
+    ASSERT(writer != 0);
+    uint64_t key = key_of(inode, writer);
+    uint64_t done = 0;
+    while (done < bytes) {
+        uint64_t x = offset + done;
+        uint8_t word[8];
+        put_le64(word, word_at(key, x / 8));
+        uint64_t skip = x % 8;
+        uint64_t part = 8 - skip < bytes - done ? 8 - skip : bytes - done;
+        memcpy(to + done, word + skip, part);
+        done += part;
+    }
+}
+
+/* The bytes of one word, from byte `skip` on, that agree; at most `part`. */
+static uint64_t match_word(uint64_t word, uint64_t skip, const uint8_t *from, uint64_t part)
+{
+    uint64_t same = 0;
+    while (same < part && from[same] == (uint8_t)(word >> 8 * (skip + same)))
+        same++;
+    return same;
+}
+
+uint64_t content_match(uint32_t inode, uint32_t writer, uint64_t offset, const uint8_t *from,
+                       uint64_t bytes)
+{
+    ASSERT(from != NULL || bytes == 0);
+    ASSERT(writer != 0);
+    uint64_t key = key_of(inode, writer);
+    uint64_t done = 0;
+    while (done < bytes) {
+        uint64_t x = offset + done;
+        uint64_t word = word_at(key, x / 8);
+        if (x % 8 == 0 && bytes - done >= 8 && get_le64(from + done) == word) {
+            done += 8;
+            continue;
+        }
+        uint64_t skip = x % 8;
+        uint64_t part = 8 - skip < bytes - done ? 8 - skip : bytes - done;
+        uint64_t same = match_word(word, skip, from + done, part);
+        done += same;
+        if (same < part)
+            break;
+    }
+    return done;
+}
+
+uint64_t content_match_zeros(const uint8_t *from, uint64_t bytes)
+{
+    ASSERT(from != NULL || bytes == 0);
+    uint64_t done = 0;
+    while (bytes - done >= 8 && get_le64(from + done) == 0)
+        done += 8;
+    while (done < bytes && from[done] == 0)
+        done++;
+    return done;
+}

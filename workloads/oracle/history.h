@@ -1,0 +1,244 @@
+/*
+ * The history of a trial: what each application asked for, when, what it was answered, and what
+ * that did to the namespace. The laboratory keeps it, outside all simulated processes, so that it
+ * survives every crash. The oracle (judge.h) compares with it what is read back at the end; while
+ * the trial runs, every answer is compared at once (history_end).
+ *
+ * An operation is recorded by two calls: history_begin when the application sends the request, and
+ * history_end when it has the answer. One that never gets its answer stays in flight; history_kill
+ * says so of an application that died.
+ *
+ * Paths are those of the VFS's calls (call.h): relative to the root of the application's
+ * environment, "shared" there being the shared tree; a leading slash changes nothing. The oracle
+ * resolves them by its own model of the namespace and never asks the stack.
+ *
+ * Identity of an inode: the number of the operation that created it. Operations are numbered from 1
+ * in order of their start; the first numbers, up to history_setup_ops, belong to the roots.
+ *
+ * Order: o precedes p if o ended before p began, in the order of these calls (a tick each), so that
+ * equal times are no trouble. Times are kept for the measures alone.
+ *
+ * Memory is that of effects, not of contents; it is kept over history_reset.
+ *
+ * Typical use, by the library that applications call:
+ *
+ *     uint32_t op = history_begin(h, app, now, &(struct history_call){
+ *         .kind = HISTORY_WRITE, .fd = fd, .offset = 4096, .length = n});
+ *     history_fill(h, op, 0, buffer, n);      // what to write
+ *     ... call the VFS ...
+ *     history_end(h, op, now, &(struct history_answer){.result = e, .moved = moved});
+ */
+#ifndef LORIS_WORKLOADS_ORACLE_HISTORY_H
+#define LORIS_WORKLOADS_ORACLE_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "errors.h"
+
+#define HISTORY_ENVIRONMENTS_MAX 64u
+#define HISTORY_APPS_MAX 64u
+#define HISTORY_FDS_MAX 256u /* descriptors of one application */
+#define HISTORY_MARKS_MAX                                                                          \
+    256u                      /* faults, detections, recoveries that are kept; more are counted    \
+                               */
+#define HISTORY_WRONG_MAX 64u /* wrong answers that are kept with their story; more are counted */
+#define HISTORY_NAME_MAX 255u /* bytes of one name: VFS_NAME_MAX */
+#define HISTORY_AT_END UINT64_MAX /* offset of a write: at the end of the file */
+#define HISTORY_BLOCK_BYTES 4096u /* an unanswered write may be in by such blocks of the file */
+#define HISTORY_NEVER UINT64_MAX
+
+enum history_kind {
+    HISTORY_SETUP = 0, /* made a root before time 0; not for callers */
+    HISTORY_OPEN,      /* path, flags, mode -> fd */
+    HISTORY_CLOSE,     /* fd */
+    HISTORY_READ,      /* fd, offset, length -> moved, data */
+    HISTORY_WRITE,     /* fd, offset, length -> moved, offset */
+    HISTORY_TRUNCATE,  /* fd, or path if given; size */
+    HISTORY_FSYNC,     /* fd */
+    HISTORY_SYNC,      /* covers everything that ended before */
+    HISTORY_STAT,      /* fd, or path if given (the last component is not followed) -> stat */
+    HISTORY_MKDIR,     /* path, mode */
+    HISTORY_RMDIR,     /* path */
+    HISTORY_UNLINK,    /* path */
+    HISTORY_RENAME,    /* path -> path2 */
+    HISTORY_LINK,      /* path existing, path2 new */
+    HISTORY_SYMLINK,   /* path = text of the link, path2 new */
+    HISTORY_READLINK,  /* path -> moved, data */
+    HISTORY_READDIR,   /* path, or fd if NULL: one whole listing, entries by history_entry */
+    HISTORY_CHMOD,     /* path, mode */
+    HISTORY_CHOWN,     /* path, uid, gid */
+    HISTORY_OTHER,     /* no effect and nothing to check: statfs, lock, utimens, dup ... */
+    HISTORY_KINDS
+};
+
+/* "open", "close", ...: the word of `latencies.op`. */
+const char *history_kind_name(enum history_kind kind);
+
+enum history_flags { /* of HISTORY_OPEN; the bits of call.h's call_flags */
+                     HISTORY_CREATE = 1u << 0,
+                     HISTORY_EXCLUSIVE = 1u << 1,
+                     HISTORY_TRUNC = 1u << 2
+};
+
+/* A request. What a kind does not name is ignored. Texts are copied where they are needed later. */
+struct history_call {
+    enum history_kind kind;
+    const char *path, *path2;
+    int32_t fd;
+    uint32_t flags, mode, uid, gid;
+    uint64_t offset, length, size;
+};
+
+enum history_type { HISTORY_FILE = 1, HISTORY_DIRECTORY = 2, HISTORY_SYMBOLIC = 3 }; /* vfs_type */
+
+struct history_stat {
+    uint64_t ino; /* the stack's number: used only to see which names are one object */
+    uint64_t size;
+    uint32_t type; /* enum history_type */
+    uint32_t mode, nlink, uid, gid;
+};
+
+/* An answer. */
+struct history_answer {
+    enum err result;
+    int32_t fd;                      /* OPEN */
+    uint64_t moved;                  /* READ, WRITE, READLINK: bytes */
+    uint64_t offset;                 /* WRITE at HISTORY_AT_END: where the bytes went */
+    const uint8_t *data;             /* READ, READLINK: what came, `moved` bytes */
+    const struct history_stat *stat; /* STAT */
+};
+
+enum history_state {
+    HISTORY_IN_FLIGHT, /* no answer yet, or never: its application was killed */
+    HISTORY_DONE,      /* answered OK */
+    HISTORY_REFUSED,   /* answered by an error that says that nothing changed (E_NOENT, E_NOSPC) */
+    HISTORY_TROUBLED   /* answered by an error that a fault causes (E_IO, E_DEAD, E_ROFS ...) */
+};
+
+/* Why an application died. */
+enum history_death {
+    HISTORY_ALIVE = 0,
+    HISTORY_POWER,       /* the machine's power was cut */
+    HISTORY_ENVIRONMENT, /* a fault of its own environment (its VFS died, its process was hit) */
+    HISTORY_STRAY        /* anything else: counts as an error that it saw */
+};
+
+enum history_mark_kind {
+    HISTORY_MARK_FAULT,    /* a fault struck and took effect */
+    HISTORY_MARK_POWER,    /* so did a power cut */
+    HISTORY_MARK_DETECTED, /* a layer noticed; `layer` says which */
+    HISTORY_MARK_SERVICE   /* full service again */
+};
+
+struct history_mark {
+    enum history_mark_kind kind;
+    uint64_t time_ns;
+    uint32_t tick;
+    const char *layer; /* static text of the caller, or NULL */
+};
+
+/* A record that anyone may read: history_op(h, number). */
+struct history_op {
+    enum history_kind kind;
+    enum history_state state;
+    enum err result;
+    uint32_t app, environment;
+    uint64_t start_ns, end_ns;      /* end: HISTORY_NEVER while in flight */
+    uint32_t begin_tick, end_tick;  /* order; end: UINT32_MAX while in flight */
+    uint32_t inode;                 /* the one it works on or makes; 0 if none is known */
+    uint32_t first_effect, effects; /* in the model (model.h) */
+    uint32_t name, name2;           /* name slots of path and path2; 0 if none */
+    uint64_t offset, length;        /* of READ and WRITE; OPEN: flags; TRUNCATE: size in offset */
+    bool wrong;                     /* the answer is none that the history allows */
+    bool forbade;                   /* the model's own answer was an error at its begin */
+};
+
+/* The clauses of ORACLE section 5 that an answer or a tree can break; a failure's identity. */
+enum history_clause {
+    CLAUSE_NONE = 0,
+    CLAUSE_CONTENT,   /* bytes that this place never had, or no longer has */
+    CLAUSE_FOREIGN,   /* another file's, operation's or place's bytes */
+    CLAUSE_ZEROS,     /* zeros where data was */
+    CLAUSE_TORN,      /* a mix of versions in one block */
+    CLAUSE_SIZE,      /* a size, or count of bytes read, that no order of operations gives */
+    CLAUSE_ATTRIBUTE, /* mode, owner or text of a symbolic link */
+    CLAUSE_NAME,      /* a name that should not be, is missing, or leads to another object */
+    CLAUSE_TYPE,      /* a name leads to an object of another type */
+    CLAUSE_LINKS,     /* a wrong link count */
+    CLAUSE_LISTING,   /* readdir and lookup disagree */
+    CLAUSE_TREE,      /* a directory with two parents, or a cycle */
+    CLAUSE_ANSWER,    /* OK for what must fail, or an error of the name space for what must not */
+    CLAUSE_CHECKER,   /* the checker of the raw disks found damage that no error told of */
+    CLAUSE_REMOUNT,   /* the tree differs after an orderly stop and mount */
+    CLAUSE_SYNCED,    /* a synced effect is gone (not a wrong answer: prefix, structural) */
+    CLAUSE_ERROR,     /* an error was seen (detected) */
+    CLAUSE_MOUNT,     /* does not mount, hangs, recovery never ends */
+    CLAUSE_SERVICE,   /* the probe of service failed */
+    CLAUSES
+};
+const char *history_clause_name(enum history_clause clause);
+
+/* A wrong answer while the trial ran: immediately `silent` in that environment. */
+struct history_wrong {
+    uint32_t op;
+    enum history_clause clause;
+    uint64_t bytes;  /* of content returned wrong */
+    char detail[96]; /* "read of mail/f3 at 4096: bytes of operation 17, want 31" */
+};
+
+struct history;
+
+struct history *history_create(void);
+void history_destroy(struct history *h);
+
+/* Forgets all; environments 0 .. count - 1 have their root, and all the shared tree. Keeps memory.
+ */
+void history_reset(struct history *h, uint32_t environments);
+
+/* One more application, in that environment. Returns its number, from 0. */
+uint32_t history_add_app(struct history *h, uint32_t environment);
+
+/*
+ * The application asks at time now_ns. It must not have a request in flight.
+ * Returns the operation's number. O(length of the paths).
+ */
+uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
+                       const struct history_call *call);
+
+/*
+ * What operation `op`, a WRITE in flight, must write at place `at` of its own bytes (0: its first).
+ */
+void history_fill(const struct history *h, uint32_t op, uint64_t at, uint8_t *to, uint64_t bytes);
+
+/* READDIR in flight: the listing has this entry ("." and ".." need not be told). */
+void history_entry(struct history *h, uint32_t op, const char *name, uint32_t type);
+
+/*
+ * The answer came. It is checked at once against what the history allows; a wrong one is kept for
+ * the judge. Returns whether it was right.
+ */
+bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
+                 const struct history_answer *answer);
+
+/* The application died; its request in flight, if any, never gets an answer. Again: no effect. */
+void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history_death why);
+
+/* A fault, a detection, the end of a recovery. layer: static text, or NULL. */
+void history_mark(struct history *h, enum history_mark_kind kind, uint64_t now_ns,
+                  const char *layer);
+
+/* Readers. Pointers hold until the next call that records something. */
+uint32_t history_ops(const struct history *h);       /* highest number */
+uint32_t history_setup_ops(const struct history *h); /* numbers up to this are no application's */
+const struct history_op *history_op(const struct history *h, uint32_t op);
+uint32_t history_apps(const struct history *h);
+uint32_t history_environments(const struct history *h);
+uint32_t history_app_environment(const struct history *h, uint32_t app);
+enum history_death history_app_death(const struct history *h, uint32_t app);
+uint32_t history_wrongs(const struct history *h); /* how many in all; the first are kept */
+const struct history_wrong *history_wrong(const struct history *h, uint32_t index);
+uint32_t history_marks(const struct history *h);
+const struct history_mark *history_mark_at(const struct history *h, uint32_t index);
+
+#endif
