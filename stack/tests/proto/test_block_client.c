@@ -1,0 +1,195 @@
+/*
+ * The block client against a RAM disk: what it must survive, and what it must pass on.
+ */
+#include "scripts/check_main.h"
+
+#include <string.h>
+
+#include "stack/tests/fake_ramdisk.h"
+
+#define SECTORS 64u
+
+static struct ramdisk disk;
+static struct block_client client;
+static struct block_identity identity;
+static uint8_t data[SECTORS * SECTOR_BYTES], back[SECTORS * SECTOR_BYTES];
+static enum err result[8];
+
+static void setup(void)
+{
+    fake_reset();
+    ramdisk_init(&disk, 1 << 20);
+    ramdisk_attach(&disk, LAYER_DRIVER, 0);
+    for (uint32_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 7 + i / 512);
+    memset(back, 0, sizeof(back));
+}
+
+static void teardown(void)
+{
+    ramdisk_fini(&disk);
+}
+
+static void body_write_read(void *ctx)
+{
+    (void)ctx;
+    result[0] = block_client_init(&client, LAYER_DRIVER, 0, &identity);
+    result[1] = block_write(&client, 8, data, sizeof(data), false);
+    result[2] = block_flush(&client);
+    result[3] = block_read(&client, 8, back, sizeof(back));
+}
+
+static void expect_all_ok(void)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        ck_assert_int_eq(result[i], OK);
+    ck_assert_int_eq(memcmp(data, back, sizeof(data)), 0);
+    ck_assert_int_eq(memcmp(data, disk.bytes + 8 * SECTOR_BYTES, sizeof(data)), 0);
+}
+
+START_TEST(test_block_client__reads_what_it_wrote)
+{
+    fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    expect_all_ok();
+    ck_assert_uint_eq(identity.sectors, disk.sectors);
+    ck_assert_uint_eq(client.unflushed, 0);
+    ck_assert_uint_eq(disk.fences, 1);
+}
+END_TEST
+
+START_TEST(test_block_client__survives_death_of_the_driver_at_any_request)
+{
+    bool fired = true;
+    for (uint32_t n = 1; fired; n++) {
+        for (uint32_t executes = 0; executes < 2; executes++) {
+            teardown();
+            setup();
+            disk.die_at_request = n;
+            disk.die_executes = executes;
+            fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
+            ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+            expect_all_ok();
+            fired = disk.fault_fired;
+        }
+        ck_assert_uint_lt(n, 50);
+    }
+}
+END_TEST
+
+START_TEST(test_block_client__waits_for_a_driver_that_is_down)
+{
+    fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
+    disk.die_at_request = 3;
+    disk.restart = false;
+    ck_assert_int_eq(fake_run(), FAKE_IDLE);
+    fake_send_heartbeat();
+    ck_assert_int_eq(fake_run(), FAKE_IDLE);
+    ck_assert_uint_eq(fake_heartbeats(), 1); /* answered while it waits */
+    fake_restart(LAYER_DRIVER, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    expect_all_ok();
+}
+END_TEST
+
+START_TEST(test_block_client__gives_up_when_no_driver_comes_back)
+{
+    fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
+    disk.die_at_request = 3;
+    disk.restart = false;
+    ck_assert_int_eq(fake_run_until(2 * BLOCK_AWAIT_NS), FAKE_RETURNED);
+    ck_assert_int_eq(result[0], OK);
+    ck_assert_int_eq(result[1], E_DEAD);
+    ck_assert_int_eq(result[2], E_DEAD);
+    ck_assert(client.gone);
+}
+END_TEST
+
+START_TEST(test_block_client__retries_a_transient_error_and_passes_on_a_lasting_one)
+{
+    disk.fail_write = 1;
+    disk.fail_repeats = BLOCK_TRIES - 1;
+    fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    expect_all_ok();
+
+    disk.fail_write = 1;
+    disk.fail_repeats = 0;
+    fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    ck_assert_int_eq(result[1], E_MEDIA);
+    ck_assert_int_eq(result[2], OK);
+}
+END_TEST
+
+START_TEST(test_block_client__kills_a_driver_that_hangs)
+{
+    fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
+    disk.mute = true;
+    ck_assert_int_eq(fake_run(), FAKE_IDLE);
+    ck_assert_uint_eq(fake_kills(LAYER_DRIVER, 0), 0);
+    ck_assert_int_eq(fake_run_until(BLOCK_TIMEOUT_NS - 1), FAKE_IDLE);
+    ck_assert_uint_eq(fake_kills(LAYER_DRIVER, 0), 0);
+    fake_advance(1);
+    disk.mute = false;
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    ck_assert_uint_eq(fake_kills(LAYER_DRIVER, 0), 1);
+    expect_all_ok();
+}
+END_TEST
+
+static void body_lost_writes(void *ctx)
+{
+    (void)ctx;
+    result[0] = block_client_init(&client, LAYER_DRIVER, 0, &identity);
+    result[1] = block_write(&client, 0, data, 4096, false);
+    disk.resets++; /* the device lost its cache, and the driver dies at the next request */
+    disk.die_at_request = 1;
+    result[2] = block_read(&client, 0, back, 4096);
+}
+
+START_TEST(test_block_client__says_when_unflushed_writes_are_lost)
+{
+    fake_boot_body(body_lost_writes, NULL, LAYER_PHYSICAL, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    ck_assert_int_eq(result[2], OK);
+    ck_assert(client.lost_writes);
+}
+END_TEST
+
+static void body_many(void *ctx)
+{
+    uint32_t slot[BLOCK_OUTSTANDING_MAX];
+    (void)ctx;
+    result[0] = block_client_init(&client, LAYER_DRIVER, 0, &identity);
+    for (uint32_t i = 0; i < BLOCK_OUTSTANDING_MAX; i++) {
+        struct plat_span span = {.base = data + i * SECTOR_BYTES, .bytes = SECTOR_BYTES};
+        slot[i] = block_submit(&client, BLOCK_WRITE, i, false, &span, 1);
+    }
+    result[1] = OK;
+    for (uint32_t i = BLOCK_OUTSTANDING_MAX; i-- > 0;)
+        if (block_wait(&client, slot[i]) != OK)
+            result[1] = E_MEDIA;
+}
+
+START_TEST(test_block_client__keeps_many_outstanding_over_deaths)
+{
+    disk.die_at_request = 20;
+    fake_boot_body(body_many, NULL, LAYER_PHYSICAL, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    ck_assert(disk.fault_fired);
+    ck_assert_int_eq(result[1], OK);
+    ck_assert_int_eq(memcmp(disk.bytes, data, BLOCK_OUTSTANDING_MAX * SECTOR_BYTES), 0);
+}
+END_TEST
+
+CHECK_MAIN("block_client", 30, tcase_add_checked_fixture(tc, setup, teardown);
+           tcase_add_test(tc, test_block_client__reads_what_it_wrote);
+           tcase_add_test(tc, test_block_client__survives_death_of_the_driver_at_any_request);
+           tcase_add_test(tc, test_block_client__waits_for_a_driver_that_is_down);
+           tcase_add_test(tc, test_block_client__gives_up_when_no_driver_comes_back);
+           tcase_add_test(tc,
+                          test_block_client__retries_a_transient_error_and_passes_on_a_lasting_one);
+           tcase_add_test(tc, test_block_client__kills_a_driver_that_hangs);
+           tcase_add_test(tc, test_block_client__says_when_unflushed_writes_are_lost);
+           tcase_add_test(tc, test_block_client__keeps_many_outstanding_over_deaths);)
