@@ -66,7 +66,7 @@ enum err client_close(struct client *c, int32_t fd)
 }
 
 static enum err transfer(struct client *c, enum call_op op, int32_t fd, uint64_t offset,
-                         const struct plat_span *data, uint64_t *moved)
+                         const struct plat_span *data, uint64_t *moved, uint64_t *where)
 {
     struct call_request in = {.op = op, .fd = fd, .offset = offset, .length = data->bytes};
     struct call_reply out;
@@ -75,6 +75,8 @@ static enum err transfer(struct client *c, enum call_op op, int32_t fd, uint64_t
     enum err e = call(c, &in, NULL, NULL, data, access, &out);
     if (e == OK)
         *moved = out.moved;
+    if (e == OK && where != NULL)
+        *where = out.ino2;
     return e;
 }
 
@@ -82,14 +84,14 @@ enum err client_read(struct client *c, int32_t fd, uint64_t offset, void *to, ui
                      uint64_t *moved)
 {
     struct plat_span data = {.base = to, .bytes = bytes};
-    return transfer(c, CALL_READ, fd, offset, &data, moved);
+    return transfer(c, CALL_READ, fd, offset, &data, moved, NULL);
 }
 
 enum err client_write(struct client *c, int32_t fd, uint64_t offset, const void *from,
-                      uint64_t bytes, uint64_t *moved)
+                      uint64_t bytes, uint64_t *moved, uint64_t *where)
 {
     struct plat_span data = {.base = (void *)(uintptr_t)from, .bytes = bytes};
-    return transfer(c, CALL_WRITE, fd, offset, &data, moved);
+    return transfer(c, CALL_WRITE, fd, offset, &data, moved, where);
 }
 
 enum err client_truncate(struct client *c, const char *path, uint64_t size)

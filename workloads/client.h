@@ -31,8 +31,9 @@ MUST_USE enum err client_close(struct client *c, int32_t fd);
 /* *moved: bytes; fewer than asked at the end of the file. */
 MUST_USE enum err client_read(struct client *c, int32_t fd, uint64_t offset, void *to,
                               uint64_t bytes, uint64_t *moved);
+/* *where: the place of the first byte (of use where the descriptor appends); may be NULL. */
 MUST_USE enum err client_write(struct client *c, int32_t fd, uint64_t offset, const void *from,
-                               uint64_t bytes, uint64_t *moved);
+                               uint64_t bytes, uint64_t *moved, uint64_t *where);
 MUST_USE enum err client_truncate(struct client *c, const char *path, uint64_t size);
 MUST_USE enum err client_fsync(struct client *c, int32_t fd);
 MUST_USE enum err client_sync(struct client *c);

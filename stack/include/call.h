@@ -14,7 +14,7 @@ enum call_op {
     CALL_CLOSE,    /* fd */
     CALL_DUP,      /* fd -> fd */
     CALL_READ, /* fd, offset, length; data -> moved.  offset CALL_AT_CURSOR: the descriptor's own */
-    CALL_WRITE,    /* fd, offset, length; data -> moved */
+    CALL_WRITE,    /* fd, offset, length; data -> moved; ino2 = where the first byte went */
     CALL_TRUNCATE, /* fd, or path if fd is -1; size */
     CALL_FSYNC,    /* fd */
     CALL_SYNC,

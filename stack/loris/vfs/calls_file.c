@@ -84,7 +84,7 @@ enum err do_dup(struct vfs *v, uint32_t caller, const struct call_request *in,
 
 /* Reads or writes in pieces of at most VFS_IO_MAX: each piece is one transaction. */
 static enum err transfer(struct vfs *v, uint32_t caller, const struct call_request *in,
-                         struct vfs_request *request, uint64_t *moved)
+                         struct vfs_request *request, uint64_t *moved, uint64_t *where)
 {
     bool writing = request->op == VFS_WRITE;
     for (*moved = 0; *moved < in->length;) {
@@ -105,6 +105,8 @@ static enum err transfer(struct vfs *v, uint32_t caller, const struct call_reque
 #endif
         if (e != OK)
             return *moved > 0 ? OK : e; /* POSIX: what was moved counts; the next call meets it */
+        if (*moved == 0)
+            *where = reply.ino2;
         *moved += reply.moved;
         request->offset += reply.moved;
         if (reply.moved < request->length)
@@ -128,7 +130,7 @@ static enum err move_data(struct vfs *v, uint32_t caller, const struct call_requ
         .op = op, .ino = file->ino, .offset = at_cursor ? file->cursor : in->offset};
     if (op == VFS_WRITE && (file->flags & CALL_APPEND) != 0)
         request.flags = VFS_APPEND;
-    enum err e = transfer(v, caller, in, &request, &out->moved);
+    enum err e = transfer(v, caller, in, &request, &out->moved, &out->ino2);
     if (e == OK && at_cursor)
         file->cursor = request.offset;
     return e;

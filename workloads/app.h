@@ -1,0 +1,88 @@
+/*
+ * An application as a process: its configuration, its random draws, and the recorded calls that
+ * it makes. Each recorded call tells the history what is asked, asks the VFS, and tells the history
+ * what came back; what was written is the history's self-describing content.
+ *
+ * The record lies in the laboratory's memory and is reached by traps only; what the process itself
+ * works on lies in its own arena, so a fault in it hurts nobody else.
+ *
+ * A call that returns E_DEAD means that the VFS is gone: the application returns from its main and
+ * is dead with it. All other errors are answers: applications go on.
+ */
+#ifndef LORIS_WORKLOADS_APP_H
+#define LORIS_WORKLOADS_APP_H
+
+#include "assertion.h"
+#include "sim/option.h"
+#include "workloads/client.h"
+#include "workloads/run.h"
+
+#define APP_BUFFER_BYTES (256u << 10) /* largest single read or write */
+#define APP_PATH_BYTES 512u
+
+/* The working copy in the process's arena. */
+struct app {
+    struct client client;
+    struct workload_app *self; /* in the laboratory: only for traps */
+    uint64_t draw_key;         /* of this application in this trial */
+    uint64_t drawn;            /* draws so far */
+    const struct option_set *options;
+    const char *script;
+    char home[64], shared_home[64]; /* its directory in the private and in the shared tree */
+    double share;                   /* of its files in the shared tree */
+    uint64_t sync_every;            /* operations, 0: never */
+    uint64_t operations;            /* since the last sync */
+    uint8_t *buffer;                /* APP_BUFFER_BYTES */
+};
+
+typedef void app_main(struct app *a);
+app_main postmark_main, fsx_main, fsstress_main, script_main;
+
+/* ---- Draws: keyed by (seed, workload, n, application), one word each ---------------------------
+ */
+
+double app_unit(struct app *a);
+uint64_t app_below(struct app *a, uint64_t limit);
+/* Draws a value of an option that may be a range or a distribution. */
+uint64_t app_amount(struct app *a, const char *option);
+
+/* ---- Recorded calls ---------------------------------------------------------------------------
+ */
+
+MUST_USE enum err app_open(struct app *a, const char *path, uint32_t flags, int32_t *fd);
+MUST_USE enum err app_close(struct app *a, int32_t fd);
+/* Writes `length` bytes (at most APP_BUFFER_BYTES) at `offset`, HISTORY_AT_END: at the end (the
+ * descriptor was opened with CALL_APPEND). */
+MUST_USE enum err app_write(struct app *a, int32_t fd, uint64_t offset, uint64_t length);
+MUST_USE enum err app_read(struct app *a, int32_t fd, uint64_t offset, uint64_t length,
+                           uint64_t *moved);
+MUST_USE enum err app_truncate(struct app *a, const char *path, uint64_t size);
+MUST_USE enum err app_fsync(struct app *a, int32_t fd);
+MUST_USE enum err app_sync(struct app *a);
+MUST_USE enum err app_stat(struct app *a, const char *path);
+MUST_USE enum err app_mkdir(struct app *a, const char *path);
+MUST_USE enum err app_rmdir(struct app *a, const char *path);
+MUST_USE enum err app_unlink(struct app *a, const char *path);
+MUST_USE enum err app_rename(struct app *a, const char *from, const char *to);
+MUST_USE enum err app_link(struct app *a, const char *existing, const char *name);
+MUST_USE enum err app_symlink(struct app *a, const char *target, const char *name);
+MUST_USE enum err app_readlink(struct app *a, const char *path);
+MUST_USE enum err app_readdir(struct app *a, const char *path);
+MUST_USE enum err app_chmod(struct app *a, const char *path, uint32_t mode);
+
+/* open, write all of `length` in pieces, close; and open, read all, close. */
+MUST_USE enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length);
+MUST_USE enum err app_read_file(struct app *a, const char *path);
+
+/* Thinks, and syncs when it is time: call it after each step of the application. */
+MUST_USE enum err app_pause(struct app *a);
+/* A `mark` of an operation script was passed. */
+void app_mark(struct app *a);
+
+/* Makes the home directories. */
+MUST_USE enum err app_make_homes(struct app *a);
+/* Writes "HOME/PREFIXnumber" into path; shared: in the shared tree. */
+void app_path(const struct app *a, char path[APP_PATH_BYTES], bool shared, const char *prefix,
+              uint64_t number);
+
+#endif

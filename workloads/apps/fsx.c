@@ -1,0 +1,64 @@
+/*
+ * fsx: random operations on one file (in the manner of Apple's file system exerciser): reads,
+ * writes, appends, truncations up and down, closing and opening again, with an fsync every `sync`
+ * operations.
+ */
+#include "workloads/app.h"
+
+#define WRITE_MAX (64u << 10)
+
+struct fsx {
+    struct app *a;
+    char path[APP_PATH_BYTES];
+    int32_t fd;
+    uint64_t limit; /* largest size of the file */
+};
+
+static enum err reopen(struct fsx *f)
+{
+    enum err e = app_close(f->a, f->fd);
+    return e == E_DEAD ? e : app_open(f->a, f->path, 0, &f->fd);
+}
+
+static enum err step(struct fsx *f)
+{
+    struct app *a = f->a;
+    uint64_t what = app_below(a, 16), offset = app_below(a, f->limit), moved;
+    uint64_t most = f->limit - offset < WRITE_MAX ? f->limit - offset : WRITE_MAX;
+    uint64_t length = 1 + app_below(a, most);
+    if (what < 7)
+        return app_write(a, f->fd, offset, length);
+    if (what < 13)
+        return app_read(a, f->fd, offset, length, &moved);
+    if (what < 15)
+        return app_truncate(a, f->path, offset);
+    return reopen(f);
+}
+
+static enum err pause_fsx(struct fsx *f)
+{
+    struct app *a = f->a;
+    if (!amount_is(option_amount(a->options, "think"), 0))
+        client_sleep(app_amount(a, "think"));
+    if (a->sync_every == 0 || ++a->operations < a->sync_every)
+        return OK;
+    a->operations = 0;
+    return app_fsync(a, f->fd);
+}
+
+void fsx_main(struct app *a)
+{
+    uint64_t operations = option_number(a->options, "operations");
+    struct fsx f = {.a = a, .fd = -1, .limit = app_amount(a, "size")};
+    enum err e = app_make_homes(a);
+    app_path(a, f.path, a->share > 0 && app_unit(a) < a->share, "fsx", 0);
+    if (e != E_DEAD)
+        e = app_open(a, f.path, CALL_CREATE, &f.fd);
+    for (uint64_t i = 0; e != E_DEAD && i < operations; i++) {
+        e = step(&f);
+        if (e != E_DEAD)
+            e = pause_fsx(&f);
+    }
+    if (e != E_DEAD)
+        e = app_close(a, f.fd);
+}

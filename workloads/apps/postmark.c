@@ -1,0 +1,94 @@
+/*
+ * postmark: a mail server's life with small files (after Katcher, "PostMark: a new file system
+ * benchmark", NetApp TR3022, 1997). A pool of files is made; each transaction reads a file or
+ * appends to one, and creates a file or deletes one, by even chances; at the end what is left is
+ * deleted, unless the campaign wants to see it: it stays, so that the oracle has something to read.
+ */
+#include "workloads/app.h"
+
+#define APPEND_SHARE 4 /* an append has up to a quarter of a drawn file size */
+
+struct pool {
+    struct app *a;
+    uint64_t *file; /* numbers of the live files */
+    uint64_t count, room;
+    uint64_t next; /* number of the next new file */
+};
+
+/* Numbers are dealt to the shared tree by their place in every hundred, so that a file's tree is
+ * known from its number. */
+static void pool_path(const struct pool *p, uint64_t number, char path[APP_PATH_BYTES])
+{
+    bool shared = (double)(number * 61 % 100) < p->a->share * 100.0;
+    app_path(p->a, path, shared, "f", number);
+}
+
+static enum err pool_create(struct pool *p)
+{
+    char path[APP_PATH_BYTES];
+    if (p->count == p->room)
+        return OK;
+    uint64_t number = p->next++;
+    pool_path(p, number, path);
+    enum err e = app_write_file(p->a, path, CALL_CREATE | CALL_EXCLUSIVE, app_amount(p->a, "size"));
+    p->file[p->count++] = number;
+    return e;
+}
+
+static enum err pool_delete(struct pool *p)
+{
+    char path[APP_PATH_BYTES];
+    if (p->count == 0)
+        return OK;
+    uint64_t at = app_below(p->a, p->count);
+    pool_path(p, p->file[at], path);
+    p->file[at] = p->file[--p->count];
+    return app_unlink(p->a, path);
+}
+
+static enum err pool_read(struct pool *p)
+{
+    char path[APP_PATH_BYTES];
+    if (p->count == 0)
+        return OK;
+    pool_path(p, p->file[app_below(p->a, p->count)], path);
+    return app_read_file(p->a, path);
+}
+
+static enum err pool_append(struct pool *p)
+{
+    char path[APP_PATH_BYTES];
+    if (p->count == 0)
+        return OK;
+    pool_path(p, p->file[app_below(p->a, p->count)], path);
+    uint64_t length = 1 + app_amount(p->a, "size") / APPEND_SHARE;
+    return app_write_file(p->a, path, CALL_APPEND, length);
+}
+
+static enum err transaction(struct pool *p)
+{
+    enum err e = app_below(p->a, 2) == 0 ? pool_read(p) : pool_append(p);
+    if (e == E_DEAD)
+        return e;
+    return app_below(p->a, 2) == 0 ? pool_create(p) : pool_delete(p);
+}
+
+void postmark_main(struct app *a)
+{
+    uint64_t files = option_number(a->options, "files");
+    uint64_t transactions = option_number(a->options, "transactions");
+    struct pool p = {.a = a, .room = files + transactions};
+    p.file = plat_alloc(p.room * sizeof(*p.file), TAG_HEAP);
+    ASSERT(p.file != NULL);
+    enum err e = app_make_homes(a);
+    for (uint64_t i = 0; e != E_DEAD && i < files; i++) {
+        e = pool_create(&p);
+        if (e != E_DEAD)
+            e = app_pause(a);
+    }
+    for (uint64_t i = 0; e != E_DEAD && i < transactions; i++) {
+        e = transaction(&p);
+        if (e != E_DEAD)
+            e = app_pause(a);
+    }
+}

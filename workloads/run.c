@@ -1,0 +1,119 @@
+#include "workloads/run.h"
+
+#include <stdio.h>
+
+#include "assertion.h"
+#include "sim/rng.h"
+#include "workloads/app.h"
+
+static app_main *const mains[APP_KINDS] = {
+    [APP_POSTMARK] = postmark_main,
+    [APP_FSX] = fsx_main,
+    [APP_FSSTRESS] = fsstress_main,
+    [APP_SCRIPT] = script_main,
+};
+
+static void add_copy(struct workload_run *run, const struct workload_part *part, uint32_t copy,
+                     uint32_t environments, uint64_t draw_seed)
+{
+    ASSERT(run->app_count < WORKLOAD_APPS_MAX);
+    struct workload_app *app = &run->app[run->app_count];
+    *app = (struct workload_app){.run = run,
+                                 .part = part,
+                                 .number = run->app_count,
+                                 .copy = copy,
+                                 .environment = copy % environments,
+                                 .draw_key = sim_rng_mix(draw_seed, run->app_count)};
+    uint32_t number = history_add_app(run->history, app->environment);
+    ASSERT(number == app->number);
+    run->app_count++;
+}
+
+void workload_prepare(struct workload_run *run, struct sim_machine *machine,
+                      struct history *history, const struct workload_part *parts, uint32_t count,
+                      uint32_t environments, uint64_t draw_seed)
+{
+    ASSERT(environments >= 1);
+    *run = (struct workload_run){.machine = machine, .history = history};
+    history_reset(history, environments);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t copies = option_number(parts[i].options, "copies");
+        if (copies == 0)
+            copies = environments;
+        for (uint32_t c = 0; c < copies; c++)
+            add_copy(run, &parts[i], c, environments, draw_seed);
+    }
+}
+
+struct start {
+    struct workload_app *self;
+    struct app *app;
+};
+
+/* Copies what the process needs into its own memory. */
+static void configure(void *argument)
+{
+    const struct start *s = argument;
+    const struct workload_app *w = s->self;
+    struct app *a = s->app;
+    const struct option_set *o = w->part->options;
+    a->self = s->self;
+    a->draw_key = w->draw_key;
+    a->options = o;
+    a->script = w->part->script;
+    a->share = option_real(o, "share");
+    a->sync_every = option_number(o, "sync");
+    (void)snprintf(a->home, sizeof(a->home), "app%u", w->number);
+    (void)snprintf(a->shared_home, sizeof(a->shared_home), "shared/app%u", w->number);
+}
+
+static void finish(void *argument)
+{
+    struct workload_app *w = argument;
+    w->ended = true;
+    if (w->run->hooks.on_end != NULL)
+        w->run->hooks.on_end(w->run->hooks.context);
+}
+
+/* What each application process runs. */
+static void run_app(void *argument)
+{
+    struct workload_app *self = argument;
+    struct app *a = plat_alloc(sizeof(*a), TAG_HEAP);
+    ASSERT(a != NULL);
+    a->buffer = plat_alloc(APP_BUFFER_BYTES, TAG_HEAP);
+    ASSERT(a->buffer != NULL);
+    sim_trap(configure, &(struct start){.self = self, .app = a});
+    client_init(&a->client, self->environment);
+    mains[self->part->info->kind](a);
+    sim_trap(finish, self);
+}
+
+void workload_start(struct workload_run *run)
+{
+    for (uint32_t i = 0; i < run->app_count; i++)
+        sim_machine_spawn_app(run->machine, run->app[i].number, run_app, &run->app[i]);
+}
+
+bool workload_over(const struct workload_run *run)
+{
+    for (uint32_t i = 0; i < run->app_count; i++)
+        if (!run->app[i].ended && !run->app[i].dead)
+            return false;
+    return true;
+}
+
+uint32_t workload_kill(struct workload_run *run, uint32_t environment, enum history_death why)
+{
+    uint32_t killed = 0;
+    for (uint32_t i = 0; i < run->app_count; i++) {
+        struct workload_app *w = &run->app[i];
+        if (w->ended || w->dead || (environment != UINT32_MAX && w->environment != environment))
+            continue;
+        w->dead = true;
+        killed++;
+        history_kill(run->history, w->number, sim_machine_now(run->machine), why);
+        (void)sim_machine_kill(run->machine, LAYER_APP, w->number, SIM_DEATH_KILLED);
+    }
+    return killed;
+}

@@ -1,0 +1,233 @@
+#include "workloads/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "sim/option.h"
+
+#define WORDS_MAX 6u
+
+enum argument { NONE, PATH, PATH2, NUMBER, NUMBER2, MODE, TIME };
+
+struct syntax {
+    const char *word;
+    enum script_kind kind;
+    enum argument argument[3];
+    const char *usage;
+};
+
+static const struct syntax syntaxes[] = {
+    {"create", SCRIPT_CREATE, {PATH}, "create P"},
+    {"mkdir", SCRIPT_MKDIR, {PATH}, "mkdir P"},
+    {"write", SCRIPT_WRITE, {PATH, NUMBER, NUMBER2}, "write P OFFSET LENGTH"},
+    {"append", SCRIPT_APPEND, {PATH, NUMBER2}, "append P LENGTH"},
+    {"read", SCRIPT_READ, {PATH, NUMBER, NUMBER2}, "read P OFFSET LENGTH"},
+    {"truncate", SCRIPT_TRUNCATE, {PATH, NUMBER}, "truncate P SIZE"},
+    {"rename", SCRIPT_RENAME, {PATH, PATH2}, "rename P Q"},
+    {"link", SCRIPT_LINK, {PATH, PATH2}, "link P Q"},
+    {"symlink", SCRIPT_SYMLINK, {PATH, PATH2}, "symlink TARGET P"},
+    {"unlink", SCRIPT_UNLINK, {PATH}, "unlink P"},
+    {"rmdir", SCRIPT_RMDIR, {PATH}, "rmdir P"},
+    {"chmod", SCRIPT_CHMOD, {PATH, MODE}, "chmod P MODE"},
+    {"fsync", SCRIPT_FSYNC, {PATH}, "fsync P"},
+    {"sync", SCRIPT_SYNC, {NONE}, "sync"},
+    {"sleep", SCRIPT_SLEEP, {TIME}, "sleep TIME"},
+    {"mark", SCRIPT_MARK, {NONE}, "mark"},
+};
+#define SYNTAXES (sizeof(syntaxes) / sizeof(syntaxes[0]))
+
+static const struct {
+    const char *name;
+    enum err error;
+} errors[] = {
+    {"ENOENT", E_NOENT},       {"EEXIST", E_EXIST},
+    {"ENOTDIR", E_NOTDIR},     {"EISDIR", E_ISDIR},
+    {"ENOTEMPTY", E_NOTEMPTY}, {"ENAMETOOLONG", E_NAMETOOLONG},
+    {"ELOOP", E_LOOP},         {"EMLINK", E_MLINK},
+    {"EXDEV", E_XDEV},         {"ENOSPC", E_NOSPC},
+    {"EFBIG", E_FBIG},         {"EPERM", E_PERM},
+    {"EACCES", E_ACCES},       {"EIO", E_IO},
+    {"EROFS", E_ROFS},         {"EBUSY", E_BUSY},
+    {"EINVAL", E_ARG},
+};
+#define ERRORS (sizeof(errors) / sizeof(errors[0]))
+
+struct line {
+    char text[1024];
+    char *word[WORDS_MAX + 1];
+    uint32_t column[WORDS_MAX + 1];
+    uint32_t words;
+};
+
+/* Copies the line at *text without its comment, moves on, and cuts it into words. */
+static bool line_read(const char **text, struct line *l)
+{
+    const char *p = *text;
+    size_t bytes = strcspn(p, "\n");
+    *text = p + bytes + (p[bytes] == '\n');
+    size_t kept = strcspn(p, "#\n");
+    l->words = 0;
+    if (kept >= sizeof(l->text))
+        return false;
+    memcpy(l->text, p, kept);
+    l->text[kept] = '\0';
+    for (char *at = l->text;;) {
+        at += strspn(at, " \t\r");
+        if (*at == '\0')
+            return true;
+        if (l->words > WORDS_MAX)
+            return false;
+        l->word[l->words] = at;
+        l->column[l->words++] = (uint32_t)(at - l->text) + 1;
+        at += strcspn(at, " \t\r");
+        if (*at != '\0')
+            *at++ = '\0';
+    }
+}
+
+static const struct syntax *syntax_find(const char *word)
+{
+    for (size_t i = 0; i < SYNTAXES; i++)
+        if (strcmp(word, syntaxes[i].word) == 0)
+            return &syntaxes[i];
+    return NULL;
+}
+
+static bool bad_word(const char *word, char *error)
+{
+    const char *names[SYNTAXES];
+    for (size_t i = 0; i < SYNTAXES; i++)
+        names[i] = syntaxes[i].word;
+    if (strcmp(word, "begin") == 0 || strcmp(word, "commit") == 0 || strcmp(word, "abort") == 0) {
+        (void)snprintf(error, SCRIPT_ERROR_BYTES, "not available yet: `%s`, user transactions",
+                       word);
+        return false;
+    }
+    const char *near = option_nearest(word, names, SYNTAXES);
+    (void)snprintf(error, SCRIPT_ERROR_BYTES,
+                   "unknown operation `%.64s`; allowed: create mkdir write append read truncate "
+                   "rename link symlink unlink rmdir chmod fsync sync sleep mark expect%s%s",
+                   word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+    return false;
+}
+
+static bool parse_path(const char *word, char *to, char *error)
+{
+    size_t bytes = strlen(word);
+    if (word[0] == '/' || bytes >= SCRIPT_PATH_BYTES) {
+        (void)snprintf(error, SCRIPT_ERROR_BYTES,
+                       "bad path `%.64s`; a path has no leading slash and under %u bytes", word,
+                       SCRIPT_PATH_BYTES);
+        return false;
+    }
+    memcpy(to, word, bytes + 1);
+    return true;
+}
+
+static bool parse_number(const char *word, uint64_t limit, int base, uint64_t *number, char *error)
+{
+    char *end;
+    *number = strtoull(word, &end, base);
+    if (word[0] >= '0' && word[0] <= '9' && *end == '\0' && *number <= limit)
+        return true;
+    (void)snprintf(error, SCRIPT_ERROR_BYTES, "bad number `%.64s`; %s from 0 to %llu", word,
+                   base == 8 ? "an octal number" : "a decimal number of bytes",
+                   (unsigned long long)limit);
+    return false;
+}
+
+static bool parse_argument(enum argument kind, const char *word, struct script_op *op, char *error)
+{
+    int64_t ns;
+    switch (kind) {
+    case PATH:
+        return parse_path(word, op->path, error);
+    case PATH2:
+        return parse_path(word, op->path2, error);
+    case NUMBER:
+        return parse_number(word, UINT64_C(1) << 40, 10, &op->number, error);
+    case NUMBER2:
+        return parse_number(word, SCRIPT_LENGTH_MAX, 10, &op->number2, error);
+    case MODE:
+        return parse_number(word, 07777, 8, &op->number, error);
+    case TIME: {
+        char why[OPTION_ERROR_BYTES];
+        if (option_parse_time(word, &ns, why)) {
+            op->number = (uint64_t)ns;
+            return true;
+        }
+        (void)snprintf(error, SCRIPT_ERROR_BYTES, "%.*s", (int)SCRIPT_ERROR_BYTES - 1, why);
+        return false;
+    }
+    case NONE:
+        break;
+    }
+    return false;
+}
+
+/* Takes `expect ERROR` off the front; *first is the word that names the operation. */
+static bool parse_expect(const struct line *l, uint32_t *first, struct script_op *op, char *error)
+{
+    if (strcmp(l->word[0], "expect") != 0)
+        return true;
+    *first = 2;
+    for (size_t i = 0; l->words > 2 && i < ERRORS; i++)
+        if (strcmp(l->word[1], errors[i].name) == 0) {
+            op->expected = errors[i].error;
+            return true;
+        }
+    (void)snprintf(
+        error, SCRIPT_ERROR_BYTES,
+        "bad `expect`; allowed: expect ERROR operation, with ENOENT EEXIST ENOTDIR EISDIR "
+        "ENOTEMPTY ELOOP EXDEV ENOSPC EINVAL EIO ...");
+    return false;
+}
+
+static bool parse_line(const struct line *l, struct script_op *op, uint32_t *column, char *error)
+{
+    uint32_t first = 0;
+    *column = l->column[0];
+    if (!parse_expect(l, &first, op, error))
+        return false;
+    *column = l->column[first];
+    const struct syntax *s = syntax_find(l->word[first]);
+    if (s == NULL)
+        return bad_word(l->word[first], error);
+    op->kind = s->kind;
+    uint32_t count = 0;
+    while (count < 3 && s->argument[count] != NONE)
+        count++;
+    if (l->words - first - 1 != count) {
+        (void)snprintf(error, SCRIPT_ERROR_BYTES, "wrong number of words; allowed: %s", s->usage);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        *column = l->column[first + 1 + i];
+        if (!parse_argument(s->argument[i], l->word[first + 1 + i], op, error))
+            return false;
+    }
+    return true;
+}
+
+enum script_next script_next(const char **text, struct script_op *op, struct script_place *place,
+                             char *error)
+{
+    ASSERT(text != NULL && *text != NULL);
+    while (**text != '\0') {
+        struct line l;
+        place->line++;
+        place->column = 1;
+        *op = (struct script_op){.expected = OK};
+        if (!line_read(text, &l)) {
+            (void)snprintf(error, SCRIPT_ERROR_BYTES,
+                           "line too long; allowed: at most 1023 bytes and 6 words");
+            return SCRIPT_BAD;
+        }
+        if (l.words == 0)
+            continue;
+        return parse_line(&l, op, &place->column, error) ? SCRIPT_OP : SCRIPT_BAD;
+    }
+    return SCRIPT_END;
+}

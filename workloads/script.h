@@ -1,0 +1,63 @@
+/*
+ * Operation scripts: one operation a line, `#` starts a comment. The language is INTERFACE.md's:
+ * create P, mkdir P, write P OFFSET LENGTH, append P LENGTH, read P OFFSET LENGTH, truncate P SIZE,
+ * rename P Q, link P Q, symlink TARGET P, unlink P, rmdir P, chmod P MODE, fsync P, sync, sleep
+ * TIME, mark; and `expect ERROR operation`.
+ *
+ * A script's paths are relative to the application's home directory ("app0"), except those that
+ * begin with "shared/", so that several copies do not meet by accident.
+ */
+#ifndef LORIS_WORKLOADS_SCRIPT_H
+#define LORIS_WORKLOADS_SCRIPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "errors.h"
+
+#define SCRIPT_PATH_BYTES 256u
+#define SCRIPT_LENGTH_MAX (UINT64_C(256) << 10) /* bytes of one read or write */
+#define SCRIPT_ERROR_BYTES 256u
+
+enum script_kind {
+    SCRIPT_CREATE,
+    SCRIPT_MKDIR,
+    SCRIPT_WRITE,
+    SCRIPT_APPEND,
+    SCRIPT_READ,
+    SCRIPT_TRUNCATE,
+    SCRIPT_RENAME,
+    SCRIPT_LINK,
+    SCRIPT_SYMLINK,
+    SCRIPT_UNLINK,
+    SCRIPT_RMDIR,
+    SCRIPT_CHMOD,
+    SCRIPT_FSYNC,
+    SCRIPT_SYNC,
+    SCRIPT_SLEEP,
+    SCRIPT_MARK,
+    SCRIPT_KINDS
+};
+
+struct script_op {
+    enum script_kind kind;
+    char path[SCRIPT_PATH_BYTES], path2[SCRIPT_PATH_BYTES];
+    uint64_t number, number2; /* OFFSET LENGTH; LENGTH; SIZE; MODE; ns */
+    enum err expected;        /* OK unless the line says `expect` */
+};
+
+struct script_place {
+    uint32_t line, column; /* from 1 */
+};
+
+enum script_next { SCRIPT_OP, SCRIPT_END, SCRIPT_BAD };
+
+/*
+ * Reads the next operation at *text, which it moves on. place: where it stands (in and out: the
+ * line is counted; begin with line 0). SCRIPT_BAD: `error` (SCRIPT_ERROR_BYTES) says what is wrong
+ * and what is allowed; the next call goes on with the next line.
+ */
+enum script_next script_next(const char **text, struct script_op *op, struct script_place *place,
+                             char *error);
+
+#endif
