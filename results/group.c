@@ -1,0 +1,268 @@
+#include "results/group.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "results/record.h"
+#include "results/store.h"
+#include "results/text.h"
+
+/* Columns of `trials`: what --by may name besides swept keys. */
+static const char *const trial_columns[] = {
+    "campaign", "variant", "workload",      "fault", "n",           "hash",      "level",
+    "promised", "kept",    "injected",      "state", "detected_by", "anomalies", "environments_hit",
+    "story",    "trial",   "design_promise"};
+#define TRIAL_COLUMNS (sizeof(trial_columns) / sizeof(trial_columns[0]))
+
+static bool is_trial_column(const char *name)
+{
+    for (size_t i = 0; i < TRIAL_COLUMNS; i++)
+        if (strcmp(trial_columns[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_key(sqlite3 *db, const char *name)
+{
+    sqlite3_stmt *s;
+    int code = sqlite3_prepare_v2(db,
+                                  "SELECT 1 FROM parameters WHERE key = ? AND part IN ('variant', "
+                                  "'workload', 'fault') LIMIT 1",
+                                  -1, &s, NULL);
+    ASSERT(code == SQLITE_OK);
+    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+    bool found = sqlite3_step(s) == SQLITE_ROW;
+    sqlite3_finalize(s);
+    return found;
+}
+
+/* Splits `by` and checks every name. */
+static enum err split_columns(struct groups *groups, sqlite3 *db, const char *by, char *error)
+{
+    char *copy = strdup(by), *rest = copy;
+    ASSERT(copy != NULL);
+    enum err e = OK;
+    for (char *name; e == OK && (name = strsep(&rest, ",")) != NULL;) {
+        name += strspn(name, " ");
+        name[strcspn(name, " ")] = 0;
+        const char *near = text_nearest(name, trial_columns, TRIAL_COLUMNS);
+        if (groups->column_count == GROUP_COLUMNS_MAX) {
+            snprintf(error, STORE_ERROR_BYTES, "--by: at most %d columns", GROUP_COLUMNS_MAX);
+            e = E_INVAL;
+        } else if (!is_trial_column(name) && !is_key(db, name)) {
+            snprintf(error, STORE_ERROR_BYTES,
+                     "--by: no column '%s'; allowed: a column of trials or a swept key%s%s", name,
+                     near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+            e = E_INVAL;
+        } else {
+            groups->column[groups->column_count++] = strdup(name);
+        }
+    }
+    free(copy);
+    return e;
+}
+
+enum err group_check_where(sqlite3 *db, const char *where, char *error)
+{
+    if (where == NULL)
+        return OK;
+    sqlite3_stmt *s = NULL;
+    const char *tail = "";
+    char *sql = sqlite3_mprintf("SELECT 1 FROM trials WHERE (%s\n)", where);
+    int code = sqlite3_prepare_v2(db, sql, -1, &s, &tail);
+    enum err e = OK;
+    if (code != SQLITE_OK) {
+        snprintf(error, STORE_ERROR_BYTES, "--where: %s", sqlite3_errmsg(db));
+        e = E_INVAL;
+    } else if (tail[strspn(tail, " \n\t;")] != 0) {
+        snprintf(error, STORE_ERROR_BYTES, "--where: one SQL expression, not several statements");
+        e = E_INVAL;
+    }
+    sqlite3_finalize(s);
+    sqlite3_free(sql);
+    return e;
+}
+
+#define FIXED_COLUMNS 10 /* of build_query, before those of --by */
+
+/* The query, in order of groups, whose columns are: cell, injected, kept, level, promised, the four
+ * times, trial, by...
+ */
+static char *build_query(const struct groups *groups, const char *where)
+{
+    sqlite3_str *sql = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(
+        sql, "SELECT (SELECT id FROM cell c WHERE c.variant = t.variant AND c.workload = "
+             "t.workload AND c.fault = t.fault), injected, kept, level, promised, rpo_ns, "
+             "outage_ns, recovery_ns, rebuild_ns, trial");
+    for (size_t i = 0; i < groups->column_count; i++) {
+        if (is_trial_column(groups->column[i]))
+            sqlite3_str_appendf(sql, ", t.\"%w\"", groups->column[i]);
+        else
+            sqlite3_str_appendf(sql,
+                                ", (SELECT text FROM parameters p WHERE p.key = %Q AND ((p.part = "
+                                "'variant' AND p.name = t.variant) OR (p.part = 'workload' AND "
+                                "p.name = t.workload) OR (p.part = 'fault' AND p.name = t.fault)))",
+                                groups->column[i]);
+    }
+    sqlite3_str_appendf(sql, " FROM (SELECT * FROM trials WHERE (%s\n)) t ORDER BY ",
+                        where != NULL ? where : "1");
+    for (size_t i = 0; i < groups->column_count; i++)
+        sqlite3_str_appendf(sql, "%d, ", FIXED_COLUMNS + 1 + (int)i);
+    sqlite3_str_appendall(sql, "trial");
+    return sqlite3_str_finish(sql);
+}
+
+static const char *column_text(sqlite3_stmt *s, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(s, at);
+    return text != NULL ? text : "";
+}
+
+static bool is_of_group(const struct groups *groups, const struct group *group, sqlite3_stmt *s)
+{
+    for (size_t k = 0; k < groups->column_count; k++)
+        if (strcmp(group->by[k], column_text(s, FIXED_COLUMNS + (int)k)) != 0)
+            return false;
+    return true;
+}
+
+/* The group of the row: rows come group by group, so it is the last or a new one. */
+static struct group *find_group(struct groups *groups, sqlite3_stmt *s)
+{
+    if (groups->count > 0 && is_of_group(groups, &groups->group[groups->count - 1], s))
+        return &groups->group[groups->count - 1];
+    if (groups->count == groups->room) {
+        groups->room = groups->room * 2 + 16;
+        groups->group = realloc(groups->group, groups->room * sizeof(groups->group[0]));
+        ASSERT(groups->group != NULL);
+    }
+    struct group *group = &groups->group[groups->count++];
+    *group = (struct group){.cell = sqlite3_column_int64(s, 0)};
+    for (size_t i = 0; i < groups->column_count; i++)
+        group->by[i] = strdup(column_text(s, FIXED_COLUMNS + (int)i));
+    return group;
+}
+
+static void add_time(struct group_times *times, sqlite3_stmt *s, int at)
+{
+    if (times->count == times->room) {
+        times->room = times->room * 2 + 64;
+        times->ns = realloc(times->ns, times->room * sizeof(times->ns[0]));
+        ASSERT(times->ns != NULL);
+    }
+    bool null = sqlite3_column_type(s, at) == SQLITE_NULL;
+    times->ns[times->count++] = null ? INFINITY : sqlite3_column_double(s, at);
+}
+
+static void add_row(struct group *group, sqlite3_stmt *s)
+{
+    int64_t cell = sqlite3_column_int64(s, 0);
+    unsigned level = level_from_name(column_text(s, 3));
+    group->cell = cell < group->cell ? cell : group->cell;
+    group->trials++;
+    if (sqlite3_column_int(s, 1) == 0 || level >= LEVEL_COUNT)
+        return;
+    group->injected++;
+    group->level[level]++;
+    if (sqlite3_column_type(s, 2) != SQLITE_NULL) {
+        enum level promised = (enum level)level_from_name(column_text(s, 4));
+        group->promised++;
+        group->promised_weakest = level_weaker(group->promised_weakest, promised);
+        if (sqlite3_column_int(s, 2) == 0) {
+            group->broken++;
+            if (group->example == 0 || (enum level)level > group->example_level) {
+                group->example = (uint64_t)sqlite3_column_int64(s, 9);
+                group->example_level = (enum level)level;
+            }
+        }
+    } else {
+        group->promised_weakest = LEVEL_NONE;
+    }
+    add_time(&group->rpo, s, 5);
+    add_time(&group->outage, s, 6);
+    add_time(&group->recovery, s, 7);
+    add_time(&group->rebuild, s, 8);
+}
+
+static int by_cell(const void *left, const void *right)
+{
+    const struct group *a = left, *b = right;
+    if (a->cell != b->cell)
+        return a->cell < b->cell ? -1 : 1;
+    for (size_t i = 0; i < GROUP_COLUMNS_MAX && a->by[i] != NULL; i++) {
+        int order = strcmp(a->by[i], b->by[i]);
+        if (order != 0)
+            return order;
+    }
+    return 0;
+}
+
+enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const char *where,
+                     char *error)
+{
+    *groups = (struct groups){0};
+    if (split_columns(groups, db, by, error) != OK || group_check_where(db, where, error) != OK)
+        return E_INVAL;
+    char *sql = build_query(groups, where);
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    sqlite3_free(sql);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(s);
+        if (code == SQLITE_ROW)
+            add_row(find_group(groups, s), s);
+    }
+    if (code != SQLITE_DONE)
+        snprintf(error, STORE_ERROR_BYTES, "cannot read the trials: %s", sqlite3_errmsg(db));
+    sqlite3_finalize(s);
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = &groups->group[i];
+        stats_sort(group->rpo.ns, group->rpo.count);
+        stats_sort(group->outage.ns, group->outage.count);
+        stats_sort(group->recovery.ns, group->recovery.count);
+        stats_sort(group->rebuild.ns, group->rebuild.count);
+    }
+    if (groups->count > 0)
+        qsort(groups->group, groups->count, sizeof(groups->group[0]), by_cell);
+    return code == SQLITE_DONE ? OK : E_INVAL;
+}
+
+void groups_free(struct groups *groups)
+{
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = &groups->group[i];
+        for (size_t k = 0; k < groups->column_count; k++)
+            free(group->by[k]);
+        free(group->rpo.ns);
+        free(group->outage.ns);
+        free(group->recovery.ns);
+        free(group->rebuild.ns);
+    }
+    for (size_t k = 0; k < groups->column_count; k++)
+        free(groups->column[k]);
+    free(groups->group);
+    *groups = (struct groups){0};
+}
+
+double group_kept(const struct group *group, struct interval *interval)
+{
+    uint64_t kept = group->promised - group->broken;
+    *interval = stats_clopper_pearson(kept, group->promised, 0.05);
+    if (group->promised == 0) {
+        *interval = (struct interval){NAN, NAN};
+        return NAN;
+    }
+    return (double)kept / (double)group->promised;
+}
+
+double group_quantile(const struct group_times *times, double p)
+{
+    if (times->count == 0)
+        return NAN;
+    double value = stats_quantile(times->ns, times->count, p);
+    return isfinite(value) ? value : NAN;
+}

@@ -1,0 +1,172 @@
+/* show: the numbers of a file, in five formats, and no output for wrong input. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "results/show.h"
+#include "results/tests/rig.h"
+#include "scripts/check_main.h"
+
+static struct rig rig;
+static struct trial_record r;
+static char *out, *err;
+static size_t out_bytes, err_bytes;
+
+/* 2 variants x 2 faults; loris: 0 and 3 of 200 broken; ffs: 20 of 200, and 4 of 18 that were
+ * struck. */
+static void build(void)
+{
+    rig_init(&rig, 2, 2, 200);
+    rig.cell[3].fault = "double";
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t n = 0; n < 200; n++)
+        for (uint32_t cell = 0; cell < 4; cell++) {
+            static const uint64_t bad[] = {0, 3, 20, 4};
+            enum level level = n % 3 ? LEVEL_DURABLE : LEVEL_TRANSPARENT;
+            rig_record(&rig, &r, cell, n, n < bad[cell] ? LEVEL_SILENT : level);
+            r.injected = cell != 3 || n < 18;
+            rig_put(&rig, &r);
+        }
+    rig_close(&rig);
+}
+
+static int show(enum show_format format, const char *by, const char *where)
+{
+    struct show_options options = {.path = rig.path[0], .by = by, .where = where, .format = format};
+    free(out);
+    free(err);
+    FILE *o = open_memstream(&out, &out_bytes), *e = open_memstream(&err, &err_bytes);
+    int code = show_run(&options, o, e);
+    fclose(o);
+    fclose(e);
+    return code;
+}
+
+static void has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%s", part, text);
+}
+
+START_TEST(test_show__table_has_intervals_and_the_way_to_replay)
+{
+    build();
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
+    has(out, "variant");
+    has(out, "200        0    100 %    98.2 %  TTTTTTTDDDDDDDDDDDDD");
+    has(out, "200      ! 3   98.5 %    95.7 %  TTTTTTTDDDDDDDDDDDD!");
+    has(out, "18~     ! 4   77.8 %");
+    has(out, "T transparent  D durable  ! silent   ~ thin");
+    has(out, "27 broken promises in 618 trials; see one:  loris replay ");
+    for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        ck_assert_msg(strlen(line) <= 100 || strstr(line, "replay") != NULL, "too wide: %s", line);
+    ck_assert_uint_eq(err_bytes, 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__csv_counts_injected_trials_only)
+{
+    build();
+    ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
+    has(out, "variant,workload,fault,trials,injected,broken,kept,kept_low,kept_high,transparent,"
+             "durable,synced,prefix,structural,detected,silent,dead,rpo_p99,outage_p50,outage_p99,"
+             "recovery_p50\n");
+    has(out, "loris,mail,power,200,200,0,1,0.981");
+    has(out, "ffs,mail,double,200,18,4,0.7777777778,");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__groups_by_columns_and_by_options)
+{
+    build();
+    ck_assert_int_eq(show(SHOW_CSV, "variant", NULL), 0);
+    has(out, "variant,trials,");
+    has(out, "\nloris,400,400,3,");
+    has(out, "\nffs,400,218,24,");
+    ck_assert(strstr(out, "\nloris,") < strstr(out, "\nffs,")); /* the file's order */
+    ck_assert_int_eq(show(SHOW_CSV, "checkpoint, level", "variant = 'loris' -- mine"), 0);
+    has(out, "checkpoint,level,trials,");
+    has(out, "\n5s,silent,3,3,3,0,");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__json_reads_back)
+{
+    build();
+    ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
+    char path[160], command[400];
+    snprintf(path, sizeof(path), "%s/out.json", rig.dir);
+    FILE *f = fopen(path, "w");
+    fputs(out, f);
+    fclose(f);
+    snprintf(command, sizeof(command),
+             "sqlite3 :memory: \"SELECT json_array_length(readfile('%s'))\" | grep -qx 4", path);
+    ck_assert_int_eq(system(command), 0);
+    has(out, "\"fault\": \"double\", \"trials\": 200, \"injected\": 18, \"broken\": 4");
+    ck_assert_int_eq(show(SHOW_JSON, NULL, "0"), 0);
+    ck_assert_str_eq(out, "[]\n");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__markdown_and_junit)
+{
+    build();
+    ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
+    has(out, "| loris | mail | power | 200 | 200 | 0 | 100 % | 98.2 % to 100 % |");
+    ck_assert_int_eq(show(SHOW_JUNIT, "level", NULL), 0);
+    has(out, "<testsuite name=\"loris\" tests=\"2\" failures=\"1\">");
+    has(out, "<testcase classname=\"loris\" name=\"mail/power\"/>");
+    has(out, "<failure message=\"20 of 200 trials broke the promise\">loris replay ");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__wrong_input_is_named_and_prints_nothing)
+{
+    build();
+    ck_assert_int_eq(show(SHOW_TABLE, "varient", NULL), 2);
+    has(err, "did you mean variant");
+    ck_assert_uint_eq(out_bytes, 0);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, "nonsense ="), 2);
+    has(err, "--where: ");
+    ck_assert_uint_eq(out_bytes, 0);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, "1); DELETE FROM trial; --"), 2);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, "1) UNION SELECT (1"), 2);
+    snprintf(rig.path[0], sizeof(rig.path[0]), "%s/none.db", rig.dir);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 2);
+    has(err, "none.db: No such file");
+    ck_assert_uint_eq(out_bytes, 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__strange_names_stay_names)
+{
+    rig_init(&rig, 1, 1, 1);
+    rig.cell[0].fault = "a\"b<c>&,|'d\n";
+    rig_open(&rig, 0, STORE_NEW);
+    rig_record(&rig, &r, 0, 0, LEVEL_DEAD);
+    rig_put(&rig, &r);
+    rig_close(&rig);
+    ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
+    has(out, ",\"a\"\"b<c>&,|'d\n\",1,1,1,0,0,0.975,");
+    ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
+    has(out, "\"a\\\"b<c>&,|'d\\u000a\"");
+    ck_assert_int_eq(show(SHOW_JUNIT, NULL, NULL), 0);
+    has(out, "a&quot;b&lt;c&gt;&amp;,|'d");
+    ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
+    has(out, "a\"b<c>&,\\|'d ");
+    rig_fini(&rig);
+}
+END_TEST
+
+CHECK_MAIN("show", 60, tcase_add_test(tc, test_show__table_has_intervals_and_the_way_to_replay);
+           tcase_add_test(tc, test_show__csv_counts_injected_trials_only);
+           tcase_add_test(tc, test_show__groups_by_columns_and_by_options);
+           tcase_add_test(tc, test_show__json_reads_back);
+           tcase_add_test(tc, test_show__markdown_and_junit);
+           tcase_add_test(tc, test_show__wrong_input_is_named_and_prints_nothing);
+           tcase_add_test(tc, test_show__strange_names_stay_names);)
