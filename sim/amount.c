@@ -19,13 +19,14 @@ bool amount_is(const struct amount *amount, int64_t value)
     return amount->kind == AMOUNT_FIXED && amount->low == value;
 }
 
-/* Rounds to nearest and keeps within [0, AMOUNT_MAX]; not a number becomes 0. */
-static int64_t clamp(double value)
+/* Rounds to nearest and keeps within the amount's limits; not a number becomes the lower one. */
+static int64_t clamp(const struct amount *amount, double value)
 {
-    if (!(value > 0))
-        return 0;
-    if (value >= (double)AMOUNT_MAX)
-        return AMOUNT_MAX;
+    int64_t high = amount->high == 0 ? AMOUNT_MAX : amount->high;
+    if (!(value > (double)amount->low))
+        return amount->low;
+    if (value >= (double)high)
+        return high;
     return (int64_t)llround(value);
 }
 
@@ -41,13 +42,13 @@ int64_t amount_at(const struct amount *amount, double fraction)
         return amount->low +
                (int64_t)amount_share(fraction, (uint64_t)(amount->high - amount->low) + 1);
     case AMOUNT_WEIBULL: /* F(t) = 1 - exp(-(t / scale)^shape) */
-        return clamp(amount->second * pow(-log1p(-fraction), 1 / amount->first));
+        return clamp(amount, amount->second * pow(-log1p(-fraction), 1 / amount->first));
     case AMOUNT_EXPONENTIAL:
-        return clamp(-amount->first * log1p(-fraction));
+        return clamp(amount, -amount->first * log1p(-fraction));
     case AMOUNT_LOGNORMAL:
         if (fraction == 0)
-            return 0;
-        return clamp(exp(amount->first + amount->second * gsl_cdf_ugaussian_Pinv(fraction)));
+            return amount->low;
+        return clamp(amount, exp(amount->first + amount->second * gsl_cdf_ugaussian_Pinv(fraction)));
     case AMOUNT_FOREVER:
         return AMOUNT_MAX;
     case AMOUNT_UNIFORM:

@@ -1,0 +1,90 @@
+/*
+ * From the merged tree to the typed plan: what the parse_*.c files share. Every function complains
+ * of all that is wrong and goes on with a default, so that one run tells every error; a plan is
+ * handed out only if nobody complained.
+ */
+#ifndef LORIS_CAMPAIGN_PARSE_H
+#define LORIS_CAMPAIGN_PARSE_H
+
+#include "campaign/complaints.h"
+#include "campaign/plan.h"
+#include "campaign/yaml.h"
+
+#define NAME_LENGTH_MAX 64
+
+struct parse {
+    struct arena *arena;
+    struct complaints *complaints;
+    const struct plan_request *request;
+    struct plan *plan;
+    struct yaml *root;      /* merged, before `like` and sweeps */
+    struct yaml **variant;  /* the node of plan->variants[k], resolved and swept */
+    struct yaml **workload; /* of plan->workloads[k] */
+    struct yaml **fault;    /* of plan->faults[k] */
+};
+
+/* A named entry of variants, workloads or faults after `like` and sweeps. */
+struct entry {
+    const char *name, *draw_name;
+    struct yaml *node;
+    struct place place; /* of its name */
+};
+
+struct entries {
+    struct entry *list;
+    uint32_t count;
+};
+
+/* parse_values.c */
+
+/* "map", "list", "text": for messages. */
+const char *yaml_kind_name(const struct yaml *node);
+
+/* Whether the node is a map; else complains that `what` is one ("`machine` is a map"). */
+bool parse_is_map(struct parse *p, const struct yaml *node, const char *what);
+
+/* Complains of each key that is not allowed. of: "a variant", for messages. */
+void parse_check_keys(struct parse *p, const struct yaml *map, const char *const *allowed,
+                      size_t count, const char *of);
+
+/* The text of a node; complains and returns NULL if it is empty, a map or a list. */
+const char *parse_text(struct parse *p, const struct yaml *node, const char *what);
+
+/* Whether a text is a name by the rules; complains at place if not. */
+bool parse_name(struct parse *p, const char *name, struct place place, const char *what);
+
+/* One value as the row wants it, distributions included. Complains and leaves the default if not.
+ */
+bool parse_value(struct parse *p, const struct option_spec *spec, const struct yaml *node,
+                 struct option_value *value);
+
+/*
+ * The values of a table from a map: absent keys get their defaults. also: keys of the map that are
+ * not options. Complains of unknown keys and bad values. map may be NULL: all defaults.
+ */
+struct option_set parse_options(struct parse *p, const struct yaml *map,
+                                const struct option_spec *specs, uint32_t count,
+                                const char *const *also, size_t also_count, const char *of);
+
+/* parse_machine.c: node is the merged `machine` or NULL. */
+void parse_machine(struct parse *p, const struct yaml *node, struct plan_machine *machine);
+
+/* parse_variants.c, parse_workloads.c, parse_faults.c: typed plans of entries. */
+void parse_variants(struct parse *p, const struct entries *entries);
+void parse_workloads(struct parse *p, const struct entries *entries);
+void parse_faults(struct parse *p, const struct entries *entries);
+
+/* parse_like.c: the entries of the top key `section`, with each `like` worked in. */
+struct entries parse_like(struct parse *p, const char *section);
+
+/* parse_sweep.c: multiplies the entries by the file's `sweep`; fills plan->sweep_keys. */
+void parse_sweep(struct parse *p, struct entries *variants, struct entries *workloads,
+                 struct entries *faults);
+
+/* parse_cells.c: cells with skips, selection and promises. */
+void parse_cells(struct parse *p);
+
+/* parse_top.c: everything of the file's top level but the sections above. */
+void parse_top(struct parse *p);
+
+#endif

@@ -1,0 +1,364 @@
+/* `faults`: plans, each a list of faults with kind, target, strength and moment. */
+#include <string.h>
+
+#include "assertion.h"
+#include "campaign/parse.h"
+#include "faults/registry.h"
+
+#define INDEX_MAX 1000 /* of a disk, an instance; cells check it against the machine */
+
+/* Where a fault stands among its plan and what its map is: for messages about combinations. */
+struct reading {
+    struct parse *p;
+    const struct yaml *map;
+    const struct fault_kind_info *info;
+    bool first; /* of its plan */
+};
+
+/* "any", "all", or an index from 0. Complains and leaves *target if it is none. */
+static void parse_target(struct parse *p, const struct yaml *node, const char *key,
+                         struct fault_target *target)
+{
+    char error[OPTION_ERROR_BYTES];
+    if (node->kind == YAML_MAP && yaml_get(node, "holds") != NULL) {
+        complain(p->complaints, node->place, "not available yet: `%s: {holds: ...}`", key);
+        return;
+    }
+    const char *text = parse_text(p, node, arena_printf(p->arena, "`%s`", key));
+    int64_t index = 0;
+    if (text == NULL)
+        return;
+    if (strcmp(text, "any") == 0) {
+        target->kind = FAULT_TARGET_ANY;
+    } else if (strcmp(text, "all") == 0) {
+        target->kind = FAULT_TARGET_ALL;
+    } else if (option_parse_integer(text, &index, error) && index <= INDEX_MAX) {
+        *target = (struct fault_target){.kind = FAULT_TARGET_INDEX, .index = (uint32_t)index};
+    } else {
+        static const char *const words[] = {"any", "all"};
+        complain(p->complaints, node->place,
+                 "`%.80s` is no value of `%s`; any, all or a number "
+                 "from 0%s",
+                 text, key, did_you_mean(p->arena, text, words, 2));
+    }
+}
+
+/* A layer by name; LAYER_NONE after a complaint. */
+static enum layer parse_layer(struct parse *p, const struct yaml *node)
+{
+    const char *names[LAYER_COUNT];
+    size_t count = 0;
+    for (unsigned k = 0; k < LAYER_COUNT; k++)
+        if (layer_name((enum layer)k) != NULL)
+            names[count++] = layer_name((enum layer)k);
+    const char *text = parse_text(p, node, "`layer`");
+    enum layer layer = text == NULL ? LAYER_NONE : layer_from_name(text);
+    if (text != NULL && layer == LAYER_NONE)
+        complain(p->complaints, node->place, "unknown layer `%.80s`; allowed: %s%s", text,
+                 join_names(p->arena, names, count), did_you_mean(p->arena, text, names, count));
+    return layer;
+}
+
+static enum probe parse_probe(struct parse *p, const struct yaml *node)
+{
+    const char *names[PROBE_COUNT];
+    for (unsigned k = 0; k < PROBE_COUNT; k++)
+        names[k] = probe_name((enum probe)k);
+    const char *text = parse_text(p, node, "`probe`");
+    enum probe probe = text == NULL ? PROBE_COUNT : probe_from_name(text);
+    if (text != NULL && probe == PROBE_COUNT)
+        complain(p->complaints, node->place, "unknown probe `%.80s`; see `loris list probes`%s",
+                 text, did_you_mean(p->arena, text, names, PROBE_COUNT));
+    return probe;
+}
+
+/* The number of a moment: `uniform`, or an amount of its type. Counts start at 1. */
+static void parse_when_number(struct parse *p, const char *key, enum option_type type,
+                              const struct yaml *node, struct amount *number)
+{
+    if (node->kind == YAML_TEXT && strcmp(node->text, "uniform") == 0) {
+        *number = (struct amount){.kind = AMOUNT_UNIFORM};
+        return;
+    }
+    struct option_spec spec = {
+        .name = key, .type = type, .drawn = true, .min = type == OPTION_INTEGER ? 1 : 0};
+    struct option_value value;
+    if (parse_value(p, &spec, node, &value))
+        *number = value.amount;
+}
+
+static const char *const *when_names(struct parse *p, size_t *count)
+{
+    uint32_t rows = 0;
+    const struct fault_when_info *table = fault_when_table(&rows);
+    const char **names = ARENA_ARRAY(p->arena, const char *, rows);
+    for (uint32_t k = 0; k < rows; k++)
+        names[k] = table[k].name;
+    *count = rows;
+    return names;
+}
+
+/* The one key of an `at` map that says which moment it is; NULL after a complaint. */
+static const struct fault_when_info *find_when(struct parse *p, const struct yaml *map,
+                                               uint32_t *where)
+{
+    const struct fault_when_info *found = NULL;
+    size_t count = 0;
+    const char *const *names = when_names(p, &count);
+    for (uint32_t k = 0; k < map->count; k++) {
+        const struct fault_when_info *info = fault_when_find(map->key[k]->text);
+        if (info == NULL)
+            continue;
+        if (found != NULL) {
+            complain(p->complaints, map->key[k]->place,
+                     "`%s` and `%s` exclude each other; a fault strikes at one moment", found->name,
+                     info->name);
+            return NULL;
+        }
+        found = info;
+        *where = k;
+    }
+    if (found != NULL)
+        return found;
+    const char *guess =
+        map->count == 0 ? "" : did_you_mean(p->arena, map->key[0]->text, names, count);
+    complain(p->complaints, map->count == 0 ? map->place : map->key[0]->place,
+             "`at` names no moment; allowed: %s%s", join_names(p->arena, names, count), guess);
+    return NULL;
+}
+
+/* What may stand beside the moment's own key, and what it must not lack. */
+static void parse_when_extras(struct reading *r, const struct yaml *map,
+                              const struct fault_when_info *info, struct fault *fault)
+{
+    struct parse *p = r->p;
+    struct fault_when *at = &fault->at;
+    bool on_disk = info->kind == FAULT_AT_IO || info->kind == FAULT_AT_WRITE;
+    bool on_layer = info->kind == FAULT_AT_MESSAGE || info->kind == FAULT_AT_BLOCK;
+    const char *allowed[2] = {info->name, on_disk                        ? "disk"
+                                          : on_layer                     ? "layer"
+                                          : info->kind == FAULT_AT_PROBE ? "n"
+                                          : info->kind == FAULT_AT_RATE  ? "over"
+                                                                         : info->name};
+    parse_check_keys(p, map, allowed, allowed[1] == info->name ? 1 : 2,
+                     arena_printf(p->arena, "`at: {%s: ...}`", info->name));
+    const struct yaml *disk = yaml_get(map, "disk"), *layer = yaml_get(map, "layer");
+    if (on_disk && disk != NULL)
+        parse_target(p, disk, "disk", &at->disk);
+    if (!on_layer)
+        return;
+    at->layer = layer == NULL ? fault->layer : parse_layer(p, layer);
+    if (layer == NULL && at->layer == LAYER_NONE && !r->info->on_layer)
+        complain(p->complaints, map->place,
+                 "`%s` counts in a layer, and none is given; as {%s: uniform, layer: physical}",
+                 info->name, info->name);
+}
+
+static void parse_when_map(struct reading *r, const struct yaml *map, struct fault *fault)
+{
+    struct parse *p = r->p;
+    struct fault_when *at = &fault->at;
+    uint32_t where = 0;
+    const struct fault_when_info *info = find_when(p, map, &where);
+    if (info == NULL)
+        return;
+    if (info->not_yet) {
+        complain(p->complaints, map->key[where]->place, "not available yet: `at: {%s: ...}`",
+                 info->name);
+        return;
+    }
+    at->kind = info->kind;
+    parse_when_extras(r, map, info, fault);
+    const struct yaml *value = map->item[where];
+    if (info->kind == FAULT_AT_UNIFORM) {
+        complain(p->complaints, map->place, "`uniform` takes no value; `at: uniform`");
+    } else if (info->kind == FAULT_AT_PROBE) {
+        at->probe = parse_probe(p, value);
+        at->number = amount_fixed(1);
+        if (yaml_get(map, "n") != NULL)
+            parse_when_number(p, "n", OPTION_INTEGER, yaml_get(map, "n"), &at->number);
+    } else {
+        parse_when_number(p, info->name, info->number, value, &at->number);
+    }
+    bool after = info->kind == FAULT_AT_AFTER || info->kind == FAULT_AT_RECOVERY;
+    if (after && r->first)
+        complain(p->complaints, map->key[where]->place,
+                 "`%s` counts from the entry before it, and this is the first of its plan",
+                 info->name);
+    if (info->kind == FAULT_AT_AFTER && at->number.kind == AMOUNT_UNIFORM)
+        complain(p->complaints, value->place, "`after` takes a time or a range, as 1s..5s");
+}
+
+static void parse_when(struct reading *r, const struct yaml *node, struct fault *fault)
+{
+    struct parse *p = r->p;
+    if (node->kind == YAML_MAP) {
+        parse_when_map(r, node, fault);
+        return;
+    }
+    const char *text = parse_text(p, node, "`at`");
+    size_t count = 0;
+    const char *const *names = when_names(p, &count);
+    if (text != NULL && strcmp(text, "uniform") != 0)
+        complain(p->complaints, node->place,
+                 "`%.80s` is no moment; uniform, or a map of one of: %s; as {time: 3s}", text,
+                 join_names(p->arena, names + 1, count - 1));
+}
+
+/* Copies what the kind's options say into the fault. */
+static void copy_keys(const struct option_set *set, struct fault *fault)
+{
+    if (option_has(set, "count"))
+        fault->count = *option_amount(set, "count");
+    if (option_has(set, "where"))
+        fault->where = (enum fault_where)option_number(set, "where");
+    if (option_has(set, "factor"))
+        fault->factor = *option_amount(set, "factor");
+    if (option_has(set, "for") && option_get(set, "for")->given)
+        fault->for_ns = *option_amount(set, "for");
+    if (option_has(set, "cache"))
+        fault->cache = (enum fault_cache)option_number(set, "cache");
+    if (option_has(set, "tears"))
+        fault->tears = (enum fault_tears)option_number(set, "tears");
+    if (option_has(set, "off-for"))
+        fault->off_for_ns = *option_amount(set, "off-for");
+    if (option_has(set, "repeat"))
+        fault->repeat = *option_amount(set, "repeat");
+    if (option_has(set, "bug"))
+        fault->bug = (enum fault_bug)option_number(set, "bug");
+    if (option_has(set, "region")) {
+        fault->region = (enum fault_region)option_number(set, "region");
+        fault->state = (enum fault_page_state)option_number(set, "state");
+        fault->pattern = (enum fault_pattern)option_number(set, "pattern");
+        fault->ecc = (enum fault_ecc)option_number(set, "ecc");
+        fault->bits = *option_amount(set, "bits");
+    }
+}
+
+/* Takes out values that no table describes; what is not built yet is refused here. */
+static struct yaml *parse_special(struct parse *p, const struct yaml *map, struct fault *fault)
+{
+    struct yaml *rest = yaml_copy(p->arena, map);
+    static const char *const maps[] = {"cache", "where"};
+    for (size_t k = 0; k < 2; k++) {
+        const struct yaml *node = yaml_get(map, maps[k]);
+        if (node == NULL || node->kind != YAML_MAP)
+            continue;
+        complain(p->complaints, node->place, "not available yet: `%s: {...}`", maps[k]);
+        yaml_remove(rest, maps[k]);
+    }
+    const struct yaml *repeat = yaml_get(map, "repeat");
+    if (repeat != NULL && repeat->kind == YAML_TEXT && strcmp(repeat->text, "same-request") == 0) {
+        complain(p->complaints, repeat->place, "not available yet: `repeat: same-request`");
+        fault->repeat_same_request = true;
+        yaml_remove(rest, "repeat");
+    }
+    return rest;
+}
+
+static void parse_keys(struct reading *r, struct fault *fault)
+{
+    static const char *const on_disk[] = {"kind", "at", "disk"};
+    static const char *const on_layer[] = {"kind", "at", "layer", "instance"};
+    struct parse *p = r->p;
+    const struct fault_kind_info *info = r->info;
+    struct yaml *map = parse_special(p, r->map, fault);
+    const char *const *also = info->on_layer ? on_layer : on_disk;
+    size_t also_count = info->on_layer ? 4 : info->on_disk ? 3 : 2;
+    const char *of = arena_printf(p->arena, "fault `%s`", info->name);
+    struct option_set set =
+        parse_options(p, map, info->keys, info->key_count, also, also_count, of);
+    copy_keys(&set, fault);
+    const struct yaml *disk = yaml_get(map, "disk"), *layer = yaml_get(map, "layer");
+    const struct yaml *instance = yaml_get(map, "instance");
+    if (info->on_disk && disk != NULL)
+        parse_target(p, disk, "disk", &fault->disk);
+    if (!info->on_layer)
+        return;
+    if (layer == NULL)
+        complain(p->complaints, map->place, "fault `%s` has no `layer`; as layer: physical",
+                 info->name);
+    else
+        fault->layer = parse_layer(p, layer);
+    if (instance != NULL)
+        parse_target(p, instance, "instance", &fault->instance);
+}
+
+static const struct fault_kind_info *find_kind(struct parse *p, const struct yaml *map)
+{
+    const char *names[FAULT_KINDS];
+    uint32_t count = 0;
+    const struct fault_kind_info *table = fault_kind_table(&count);
+    for (uint32_t k = 0; k < count; k++)
+        names[k] = table[k].name;
+    const struct yaml *node = yaml_get(map, "kind");
+    if (node == NULL && yaml_get(map, "profile") != NULL) {
+        complain(p->complaints, map->place, "not available yet: field profiles as a fault");
+        return NULL;
+    }
+    if (node == NULL) {
+        complain(p->complaints, map->place, "a fault has no `kind`; `kind:` one of %s",
+                 join_names(p->arena, names, count));
+        return NULL;
+    }
+    const char *name = parse_text(p, node, "`kind`");
+    const struct fault_kind_info *info = name == NULL ? NULL : fault_kind_find(name);
+    if (name != NULL && info == NULL)
+        complain(p->complaints, node->place, "unknown fault kind `%.80s`; allowed: %s%s", name,
+                 join_names(p->arena, names, count), did_you_mean(p->arena, name, names, count));
+    if (info != NULL && info->not_yet) {
+        complain(p->complaints, node->place, "not available yet: fault kind `%s`", name);
+        return NULL;
+    }
+    return info;
+}
+
+static void parse_fault(struct parse *p, const struct yaml *map, struct fault_plan *plan)
+{
+    struct reading r = {.p = p, .map = map, .first = plan->count == 0};
+    struct fault *fault = &plan->faults[plan->count++];
+    *fault = fault_default(FAULT_POWER_CUT);
+    if (!parse_is_map(p, map, "a fault"))
+        return;
+    r.info = find_kind(p, map);
+    if (r.info == NULL)
+        return;
+    *fault = fault_default(r.info->kind);
+    parse_keys(&r, fault);
+    if (yaml_get(map, "at") != NULL)
+        parse_when(&r, yaml_get(map, "at"), fault);
+}
+
+static void parse_plan(struct parse *p, const struct entry *entry, struct fault_plan *plan)
+{
+    const struct yaml *node = entry->node;
+    plan->name = entry->name;
+    plan->draw_name = entry->draw_name;
+    if (node->kind != YAML_LIST) {
+        complain(p->complaints, node->place,
+                 "fault plan `%.80s` is a %s; a list of faults is wanted, as [{kind: power.cut}], "
+                 "or [] for none",
+                 entry->name, yaml_kind_name(node));
+        return;
+    }
+    if (node->count > FAULTS_PER_PLAN_MAX) {
+        complain(p->complaints, node->place, "fault plan `%.80s` has %u faults; at most %d",
+                 entry->name, node->count, FAULTS_PER_PLAN_MAX);
+        return;
+    }
+    plan->faults = ARENA_ARRAY(p->arena, struct fault, node->count);
+    for (uint32_t k = 0; k < node->count; k++)
+        parse_fault(p, node->item[k], plan);
+}
+
+void parse_faults(struct parse *p, const struct entries *entries)
+{
+    struct plan *plan = p->plan;
+    plan->faults = ARENA_ARRAY(p->arena, struct fault_plan, entries->count);
+    p->fault = ARENA_ARRAY(p->arena, struct yaml *, entries->count);
+    plan->fault_count = entries->count;
+    for (uint32_t k = 0; k < entries->count; k++) {
+        p->fault[k] = entries->list[k].node;
+        parse_plan(p, &entries->list[k], &plan->faults[k]);
+    }
+}
