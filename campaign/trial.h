@@ -1,0 +1,53 @@
+/*
+ * One trial from reset to verdict: builds the machine of a variant, boots the stack, starts the
+ * applications, arms the faults, runs, reads back, judges, and fills one record. A laboratory is
+ * what one worker's child has: it is used for many trials, one after the other.
+ *
+ * A job is (variant, workload, n): lab_begin runs it without faults, which tells how much there is
+ * to strike (struct offer), then lab_trial runs each fault plan of it. The record of an empty plan
+ * is that of the fault-free run.
+ *
+ * Invariants: (1) a record depends on the plan, the build and the place (cell, n) alone, not on
+ * what the laboratory ran before; (2) everything a trial changed is undone by the next reset.
+ */
+#ifndef LORIS_CAMPAIGN_TRIAL_H
+#define LORIS_CAMPAIGN_TRIAL_H
+
+#include <stdio.h>
+
+#include "campaign/plan.h"
+#include "planted.h"
+#include "results/record.h"
+
+struct lab;
+
+/* Makes the laboratory of a plan, which must outlive it. One a process. */
+struct lab *lab_create(const struct plan *plan);
+void lab_destroy(struct lab *lab);
+
+/* Begins a job: the fault-free run of (variant, workload, n). Formats and seals the disks if the
+ * variant is another than before. */
+void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n);
+
+/* Runs fault plan `fault` of the job that was begun and fills *record, wall_ns included. */
+void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record);
+
+/* The last trial may have corrupted this process: send the record, then end the child. */
+bool lab_must_retire(const struct lab *lab);
+
+/* Host time by what it was spent on, since lab_create, ns: for `loris bench`. */
+struct lab_times {
+    uint64_t boot_ns, workload_ns, recovery_ns, judge_ns, reset_ns, trials;
+};
+struct lab_times lab_times(const struct lab *lab);
+
+/* From now on every event of a trial is told to `out` as it happens, a line each (replay). NULL:
+ * no. */
+void lab_tell(struct lab *lab, FILE *out);
+
+#ifdef LORIS_PLANTED
+/* Trials run with this defect of the stack from now on. */
+void lab_plant(struct lab *lab, enum planted bug);
+#endif
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * The injector: turns one fault plan into triggers on a machine, and strikes. Each fault's moment
+ * and target are drawn as fractions keyed by (campaign seed, plan's name, place in the plan, n) and
+ * scaled by what the fault-free run of this variant offers, so that every variant is struck at the
+ * same share of its own run. Nothing here reaches into the stack.
+ *
+ * The trial runner owns the machine's observer and tells the injector what happens
+ * (injector_on_...); requests of disks the injector observes itself. A strike takes effect inside
+ * these calls. A power cut is the trial runner's to carry out: it is asked for it (cut), since it
+ * must also end the applications and boot again.
+ */
+#ifndef LORIS_FAULTS_INJECT_H
+#define LORIS_FAULTS_INJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "faults/fault.h"
+#include "sim/machine.h"
+
+#define OFFER_INSTANCES_MAX DISKS_MAX
+
+/* What the fault-free run of the same (variant, workload, n) had, from time 0 to its end. */
+struct offer {
+    uint64_t run_ns;
+    uint64_t operations, marks;
+    uint64_t requests[DISKS_MAX], writes[DISKS_MAX]; /* of each disk */
+    uint64_t messages[LAYER_COUNT][OFFER_INSTANCES_MAX];
+    uint64_t blocks[LAYER_COUNT][OFFER_INSTANCES_MAX];
+    uint64_t probes[PROBE_COUNT];
+};
+
+struct inject_setup {
+    struct sim_machine *machine;
+    const struct stack_options *options; /* disks, environments */
+    bool classic;                        /* vfs and fs have one instance */
+    const struct fault_plan *plan;
+    uint32_t count;   /* the first `count` faults of the plan are armed */
+    uint64_t seed, n; /* of the campaign; of the trial in its cell */
+    const struct offer *offer;
+    uint64_t origin_ns; /* machine time of the trial's time 0 */
+    const uint64_t
+        *recovery_ns; /* [count]: length of the recovery after fault i in a run without the
+                         faults behind it; 0 if not measured (no `recovery` entry follows) */
+    void *context;
+    /* Fault i struck just now. */
+    void (*struck)(void *context, uint32_t i);
+    /* Fault i is a power cut: carry it out as soon as the running process has stopped. */
+    void (*cut)(void *context, uint32_t i);
+};
+
+/* What became of fault i. */
+struct strike {
+    bool struck;       /* its moment came */
+    bool took_effect;  /* it changed what a real fault would (ORACLE.md section 7) */
+    uint64_t time_ns;  /* since time 0 */
+    char target[48];   /* "disk 1", "physical 0", "cache pages" */
+    char position[64]; /* "write 40 of disk 1", "block 12345", "probe ckpt-frozen 2", "at 2.13 s" */
+};
+
+struct injector;
+
+struct injector *injector_create(void);
+void injector_destroy(struct injector *in);
+
+/* Draws and arms; at time 0, before the applications start. Forgets the trial before. */
+void injector_arm(struct injector *in, const struct inject_setup *setup);
+
+/* Takes all triggers back (observers of disks too). At the end of a trial, before anything is read
+ * back. */
+void injector_disarm(struct injector *in);
+
+/* A fault with a set moment is still to come: time, or `after` and `recovery` whose base has
+ * struck. What waits for a count that may never be reached (op, write, message, probe...) does not
+ * count. */
+bool injector_awaits(const struct injector *in);
+
+const struct strike *injector_strike(const struct injector *in, uint32_t i);
+
+/* Told by the trial runner, with counts since time 0. */
+void injector_on_op(struct injector *in, uint64_t n);
+void injector_on_mark(struct injector *in, uint64_t n);
+void injector_on_message(struct injector *in, enum layer layer, uint32_t instance, uint64_t n);
+void injector_on_block(struct injector *in, enum layer layer, uint32_t instance);
+void injector_on_probe(struct injector *in, enum probe probe, uint64_t n);
+/* A fresh instance is up (for `repeat`). */
+void injector_on_ready(struct injector *in, enum layer layer, uint32_t instance);
+/* Recovery from fault i begins: detection, or power is back. */
+void injector_on_recovery(struct injector *in, uint32_t i);
+
+/* The mode of power cut i, with its draws, ready for sim_machine_power_cut. */
+void injector_cut_plan(struct injector *in, uint32_t i, enum sim_disk_cut *mode, uint64_t *rng_key,
+                       uint64_t *off_for_ns);
+
+#endif
