@@ -65,7 +65,7 @@ static void record_begin(void *argument)
 {
     struct record *r = argument;
     struct workload_run *run = r->a->self->run;
-    uint64_t now = sim_machine_now(run->machine);
+    uint64_t now = sim_machine_now(run->machine) - run->origin_ns;
     r->op = history_begin(run->history, r->a->self->number, now, r->call);
     if (r->fill > 0)
         history_fill(run->history, r->op, 0, r->a->buffer, r->fill);
@@ -78,7 +78,8 @@ static void record_end(void *argument)
 {
     const struct record *r = argument;
     struct workload_run *run = r->a->self->run;
-    (void)history_end(run->history, r->op, sim_machine_now(run->machine), r->answer);
+    (void)history_end(run->history, r->op, sim_machine_now(run->machine) - run->origin_ns,
+                      r->answer);
 }
 
 static void record_entry(void *argument)

@@ -91,6 +91,7 @@ static void run_app(void *argument)
 
 void workload_start(struct workload_run *run)
 {
+    run->origin_ns = sim_machine_now(run->machine);
     for (uint32_t i = 0; i < run->app_count; i++)
         sim_machine_spawn_app(run->machine, run->app[i].number, run_app, &run->app[i]);
 }
@@ -112,7 +113,7 @@ uint32_t workload_kill(struct workload_run *run, uint32_t environment, enum hist
             continue;
         w->dead = true;
         killed++;
-        history_kill(run->history, w->number, sim_machine_now(run->machine), why);
+        history_kill(run->history, w->number, sim_machine_now(run->machine) - run->origin_ns, why);
         (void)sim_machine_kill(run->machine, LAYER_APP, w->number, SIM_DEATH_KILLED);
     }
     return killed;

@@ -10,7 +10,7 @@
 #include "workloads/oracle/history.h"
 #include "workloads/registry.h"
 
-#define WORKLOAD_APPS_MAX SIM_APPS_MAX
+#define WORKLOAD_APPS_MAX (SIM_APPS_MAX - ENVIRONMENTS_MAX) /* the last ones are the readers' */
 
 /* One entry of a workload of the plan. */
 struct workload_part {
@@ -46,6 +46,7 @@ struct workload_run {
     struct workload_hooks hooks;
     struct workload_app app[WORKLOAD_APPS_MAX];
     uint32_t app_count;
+    uint64_t origin_ns;         /* machine time of time 0: the history counts from there */
     uint64_t operations, marks; /* begun so far */
     uint64_t unexpected;        /* answers that differ from what a script expects */
 };
@@ -59,7 +60,7 @@ void workload_prepare(struct workload_run *run, struct sim_machine *machine,
                       struct history *history, const struct workload_part *parts, uint32_t count,
                       uint32_t environments, uint64_t draw_seed);
 
-/* Starts them all at the machine's present time. */
+/* Starts them all at the machine's present time, which is time 0. */
 void workload_start(struct workload_run *run);
 
 /* All have ended or died. */

@@ -1,0 +1,355 @@
+#include "workloads/reader.h"
+
+#include <string.h>
+
+#include "assertion.h"
+#include "workloads/client.h"
+
+#define READ_BYTES (128u << 10)
+#define LISTING_BYTES 16384u
+#define DIRECTORIES_MAX 65536u
+#define PATHS_BYTES (16u << 20)
+
+struct pending {
+    uint32_t node; /* of the observation */
+    uint32_t path; /* offset in paths */
+};
+
+/* The reader's own memory, in its process's arena. */
+struct walk {
+    struct client client;
+    struct reader *self;
+    bool shared; /* which tree is being walked */
+    char path[VFS_PATH_MAX + VFS_NAME_MAX + 2];
+    size_t base_bytes; /* of path: the directory that is being read */
+    uint8_t *listing, *buffer;
+    char *paths; /* of directories still to read, one after the other */
+    uint32_t paths_used;
+    struct pending *directory;
+    uint32_t head, tail;
+};
+
+/* ---- Traps: the observation is the laboratory's -------------------------------------------------
+ */
+
+struct tell {
+    struct walk *w;
+    uint32_t node;
+    const char *name;
+    uint32_t type;
+    enum err result;
+    const struct vfs_stat *stat;
+    uint64_t offset, length;
+    const uint8_t *data;
+};
+
+static void count_progress(struct tell *t)
+{
+    t->w->self->progress++;
+}
+
+static void tell_root(void *argument)
+{
+    struct tell *t = argument;
+    t->node = observe_root(t->w->self->observation, t->w->self->environment, t->w->shared);
+}
+
+static void tell_listing(void *argument)
+{
+    struct tell *t = argument;
+    count_progress(t);
+    observe_listing(t->w->self->observation, t->node, t->result);
+}
+
+static void tell_entry(void *argument)
+{
+    struct tell *t = argument;
+    t->node = observe_entry(t->w->self->observation, t->node, t->name, t->type);
+}
+
+static void tell_stat(void *argument)
+{
+    struct tell *t = argument;
+    count_progress(t);
+    struct history_stat stat = {.ino = t->stat->ino,
+                                .size = t->stat->size,
+                                .type = t->stat->type,
+                                .mode = t->stat->mode,
+                                .nlink = t->stat->nlink,
+                                .uid = t->stat->uid,
+                                .gid = t->stat->gid};
+    observe_stat(t->w->self->observation, t->node, t->result, &stat);
+}
+
+static void tell_data(void *argument)
+{
+    struct tell *t = argument;
+    count_progress(t);
+    observe_data(t->w->self->observation, t->node, t->offset, t->result, t->data, t->length);
+}
+
+static void tell_target(void *argument)
+{
+    struct tell *t = argument;
+    count_progress(t);
+    observe_target(t->w->self->observation, t->node, t->result, t->data, t->length);
+}
+
+/* ---- Walking -----------------------------------------------------------------------------------
+ */
+
+/* A range that cannot be read as a whole is read block by block: each has its own error. */
+static enum err read_blocks(struct walk *w, uint32_t node, int32_t fd, uint64_t offset,
+                            uint64_t end)
+{
+    for (uint64_t at = offset; at < end; at += BLOCK_BYTES) {
+        uint64_t moved = 0;
+        uint64_t want = end - at < BLOCK_BYTES ? end - at : BLOCK_BYTES;
+        enum err e = client_read(&w->client, fd, at, w->buffer, want, &moved);
+        if (e == E_DEAD)
+            return e;
+        struct tell t = {.w = w,
+                         .node = node,
+                         .offset = at,
+                         .result = e,
+                         .data = e == OK ? w->buffer : NULL,
+                         .length = e == OK ? moved : want};
+        sim_trap(tell_data, &t);
+        if (e == OK && moved < want)
+            return OK;
+    }
+    return OK;
+}
+
+static enum err read_file(struct walk *w, uint32_t node, const struct vfs_stat *stat)
+{
+    int32_t fd = -1;
+    enum err e = client_open(&w->client, w->path, CALL_READ_ONLY, 0, &fd, NULL);
+    if (e != OK) {
+        struct tell t = {.w = w, .node = node, .result = e, .length = stat->size};
+        sim_trap(tell_data, &t);
+        return e;
+    }
+    for (uint64_t at = 0; e != E_DEAD && at < stat->size; at += READ_BYTES) {
+        uint64_t left = stat->size - at, moved = 0;
+        uint64_t want = left < READ_BYTES ? left : READ_BYTES;
+        e = client_read(&w->client, fd, at, w->buffer, want, &moved);
+        if (e != OK) {
+            e = e == E_DEAD ? e : read_blocks(w, node, fd, at, at + want);
+            continue;
+        }
+        struct tell t = {.w = w, .node = node, .offset = at, .data = w->buffer, .length = moved};
+        sim_trap(tell_data, &t);
+        if (moved < want)
+            break;
+    }
+    return e == E_DEAD ? e : client_close(&w->client, fd);
+}
+
+static enum err read_target(struct walk *w, uint32_t node)
+{
+    uint64_t moved = 0;
+    enum err e = client_readlink(&w->client, w->path, (char *)w->buffer, VFS_PATH_MAX, &moved);
+    struct tell t = {.w = w, .node = node, .result = e, .data = w->buffer, .length = moved};
+    if (e != E_DEAD)
+        sim_trap(tell_target, &t);
+    return e;
+}
+
+static void push_directory(struct walk *w, uint32_t node)
+{
+    uint32_t bytes = (uint32_t)strlen(w->path) + 1;
+    ASSERT(w->tail < DIRECTORIES_MAX && w->paths_used + bytes <= PATHS_BYTES);
+    memcpy(w->paths + w->paths_used, w->path, bytes);
+    w->directory[w->tail++] = (struct pending){.node = node, .path = w->paths_used};
+    w->paths_used += bytes;
+}
+
+/* Lookup and stat of w->path, which is `node`, then what it holds. Only E_DEAD ends the walk. */
+static enum err read_node(struct walk *w, uint32_t node)
+{
+    struct vfs_stat stat = {0};
+    enum err e = client_stat(&w->client, w->path, &stat);
+    if (e == E_DEAD)
+        return e;
+    struct tell t = {.w = w, .node = node, .result = e, .stat = &stat};
+    sim_trap(tell_stat, &t);
+    if (e != OK)
+        return OK;
+    switch (stat.type) {
+    case VFS_DIRECTORY:
+        push_directory(w, node);
+        return OK;
+    case VFS_LINK_TYPE:
+        e = read_target(w, node);
+        break;
+    default:
+        e = read_file(w, node, &stat);
+        break;
+    }
+    return e == E_DEAD ? e : OK;
+}
+
+static bool is_hidden(const struct walk *w, const char *name)
+{
+    bool root = !w->shared && w->base_bytes == 0;
+    return root && w->self->shared_is_name &&
+           (strcmp(name, "shared") == 0 || strcmp(name, "lost+found") == 0);
+}
+
+static enum err read_entries(struct walk *w, uint32_t node, uint64_t moved)
+{
+    struct client_entry entry;
+    for (uint64_t at = 0; client_entry_next(w->listing, moved, &at, &entry);) {
+        size_t bytes = strlen(entry.name);
+        if (strcmp(entry.name, ".") == 0 || strcmp(entry.name, "..") == 0 ||
+            is_hidden(w, entry.name))
+            continue;
+        struct tell t = {.w = w, .node = node, .name = entry.name, .type = entry.type};
+        sim_trap(tell_entry, &t);
+        size_t slash = w->base_bytes > 0 ? 1 : 0;
+        if (w->base_bytes + slash + bytes > VFS_PATH_MAX)
+            continue; /* too deep to be named: the judge sees a name without a stat */
+        if (slash == 1)
+            w->path[w->base_bytes] = '/';
+        memcpy(w->path + w->base_bytes + slash, entry.name, bytes + 1);
+        enum err e = read_node(w, t.node);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+static enum err read_directory(struct walk *w, uint32_t node, const char *path)
+{
+    int32_t fd = -1;
+    uint64_t cookie = 0, moved = 0;
+    w->base_bytes = strlen(path);
+    memcpy(w->path, path, w->base_bytes + 1);
+    enum err e = client_open(&w->client, w->base_bytes > 0 ? w->path : ".",
+                             CALL_READ_ONLY | CALL_DIRECTORY, 0, &fd, NULL);
+    bool opened = e == OK;
+    do {
+        if (e == OK)
+            e = client_readdir(&w->client, fd, &cookie, w->listing, LISTING_BYTES, &moved);
+        if (e == OK)
+            e = read_entries(w, node, moved);
+    } while (e == OK && cookie != 0);
+    if (e == E_DEAD)
+        return e;
+    struct tell t = {.w = w, .node = node, .result = e};
+    sim_trap(tell_listing, &t);
+    return opened ? client_close(&w->client, fd) : OK;
+}
+
+static enum err walk_tree(struct walk *w, bool shared)
+{
+    struct tell t = {.w = w};
+    w->shared = shared;
+    w->head = w->tail = w->paths_used = 0;
+    sim_trap(tell_root, &t);
+    const char *root = shared ? "shared" : "";
+    memcpy(w->path, root, strlen(root) + 1);
+    push_directory(w, t.node);
+    enum err e = OK;
+    while (e != E_DEAD && w->head < w->tail) {
+        struct pending *d = &w->directory[w->head++];
+        e = read_directory(w, d->node, w->paths + d->path);
+    }
+    return e == E_DEAD ? e : OK;
+}
+
+static void task_walk(struct reader *r)
+{
+    struct walk *w = plat_alloc(sizeof(*w), TAG_HEAP);
+    ASSERT(w != NULL);
+    w->self = r;
+    w->listing = plat_alloc(LISTING_BYTES, TAG_HEAP);
+    w->buffer = plat_alloc(READ_BYTES, TAG_HEAP);
+    w->paths = plat_alloc(PATHS_BYTES, TAG_HEAP);
+    w->directory = plat_alloc(DIRECTORIES_MAX * sizeof(*w->directory), TAG_HEAP);
+    ASSERT(w->listing != NULL && w->buffer != NULL && w->paths != NULL && w->directory != NULL);
+    client_init(&w->client, r->environment);
+    if (walk_tree(w, false) == OK)
+        (void)walk_tree(w, true); /* what was not reached is missing in the observation */
+}
+
+/* ---- Probe and stop ----------------------------------------------------------------------------
+ */
+
+struct attempt {
+    struct client client;
+    struct reader *self;
+    enum err result;
+    const char *failed;
+};
+
+static bool step(struct attempt *a, enum err e, const char *what)
+{
+    if (e != OK && a->result == OK) {
+        a->result = e;
+        a->failed = what;
+    }
+    return a->result == OK;
+}
+
+static const char probe_name[] = ".probe", probe_moved[] = ".probe-moved";
+static const char probe_text[] = "is anybody there?";
+
+static void task_probe(struct attempt *a)
+{
+    struct client *c = &a->client;
+    char back[sizeof(probe_text)] = "";
+    int32_t fd = -1;
+    uint64_t moved, blocks, available;
+    if (!step(a, client_open(c, probe_name, CALL_CREATE | CALL_EXCLUSIVE, 0600, &fd, NULL),
+              "create") ||
+        !step(a, client_write(c, fd, 0, probe_text, sizeof(probe_text), &moved, NULL), "write") ||
+        !step(a, client_fsync(c, fd), "fsync") ||
+        !step(a, client_read(c, fd, 0, back, sizeof(back), &moved), "read") ||
+        !step(a, client_close(c, fd), "close"))
+        return;
+    if (memcmp(back, probe_text, sizeof(back)) != 0)
+        (void)step(a, E_CORRUPT, "read other bytes than written");
+    if (step(a, client_rename(c, probe_name, probe_moved), "rename") &&
+        step(a, client_unlink(c, probe_moved), "unlink"))
+        (void)step(a, client_statfs(c, &blocks, &available), "statfs");
+}
+
+static void finish(void *argument)
+{
+    struct attempt *a = argument;
+    struct reader *r = a->self;
+    r->result = a->result;
+    r->failed = a->failed;
+    r->done = true;
+    if (r->ended != NULL)
+        r->ended(r->context);
+}
+
+static void reader_main(void *argument)
+{
+    struct reader *r = argument;
+    struct attempt a = {.self = r};
+    if (r->task == READER_WALK) {
+        task_walk(r);
+    } else {
+        client_init(&a.client, r->environment);
+        if (r->task == READER_PROBE)
+            task_probe(&a);
+        else
+            (void)step(&a, client_unmount(&a.client), "stop");
+    }
+    sim_trap(finish, &a);
+}
+
+void reader_start(struct reader *r)
+{
+    ASSERT(r->environment < ENVIRONMENTS_MAX);
+    r->done = false;
+    r->result = OK;
+    r->failed = NULL;
+    r->progress = 0;
+    sim_machine_spawn_app(r->machine, SIM_APPS_MAX - ENVIRONMENTS_MAX + r->environment, reader_main,
+                          r);
+}
