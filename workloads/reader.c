@@ -3,16 +3,17 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "block.h"
 #include "workloads/client.h"
 
 #define READ_BYTES (128u << 10)
 #define LISTING_BYTES 16384u
-#define DIRECTORIES_MAX 65536u
-#define PATHS_BYTES (16u << 20)
 
+/* A directory that is still to be read. */
 struct pending {
+    struct pending *next;
     uint32_t node; /* of the observation */
-    uint32_t path; /* offset in paths */
+    char path[];
 };
 
 /* The reader's own memory, in its process's arena. */
@@ -23,10 +24,7 @@ struct walk {
     char path[VFS_PATH_MAX + VFS_NAME_MAX + 2];
     size_t base_bytes; /* of path: the directory that is being read */
     uint8_t *listing, *buffer;
-    char *paths; /* of directories still to read, one after the other */
-    uint32_t paths_used;
-    struct pending *directory;
-    uint32_t head, tail;
+    struct pending *first, **last; /* a queue */
 };
 
 /* ---- Traps: the observation is the laboratory's -------------------------------------------------
@@ -158,11 +156,14 @@ static enum err read_target(struct walk *w, uint32_t node)
 
 static void push_directory(struct walk *w, uint32_t node)
 {
-    uint32_t bytes = (uint32_t)strlen(w->path) + 1;
-    ASSERT(w->tail < DIRECTORIES_MAX && w->paths_used + bytes <= PATHS_BYTES);
-    memcpy(w->paths + w->paths_used, w->path, bytes);
-    w->directory[w->tail++] = (struct pending){.node = node, .path = w->paths_used};
-    w->paths_used += bytes;
+    size_t bytes = strlen(w->path) + 1;
+    struct pending *d = plat_alloc(sizeof(*d) + bytes, TAG_HEAP);
+    ASSERT(d != NULL);
+    d->next = NULL;
+    d->node = node;
+    memcpy(d->path, w->path, bytes);
+    *w->last = d;
+    w->last = &d->next;
 }
 
 /* Lookup and stat of w->path, which is `node`, then what it holds. Only E_DEAD ends the walk. */
@@ -246,16 +247,15 @@ static enum err walk_tree(struct walk *w, bool shared)
 {
     struct tell t = {.w = w};
     w->shared = shared;
-    w->head = w->tail = w->paths_used = 0;
+    w->first = NULL;
+    w->last = &w->first;
     sim_trap(tell_root, &t);
     const char *root = shared ? "shared" : "";
     memcpy(w->path, root, strlen(root) + 1);
     push_directory(w, t.node);
     enum err e = OK;
-    while (e != E_DEAD && w->head < w->tail) {
-        struct pending *d = &w->directory[w->head++];
-        e = read_directory(w, d->node, w->paths + d->path);
-    }
+    for (const struct pending *d = w->first; e != E_DEAD && d != NULL; d = d->next)
+        e = read_directory(w, d->node, d->path);
     return e == E_DEAD ? e : OK;
 }
 
@@ -266,9 +266,7 @@ static void task_walk(struct reader *r)
     w->self = r;
     w->listing = plat_alloc(LISTING_BYTES, TAG_HEAP);
     w->buffer = plat_alloc(READ_BYTES, TAG_HEAP);
-    w->paths = plat_alloc(PATHS_BYTES, TAG_HEAP);
-    w->directory = plat_alloc(DIRECTORIES_MAX * sizeof(*w->directory), TAG_HEAP);
-    ASSERT(w->listing != NULL && w->buffer != NULL && w->paths != NULL && w->directory != NULL);
+    ASSERT(w->listing != NULL && w->buffer != NULL);
     client_init(&w->client, r->environment);
     if (walk_tree(w, false) == OK)
         (void)walk_tree(w, true); /* what was not reached is missing in the observation */
