@@ -165,6 +165,20 @@ void disk_chain_apply(struct disk_chain *chain, uint32_t slot, struct disk_image
     ASSERT(w->live == 0);
 }
 
+void disk_chain_discard(struct disk_chain *chain, uint64_t first, uint64_t count,
+                        disk_chain_overtaken_fn *overtaken, void *object)
+{
+    for (uint32_t slot = chain->first; slot != 0; slot = chain->write[slot].next) {
+        const struct chain_write *w = &chain->write[slot];
+        for (uint32_t i = 0; w->live > 0 && i < w->count; i++) {
+            uint64_t sector = w->first + i;
+            if (sector < first || sector - first >= count || chain->newest[sector] == 0)
+                continue;
+            cut_suffix(chain, sector, chain->newest[sector], 0, overtaken, object);
+        }
+    }
+}
+
 void disk_chain_keep(const struct disk_chain *chain, uint32_t slot, uint32_t from, uint32_t count,
                      struct disk_image *image)
 {

@@ -92,6 +92,11 @@ void disk_chain_keep(const struct disk_chain *chain, uint32_t slot, uint32_t fro
 /* Takes the write's live nodes out of the chains and frees its slot. */
 void disk_chain_drop(struct disk_chain *chain, uint32_t slot);
 
+/* Discards all versions of the sectors: they are trimmed. overtaken: as above. Costs what is
+ * pending. */
+void disk_chain_discard(struct disk_chain *chain, uint64_t first, uint64_t count,
+                        disk_chain_overtaken_fn *overtaken, void *object);
+
 /* Drops all writes. Costs what there is. */
 void disk_chain_clear(struct disk_chain *chain);
 

@@ -80,7 +80,7 @@ struct value_row {
 };
 
 #define ES3 "Seagate Constellation ES.3 4 TB product manual"
-#define ES2 "Seagate Barracuda ES.2 1 TB product manual, quoted by SimGrid-family simulators"
+#define ES2 "Seagate Barracuda ES.2 1 TB product manual"
 #define C15K7 "Seagate Cheetah 15K.7 product manual (ST3450857SS)"
 #define RW94 "Ruemmler & Wilkes, IEEE Computer 27(3)"
 #define MQSIM "MQSim default configuration (Tavakkol et al., FAST 2018)"

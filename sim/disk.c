@@ -1,0 +1,471 @@
+/* Life of a disk, submission, and the one function that reads content. */
+#include "sim/disk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "sim/disk_state.h"
+
+_Static_assert(SIM_DISK_LEVELS_MAX == IMAGE_LEVELS_MAX, "levels of an image are those of a disk");
+
+#define NOTE_ACCEPTED UINT64_C(0x4449534b41) /* "DISKA" */
+
+void disk_list_append(struct sim_disk *disk, struct slot_list *list, uint32_t slot)
+{
+    struct disk_request *q = &disk->slot[slot];
+    q->qprev = list->last;
+    q->qnext = 0;
+    if (list->last != 0)
+        disk->slot[list->last].qnext = slot;
+    else
+        list->first = slot;
+    list->last = slot;
+    list->count++;
+}
+
+void disk_list_remove(struct sim_disk *disk, struct slot_list *list, uint32_t slot)
+{
+    struct disk_request *q = &disk->slot[slot];
+    ASSERT(list->count > 0);
+    if (q->qprev != 0)
+        disk->slot[q->qprev].qnext = q->qnext;
+    else
+        list->first = q->qnext;
+    if (q->qnext != 0)
+        disk->slot[q->qnext].qprev = q->qprev;
+    else
+        list->last = q->qprev;
+    list->count--;
+}
+
+static void load_params(struct sim_disk *disk)
+{
+    const int64_t *v = disk->params.value;
+    disk->sector_size = (uint32_t)v[SIM_PARAM_SECTOR_SIZE];
+    disk->rotating = v[SIM_PARAM_KIND] == SIM_DISK_HDD;
+    disk->cache = (enum sim_write_cache)v[SIM_PARAM_WRITE_CACHE];
+    disk->cache_size = (uint64_t)v[SIM_PARAM_CACHE_SIZE];
+    disk->destage_delay_ns = (uint64_t)v[SIM_PARAM_DESTAGE_DELAY];
+    disk->interface_rate = (uint64_t)v[SIM_PARAM_INTERFACE_RATE];
+    disk->overhead_ns = (uint64_t)v[SIM_PARAM_COMMAND_OVERHEAD];
+    disk->queue_depth = (uint32_t)v[SIM_PARAM_QUEUE_DEPTH];
+}
+
+struct sim_disk *sim_disk_create(struct sim_engine *engine, uint32_t index,
+                                 const struct sim_disk_config *config)
+{
+    ASSERT(engine != NULL && config != NULL);
+    ASSERT(config->size_bytes >= SIM_DISK_SIZE_MIN && config->size_bytes <= SIM_DISK_SIZE_MAX);
+    ASSERT(sim_params_check(&config->params, NULL) == OK);
+    struct sim_disk *disk = calloc(1, sizeof(*disk));
+    ASSERT(disk != NULL);
+    disk->timer_ns = SIM_TIME_NEVER;
+    disk->engine = engine;
+    disk->index = index;
+    disk->params = config->params;
+    load_params(disk);
+    disk->sectors = config->size_bytes / disk->sector_size;
+    disk_image_init(&disk->image, config->size_bytes, disk->sector_size);
+    disk_chain_init(&disk->chain, disk->sectors, disk->sector_size);
+    disk->slot = calloc(SIM_DISK_REQUESTS_MAX + 1, sizeof(disk->slot[0]));
+    disk->ssd = calloc(1, sizeof(*disk->ssd));
+    ASSERT(disk->slot != NULL && disk->ssd != NULL);
+    if (disk->rotating)
+        disk_hdd_init(&disk->hdd, &disk->params, disk->sectors);
+    else
+        disk_ssd_init(disk->ssd, &disk->params, config->size_bytes);
+    sim_disk_reset(disk);
+    return disk;
+}
+
+void sim_disk_destroy(struct sim_disk *disk)
+{
+    if (disk == NULL)
+        return;
+    disk_image_fini(&disk->image);
+    disk_chain_fini(&disk->chain);
+    free(disk->slot);
+    free(disk->ssd);
+    free(disk);
+}
+
+void disk_stop_device(struct sim_disk *disk, bool cancel_events)
+{
+    if (cancel_events && disk->timer_ns != SIM_TIME_NEVER)
+        (void)sim_engine_cancel(disk->engine, disk->timer);
+    disk->epoch++; /* what is still under way finds itself stale */
+    disk->timer_ns = SIM_TIME_NEVER;
+    disk->arm_busy = false;
+    disk->arm_request = disk->arm_write = 0;
+    disk->destaging = 0;
+}
+
+void disk_drop_volatile(struct sim_disk *disk, bool cancel_events)
+{
+    for (uint32_t slot = disk->all.first; slot != 0; slot = disk->slot[slot].next) {
+        if (cancel_events && disk->slot[slot].event != 0)
+            (void)sim_engine_cancel(disk->engine, disk->slot[slot].event);
+        disk->slot[slot].state = REQUEST_FREE;
+    }
+    disk->drops++;
+    disk_stop_device(disk, cancel_events);
+    disk->free_slot = 0;
+    disk->slots_used = 1;
+    disk->all = disk->waiting = disk->stalled = disk->ready = disk->flushing =
+        (struct slot_list){0};
+    disk->in_device = 0;
+    disk->link_free_ns = 0;
+    disk_chain_clear(&disk->chain);
+    disk->dirty_first = disk->dirty_last = disk->retired = 0;
+    disk->acked_pending = 0;
+    disk->cache_used = 0;
+    if (disk->rotating)
+        disk_hdd_cold(&disk->hdd);
+    else
+        disk_ssd_cold(disk->ssd, false);
+}
+
+void sim_disk_reset(struct sim_disk *disk)
+{
+    disk_drop_volatile(disk, false);
+    disk_image_rollback(&disk->image, 0);
+    if (!disk->rotating)
+        disk_ssd_cold(disk->ssd, true);
+    disk->fault = (struct disk_faults){.slow_permille = 1000};
+    disk->stats = (struct sim_disk_stats){0};
+    disk->flush_count = 0;
+    disk->resets = 0;
+    disk->powered = true;
+}
+
+void sim_disk_seal(struct sim_disk *disk)
+{
+    ASSERT(disk->all.count == 0);
+    ASSERT(disk->chain.writes == 0);
+    disk_image_seal(&disk->image);
+}
+
+void sim_disk_settle(struct sim_disk *disk)
+{
+    ASSERT(disk->all.count == 0);
+    while (disk->chain.first != 0) {
+        uint32_t write = disk->chain.first;
+        if (disk->chain.write[write].in_dirty)
+            disk_dirty_unlink(disk, write);
+        disk_make_stable(disk, write);
+    }
+    disk_stop_device(disk, true);
+}
+
+uint32_t sim_disk_push(struct sim_disk *disk)
+{
+    ASSERT(disk->chain.writes == 0);
+    return disk_image_push(&disk->image);
+}
+
+void sim_disk_rollback(struct sim_disk *disk, uint32_t level)
+{
+    disk_drop_volatile(disk, true);
+    disk_image_rollback(&disk->image, level);
+}
+
+bool disk_content_read(struct sim_disk *disk, uint64_t first, uint32_t count, void *buffer)
+{
+    ASSERT(first <= disk->sectors && count <= disk->sectors - first);
+    uint8_t *to = buffer;
+    const struct disk_image *image = &disk->image;
+    if (disk->chain.live == 0 && image->bad_count == 0 && disk->read_hook == NULL) {
+        memcpy(to, image->bytes + first * disk->sector_size, (size_t)count * disk->sector_size);
+        return true;
+    }
+    bool readable = true;
+    for (uint32_t i = 0; i < count; i++, to += disk->sector_size) {
+        const uint8_t *version = disk_chain_find(&disk->chain, first + i);
+        if (version == NULL && disk_image_is_bad(image, first + i))
+            readable = false;
+        if (version == NULL)
+            version = image->bytes + (first + i) * disk->sector_size;
+        memcpy(to, version, disk->sector_size);
+        if (disk->read_hook != NULL && readable)
+            readable = disk->read_hook(disk->read_hook_object, disk, first + i, to);
+        if (!readable)
+            return false;
+    }
+    return true;
+}
+
+/* ---- Submission ---- */
+
+static bool is_sound(const struct sim_disk *disk, const struct sim_disk_request *r)
+{
+    if (r->op == SIM_DISK_FLUSH)
+        return true;
+    if (r->op != SIM_DISK_READ && r->op != SIM_DISK_WRITE && r->op != SIM_DISK_TRIM)
+        return false;
+    if (r->count == 0 || (r->count > SIM_DISK_SECTORS_MAX && r->op != SIM_DISK_TRIM))
+        return false;
+    return r->first_sector < disk->sectors && r->count <= disk->sectors - r->first_sector;
+}
+
+static uint32_t take_slot(struct sim_disk *disk)
+{
+    uint32_t slot = disk->free_slot;
+    if (slot != 0) {
+        disk->free_slot = disk->slot[slot].next;
+    } else {
+        ASSERT(disk->slots_used <= SIM_DISK_REQUESTS_MAX); /* callers bound what they have out */
+        slot = disk->slots_used++;
+    }
+    struct disk_request *q = &disk->slot[slot];
+    ASSERT(q->state == REQUEST_FREE);
+    *q = (struct disk_request){.state = REQUEST_NEW, .prev = disk->all.last};
+    if (disk->all.last != 0)
+        disk->slot[disk->all.last].next = slot;
+    else
+        disk->all.first = slot;
+    disk->all.last = slot;
+    disk->all.count++;
+    return slot;
+}
+
+static void count_request(struct sim_disk *disk, struct disk_request *q)
+{
+    q->ordinal = ++disk->stats.requests;
+    switch (q->r.op) {
+    case SIM_DISK_READ:
+        disk->stats.reads++;
+        break;
+    case SIM_DISK_WRITE:
+        q->write_ordinal = ++disk->stats.writes;
+        break;
+    case SIM_DISK_FLUSH:
+        disk->stats.flushes++;
+        break;
+    case SIM_DISK_TRIM:
+        disk->stats.trims++;
+        break;
+    }
+}
+
+/* Keeps `count` sectors from `wanted` within the disk. */
+static uint64_t place_within(const struct sim_disk *disk, uint64_t wanted, uint32_t count)
+{
+    uint64_t last = disk->sectors - count;
+    return wanted < last ? wanted : last;
+}
+
+/* Puts a write's version into the chain, as the injected faults say. */
+static void accept_write(struct sim_disk *disk, struct disk_request *q)
+{
+    struct disk_faults *f = &disk->fault;
+    uint32_t count = q->r.count;
+    if (f->wrong_write) {
+        q->target = place_within(disk, f->wrong_write_sector, count);
+        f->wrong_write = false;
+    }
+    if (f->torn) {
+        count = f->torn_sectors < count ? f->torn_sectors : count;
+        f->torn = false;
+    }
+    if (f->lost) {
+        count = 0;
+        f->lost = false;
+    }
+    q->write = disk_chain_insert(&disk->chain, q->target, count, q->r.data, q->write_ordinal);
+    bool fua = q->r.fua && !f->lying_flush;
+    q->cached = disk->cache != SIM_CACHE_OFF && !fua &&
+                (uint64_t)q->r.count * disk->sector_size <= disk->cache_size;
+}
+
+/* Whether the request is refused: then its end is scheduled. */
+static bool refuse(struct sim_disk *disk, uint32_t slot)
+{
+    enum sim_disk_status status = SIM_DISK_OK;
+    if (disk->fault.failed) {
+        status = SIM_DISK_GONE;
+    } else if (disk->fault.transient > 0) {
+        disk->fault.transient--;
+        status = SIM_DISK_MEDIA_ERROR;
+    }
+    if (status == SIM_DISK_OK)
+        return false;
+    disk_finish_at(disk, slot, sim_engine_now(disk->engine) + disk->overhead_ns, status);
+    return true;
+}
+
+/* What the request is to do, once observers had their say. */
+static void accept(struct sim_disk *disk, uint32_t slot)
+{
+    struct disk_request *q = &disk->slot[slot];
+    q->target = q->r.first_sector;
+    if (refuse(disk, slot))
+        return;
+    if (q->r.op == SIM_DISK_WRITE)
+        accept_write(disk, q);
+    if (q->r.op == SIM_DISK_READ && disk->fault.wrong_read) {
+        q->target = place_within(disk, disk->fault.wrong_read_sector, q->r.count);
+        disk->fault.wrong_read = false;
+    }
+}
+
+enum err sim_disk_submit(struct sim_disk *disk, const struct sim_disk_request *request)
+{
+    ASSERT(disk != NULL && request != NULL);
+    ASSERT(request->done != NULL);
+    if (!is_sound(disk, request))
+        return E_INVAL;
+    if (!disk->powered)
+        return OK;
+    ASSERT(request->op != SIM_DISK_WRITE || request->data != NULL);
+    ASSERT(request->op != SIM_DISK_READ || request->buffer != NULL);
+    uint32_t drops = disk->drops, slot = take_slot(disk);
+    struct disk_request *q = &disk->slot[slot];
+    q->r = *request;
+    q->accepted_ns = sim_engine_now(disk->engine);
+    count_request(disk, q);
+    sim_engine_note(disk->engine, NOTE_ACCEPTED + request->op,
+                    (uint64_t)disk->index << 32 | request->count, request->first_sector);
+    disk_tell(disk, SIM_DISK_SUBMITTED, q);
+    if (disk->drops != drops)
+        return OK; /* an observer cut the power: the request came too late */
+    if (q->state == REQUEST_NEW)
+        accept(disk, slot);
+    disk_tell(disk, SIM_DISK_ACCEPTED, q);
+    if (disk->drops != drops || q->state != REQUEST_NEW)
+        return OK;
+    q->state = REQUEST_WAITING;
+    disk_list_append(disk, &disk->waiting, slot);
+    disk_admit(disk);
+    return OK;
+}
+
+/* ---- What it is and what it counted ---- */
+
+struct sim_disk_identity sim_disk_identify(const struct sim_disk *disk)
+{
+    return (struct sim_disk_identity){
+        .sectors = disk->sectors,
+        .sector_size = disk->sector_size,
+        .queue_depth = disk->queue_depth,
+        .resets = disk->resets,
+        .volatile_cache = disk->cache == SIM_CACHE_ON || disk->cache == SIM_CACHE_ORDERED,
+        .failed = disk->fault.failed,
+    };
+}
+
+uint64_t sim_disk_size(const struct sim_disk *disk)
+{
+    return disk->image.size_bytes;
+}
+
+uint32_t sim_disk_index(const struct sim_disk *disk)
+{
+    return disk->index;
+}
+
+const struct sim_params *sim_disk_params(const struct sim_disk *disk)
+{
+    return &disk->params;
+}
+
+uint32_t sim_disk_outstanding(const struct sim_disk *disk)
+{
+    return disk->all.count;
+}
+
+uint32_t sim_disk_pending(const struct sim_disk *disk)
+{
+    return disk->chain.writes;
+}
+
+struct sim_disk_stats sim_disk_stats(const struct sim_disk *disk)
+{
+    struct sim_disk_stats stats = disk->stats;
+    if (!disk->rotating)
+        stats.busy_ns = disk->ssd->busy_ns;
+    return stats;
+}
+
+/* ---- Raw access ---- */
+
+enum err sim_disk_peek(struct sim_disk *disk, uint64_t first_sector, uint32_t count, void *buffer)
+{
+    return disk_content_read(disk, first_sector, count, buffer) ? OK : E_MEDIA;
+}
+
+void sim_disk_peek_stable(const struct sim_disk *disk, uint64_t first_sector, uint32_t count,
+                          void *buffer)
+{
+    ASSERT(first_sector <= disk->sectors && count <= disk->sectors - first_sector);
+    memcpy(buffer, disk->image.bytes + first_sector * disk->sector_size,
+           (size_t)count * disk->sector_size);
+}
+
+void sim_disk_poke(struct sim_disk *disk, uint64_t first_sector, uint32_t count, const void *data)
+{
+    ASSERT(first_sector <= disk->sectors && count <= disk->sectors - first_sector);
+    ASSERT(!disk_chain_touches(&disk->chain, first_sector, count));
+    disk_image_store(&disk->image, first_sector, count, data);
+}
+
+uint64_t sim_disk_used_count(const struct sim_disk *disk)
+{
+    return disk->image.used_count;
+}
+
+uint64_t sim_disk_used_nth(const struct sim_disk *disk, uint64_t n)
+{
+    return disk_image_used_nth(&disk->image, n);
+}
+
+bool sim_disk_used(const struct sim_disk *disk, uint64_t sector)
+{
+    ASSERT(sector < disk->sectors);
+    return disk_image_is_used(&disk->image, sector);
+}
+
+/* ---- Observers ---- */
+
+void sim_disk_observe(struct sim_disk *disk, sim_disk_observer_fn *fn, void *object)
+{
+    ASSERT(fn != NULL);
+    ASSERT(disk->observers < SIM_DISK_OBSERVERS_MAX);
+    disk->observer[disk->observers++] = (struct disk_observer){.fn = fn, .object = object};
+}
+
+void sim_disk_unobserve(struct sim_disk *disk, sim_disk_observer_fn *fn, void *object)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < disk->observers; i++)
+        if (disk->observer[i].fn != fn || disk->observer[i].object != object)
+            disk->observer[kept++] = disk->observer[i];
+    ASSERT(kept + 1 == disk->observers); /* one that was added */
+    disk->observers = kept;
+}
+
+void sim_disk_set_read_hook(struct sim_disk *disk, sim_disk_read_hook_fn *fn, void *object)
+{
+    disk->read_hook = fn;
+    disk->read_hook_object = object;
+}
+
+void disk_tell(struct sim_disk *disk, enum sim_disk_phase phase, const struct disk_request *q)
+{
+    if (disk->observers == 0)
+        return;
+    struct sim_disk_event event = {
+        .phase = phase,
+        .op = q->r.op,
+        .fua = q->r.fua,
+        .disk = disk->index,
+        .count = q->r.count,
+        .first_sector = q->r.first_sector,
+        .request = q->ordinal,
+        .write = q->write_ordinal,
+        .data = phase == SIM_DISK_COMPLETED || q->r.op != SIM_DISK_WRITE ? NULL : q->r.data,
+        .status = q->status,
+    };
+    for (uint32_t i = 0; i < disk->observers; i++)
+        disk->observer[i].fn(disk->observer[i].object, disk, &event);
+}
