@@ -177,28 +177,46 @@ void disk_hdd_moved(struct disk_hdd *hdd, uint64_t end_ns, uint64_t first, uint3
     hdd->read_end_ns = end_ns;
 }
 
+/* When the sector before `end` has passed, on the way on from the last read. */
+static uint64_t passed_ns(const struct disk_hdd *hdd, uint64_t end)
+{
+    if (end <= hdd->read_end)
+        return hdd->read_end_ns;
+    return hdd->read_end_ns +
+           disk_hdd_transfer(hdd, hdd->read_end, (uint32_t)(end - hdd->read_end));
+}
+
 void disk_hdd_stop_reading_ahead(struct disk_hdd *hdd, uint64_t now_ns)
 {
-    if (hdd->buffer_end <= hdd->read_end || now_ns < hdd->read_end_ns)
+    if (hdd->buffer_end <= hdd->read_end)
         return;
-    struct place at = place_of(hdd, hdd->read_end);
-    uint64_t passed = now_ns - hdd->read_end_ns;
-    uint64_t full_tracks = passed / (hdd->rotation_ns + hdd->step_ns);
-    uint64_t rest = passed % (hdd->rotation_ns + hdd->step_ns);
-    uint64_t read =
-        full_tracks * at.zone->track_sectors + rest * at.zone->track_sectors / hdd->rotation_ns;
+    uint64_t read = 0;
+    if (now_ns > hdd->read_end_ns) {
+        struct place at = place_of(hdd, hdd->read_end);
+        uint64_t turn_ns = hdd->rotation_ns + hdd->step_ns, passed = now_ns - hdd->read_end_ns;
+        read = passed / turn_ns * at.zone->track_sectors +
+               passed % turn_ns * at.zone->track_sectors / turn_ns;
+    }
     if (read < hdd->buffer_end - hdd->read_end)
         hdd->buffer_end = hdd->read_end + read;
     hdd->head = hdd->buffer_end;
     hdd->read_end = hdd->buffer_end;
 }
 
-bool disk_hdd_buffered(const struct disk_hdd *hdd, uint64_t first, uint32_t count, uint64_t *at_ns)
+bool disk_hdd_buffered(struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, uint32_t count,
+                       uint64_t *at_ns)
 {
-    if (first < hdd->buffer_first || first + count > hdd->buffer_end)
+    uint64_t end = first + count;
+    if (first < hdd->buffer_first || end > hdd->buffer_end)
         return false;
-    *at_ns = hdd->read_end_ns;
-    if (first + count > hdd->read_end)
-        *at_ns += disk_hdd_transfer(hdd, hdd->read_end, (uint32_t)(first + count - hdd->read_end));
+    *at_ns = passed_ns(hdd, end);
+    if (hdd->buffer_end > hdd->read_end && passed_ns(hdd, hdd->buffer_end) >= now_ns) {
+        /* what was asked for makes room: the head, not stopped yet, reads on */
+        uint64_t more = end + hdd->buffer_sectors;
+        more = more < hdd->sectors ? more : hdd->sectors;
+        hdd->buffer_end = more > hdd->buffer_end ? more : hdd->buffer_end;
+        hdd->read_end_ns = *at_ns;
+        hdd->read_end = end > hdd->read_end ? end : hdd->read_end;
+    }
     return true;
 }

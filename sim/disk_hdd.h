@@ -60,7 +60,9 @@ void disk_hdd_moved(struct disk_hdd *hdd, uint64_t end_ns, uint64_t first, uint3
 /* The mechanism leaves its read-ahead at now_ns for something else. */
 void disk_hdd_stop_reading_ahead(struct disk_hdd *hdd, uint64_t now_ns);
 
-/* Whether the track buffer has these sectors, and from when (ns, perhaps in the future). */
-bool disk_hdd_buffered(const struct disk_hdd *hdd, uint64_t first, uint32_t count, uint64_t *at_ns);
+/* Whether the track buffer has these sectors, and from when (ns, perhaps in the future); if it has,
+ * the head reads on behind them. */
+bool disk_hdd_buffered(struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, uint32_t count,
+                       uint64_t *at_ns);
 
 #endif

@@ -111,7 +111,9 @@ static void to_medium(struct sim_disk *disk, uint32_t slot)
     if (q->r.op == SIM_DISK_READ) {
         at_ns = disk_ssd_read(disk->ssd, ready_ns(disk), offset, bytes, slow);
         uint64_t wire_ns = bytes * UINT64_C(1000000000) / disk->interface_rate;
-        at_ns = over_link(disk, at_ns > wire_ns ? at_ns - wire_ns : 0, bytes);
+        uint64_t early_ns = at_ns > wire_ns ? at_ns - wire_ns : 0; /* in step with the last page */
+        at_ns = later(over_link(disk, later(early_ns, ready_ns(disk)), bytes),
+                      at_ns + disk->overhead_ns);
     } else {
         uint64_t used = disk->image.used_pages * IMAGE_PAGE_BYTES / disk->ssd->page_bytes;
         uint64_t arrived_ns = over_link(disk, ready_ns(disk), bytes) - disk->overhead_ns;
@@ -130,7 +132,8 @@ static void begin_read(struct sim_disk *disk, uint32_t slot)
     uint64_t at_ns = 0;
     bool hit = disk_chain_covers(&disk->chain, q->target, q->r.count);
     if (!hit && disk->rotating)
-        hit = disk_hdd_buffered(&disk->hdd, q->target, q->r.count, &at_ns);
+        hit = disk_hdd_buffered(&disk->hdd, sim_engine_now(disk->engine), q->target, q->r.count,
+                                &at_ns);
     if (hit)
         disk_finish_at(disk, slot, over_link(disk, later(at_ns, ready_ns(disk)), bytes_of(disk, q)),
                        SIM_DISK_OK);
