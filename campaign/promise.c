@@ -1,0 +1,67 @@
+/*
+ * From the faults of a campaign file to the classes that a design's table of promises is written
+ * in.
+ */
+#include "assertion.h"
+#include "campaign/trial_private.h"
+#include "stack/promises.h"
+
+static enum fault_class class_of_flip(const struct fault *f)
+{
+    switch (f->region) {
+    case FAULT_REGION_PAGES:
+        return CLASS_FLIP_PAGES;
+    case FAULT_REGION_LOG:
+        return CLASS_FLIP_LOG;
+    default:
+        return CLASS_FLIP_OTHER;
+    }
+}
+
+static enum fault_class class_of(const struct fault *f)
+{
+    static const enum fault_class classes[FAULT_KINDS] = {
+        [FAULT_DISK_FAIL_STOP] = CLASS_DISK_DEAD,
+        [FAULT_DISK_FAIL_SLOW] = CLASS_DISK_SLOW,
+        [FAULT_DISK_LATENT_ERROR] = CLASS_LATENT_ERROR,
+        [FAULT_DISK_TRANSIENT_ERROR] = CLASS_TRANSIENT_ERROR,
+        [FAULT_DISK_BIT_ROT] = CLASS_BIT_ROT,
+        [FAULT_DISK_TORN_WRITE] = CLASS_TORN_WRITE,
+        [FAULT_DISK_LOST_WRITE] = CLASS_LOST_WRITE,
+        [FAULT_DISK_MISDIRECTED_WRITE] = CLASS_MISDIRECTED_WRITE,
+        [FAULT_DISK_MISDIRECTED_READ] = CLASS_MISDIRECTED_READ,
+        [FAULT_DISK_LYING_FLUSH] = CLASS_LYING_FLUSH,
+        [FAULT_POWER_CUT] = CLASS_POWER_CUT,
+        [FAULT_PROCESS_CRASH] = CLASS_CRASH,
+        [FAULT_PROCESS_HANG] = CLASS_HANG,
+        [FAULT_PROCESS_BUG] = CLASS_BUG,
+    };
+    ASSERT(f->kind < FAULT_KINDS);
+    return f->kind == FAULT_MEMORY_FLIP ? class_of_flip(f) : classes[f->kind];
+}
+
+/* One fault that strikes all disks at once is beyond what one copy elsewhere can mend. */
+static bool beyond_redundancy(const struct plan_variant *v, const struct fault *f)
+{
+    bool disk_fault = f->kind <= FAULT_DISK_LYING_FLUSH && f->kind != FAULT_DISK_FAIL_SLOW &&
+                      f->kind != FAULT_DISK_TRANSIENT_ERROR;
+    return disk_fault && f->disk.kind == FAULT_TARGET_ALL && v->stack.disks > 1;
+}
+
+enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults)
+{
+    enum level weakest = LEVEL_TRANSPARENT; /* of no fault at all */
+    for (uint32_t i = 0; i < faults->count; i++) {
+        const struct fault *f = &faults->faults[i];
+        enum fault_class class = class_of(f);
+        if (beyond_redundancy(variant, f))
+            return LEVEL_NONE;
+        if (faults->count > 1 && !design_promise_combines(variant->design, class, f->layer))
+            return LEVEL_NONE;
+        enum level level = design_promise(variant->design, &variant->stack, class, f->layer);
+        if (level == LEVEL_NONE)
+            return LEVEL_NONE;
+        weakest = level_weaker(weakest, level);
+    }
+    return weakest;
+}

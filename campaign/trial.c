@@ -1,0 +1,193 @@
+#include "campaign/trial.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "assertion.h"
+#include "campaign/trial_private.h"
+
+uint64_t lab_host_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t lab_now(const struct lab *lab)
+{
+    uint64_t now = sim_machine_now(lab->machine);
+    return now > lab->run.origin_ns ? now - lab->run.origin_ns : 0;
+}
+
+struct lab *lab_create(const struct plan *plan)
+{
+    struct lab *lab = calloc(1, sizeof(*lab));
+    ASSERT(lab != NULL);
+    lab->plan = plan;
+    lab->variant = lab->workload = NO_FAULT;
+    lab->history = history_create();
+    lab->seen = observation_create();
+    lab->again = observation_create();
+    lab->judge = judge_create();
+    lab->injector = injector_create();
+    lab->planted = PLANTED_NONE;
+    return lab;
+}
+
+void lab_destroy(struct lab *lab)
+{
+    if (lab->machine != NULL)
+        sim_machine_destroy(lab->machine);
+    history_destroy(lab->history);
+    observation_destroy(lab->seen);
+    observation_destroy(lab->again);
+    judge_destroy(lab->judge);
+    injector_destroy(lab->injector);
+    free(lab->samples);
+    free(lab);
+}
+
+/* From reset to the end of the run, with the first `count` faults. False: it did not even boot. */
+static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t count,
+                     const uint64_t *recovery_ns, bool lists_events, enum run_end *end)
+{
+    uint64_t start = lab_host_ns();
+    sim_machine_reset(lab->machine, lab->plan->seed, lab->n);
+#ifdef LORIS_PLANTED
+    sim_machine_plant(lab->machine, lab->planted);
+#endif
+    lab->run = (struct run_state){.lists_events = lists_events};
+    uint64_t reset = lab_host_ns();
+    sim_machine_observe(lab->machine, &(struct sim_observer){0});
+    bool booted = lab_boot(lab);
+    uint64_t boot = lab_host_ns();
+    for (uint32_t d = 0; d < sim_machine_disks(lab->machine); d++)
+        lab->disk_base[d] = sim_disk_stats(sim_machine_disk(lab->machine, d));
+    if (booted)
+        *end = lab_run(lab, faults, count, recovery_ns);
+    lab->times.reset_ns += reset - start;
+    lab->times.boot_ns += boot - reset;
+    lab->times.workload_ns += lab_host_ns() - boot;
+    return booted;
+}
+
+/* Judges the run that has just ended and fills the record. */
+static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *verdict,
+                     struct trial_record *record)
+{
+    uint64_t start = lab_host_ns();
+    lab_fill_run(lab, record);
+    lab->run.lists_events = true;
+    lab_judge(lab, end, verdict);
+    lab_fill_verdict(lab, verdict, record);
+    record->hash = sim_machine_hash(lab->machine);
+    lab->times.judge_ns += lab_host_ns() - start;
+    lab->times.trials++;
+}
+
+void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
+{
+    uint64_t start = lab_host_ns();
+    bool other = lab->variant != variant;
+    lab->variant = variant;
+    lab->workload = workload;
+    lab->n = n;
+    lab->has_base = false;
+    lab->record = NULL;
+    if (other)
+        lab_build_machine(lab);
+    record_init(&lab->base);
+    lab->record = &lab->base;
+    lab->offer = (struct offer){0};
+    enum run_end end = RUN_RECOVERS;
+    bool booted = run_once(lab, NULL, 0, NULL, true, &end);
+    ASSERT(booted); /* healthy disks, as formatted */
+    lab_fill_offer(lab);
+    conclude(lab, end, &lab->base_verdict, &lab->base);
+    lab->has_base = true;
+    lab->record = NULL;
+    lab->base.wall_ns = lab_host_ns() - start;
+}
+
+/* Recoveries that later entries of the plan are placed in are measured in runs without those. */
+static void measure_recoveries(struct lab *lab, const struct fault_plan *faults,
+                               uint64_t recovery_ns[FAULTS_PER_PLAN_MAX])
+{
+    for (uint32_t k = 1; k < faults->count; k++) {
+        if (faults->faults[k].at.kind != FAULT_AT_RECOVERY)
+            continue;
+        enum run_end end;
+        bool booted = run_once(lab, faults, k, recovery_ns, false, &end);
+        ASSERT(booted);
+        uint64_t begin = lab->run.recovery_begin_ns[k - 1];
+        uint64_t done = lab->run.recovery_end_ns[k - 1];
+        recovery_ns[k - 1] = begin != 0 && done > begin ? done - begin : 0;
+    }
+}
+
+static void fill_place(const struct lab *lab, uint32_t fault, struct trial_record *record)
+{
+    const struct plan *plan = lab->plan;
+    uint32_t cell = plan_cell_index(plan, lab->variant, lab->workload, fault);
+    const struct plan_cell *c = &plan->cells[cell];
+    record->cell = cell;
+    record->n = lab->n;
+    record->trial = plan_trial_number(plan, cell, lab->n);
+    record->design_promise = promise_of_plan(lab_variant(lab), &plan->faults[fault]);
+    record->promised = c->promise_given ? c->promise : record->design_promise;
+}
+
+static bool corrupts(const struct fault_plan *faults)
+{
+    for (uint32_t i = 0; i < faults->count; i++)
+        if (fault_corrupts_memory(faults->faults[i].kind))
+            return true;
+    return false;
+}
+
+void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
+{
+    const struct fault_plan *faults = &lab->plan->faults[fault];
+    ASSERT(lab->has_base);
+    if (faults->count == 0) {
+        *record = lab->base;
+        fill_place(lab, fault, record);
+        return;
+    }
+    uint64_t start = lab_host_ns();
+    uint64_t recovery_ns[FAULTS_PER_PLAN_MAX] = {0};
+    struct judge_verdict verdict;
+    enum run_end end;
+    record_init(record);
+    fill_place(lab, fault, record);
+    measure_recoveries(lab, faults, recovery_ns);
+    lab->record = record;
+    bool booted = run_once(lab, faults, faults->count, recovery_ns, true, &end);
+    ASSERT(booted);
+    conclude(lab, end, &verdict, record);
+    lab->record = NULL;
+    lab->retire = lab->retire || corrupts(faults);
+    record->wall_ns = lab_host_ns() - start;
+}
+
+bool lab_must_retire(const struct lab *lab)
+{
+    return lab->retire;
+}
+
+struct lab_times lab_times(const struct lab *lab)
+{
+    return lab->times;
+}
+
+void lab_tell(struct lab *lab, FILE *out)
+{
+    lab->tell = out;
+}
+
+#ifdef LORIS_PLANTED
+void lab_plant(struct lab *lab, enum planted bug)
+{
+    lab->planted = bug;
+}
+#endif

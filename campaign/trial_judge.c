@@ -1,0 +1,94 @@
+/*
+ * The end of a trial: everything is read back through the live stack, the stack is stopped in
+ * order, the raw disks are checked, it is booted and read again, and service is probed. Then the
+ * judge speaks.
+ */
+#include <string.h>
+
+#include "assertion.h"
+#include "block.h"
+#include "campaign/trial_private.h"
+#include "workloads/checkers/checkers.h"
+
+static void read_sectors(void *context, uint32_t disk, uint64_t block, uint8_t *to, bool *readable)
+{
+    struct lab *lab = context;
+    struct sim_disk *d = sim_machine_disk(lab->machine, disk);
+    uint32_t sector = sim_disk_identify(d).sector_size;
+    uint32_t count = BLOCK_BYTES / sector;
+    memset(to, 0, BLOCK_BYTES);
+    *readable = !sim_disk_failed(d) && sim_disk_peek(d, block * count, count, to) == OK;
+}
+
+/* The design's own checker on the raw disks, while the machine is off. */
+static void check_disks(struct lab *lab, struct judge_checker *checker)
+{
+    struct checker_disks disks = {.context = lab, .read_block = read_sectors};
+    struct checker_verdict verdict;
+    disks.count = sim_machine_disks(lab->machine);
+    for (uint32_t i = 0; i < disks.count; i++) {
+        struct sim_disk *d = sim_machine_disk(lab->machine, i);
+        disks.blocks[i] = sim_disk_size(d) / BLOCK_BYTES;
+        disks.dead[i] = sim_disk_failed(d);
+    }
+    checker_run(lab_variant(lab)->design->name, &disks, &verdict);
+    *checker = (struct judge_checker){.ran = verdict.ran,
+                                      .ok = verdict.ok,
+                                      .leaks = verdict.leaked_blocks,
+                                      .damages = verdict.damages};
+    if (verdict.ran && !verdict.ok)
+        lab_event(lab, "checker", "damage", verdict.text);
+}
+
+static void set_all(enum judge_machine *machine, uint32_t count, enum judge_machine what)
+{
+    for (uint32_t e = 0; e < count; e++)
+        machine[e] = what;
+}
+
+/* Stops, checks, boots, reads again, probes. */
+static void second_look(struct lab *lab, struct judge_input *in)
+{
+    uint32_t count = lab_variant(lab)->stack.environments;
+    bool passed[ENVIRONMENTS_MAX];
+    (void)lab_read(lab, READER_STOP, NULL, passed);
+    sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, 0);
+    check_disks(lab, &in->checker);
+    if (!lab_boot(lab)) {
+        in->remount = JUDGE_REMOUNT_FAILED;
+        return;
+    }
+    bool walked = lab_read(lab, READER_WALK, lab->again, passed);
+    in->again = lab->again;
+    in->remount = walked && observation_agrees(lab->seen, lab->again) ? JUDGE_REMOUNT_AGREES
+                                                                      : JUDGE_REMOUNT_DIFFERS;
+    (void)lab_read(lab, READER_PROBE, NULL, passed);
+    for (uint32_t e = 0; e < count; e++)
+        in->probe[e] = passed[e] ? JUDGE_PROBE_PASSED : JUDGE_PROBE_FAILED;
+}
+
+void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
+{
+    uint32_t count = lab_variant(lab)->stack.environments;
+    bool passed[ENVIRONMENTS_MAX];
+    struct judge_input in = {.history = lab->history};
+    if (end == RUN_RECOVERS) {
+        set_all(in.machine, count, JUDGE_MACHINE_RECOVERS);
+    } else {
+        if (end == RUN_HANGS)
+            set_all(in.machine, count, JUDGE_MACHINE_HANGS);
+        observation_reset(lab->seen);
+        observation_reset(lab->again);
+        if (lab_read(lab, READER_WALK, lab->seen, passed)) {
+            in.observed = lab->seen;
+            second_look(lab, &in);
+        } else {
+            for (uint32_t e = 0; e < count; e++)
+                if (!passed[e])
+                    in.machine[e] = JUDGE_MACHINE_HANGS;
+            in.observed = lab->seen;
+        }
+    }
+    in.degraded = lab->run.read_only;
+    judge_trial(lab->judge, &in, verdict);
+}

@@ -1,0 +1,114 @@
+/*
+ * The inside of a laboratory, shared by the files trial_*.c: what a run in progress knows, and the
+ * steps of a trial in the order in which they are taken.
+ */
+#ifndef LORIS_CAMPAIGN_TRIAL_PRIVATE_H
+#define LORIS_CAMPAIGN_TRIAL_PRIVATE_H
+
+#include "campaign/trial.h"
+#include "faults/inject.h"
+#include "sim/machine.h"
+#include "stack/programs.h"
+#include "workloads/oracle/judge.h"
+#include "workloads/reader.h"
+#include "workloads/run.h"
+
+#define NO_FAULT UINT32_MAX
+
+/* How a run of the machine ended. */
+enum run_end {
+    RUN_OVER,    /* applications over, nothing to come, full service */
+    RUN_HANGS,   /* no progress within the limit, though all services are up */
+    RUN_RECOVERS /* full service did not come back within the limit */
+};
+
+/* What happens during one run of the machine, from time 0. */
+struct run_state {
+    const struct fault_plan *faults;
+    uint32_t fault_count; /* armed: the first ones of the plan */
+    uint64_t origin_ns;   /* machine time of time 0 */
+    uint64_t progress_ns; /* machine time of the last sign of progress */
+    uint64_t power_on_ns; /* machine time at which power returns; 0: it is on */
+    uint32_t cut_wanted;  /* fault that is a power cut to be carried out, NO_FAULT */
+    uint32_t recovering;  /* layers that said that a recovery runs: a bit a layer */
+    bool in_service;      /* all up, none recovering */
+    bool in_cascade;      /* a death is taking others down */
+    uint32_t last_struck; /* fault, NO_FAULT: none yet */
+    bool undetected;      /* last_struck has not been noticed yet */
+    uint64_t recovery_begin_ns[FAULTS_PER_PLAN_MAX]; /* after fault i; 0: none */
+    uint64_t recovery_end_ns[FAULTS_PER_PLAN_MAX];
+    bool read_only;      /* a layer said that it takes no more changes, or degraded */
+    uint64_t rebuilt_ns; /* since time 0; 0: never */
+    bool lists_events;   /* into the record */
+};
+
+struct lab {
+    const struct plan *plan;
+    uint32_t variant, workload; /* of the job; NO_FAULT: none yet */
+    uint64_t n;
+    struct sim_machine *machine; /* of the variant */
+    struct sim_program programs[SIM_PROCESSES_MAX];
+    uint32_t program_count;
+    struct history *history;
+    struct observation *seen, *again;
+    struct judge *judge;
+    struct injector *injector;
+    struct workload_run work;
+    struct run_state run;
+    struct offer offer; /* of the job's fault-free run */
+    bool has_base;      /* of the job */
+    struct judge_verdict base_verdict;
+    struct trial_record base;                   /* its record, but for the cell */
+    struct trial_record *record;                /* being filled: events go there */
+    struct sim_disk_stats disk_base[DISKS_MAX]; /* at time 0 */
+    struct lab_times times;
+    struct sample *samples; /* room for latencies, kept */
+    size_t samples_room;
+    FILE *tell;
+    enum planted planted;
+    bool retire;
+};
+
+static inline const struct plan_variant *lab_variant(const struct lab *lab)
+{
+    return &lab->plan->variants[lab->variant];
+}
+
+/* Time since time 0. */
+uint64_t lab_now(const struct lab *lab);
+
+/* An event of the trial: into the record, and told. detail may be NULL. */
+void lab_event(struct lab *lab, const char *layer, const char *what, const char *detail);
+
+/* trial_machine.c: makes the machine of the variant, formats its disks, seals them. */
+void lab_build_machine(struct lab *lab);
+/* Boots the stack on what the disks hold; runs until all are up. False: not within the limit. */
+bool lab_boot(struct lab *lab);
+/* Runs readers of this task in all environments to their end. False: no progress within the limit,
+ * or some task failed. */
+bool lab_read(struct lab *lab, enum reader_task task, struct observation *o,
+              bool passed[ENVIRONMENTS_MAX]);
+
+/* trial_run.c: the run from time 0 with the first `count` faults of the plan (NULL: none). */
+enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t count,
+                     const uint64_t *recovery_ns);
+/* Observers of the machine, in force from boot to the end of the trial. */
+void lab_observe(struct lab *lab);
+
+/* trial_judge.c: reads back, stops, checks, boots, reads again, probes; judges. */
+void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict);
+
+/* trial_record.c */
+void lab_fill_offer(struct lab *lab);
+void lab_fill_run(struct lab *lab, struct trial_record *record);
+void lab_fill_verdict(struct lab *lab, const struct judge_verdict *verdict,
+                      struct trial_record *record);
+
+/* promise.c: what the design promises for a plan of faults under this variant; LEVEL_NONE: nothing.
+ */
+enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults);
+
+/* Host clock, ns: for wall_ns and lab_times only. */
+uint64_t lab_host_ns(void);
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * From a run and its verdict to the record that is stored.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "campaign/trial_private.h"
+#include "results/samples.h"
+
+void lab_event(struct lab *lab, const char *layer, const char *what, const char *detail)
+{
+    uint64_t now = lab_now(lab);
+    if (lab->record != NULL && lab->run.lists_events)
+        record_add_event(lab->record, now, layer, what, detail);
+    if (lab->tell != NULL)
+        (void)fprintf(lab->tell, "%14.6f ms  %-9s %-15s %s\n", (double)now / 1e6, layer, what,
+                      detail != NULL ? detail : "");
+}
+
+void lab_fill_offer(struct lab *lab)
+{
+    struct offer *o = &lab->offer;
+    const struct sim_machine *m = lab->machine;
+    *o = (struct offer){
+        .run_ns = lab_now(lab), .operations = lab->work.operations, .marks = lab->work.marks};
+    for (uint32_t d = 0; d < sim_machine_disks(m); d++) {
+        struct sim_disk_stats s = sim_disk_stats(sim_machine_disk(lab->machine, d));
+        o->requests[d] = s.requests - lab->disk_base[d].requests;
+        o->writes[d] = s.writes - lab->disk_base[d].writes;
+    }
+    for (uint32_t p = 0; p < lab->program_count; p++) {
+        enum layer l = lab->programs[p].layer;
+        uint32_t i = lab->programs[p].instance;
+        struct sim_counts c = sim_machine_counts(m, l, i);
+        ASSERT(i < OFFER_INSTANCES_MAX);
+        o->messages[l][i] = c.messages;
+        o->blocks[l][i] = c.blocks;
+    }
+    for (uint32_t a = 0; a < lab->work.app_count && a < OFFER_INSTANCES_MAX; a++)
+        o->messages[LAYER_APP][a] = sim_machine_counts(m, LAYER_APP, a).messages;
+    for (uint32_t p = 0; p < PROBE_COUNT; p++)
+        o->probes[p] = sim_machine_probe_count(m, (enum probe)p);
+}
+
+/* ---- What the run says --------------------------------------------------------------------------
+ */
+
+static void fill_struck(const struct lab *lab, struct trial_record *r)
+{
+    size_t at = 0;
+    r->injected = true;
+    at += (size_t)snprintf(r->struck, sizeof(r->struck), "[");
+    for (uint32_t i = 0; i < lab->run.fault_count; i++) {
+        const struct strike *s = injector_strike(lab->injector, i);
+        r->injected = r->injected && s->took_effect;
+        if (at >= sizeof(r->struck) - 256)
+            break; /* FAULTS_PER_PLAN_MAX entries fit */
+        if (s->struck)
+            at += (size_t)snprintf(r->struck + at, sizeof(r->struck) - at,
+                                   "%s{\"time_ns\":%" PRIu64
+                                   ",\"target\":\"%s\",\"position\":\"%s\"}",
+                                   i > 0 ? "," : "", s->time_ns, s->target, s->position);
+        else
+            at += (size_t)snprintf(r->struck + at, sizeof(r->struck) - at, "%snull",
+                                   i > 0 ? "," : "");
+    }
+    (void)snprintf(r->struck + at, sizeof(r->struck) - at, "]");
+}
+
+void lab_fill_run(struct lab *lab, struct trial_record *r)
+{
+    struct sim_counts totals = sim_machine_totals(lab->machine);
+    fill_struck(lab, r);
+    r->sim_ns = r->exposure_ns = lab_now(lab);
+    r->events = sim_engine_dispatched(sim_machine_engine(lab->machine));
+    r->messages = totals.messages;
+    r->blocks = totals.blocks;
+    for (uint32_t d = 0; d < sim_machine_disks(lab->machine); d++)
+        r->ios +=
+            sim_disk_stats(sim_machine_disk(lab->machine, d)).requests - lab->disk_base[d].requests;
+    r->anomalies = lab->work.unexpected;
+}
+
+/* ---- What the judge says ------------------------------------------------------------------------
+ */
+
+static void fill_samples(struct lab *lab, const struct judge_verdict *v, struct trial_record *r)
+{
+    uint32_t ops = history_ops(lab->history);
+    if (ops + 1 > lab->samples_room) {
+        lab->samples_room = ops + 1 + ops / 2;
+        free(lab->samples);
+        lab->samples = malloc(lab->samples_room * sizeof(*lab->samples));
+        ASSERT(lab->samples != NULL);
+    }
+    size_t count = 0;
+    bool struck = v->fault_ns != HISTORY_NEVER;
+    for (uint32_t i = history_setup_ops(lab->history) + 1; i <= ops; i++) {
+        const struct history_op *op = history_op(lab->history, i);
+        if (op->end_ns == HISTORY_NEVER)
+            continue;
+        enum phase phase = PHASE_BEFORE;
+        if (struck && op->end_ns >= v->fault_ns)
+            phase = v->service_ns != HISTORY_NEVER && op->start_ns > v->service_ns ? PHASE_AFTER
+                                                                                   : PHASE_DURING;
+        lab->samples[count++] = (struct sample){
+            .op = history_kind_name(op->kind),
+            .phase = phase,
+            .latency_ns = op->end_ns - op->start_ns,
+            .offset_ns = struck ? (int64_t)op->end_ns - (int64_t)v->fault_ns : 0,
+            .has_offset = struck,
+        };
+    }
+    samples_fill(r, lab->samples, count);
+}
+
+static void seconds(char *to, size_t room, uint64_t ns)
+{
+    if (ns < 1000000)
+        (void)snprintf(to, room, "%.0f us", (double)ns / 1e3);
+    else if (ns < 1000000000)
+        (void)snprintf(to, room, "%.1f ms", (double)ns / 1e6);
+    else
+        (void)snprintf(to, room, "%.2f s", (double)ns / 1e9);
+}
+
+static size_t story_strikes(const struct lab *lab, char *to, size_t room)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < lab->run.fault_count && at + 96 < room; i++) {
+        const struct strike *s = injector_strike(lab->injector, i);
+        const char *kind = fault_kind_name(lab->run.faults->faults[i].kind);
+        char when[32];
+        seconds(when, sizeof(when), s->time_ns);
+        at += (size_t)snprintf(to + at, room - at, "%s%s %s%s%s", i > 0 ? "; " : "", kind,
+                               s->struck ? s->target : "never struck", s->struck ? " at " : "",
+                               s->struck ? when : "");
+    }
+    return at;
+}
+
+/* One line for a person: what struck, how it was taken, what was left. */
+static void fill_story(const struct lab *lab, const struct judge_verdict *v, struct trial_record *r)
+{
+    char *to = r->story;
+    size_t room = sizeof(r->story);
+    char text[32];
+    size_t at = story_strikes(lab, to, room);
+    if (at == 0)
+        at += (size_t)snprintf(to, room, "no fault");
+    if (v->detected_by != NULL)
+        at += (size_t)snprintf(to + at, room - at, "; noticed by %s", v->detected_by);
+    if (v->recovery_ns > 0) {
+        seconds(text, sizeof(text), (uint64_t)v->recovery_ns);
+        at += (size_t)snprintf(to + at, room - at, "; full service after %s", text);
+    }
+    if (r->ops_lost > 0)
+        at += (size_t)snprintf(to + at, room - at,
+                               "; %" PRIu64 " operations lost, %" PRIu64 " synced", r->ops_lost,
+                               r->synced_lost);
+    else if (v->level <= LEVEL_SYNCED)
+        at += (size_t)snprintf(to + at, room - at, "; nothing synced was lost");
+    if (v->story[0] != '\0' && at < room)
+        (void)snprintf(to + at, room - at, "; %s", v->story);
+}
+
+void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct trial_record *r)
+{
+    r->level = v->level;
+    r->ops = v->ops;
+    r->ops_failed = v->ops_failed;
+    r->ops_lost = v->ops_lost;
+    r->synced_lost = v->synced_lost;
+    r->bytes_wrong = v->bytes_wrong;
+    r->rpo_ns = v->rpo_ns;
+    r->recovery_ns = v->recovery_ns < 0 ? RECORD_NULL : v->recovery_ns;
+    r->outage_ns = (int64_t)judge_outage_ns(v, lab->has_base ? &lab->base_verdict : NULL);
+    r->rebuild_ns = lab->run.rebuilt_ns > 0 ? (int64_t)lab->run.rebuilt_ns : RECORD_NULL;
+    r->environments_hit = v->environments_hit;
+    record_text(r->detected_by, sizeof(r->detected_by),
+                v->detected_by != NULL ? v->detected_by : "");
+    r->environment_count = v->environments;
+    for (uint32_t e = 0; e < v->environments; e++)
+        r->environment[e] = (struct record_environment){.level = v->environment[e].level,
+                                                        .killed = v->environment[e].killed};
+    if (v->leaked_blocks > 0) {
+        char detail[RECORD_DETAIL_BYTES];
+        (void)snprintf(detail, sizeof(detail), "%" PRIu64, v->leaked_blocks);
+        record_add_event(r, r->sim_ns, "checker", "leaked_blocks", detail);
+    }
+    if (v->undecided)
+        record_add_event(r, r->sim_ns, "oracle", "undecided", NULL);
+    fill_samples(lab, v, r);
+    fill_story(lab, v, r);
+}

@@ -1,0 +1,384 @@
+/*
+ * The run of a trial: from time 0 until the applications are over, nothing more is to strike and
+ * the stack serves in full; with the rules of who falls with whom, of power, and of what recovery
+ * is.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "campaign/trial_private.h"
+#include "sim/rng.h"
+
+#define STEP_NS 1000000000ull /* how often the limit is looked at */
+
+/* ---- Strikes -----------------------------------------------------------------------------------
+ */
+
+static void on_struck(void *context, uint32_t i)
+{
+    struct lab *lab = context;
+    const struct strike *s = injector_strike(lab->injector, i);
+    char detail[RECORD_DETAIL_BYTES];
+    (void)snprintf(detail, sizeof(detail), "%s %.40s %.40s",
+                   fault_kind_name(lab->run.faults->faults[i].kind), s->target, s->position);
+    lab_event(lab, "faults", "fault injected", detail);
+    bool power = lab->run.faults->faults[i].kind == FAULT_POWER_CUT;
+    if (s->took_effect)
+        history_mark(lab->history, power ? HISTORY_MARK_POWER : HISTORY_MARK_FAULT, lab_now(lab),
+                     NULL);
+    lab->run.last_struck = i;
+    lab->run.undetected = true;
+    lab->run.progress_ns = sim_machine_now(lab->machine);
+    sim_machine_stop(lab->machine);
+}
+
+static void on_cut(void *context, uint32_t i)
+{
+    struct lab *lab = context;
+    lab->run.cut_wanted = i;
+    sim_machine_stop(lab->machine);
+}
+
+/* Somebody noticed the last fault: recovery from it begins. */
+static void detected(struct lab *lab, const char *layer)
+{
+    uint32_t i = lab->run.last_struck;
+    if (i == NO_FAULT)
+        return;
+    if (lab->run.undetected) {
+        lab->run.undetected = false;
+        lab->run.recovery_begin_ns[i] = sim_machine_now(lab->machine);
+        injector_on_recovery(lab->injector, i);
+    }
+    history_mark(lab->history, HISTORY_MARK_DETECTED, lab_now(lab), layer);
+    lab->run.in_service = false; /* the loop looks anew, and marks when it is whole */
+    sim_machine_stop(lab->machine);
+}
+
+/* ---- What the machine tells --------------------------------------------------------------------
+ */
+
+static const char *name_of(enum layer layer)
+{
+    const char *name = layer_name(layer);
+    return name != NULL ? name : "kernel";
+}
+
+static const char *death_word(enum sim_death cause)
+{
+    switch (cause) {
+    case SIM_DEATH_SIGNAL:
+        return "died of a signal";
+    case SIM_DEATH_ASSERT:
+        return "died of an assertion";
+    case SIM_DEATH_PANIC:
+        return "crashed on purpose";
+    case SIM_DEATH_RS_HUNG:
+        return "killed: hangs";
+    case SIM_DEATH_RS_ASKED:
+        return "killed: asked for";
+    default:
+        return "killed";
+    }
+}
+
+/* Whether a fault of the plan strikes what the applications of an environment stand on. */
+static bool fault_is_of_environment(const struct lab *lab)
+{
+    for (uint32_t i = 0; i < lab->run.fault_count; i++) {
+        enum layer l = lab->run.faults->faults[i].layer;
+        if (l == LAYER_VFS || l == LAYER_NAMING || l == LAYER_FS || l == LAYER_APP)
+            return true;
+    }
+    return false;
+}
+
+static void take_down(struct lab *lab, enum layer layer, uint32_t instance)
+{
+    const struct design *design = lab_variant(lab)->design;
+    for (uint32_t p = 0; p < lab->program_count; p++) {
+        const struct sim_program *o = &lab->programs[p];
+        if (design_falls_with(design, layer, instance, o->layer, o->instance))
+            (void)sim_machine_kill(lab->machine, o->layer, o->instance, SIM_DEATH_KILLED);
+    }
+    enum history_death why = fault_is_of_environment(lab) ? HISTORY_ENVIRONMENT : HISTORY_STRAY;
+    for (uint32_t e = 0; e < lab_variant(lab)->stack.environments; e++)
+        if (design_falls_with(design, layer, instance, LAYER_APP, e))
+            (void)workload_kill(&lab->work, e, why);
+}
+
+static void app_died(struct lab *lab, uint32_t number)
+{
+    if (number >= lab->work.app_count || lab->work.app[number].dead)
+        return;
+    lab->work.app[number].dead = true;
+    history_kill(lab->history, number, lab_now(lab),
+                 fault_is_of_environment(lab) ? HISTORY_ENVIRONMENT : HISTORY_STRAY);
+}
+
+static void on_death(void *context, enum layer layer, uint32_t instance, enum sim_death cause)
+{
+    struct lab *lab = context;
+    if (cause == SIM_DEATH_POWER || cause == SIM_DEATH_EXIT || lab->run.in_cascade)
+        return;
+    char detail[RECORD_DETAIL_BYTES];
+    (void)snprintf(detail, sizeof(detail), "%s %" PRIu32 " %s", name_of(layer), instance,
+                   death_word(cause));
+    lab_event(lab, name_of(layer), "crash", detail);
+    sim_machine_stop(lab->machine);
+    if (layer == LAYER_APP) {
+        app_died(lab, instance);
+        return;
+    }
+    lab->run.recovering &= ~(1u << layer); /* it will say so again, if it still is */
+    detected(lab, cause == SIM_DEATH_PANIC ? name_of(layer) : "kernel");
+    lab->run.in_cascade = true;
+    take_down(lab, layer, instance);
+    lab->run.in_cascade = false;
+}
+
+static void on_ready(void *context, enum layer layer, uint32_t instance, uint32_t incarnation)
+{
+    struct lab *lab = context;
+    if (incarnation > 0) {
+        char detail[RECORD_DETAIL_BYTES];
+        (void)snprintf(detail, sizeof(detail), "%s %" PRIu32 " is up again", name_of(layer),
+                       instance);
+        lab_event(lab, name_of(layer), "restart", detail);
+    }
+    injector_on_ready(lab->injector, layer, instance);
+    sim_machine_stop(lab->machine);
+}
+
+static void on_report(void *context, enum layer layer, uint32_t instance, enum report what,
+                      uint64_t a, uint64_t b)
+{
+    static const char *const names[REPORT_COUNT] = {
+#define REPORT_NAME(id, name, doc) [id] = name,
+        REPORT_LIST(REPORT_NAME)
+#undef REPORT_NAME
+    };
+    struct lab *lab = context;
+    char detail[RECORD_DETAIL_BYTES];
+    (void)snprintf(detail, sizeof(detail), "%s %" PRIu32 ": %" PRIu64 " %" PRIu64, name_of(layer),
+                   instance, a, b);
+    ASSERT(what < REPORT_COUNT);
+    lab_event(lab, name_of(layer), names[what], detail);
+    switch (what) {
+    case REPORT_RECOVERY_BEGIN:
+        lab->run.recovering |= 1u << layer;
+        detected(lab, name_of(layer));
+        break;
+    case REPORT_RECOVERY_END:
+        lab->run.recovering &= ~(1u << layer);
+        sim_machine_stop(lab->machine);
+        break;
+    case REPORT_DETECTED:
+    case REPORT_REPAIR:
+    case REPORT_LOST:
+        detected(lab, name_of(layer));
+        break;
+    case REPORT_DEGRADED:
+        detected(lab, name_of(layer));
+        break;
+    case REPORT_READ_ONLY:
+        lab->run.read_only = true;
+        detected(lab, name_of(layer));
+        break;
+    case REPORT_REBUILT:
+        lab->run.rebuilt_ns = lab_now(lab);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_probe(void *context, enum layer layer, uint32_t instance, enum probe probe,
+                     uint64_t n)
+{
+    (void)layer, (void)instance;
+    injector_on_probe(((struct lab *)context)->injector, probe, n);
+}
+
+static void on_message(void *context, enum layer layer, uint32_t instance, uint64_t n)
+{
+    injector_on_message(((struct lab *)context)->injector, layer, instance, n);
+}
+
+static void on_block(void *context, enum layer layer, uint32_t instance)
+{
+    injector_on_block(((struct lab *)context)->injector, layer, instance);
+}
+
+/* Messages are told only to plans that ask for them: the call is made for each one delivered. */
+static bool wants_messages(const struct run_state *run)
+{
+    for (uint32_t i = 0; i < run->fault_count; i++) {
+        const struct fault *f = &run->faults->faults[i];
+        if (f->at.kind == FAULT_AT_MESSAGE || f->repeat_same_request || !amount_is(&f->repeat, 1))
+            return true;
+    }
+    return false;
+}
+
+void lab_observe(struct lab *lab)
+{
+    sim_machine_observe(lab->machine,
+                        &(struct sim_observer){
+                            .context = lab,
+                            .on_death = on_death,
+                            .on_ready = on_ready,
+                            .on_report = on_report,
+                            .on_probe = lab->run.fault_count > 0 ? on_probe : NULL,
+                            .on_message = wants_messages(&lab->run) ? on_message : NULL,
+                            .on_block = on_block,
+                        });
+}
+
+/* ---- What the applications tell -----------------------------------------------------------------
+ */
+
+static void on_op(void *context, uint64_t n)
+{
+    struct lab *lab = context;
+    lab->run.progress_ns = sim_machine_now(lab->machine);
+    injector_on_op(lab->injector, n);
+}
+
+static void on_mark(void *context, uint64_t n)
+{
+    injector_on_mark(((struct lab *)context)->injector, n);
+}
+
+static void on_end(void *context)
+{
+    struct lab *lab = context;
+    lab->run.progress_ns = sim_machine_now(lab->machine);
+    sim_machine_stop(lab->machine);
+}
+
+/* ---- Power -------------------------------------------------------------------------------------
+ */
+
+static void cut_power(struct lab *lab)
+{
+    uint32_t i = lab->run.cut_wanted;
+    enum sim_disk_cut mode;
+    uint64_t key, off_for_ns;
+    injector_cut_plan(lab->injector, i, &mode, &key, &off_for_ns);
+    lab->run.cut_wanted = NO_FAULT;
+    lab->run.recovering = 0;
+    lab->run.in_service = false;
+    (void)workload_kill(&lab->work, UINT32_MAX, HISTORY_POWER);
+    sim_machine_power_cut(lab->machine, mode, key);
+    lab->run.power_on_ns = sim_machine_now(lab->machine) + off_for_ns;
+    lab->run.progress_ns = lab->run.power_on_ns;
+}
+
+static void restore_power(struct lab *lab)
+{
+    lab->run.power_on_ns = 0;
+    lab->run.progress_ns = sim_machine_now(lab->machine);
+    lab_event(lab, "kernel", "power", "power is back");
+    sim_machine_boot(lab->machine, lab->programs, lab->program_count, &lab_variant(lab)->stack,
+                     false);
+    detected(lab, "kernel");
+}
+
+/* ---- The loop ----------------------------------------------------------------------------------
+ */
+
+static bool serves(const struct lab *lab)
+{
+    return lab->run.power_on_ns == 0 && lab->run.recovering == 0 &&
+           sim_machine_all_ready(lab->machine);
+}
+
+/* Notes when full service is back. */
+static void look_at_service(struct lab *lab)
+{
+    bool now = serves(lab);
+    if (now && !lab->run.in_service) {
+        uint32_t i = lab->run.last_struck;
+        history_mark(lab->history, HISTORY_MARK_SERVICE, lab_now(lab), NULL);
+        if (i != NO_FAULT && lab->run.recovery_begin_ns[i] != 0 && lab->run.recovery_end_ns[i] == 0)
+            lab->run.recovery_end_ns[i] = sim_machine_now(lab->machine);
+        lab->run.progress_ns = sim_machine_now(lab->machine);
+    }
+    lab->run.in_service = now;
+}
+
+static bool over(const struct lab *lab)
+{
+    return lab->run.in_service && workload_over(&lab->work) && !injector_awaits(lab->injector) &&
+           lab->run.cut_wanted == NO_FAULT;
+}
+
+static uint64_t next_look(const struct lab *lab)
+{
+    if (lab->run.power_on_ns != 0)
+        return lab->run.power_on_ns;
+    return sim_machine_now(lab->machine) + STEP_NS;
+}
+
+static enum run_end loop(struct lab *lab)
+{
+    for (;;) {
+        if (lab->run.cut_wanted != NO_FAULT)
+            cut_power(lab);
+        uint64_t now = sim_machine_now(lab->machine);
+        if (lab->run.power_on_ns != 0 && now >= lab->run.power_on_ns)
+            restore_power(lab);
+        look_at_service(lab);
+        if (over(lab))
+            return RUN_OVER;
+        /* Waiting for a fault that is to strike at a set time is no hang. */
+        bool idle = workload_over(&lab->work) && lab->run.in_service;
+        if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&
+            !idle)
+            return lab->run.in_service ? RUN_HANGS : RUN_RECOVERS;
+        (void)sim_machine_run(lab->machine, next_look(lab));
+    }
+}
+
+enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t count,
+                     const uint64_t *recovery_ns)
+{
+    static const struct fault_plan no_faults = {.name = "none", .draw_name = "none"};
+    const struct plan_variant *v = lab_variant(lab);
+    const struct plan_workload *w = &lab->plan->workloads[lab->workload];
+    struct workload_part parts[PLAN_APPS_MAX];
+    for (uint32_t i = 0; i < w->app_count; i++)
+        parts[i] = (struct workload_part){
+            .info = w->apps[i].info, .options = &w->apps[i].options, .script = w->apps[i].script};
+    lab->run.faults = faults != NULL ? faults : &no_faults;
+    lab->run.fault_count = count;
+    uint64_t draw = sim_rng_draw(lab->plan->seed, lab->n, sim_rng_purpose(w->draw_name, 0), 0);
+    workload_prepare(&lab->work, lab->machine, lab->history, parts, w->app_count,
+                     v->stack.environments, draw);
+    lab->work.hooks = (struct workload_hooks){
+        .context = lab, .on_op = on_op, .on_mark = on_mark, .on_end = on_end};
+    sim_machine_zero_counters(lab->machine);
+    lab->run.origin_ns = lab->run.progress_ns = sim_machine_now(lab->machine);
+    lab->run.cut_wanted = lab->run.last_struck = NO_FAULT;
+    lab->run.in_service = true;
+    injector_arm(lab->injector, &(struct inject_setup){.machine = lab->machine,
+                                                       .options = &v->stack,
+                                                       .classic = v->design->classic,
+                                                       .plan = lab->run.faults,
+                                                       .count = count,
+                                                       .seed = lab->plan->seed,
+                                                       .n = lab->n,
+                                                       .offer = &lab->offer,
+                                                       .origin_ns = lab->run.origin_ns,
+                                                       .recovery_ns = recovery_ns,
+                                                       .context = lab,
+                                                       .struck = on_struck,
+                                                       .cut = on_cut});
+    lab_observe(lab);
+    workload_start(&lab->work);
+    enum run_end end = loop(lab);
+    injector_disarm(lab->injector);
+    return end;
+}
