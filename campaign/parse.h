@@ -74,6 +74,13 @@ void parse_variants(struct parse *p, const struct entries *entries);
 void parse_workloads(struct parse *p, const struct entries *entries);
 void parse_faults(struct parse *p, const struct entries *entries);
 
+/* parse_script.c: complains of every wrong line of an operation list. file: its path; NULL if it
+ * stands in the campaign itself, at `place`. */
+void parse_script(struct parse *p, const char *text, const char *file, struct place place);
+
+/* Replaces each script's `file` by its content: the stored campaign must stand alone. */
+void parse_inline_scripts(struct parse *p);
+
 /* parse_like.c: the entries of the top key `section`, with each `like` worked in. */
 struct entries parse_like(struct parse *p, const char *section);
 

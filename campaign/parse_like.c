@@ -80,11 +80,8 @@ static struct yaml *resolve_map(struct like *l, const struct yaml *node)
     if (like == NULL)
         return yaml_copy(p->arena, node);
     struct yaml *base = resolve_target(l, like);
-    if (base == NULL) {
-        base = yaml_copy(p->arena, node); /* a complaint was made: go on with what is here */
-        yaml_remove(base, "like");
-        return base;
-    }
+    if (base == NULL)
+        return yaml_copy(p->arena, node); /* with its `like`: it may lack what it hoped for */
     if (base->kind == YAML_MAP)
         return derive(p, base, node);
     if (node->count > 1)

@@ -16,6 +16,8 @@ static const struct design *find_stack(struct parse *p, const struct entry *entr
     ASSERT(count <= DESIGNS_MAX);
     for (uint32_t k = 0; k < count; k++)
         names[k] = table[k].name;
+    if (node == NULL && yaml_get(entry->node, "like") != NULL)
+        return NULL; /* complained of */
     if (node == NULL) {
         complain(p->complaints, entry->node->place,
                  "variant `%.80s` has no `stack`; `stack:` one of %s, or `like:` another variant",

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "assertion.h"
-#include "campaign/merge.h"
 #include "campaign/parse.h"
 
 static const struct app_info *find_app(struct parse *p, const struct yaml *map)
@@ -13,6 +12,8 @@ static const struct app_info *find_app(struct parse *p, const struct yaml *map)
     const struct app_info *table = app_table(&count);
     for (uint32_t k = 0; k < count; k++)
         names[k] = table[k].name;
+    if (node == NULL && yaml_get(map, "like") != NULL)
+        return NULL; /* complained of */
     if (node == NULL) {
         complain(p->complaints, map->place, "an application has no `app`; `app:` one of %s",
                  join_names(p->arena, names, count));
@@ -30,33 +31,24 @@ static const struct app_info *find_app(struct parse *p, const struct yaml *map)
     return info;
 }
 
-/* The text of an operation list: its own, or its file's, which then replaces `file` in the tree. */
-static void load_script(struct parse *p, struct yaml *map, struct plan_app *app)
+/* The text of an operation list; a file was already read in its place (parse_inline_scripts). */
+static void take_script(struct parse *p, const struct yaml *map, struct plan_app *app)
 {
     const struct yaml *file = yaml_get(map, "file"), *text = yaml_get(map, "operations");
-    if (file == NULL && text == NULL) {
-        complain(p->complaints, map->place, "app `script` has no `file`; as file: crash.ops");
-        return;
-    }
+    app->script = "";
+    app->script_path = "operations";
     if (file != NULL && text != NULL) {
-        complain(p->complaints, text->place, "`file` and `operations` exclude each other");
+        complain(p->complaints, file->place,
+                 "`file` and `operations` exclude each other, and `file` cannot be swept");
         return;
     }
-    if (text != NULL) {
-        app->script = text->kind == YAML_TEXT ? text->text : "";
-        app->script_path = "operations";
-        return;
-    }
-    if (file->kind != YAML_TEXT || yaml_is_empty(file))
-        return; /* complained of as an option */
-    size_t bytes = 0;
-    const char *path = merge_relative(p->arena, file->place.file, file->text);
-    char *content = yaml_read_file(path, file->place, &bytes, p->arena, p->complaints);
-    if (content != NULL && memchr(content, '\0', bytes) != NULL)
-        complain(p->complaints, file->place, "`%.200s` is no operation list: it has NUL bytes",
-                 path);
-    app->script = content;
-    app->script_path = path;
+    if (file == NULL && text == NULL)
+        complain(p->complaints, map->place, "app `script` has no `file`; as file: crash.ops");
+    if (text == NULL || text->kind != YAML_TEXT)
+        return; /* complained of as an option, or when it was read */
+    app->script = text->text;
+    if (!text->content)
+        parse_script(p, text->text, NULL, text->place);
 }
 
 static void parse_app(struct parse *p, struct yaml *map, struct plan_workload *workload)
@@ -71,7 +63,7 @@ static void parse_app(struct parse *p, struct yaml *map, struct plan_workload *w
     const char *of = arena_printf(p->arena, "app `%s`", app->info->name);
     app->options = parse_options(p, map, app->info->options, app->info->option_count, own, 2, of);
     if (app->info->kind == APP_SCRIPT)
-        load_script(p, map, app);
+        take_script(p, map, app);
     if (option_has(&app->options, "user-transactions") &&
         option_on(&app->options, "user-transactions"))
         workload->user_transactions = true;

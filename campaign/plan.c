@@ -9,44 +9,6 @@
 
 #define SHARDS_MAX 1000000 /* assumption */
 
-/* Replaces a script's `file` by its content: the stored campaign must stand alone. */
-static void inline_script(struct parse *p, struct yaml *map)
-{
-    if (map->kind != YAML_MAP)
-        return;
-    struct yaml *file = yaml_get(map, "file");
-    if (file == NULL || file->kind != YAML_TEXT || yaml_is_empty(file) ||
-        yaml_get(map, "operations") != NULL)
-        return;
-    const char *path = merge_relative(p->arena, file->place.file, file->text);
-    size_t bytes = 0;
-    char *content = yaml_read_file(path, file->place, &bytes, p->arena, p->complaints);
-    if (content == NULL)
-        return;
-    if (memchr(content, '\0', bytes) != NULL) {
-        complain(p->complaints, file->place, "`%.200s` is no operation list: it has NUL bytes",
-                 path);
-        return;
-    }
-    struct yaml *value = yaml_new_text(p->arena, file->place, content);
-    value->plain = false;
-    yaml_remove(map, "file");
-    yaml_put(p->arena, map, yaml_new_text(p->arena, file->place, "operations"), value);
-}
-
-static void inline_scripts(struct parse *p)
-{
-    struct yaml *workloads = yaml_get(p->root, "workloads");
-    if (workloads == NULL || workloads->kind != YAML_MAP)
-        return;
-    for (uint32_t k = 0; k < workloads->count; k++) {
-        struct yaml *entry = workloads->item[k];
-        inline_script(p, entry);
-        for (uint32_t j = 0; entry->kind == YAML_LIST && j < entry->count; j++)
-            inline_script(p, entry->item[j]);
-    }
-}
-
 /* "I/N" of --shard. */
 static void parse_shard(struct parse *p)
 {
@@ -110,7 +72,7 @@ static void parse_all(struct parse *p)
 {
     parse_top(p);
     parse_shard(p);
-    inline_scripts(p);
+    parse_inline_scripts(p);
     struct entries variants = parse_like(p, "variants");
     struct entries workloads = parse_like(p, "workloads");
     struct entries faults = parse_like(p, "faults");

@@ -166,6 +166,8 @@ static struct yaml *read_node(struct reader *r, struct fy_event *event, uint32_t
     if (type == FYET_SCALAR)
         node = read_text(r, event, place);
     if (type == FYET_ALIAS) {
+        if (place.column > 1)
+            place.column--; /* the mark is that of the name behind the star */
         complain(r->complaints, place, "aliases (*) are not allowed; quote a leading *");
         node = yaml_new_text(r->arena, place, "");
         node->plain = false;

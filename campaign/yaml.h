@@ -29,6 +29,7 @@ struct yaml {
     enum yaml_kind kind;
     struct place place;
     bool plain;       /* TEXT: written without quotes */
+    bool content;     /* TEXT: of a file that was read in its place and checked */
     const char *text; /* TEXT */
     uint32_t count;   /* LIST, MAP */
     uint32_t room;

@@ -101,6 +101,7 @@ struct yaml *yaml_copy(struct arena *arena, const struct yaml *node)
     ASSERT(node != NULL);
     struct yaml *copy = yaml_new(arena, node->kind, node->place);
     copy->plain = node->plain;
+    copy->content = node->content;
     copy->text = node->text;
     for (uint32_t k = 0; k < node->count; k++) {
         yaml_append(arena, copy, yaml_copy(arena, node->item[k]));

@@ -1,0 +1,183 @@
+/* `loris check`: what a campaign would run, what it skips, and roughly how long it takes. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "campaign/cli.h"
+
+/* Assumption, until `loris bench` has measured: trials a second of one CPU. */
+#define TRIALS_PER_CPU_S 100.0
+/* The smallest n at which compare can say `no-worse` within 1 point: ln(.05) / ln(.99). */
+#define NO_WORSE_TRIALS 299
+
+struct totals {
+    uint64_t cells, selected, skipped;
+    uint64_t trials;     /* rows that will be */
+    uint64_t fault_free; /* extra runs, where no plan is empty */
+};
+
+static error_t parse_check(int key, char *arg, struct argp_state *state)
+{
+    struct cli_campaign *c = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = c;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (c->request.path != NULL)
+            argp_error(state, "one campaign file at a time; `%s` is too many", arg);
+        c->request.path = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which campaign file? As loris check scripts/campaigns/demo.yaml");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Trials of a cell that this run would do. */
+static uint64_t wanted(const struct plan *plan, uint32_t cell)
+{
+    if (!plan->cells[cell].selected)
+        return 0;
+    if (plan->shards == 1)
+        return plan->trials.count;
+    uint64_t count = 0;
+    for (uint64_t n = 0; n < plan->trials.count; n++)
+        count += plan_wants(plan, cell, n);
+    return count;
+}
+
+static struct totals add_up(const struct plan *plan)
+{
+    struct totals t = {.cells = plan->cell_count};
+    bool empty_plan = false;
+    for (uint32_t f = 0; f < plan->fault_count; f++)
+        empty_plan = empty_plan || plan->faults[f].count == 0;
+    for (uint32_t v = 0; v < plan->variant_count; v++) {
+        for (uint32_t w = 0; w < plan->workload_count; w++) {
+            uint64_t most = 0;
+            for (uint32_t f = 0; f < plan->fault_count; f++) {
+                uint32_t cell = plan_cell_index(plan, v, w, f);
+                uint64_t count = wanted(plan, cell);
+                t.selected += plan->cells[cell].selected;
+                t.skipped += plan->cells[cell].skipped != NULL;
+                t.trials += count;
+                most = count > most ? count : most;
+            }
+            t.fault_free += empty_plan ? 0 : most;
+        }
+    }
+    return t;
+}
+
+static void print_variants(const struct plan *plan)
+{
+    (void)printf("\nvariants\n");
+    for (uint32_t v = 0; v < plan->variant_count; v++) {
+        const struct plan_variant *variant = &plan->variants[v];
+        char size[32];
+        option_format_size((int64_t)variant->machine.disks[0].size_bytes, size, sizeof(size));
+        (void)printf("  %-24s stack %s, RAID-%u, %u x %s of %s, %u environment%s\n", variant->name,
+                     variant->design->name, variant->stack.raid, variant->machine.disk_count,
+                     variant->machine.disks[0].profile, size, variant->stack.environments,
+                     variant->stack.environments == 1 ? "" : "s");
+    }
+}
+
+static void print_names(const struct plan *plan)
+{
+    (void)printf("\nworkloads\n");
+    for (uint32_t w = 0; w < plan->workload_count; w++) {
+        const struct plan_workload *workload = &plan->workloads[w];
+        (void)printf("  %-24s", workload->name);
+        for (uint32_t k = 0; k < workload->app_count; k++)
+            (void)printf("%s %s", k == 0 ? "" : " +", workload->apps[k].info->name);
+        (void)printf("\n");
+    }
+    (void)printf("\nfault plans\n");
+    for (uint32_t f = 0; f < plan->fault_count; f++) {
+        const struct fault_plan *fault = &plan->faults[f];
+        (void)printf("  %-24s", fault->name);
+        for (uint32_t k = 0; k < fault->count; k++)
+            (void)printf("%s %s", k == 0 ? "" : ",", fault_kind_name(fault->faults[k].kind));
+        (void)printf("%s\n", fault->count == 0 ? " no fault" : "");
+    }
+}
+
+static void print_skipped(const struct plan *plan)
+{
+    bool first = true;
+    for (uint32_t c = 0; c < plan->cell_count; c++) {
+        const struct plan_cell *cell = &plan->cells[c];
+        if (cell->skipped == NULL)
+            continue;
+        if (first)
+            (void)printf("\nskipped\n");
+        first = false;
+        (void)printf("  %s/%s/%s: %s\n", plan->variants[cell->variant].name,
+                     plan->workloads[cell->workload].name, plan->faults[cell->fault].name,
+                     cell->skipped);
+    }
+}
+
+static void print_duration(double seconds)
+{
+    if (seconds < 90)
+        (void)printf("%.0f s", seconds < 1 ? 1 : seconds);
+    else if (seconds < 5400)
+        (void)printf("%.0f min", seconds / 60);
+    else
+        (void)printf("%.1f h", seconds / 3600);
+}
+
+static void print_plan(const struct plan *plan)
+{
+    struct totals t = add_up(plan);
+    (void)printf("%s: %u variants x %u workloads x %u fault plans = %" PRIu64 " cells\n",
+                 plan->name, plan->variant_count, plan->workload_count, plan->fault_count, t.cells);
+    if (plan->question[0] != '\0')
+        (void)printf("%s\n", plan->question);
+    print_variants(plan);
+    print_names(plan);
+    print_skipped(plan);
+    (void)printf("\n%" PRIu64 " cells run, %" PRIu64 " are skipped, %" PRIu64
+                 " are not selected; %" PRIu64 " trials a cell, %" PRIu64 " in all",
+                 t.selected, t.skipped, t.cells - t.selected - t.skipped, plan->trials.count,
+                 t.trials);
+    if (t.fault_free > 0)
+        (void)printf(", and %" PRIu64 " fault-free runs to aim by", t.fault_free);
+    if (plan->shards > 1)
+        (void)printf(" (shard %" PRIu64 " of %" PRIu64 ")", plan->shard, plan->shards);
+    (void)printf("\nroughly ");
+    print_duration((double)(t.trials + t.fault_free) / TRIALS_PER_CPU_S / cli_cpus());
+    (void)printf(" on %u CPU%s, if each does %.0f trials a second (see loris bench)\n", cli_cpus(),
+                 cli_cpus() == 1 ? "" : "s", TRIALS_PER_CPU_S);
+    if (plan->trials.count < NO_WORSE_TRIALS)
+        (void)printf("as a gate: `no-worse` within 1 point needs %d trials a cell\n",
+                     NO_WORSE_TRIALS);
+}
+
+int cmd_check(int argc, char **argv)
+{
+    static const char doc[] =
+        "Validate a campaign file and say what it would run; nothing is run or written."
+        "\vExamples:\n"
+        "  loris check demo.yaml\n"
+        "  loris check demo.yaml --only 'loris/*/power' --trials 1000\n"
+        "Errors are lines FILE:LINE:COL: what is wrong; what is allowed; exit 2.";
+    static const struct argp_child children[] = {{&cli_campaign_argp, 0, "The campaign:", 1}, {0}};
+    static const struct argp argp = {NULL, parse_check, "CAMPAIGN.yaml", doc, children, NULL, NULL};
+    static struct cli_campaign campaign; /* the lists are large */
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &campaign);
+    cli_campaign_finish(&campaign);
+    struct plan *plan = plan_load(&campaign.request, stderr);
+    if (plan == NULL || campaign.wrong) {
+        plan_destroy(plan);
+        return EXIT_WRONG_INPUT;
+    }
+    print_plan(plan);
+    plan_destroy(plan);
+    return EXIT_DONE;
+}

@@ -1,0 +1,331 @@
+/* `loris list`: every name that a campaign may use, from the registries, as table or JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "campaign/arena.h"
+#include "campaign/cli.h"
+#include "faults/registry.h"
+
+#define ROWS_MAX 2048
+
+struct row {
+    const char *section; /* stacks, layers, ... */
+    const char *of;      /* what an option belongs to; "" */
+    const char *name;
+    const char *type, *unit, *fallback, *source; /* "" where there is none */
+    const char *doc;
+    bool not_yet;
+};
+
+struct table {
+    struct arena *arena;
+    uint32_t count;
+    struct row rows[ROWS_MAX];
+};
+
+static const char *const sections[] = {"stacks",   "layers", "options", "apps",    "faults",
+                                       "profiles", "probes", "plots",   "measures"};
+
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+static void add(struct table *t, struct row row)
+{
+    ASSERT(t->count < ROWS_MAX);
+    ASSERT(row.name != NULL && row.doc != NULL);
+    t->rows[t->count++] = row;
+}
+
+static void add_name(struct table *t, const char *section, const char *name, const char *doc,
+                     bool not_yet)
+{
+    add(t, (struct row){section, "", name, "", "", "", "", doc, not_yet});
+}
+
+/* The choices of an option as one text: "0, 1, 5 (not yet)". */
+static const char *type_of(struct table *t, const struct option_spec *spec)
+{
+    const char *text = option_type_name(spec->type);
+    if (spec->type == OPTION_CHOICE) {
+        text = "";
+        for (const struct option_choice *c = spec->choices; c->name != NULL; c++)
+            text = arena_printf(t->arena, "%s%s%s%s", text, text[0] == '\0' ? "" : " | ", c->name,
+                                c->not_yet ? " (not yet)" : "");
+    }
+    if (spec->may_off)
+        text = arena_printf(t->arena, "off | %s%s", text, spec->off_only ? " (not yet)" : "");
+    return text;
+}
+
+static void add_options(struct table *t, const char *section, const char *of,
+                        const struct option_spec *specs, uint32_t count, bool not_yet)
+{
+    for (uint32_t k = 0; k < count; k++)
+        add(t, (struct row){section, of, specs[k].name, type_of(t, &specs[k]),
+                            option_type_unit(specs[k].type),
+                            specs[k].fallback == NULL ? "" : specs[k].fallback, specs[k].source,
+                            specs[k].doc, not_yet || specs[k].not_yet});
+}
+
+static void add_stacks(struct table *t)
+{
+    uint32_t count = 0;
+    const struct design *designs = design_table(&count);
+    for (uint32_t k = 0; k < count; k++)
+        add_name(t, "stacks", designs[k].name, designs[k].doc, designs[k].not_yet);
+    for (unsigned k = 0; k < LAYER_COUNT; k++)
+        if (layer_name((enum layer)k) != NULL)
+            add_name(t, "layers", layer_name((enum layer)k), layer_doc((enum layer)k), false);
+    for (uint32_t k = 0; k < count; k++)
+        add_options(t, "options", designs[k].name, designs[k].options, designs[k].option_count,
+                    designs[k].not_yet);
+    const struct option_spec *restart = plan_restart_specs(&count);
+    add_options(t, "options", "machine.restart", restart, count, false);
+}
+
+static void add_apps(struct table *t)
+{
+    uint32_t count = 0;
+    const struct app_info *apps = app_table(&count);
+    for (uint32_t k = 0; k < count; k++) {
+        add_name(t, "apps", apps[k].name, apps[k].doc, apps[k].not_yet);
+        add_options(t, "apps", apps[k].name, apps[k].options, apps[k].option_count,
+                    apps[k].not_yet);
+    }
+}
+
+static void add_faults(struct table *t)
+{
+    uint32_t count = 0;
+    const struct fault_kind_info *kinds = fault_kind_table(&count);
+    for (uint32_t k = 0; k < count; k++) {
+        add_name(t, "faults", kinds[k].name, kinds[k].doc, kinds[k].not_yet);
+        add_options(t, "faults", kinds[k].name, kinds[k].keys, kinds[k].key_count,
+                    kinds[k].not_yet);
+    }
+    const struct fault_when_info *whens = fault_when_table(&count);
+    for (uint32_t k = 0; k < count; k++)
+        add(t, (struct row){"faults", "at", whens[k].name, option_type_name(whens[k].number),
+                            option_type_unit(whens[k].number), "", "", whens[k].doc,
+                            whens[k].not_yet});
+}
+
+static void add_profiles(struct table *t)
+{
+    for (uint32_t k = 0; sim_profile_name(k) != NULL; k++) {
+        add_name(t, "profiles", sim_profile_name(k), sim_profile_title(k), false);
+        for (unsigned p = 0; p < SIM_PARAM_COUNT; p++) {
+            struct sim_param_info info;
+            if (!sim_profile_info(k, (enum sim_param)p, &info))
+                continue;
+            const char *value = info.word != NULL
+                                    ? info.word
+                                    : arena_printf(t->arena, "%lld", (long long)info.value);
+            const char *source =
+                arena_printf(t->arena, "%s (%s, %d)", info.source, info.status, info.year);
+            add(t, (struct row){"profiles", sim_profile_name(k),
+                                arena_text(t->arena, info.name, strlen(info.name)), "parameter",
+                                info.unit, value, source, "", false});
+        }
+    }
+}
+
+static void add_rest(struct table *t)
+{
+    static const char *const plots[][2] = {
+        {"success", "share of promises kept, by fault and variant, with intervals"},
+        {"levels", "what was left, designs x faults"},
+        {"timeline", "latency around the fault"},
+        {"latency", "distribution of latencies before, during and after the outage"},
+        {"recovery", "time until full service"},
+        {"loss", "how much work, in time, was lost"},
+        {"sweep", "shares and times against the swept key"},
+        {"survival", "time without loss"},
+        {"where", "level against the point struck"},
+        {"detection", "which layer noticed first"},
+    };
+    static const char *const measures[MEASURE_COUNT] = {"weaker less stronger, trial by trial",
+                                                        "promises broken",
+                                                        "silent or dead",
+                                                        "longest wait of an application",
+                                                        "detection to full service",
+                                                        "detection to whole redundancy",
+                                                        "work lost, in time",
+                                                        "virtual time of the trial"};
+    for (unsigned k = 0; k < PROBE_COUNT; k++)
+        add_name(t, "probes", probe_name((enum probe)k), probe_doc((enum probe)k), false);
+    for (size_t k = 0; k < sizeof(plots) / sizeof(plots[0]); k++)
+        add_name(t, "plots", plots[k][0], plots[k][1], false);
+    for (unsigned k = 0; k < MEASURE_COUNT; k++)
+        add_name(t, "measures", plan_measure_name((enum plan_measure)k), measures[k], false);
+}
+
+struct list_input {
+    const char *section, *name;
+    bool json, wrong;
+};
+
+static bool shown(const struct list_input *in, const struct row *row)
+{
+    if (in->section != NULL && strcmp(in->section, row->section) != 0)
+        return false;
+    if (in->name != NULL)
+        return strcmp(in->name, row->name) == 0 || strcmp(in->name, row->of) == 0;
+    /* Without a name the parameters of each disk would drown the rest. */
+    return strcmp(row->section, "profiles") != 0 || row->of[0] == '\0' || in->json;
+}
+
+static void print_json(const struct table *t, const struct list_input *in)
+{
+    bool first = true;
+    (void)printf("[");
+    for (uint32_t k = 0; k < t->count; k++) {
+        const struct row *row = &t->rows[k];
+        if (!shown(in, row))
+            continue;
+        const char *const texts[][2] = {
+            {"section", row->section}, {"of", row->of},     {"name", row->name},
+            {"type", row->type},       {"unit", row->unit}, {"default", row->fallback},
+            {"source", row->source},   {"about", row->doc},
+        };
+        (void)printf("%s\n  {", first ? "" : ",");
+        first = false;
+        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
+            (void)printf("\"%s\": ", texts[j][0]);
+            cli_json_text(stdout, texts[j][1][0] == '\0' ? NULL : texts[j][1]);
+            (void)printf(", ");
+        }
+        (void)printf("\"available\": %s}", row->not_yet ? "false" : "true");
+    }
+    (void)printf("\n]\n");
+}
+
+static void print_row(const struct row *row)
+{
+    if (row->of[0] == '\0')
+        (void)printf("  %-24s %s", row->name, row->doc);
+    else
+        (void)printf("    %-22s %s", row->name, row->doc);
+    if (row->not_yet)
+        (void)printf(" (not available yet)");
+    if (row->type[0] != '\0' && strcmp(row->type, "parameter") != 0) {
+        (void)printf("; %s", row->type);
+        if (row->unit[0] != '\0' && strcmp(row->unit, "1") != 0)
+            (void)printf(" in %s", row->unit);
+    }
+    if (strcmp(row->type, "parameter") == 0)
+        (void)printf("%s %s", row->fallback, row->unit);
+    else if (row->fallback[0] != '\0')
+        (void)printf("; default %s", row->fallback);
+    if (row->source[0] != '\0')
+        (void)printf("  [%s]", row->source);
+    (void)printf("\n");
+}
+
+static void print_table(const struct table *t, const struct list_input *in)
+{
+    const char *section = "", *of = "";
+    for (uint32_t k = 0; k < t->count; k++) {
+        const struct row *row = &t->rows[k];
+        if (!shown(in, row))
+            continue;
+        if (strcmp(section, row->section) != 0)
+            (void)printf("%s%s\n", section[0] == '\0' ? "" : "\n", row->section);
+        bool header = row->of[0] != '\0' && strcmp(of, row->of) != 0;
+        if (header && (strcmp(row->section, "options") == 0 || strcmp(row->of, "at") == 0))
+            (void)printf("  %s\n", row->of);
+        section = row->section;
+        of = row->of;
+        print_row(row);
+    }
+}
+
+static error_t parse_list(int key, char *arg, struct argp_state *state)
+{
+    struct list_input *in = state->input;
+    switch (key) {
+    case 'f':
+        in->json = strcmp(arg, "json") == 0;
+        if (!in->json && strcmp(arg, "table") != 0) {
+            cli_refuse("format", "`%.80s` is no format of a list; table or json", arg);
+            in->wrong = true;
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num == 0)
+            in->section = arg;
+        else if (state->arg_num == 1)
+            in->name = arg;
+        else
+            argp_error(state, "`%s` is too many; a section and a name", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Whether the section and the name are known; says what is, if not. */
+static bool known(const struct table *t, const struct list_input *in)
+{
+    bool section = in->section == NULL, name = in->name == NULL;
+    for (size_t k = 0; k < SECTIONS; k++)
+        section = section || strcmp(sections[k], in->section) == 0;
+    if (!section) {
+        const char *guess = option_nearest(in->section, sections, SECTIONS);
+        (void)fprintf(stderr,
+                      "list:1:1: `%.80s` is nothing to list; allowed: stacks, layers, options, "
+                      "apps, faults, profiles, probes, plots, measures%s%s%s\n",
+                      in->section, guess == NULL ? "" : "; did you mean `",
+                      guess == NULL ? "" : guess, guess == NULL ? "" : "`?");
+        return false;
+    }
+    const char *names[ROWS_MAX];
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < t->count; k++) {
+        if (in->section != NULL && strcmp(in->section, t->rows[k].section) != 0)
+            continue;
+        names[count++] = t->rows[k].name;
+        name = name || shown(in, &t->rows[k]);
+    }
+    if (name)
+        return true;
+    const char *guess = option_nearest(in->name, names, count);
+    (void)fprintf(stderr, "list:1:1: there is no `%.80s` in %s; see loris list %s%s%s%s\n",
+                  in->name, in->section, in->section, guess == NULL ? "" : "; did you mean `",
+                  guess == NULL ? "" : guess, guess == NULL ? "" : "`?");
+    return false;
+}
+
+int cmd_list(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"format", 'f', "F", 0, "table or json", 0},
+        {0},
+    };
+    static const char doc[] =
+        "List every name that a campaign may use, with type, unit, default and source."
+        "\vThings: stacks layers options apps faults profiles probes plots measures\n\nExamples:\n"
+        "  loris list                      everything\n"
+        "  loris list options loris        the options of one stack\n"
+        "  loris list profiles hdd-7200    a disk's parameters and where they are from\n"
+        "  loris list --format json";
+    static const struct argp argp = {options, parse_list, "[THINGS [NAME]]", doc, NULL, NULL, NULL};
+    struct list_input in = {0};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &in);
+    struct arena *arena = arena_create();
+    struct table *t = arena_alloc(arena, sizeof(*t));
+    t->arena = arena;
+    add_stacks(t);
+    add_apps(t);
+    add_faults(t);
+    add_profiles(t);
+    add_rest(t);
+    bool sound = known(t, &in) && !in.wrong;
+    if (sound && in.json)
+        print_json(t, &in);
+    else if (sound)
+        print_table(t, &in);
+    arena_destroy(arena);
+    return sound ? EXIT_DONE : EXIT_WRONG_INPUT;
+}
