@@ -1,0 +1,248 @@
+/*
+ * The global checkpoint, its timer, the syncs that join it, and the credit of free blocks.
+ *
+ * It stops the world: no request is served between freeze and release, so no frozen page needs a
+ * copy and the log has one segment. Open transactions are private and no part of it.
+ *
+ * Credit: a private page reserves a block; a page changed for the first time since the checkpoint
+ * keeps it reserved until the next. So what was answered finds its space, shadows included.
+ */
+#include "cache.h"
+
+static uint64_t private_pages(const struct cache *c)
+{
+    uint64_t pages = 0;
+    for (uint32_t k = 0; k < CACHE_ENVS; k++)
+        pages += c->env[k].pages;
+    return pages;
+}
+
+static bool credit_has(const struct cache *c, uint32_t pages)
+{
+    uint64_t taken = c->reserved_blocks + private_pages(c) + pages + CACHE_SLACK_BLOCKS;
+    return taken <= c->free_blocks;
+}
+
+enum err credit_reserve(struct cache *c, uint32_t pages)
+{
+    if (credit_has(c, pages))
+        return OK;
+    enum err e = lower_statfs(c); /* what was freed and released counts again */
+    if (e == OK && !credit_has(c, pages) && c->changed) {
+        e = checkpoint_run(c, false);
+        if (e == OK)
+            e = lower_statfs(c);
+    }
+    if (e != OK)
+        return e;
+    return credit_has(c, pages) ? OK : E_NOSPC;
+}
+
+uint32_t frame_get(struct cache *c, enum err *e)
+{
+    *e = OK;
+    uint32_t page = page_alloc(c);
+    if (page != 0)
+        return page;
+    *e = checkpoint_run(c, false); /* unpins */
+    if (*e != OK)
+        return 0;
+    page = page_alloc(c);
+    if (page == 0)
+        *e = E_FULL; /* open transactions have all of it */
+    return page;
+}
+
+void checkpoint_changed(struct cache *c)
+{
+    if (!c->changed)
+        c->due_ns = plat_now() + c->options.checkpoint_ns;
+    c->changed = true;
+    uint32_t pinned = c->list[LIST_DIRTY].count + c->list[LIST_PINNED].count;
+    uint64_t frames = c->mem.frames;
+    if (c->log_on && pinned > frames * CACHE_PINNED_PERCENT / 100)
+        c->want_checkpoint = true;
+    if (c->log_on && c->log_count > (uint64_t)c->mem.log_slots * CACHE_PINNED_PERCENT / 100)
+        c->want_checkpoint = true;
+    if (c->dirty_object_count > CACHE_DIRTY_OBJECTS_MAX)
+        c->want_checkpoint = true;
+}
+
+static void unpin_all(struct cache *c)
+{
+    while (c->list[LIST_PINNED].first != 0) {
+        uint32_t page = c->list[LIST_PINNED].first;
+        page_list_take(c, page);
+        c->page[page].attempts = 0;
+        if ((c->page[page].flags & PAGE_LOST) != 0) {
+            page_drop(c, page); /* the layers below know that it is lost */
+            continue;
+        }
+        page_list_put(c, page, LIST_CLEAN);
+    }
+}
+
+void checkpoint_done(struct cache *c)
+{
+    ASSERT(c->list[LIST_DIRTY].count == 0);
+    unpin_all(c);
+    while (c->dirty_objects != NULL)
+        object_mark_clean(c, c->dirty_objects);
+    c->free_blocks -= c->reserved_blocks < c->free_blocks ? c->reserved_blocks : c->free_blocks;
+    c->reserved_blocks = 0;
+    c->changed = false;
+    c->want_checkpoint = false;
+    c->deaths = 0;
+    c->failed_checkpoints = 0;
+    log_reset(c);
+}
+
+static enum err send_attributes(struct cache *c, uint64_t oid, uint64_t size, const uint8_t *attr)
+{
+    struct object_request r = {
+        .op = OBJECT_SETATTR, .oid = oid, .size = size, .lsn = c->next_lsn++};
+    struct object_reply reply;
+    memcpy(r.attr, attr, OBJECT_ATTR_BYTES);
+    enum err e = lower_call(c, &r, &reply);
+    if (e == E_FULL || e == E_AGAIN || e == E_NOSPC) {
+        r.flags = OBJECT_REPLAY;
+        e = lower_call(c, &r, &reply);
+    }
+    return e;
+}
+
+/* The id ceiling, when ids have been given out above it. */
+static enum err send_ceiling(struct cache *c)
+{
+    if (c->next_oid <= c->oid_ceiling && !c->ceiling_dirty)
+        return OK;
+    uint64_t ceiling = c->oid_ceiling;
+    if (c->next_oid > ceiling)
+        ceiling = c->next_oid + OID_STRIDE;
+    uint8_t attr[OBJECT_ATTR_BYTES] = {0};
+    put_le64(attr, ceiling);
+    enum err e = OK;
+    if (!c->own_exists) {
+        struct object_request r = {.op = OBJECT_CREATE,
+                                   .oid = OID_CACHE,
+                                   .flags = OBJECT_META | OBJECT_REPLAY,
+                                   .lsn = c->next_lsn++};
+        struct object_reply reply;
+        memcpy(r.attr, attr, OBJECT_ATTR_BYTES);
+        e = lower_call(c, &r, &reply);
+        e = e == E_EXIST ? OK : e;
+        c->own_exists = e == OK;
+    }
+    if (e == OK)
+        e = send_attributes(c, OID_CACHE, 0, attr);
+    if (e == OK) {
+        c->oid_ceiling = ceiling;
+        c->ceiling_dirty = false;
+    }
+    return e;
+}
+
+static enum err send_objects(struct cache *c)
+{
+    enum err result = send_ceiling(c);
+    for (struct object *o = c->dirty_objects; o != NULL && result != E_SESSION; o = o->dirty_next) {
+        if (o->lost)
+            continue; /* its creation or cut was skipped: nothing to say about it below */
+        enum err e = send_attributes(c, o->oid, o->size, o->attr);
+        if (e == E_NOENT || e == E_LOST) {
+            o->lost = true;
+            o->error = E_LOST;
+            plat_report(REPORT_LOST, o->oid, UINT64_MAX);
+            e = OK;
+        }
+        result = result == OK ? e : result;
+    }
+    return result;
+}
+
+static enum err send_phase(struct cache *c, enum object_op op, uint32_t flags)
+{
+    struct object_request r = {.op = op, .flags = flags, .epoch = c->epoch, .lsn = c->next_lsn};
+    struct object_reply reply;
+    return lower_call(c, &r, &reply);
+}
+
+/* Everything that was answered is below when this is OK. */
+static enum err data_down(struct cache *c, uint32_t *written)
+{
+    enum err e = log_push(c, 0);
+    if (e == OK)
+        e = writeback_all(c, written);
+    if (e == OK)
+        e = send_objects(c);
+    return e;
+}
+
+enum err checkpoint_run(struct cache *c, bool clean)
+{
+    uint32_t written = 0;
+    if (c->down != OK)
+        return (enum err)c->down;
+    plat_probe(PROBE_CKPT_FROZEN);
+    enum err e = data_down(c, &written);
+    if (e != OK)
+        return e;
+    plat_probe(PROBE_CKPT_DATA_DOWN);
+    if (PLANTED(PLANTED_EARLY_FSYNC))
+        checkpoint_answer(c, OK);
+    c->in_flight = c->epoch;
+    survivor_store(c, c->mem.now.serial);
+    e = send_phase(c, OBJECT_PREPARE, clean ? OBJECT_CLEAN : 0);
+    if (e != OK) {
+        if (e != E_SESSION)
+            c->in_flight = 0;
+        return e;
+    }
+    plat_report(REPORT_CHECKPOINT, c->epoch, written);
+    checkpoint_answer(c, OK);
+    e = send_phase(c, OBJECT_RELEASE, 0);
+    if (e != OK)
+        return e;
+    c->epoch++;
+    c->in_flight = 0;
+    checkpoint_done(c);
+    return OK;
+}
+
+bool checkpoint_join(struct cache *c, const struct msg *m)
+{
+    if (c->syncs == CACHE_SYNCS_MAX)
+        return false;
+    if (c->syncs == 0) {
+        uint64_t now = plat_now();
+        c->sync_due_ns = c->options.environments > 1 ? now + CACHE_WINDOW_NS : now;
+    }
+    c->sync[c->syncs++] = *m;
+    return true;
+}
+
+enum err checkpoint_take_error(struct cache *c, uint64_t oid)
+{
+    enum err e = OK;
+    struct object *o = oid == OID_NONE ? NULL : object_known(c, oid);
+    if (o != NULL) {
+        e = (enum err)o->error;
+        o->error = OK;
+    } else if (oid == OID_NONE) {
+        e = (enum err)c->error;
+        c->error = OK;
+    }
+    return e;
+}
+
+void checkpoint_answer(struct cache *c, enum err status)
+{
+    for (uint32_t k = 0; k < c->syncs; k++) {
+        struct object_request r;
+        enum err e = object_request_unpack(&r, &c->sync[k]);
+        ASSERT(e == OK); /* it was unpacked when it came */
+        e = checkpoint_take_error(c, r.oid);
+        serve_reply(&c->sync[k], status != OK ? status : e, NULL);
+    }
+    c->syncs = 0;
+}

@@ -1,0 +1,192 @@
+/*
+ * The roll-forward log: records of fixed size from the start of its region, emptied as a whole when
+ * a checkpoint is released. Its tail word says how many count; it is written in one store.
+ *
+ * Checkpoints stop the world, so there is never more than one segment with records in it, and a
+ * transaction never straddles two (C4). With the log off the same records live only until they are
+ * pushed.
+ *
+ * Structural records (create, delete, truncate) go down in order, right after their group counts;
+ * log_sent is the first that has not. Pages and attributes go down by write-back and checkpoint.
+ */
+#include "cache.h"
+
+#define RECORD_CRC_BYTES (offsetof(struct record, attempts) - offsetof(struct record, op))
+
+bool log_has_room(const struct cache *c, uint32_t count)
+{
+    return c->log_count + (uint64_t)count <= c->mem.log_slots;
+}
+
+struct record *log_add(struct cache *c, enum record_op op, uint64_t oid, uint64_t a, uint64_t b,
+                       uint32_t flags, const uint8_t *data, uint32_t data_bytes)
+{
+    ASSERT(log_has_room(c, 1));
+    ASSERT(data_bytes <= OBJECT_RESULT_BYTES);
+    struct record *r = &c->mem.log[c->log_count++];
+    *r = (struct record){.op = op,
+                         .lsn = c->next_lsn++,
+                         .oid = oid,
+                         .a = a,
+                         .b = b,
+                         .flags = flags,
+                         .serial = (uint32_t)c->mem.now.serial};
+    if (data_bytes > 0)
+        memcpy(r->data, data, data_bytes);
+    return r;
+}
+
+void log_finish(struct cache *c, struct record *r)
+{
+    if (!c->log_on)
+        return;
+    if (r->op == RECORD_WRITE && PLANTED(PLANTED_RECORD_DROPPED) && ++c->planted_count % 7 == 0)
+        r->op = RECORD_NONE;
+    r->crc = plat_crc32c(&r->op, RECORD_CRC_BYTES);
+}
+
+bool record_sound(const struct cache *c, const struct record *r)
+{
+    return r->serial == (uint32_t)c->mem.now.serial && r->op < RECORD_OPS &&
+           r->crc == plat_crc32c(&r->op, RECORD_CRC_BYTES);
+}
+
+/* Count in the low half, a check over count and segment in the high half. */
+static uint64_t tail_word(uint32_t count, uint64_t serial)
+{
+    uint64_t word[2] = {count, serial};
+    return (seal_words(word, 2) & ~UINT64_C(0xffffffff)) | count;
+}
+
+void log_seal(struct cache *c)
+{
+    if (c->log_on)
+        *(volatile uint64_t *)c->mem.tail = tail_word(c->log_count, c->mem.now.serial);
+}
+
+void log_reset(struct cache *c)
+{
+    c->log_count = 0;
+    c->log_sent = 0;
+    survivor_store(c, c->mem.now.serial + 1);
+    log_seal(c);
+}
+
+uint32_t log_survived(struct cache *c)
+{
+    uint64_t word = *c->mem.tail;
+    uint32_t count = (uint32_t)word;
+    uint64_t serial = c->mem.now.serial;
+    if (count <= c->mem.log_slots && word == tail_word(count, serial))
+        return count;
+    if (count <= c->mem.log_slots && word == tail_word(count, serial - 1))
+        return 0; /* died between the two stores of log_reset */
+    plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, 0);
+    uint32_t sound = 0; /* up to the last whole group of those that are sound */
+    for (uint32_t k = 0; k < c->mem.log_slots && record_sound(c, &c->mem.log[k]); k++)
+        if (c->mem.log[k].op == RECORD_COMMIT)
+            sound = k + 1;
+    return sound;
+}
+
+static enum err send_record(struct cache *c, const struct record *r, uint32_t flags)
+{
+    struct object_request q = {.oid = r->oid, .size = r->a, .lsn = r->lsn, .flags = flags};
+    switch ((enum record_op)r->op) {
+    case RECORD_CREATE:
+        q.op = OBJECT_CREATE;
+        q.flags |= r->flags;
+        memcpy(q.attr, r->data, OBJECT_ATTR_BYTES);
+        break;
+    case RECORD_DELETE:
+        q.op = OBJECT_DELETE;
+        break;
+    case RECORD_TRUNCATE:
+        q.op = OBJECT_TRUNCATE;
+        break;
+    case RECORD_NONE:
+    case RECORD_WRITE:
+    case RECORD_SETATTR:
+    case RECORD_COMMIT:
+    case RECORD_OPS:
+        return OK; /* these go down by write-back and checkpoint */
+    }
+    struct object_reply reply;
+    return lower_call(c, &q, &reply);
+}
+
+/* The object of a change that the layers below cannot take: whoever asks is told. */
+static void give_up(struct cache *c, const struct record *r, enum err why)
+{
+    struct object *o = object_known(c, r->oid);
+    plat_report(REPORT_LOST, r->oid, r->lsn);
+    c->error = (int32_t)why;
+    if (o != NULL && !o->pending) {
+        o->lost = true;
+        o->error = (int32_t)why;
+    }
+}
+
+static void skip_poison(struct cache *c, const struct record *r)
+{
+    plat_report(REPORT_SKIPPED, r->lsn, r->oid);
+    give_up(c, r, E_LOST);
+    if (++c->skips > CACHE_SKIPS_MAX && !c->read_only) {
+        c->read_only = true;
+        plat_report(REPORT_READ_ONLY, 0, 0);
+    }
+}
+
+/* One record, with its attempts counted so that a death with it in flight leaves a mark. */
+static enum err push_one(struct cache *c, struct record *r, uint32_t flags)
+{
+    const struct object *o = object_known(c, r->oid);
+    if (o != NULL && o->lost && r->op != RECORD_DELETE)
+        return OK; /* its creation was skipped */
+    r->attempts++;
+    enum err e = send_record(c, r, flags);
+    if (e == E_FULL || e == E_AGAIN || e == E_NOSPC) { /* reserved for what is acknowledged */
+        c->want_checkpoint = true;
+        e = send_record(c, r, flags | OBJECT_REPLAY);
+    }
+    if (e == E_SESSION)
+        return e;
+    r->attempts--;
+    bool done = e == OK || (e == E_EXIST && r->op == RECORD_CREATE) ||
+                (e == E_NOENT && r->op == RECORD_DELETE);
+    if (!done)
+        give_up(c, r, e);
+    return OK;
+}
+
+static bool is_structural(const struct record *r)
+{
+    return r->op == RECORD_CREATE || r->op == RECORD_DELETE || r->op == RECORD_TRUNCATE;
+}
+
+enum err log_push(struct cache *c, uint32_t flags)
+{
+    bool replay = (flags & OBJECT_REPLAY) != 0;
+    while (c->log_sent < c->log_count) {
+        struct record *r = &c->mem.log[c->log_sent];
+        bool sound = !replay || record_sound(c, r);
+        if (!sound) {
+            plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, c->log_sent);
+            give_up(c, r, E_LOST);
+        } else if (is_structural(r) && r->attempts >= c->options.tries) {
+            skip_poison(c, r);
+        } else if (is_structural(r)) {
+            enum err e = push_one(c, r, flags);
+            if (e != OK)
+                return e;
+        }
+        c->log_sent++;
+        if (replay)
+            plat_probe(PROBE_CACHE_REPLAY_RECORD);
+    }
+    if (!c->log_on) {
+        c->log_count = 0;
+        c->log_sent = 0;
+    }
+    return OK;
+}

@@ -1,0 +1,113 @@
+/*
+ * The cache's process: start, then one loop of requests and background work.
+ */
+#include "cache.h"
+#include "programs.h"
+
+static void start(struct cache *c)
+{
+    plat_subscribe(LAYER_LOGICAL, 0);
+    for (uint32_t k = 0; k < c->options.disks && k < DISKS_MAX; k++)
+        plat_subscribe(LAYER_PHYSICAL, k);
+    survivor_map(c);
+    pages_init(c);
+    overlay_init(c);
+    for (uint32_t k = 0; k < CACHE_ENVS; k++)
+        c->env[k].index = (uint8_t)k;
+    c->epoch = 1;
+    c->next_lsn = 1;
+    c->next_oid = OID_FIRST_FREE;
+    c->session = c->boot->incarnation << 16; /* above those of earlier instances */
+    c->system = c->boot->survivor_fresh;
+    c->need_recovery = true;
+    if (!c->boot->survivor_fresh)
+        revalidate(c);
+    recover(c);
+    if (c->changed)
+        c->want_checkpoint = true; /* what came out of the survivor region: at once */
+}
+
+/* Checkpoints that are due. One that fails for good is an error to those who wait for it. */
+static void run_due(struct cache *c)
+{
+    uint64_t now = plat_now();
+    bool sync_due = c->syncs > 0 && now >= c->sync_due_ns;
+    bool timer_due = c->changed && now >= c->due_ns;
+    if (c->down != OK || !(sync_due || timer_due || c->want_checkpoint))
+        return;
+    c->want_checkpoint = false;
+    enum err e = checkpoint_run(c, false);
+    if (e == OK)
+        return;
+    c->failed_checkpoints++;
+    if (e == E_SESSION && c->failed_checkpoints < CACHE_REDO_MAX) {
+        recover(c);
+        c->want_checkpoint = c->changed;
+        return;
+    }
+    checkpoint_answer(c, e == E_SESSION ? E_MEDIA : e);
+    c->failed_checkpoints = 0;
+    c->due_ns = plat_now() + c->options.checkpoint_ns;
+    c->retry_ns = c->due_ns;
+}
+
+/* Write-back above the share of dirty pages; after a failure only the next checkpoint tries. */
+static void write_ahead(struct cache *c)
+{
+    uint64_t limit = (uint64_t)c->mem.frames * CACHE_DIRTY_PERCENT / 100;
+    if (c->list[LIST_DIRTY].count <= limit || c->need_recovery || c->down != OK)
+        return;
+    if (c->retry_ns != 0 && plat_now() < c->retry_ns)
+        return;
+    uint32_t written = 0;
+    enum err e = writeback_batch(c, &written);
+    c->retry_ns = e == OK || e == E_SESSION ? 0 : c->due_ns;
+}
+
+/* Work between requests. */
+static void housekeep(struct cache *c)
+{
+    if (c->need_recovery)
+        recover(c);
+    if (c->down != OK)
+        checkpoint_answer(c, (enum err)c->down);
+    serve_wake(c);
+    run_due(c);
+    write_ahead(c);
+}
+
+static bool busy(const struct cache *c)
+{
+    return c->need_recovery || c->wake || (c->want_checkpoint && c->down == OK);
+}
+
+static uint64_t deadline(const struct cache *c)
+{
+    if (busy(c))
+        return 0; /* look for messages, do not wait */
+    uint64_t at = c->changed && c->down == OK ? c->due_ns : PLAT_FOREVER;
+    return c->syncs > 0 && c->sync_due_ns < at ? c->sync_due_ns : at;
+}
+
+void cache_main(const struct boot *boot)
+{
+    struct cache *c = plat_alloc(sizeof(struct cache), TAG_HEAP);
+    ASSERT(c != NULL);
+    c->boot = boot;
+    c->options = boot->options;
+    c->eager = c->options.checksums != CHECKSUMS_OFF;
+    c->log_on = c->options.log;
+    if (c->options.tries == 0)
+        c->options.tries = 3;
+    start(c);
+    plat_ready();
+    for (;;) {
+        struct msg m;
+        enum err e = proto_receive(ENDPOINT_ANY, &m, deadline(c));
+        if (e == OK && m.source == ENDPOINT_DS)
+            lower_check(c);
+        else if (e == OK && PROTO_OF(m.type) == PROTO_OBJECT && (m.type & PROTO_REPLY) == 0)
+            serve(c, &m);
+        housekeep(c);
+    }
+}

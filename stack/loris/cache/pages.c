@@ -1,0 +1,209 @@
+/*
+ * Page frames: hash by (object, block, owner), lists, allocation, checksums of content.
+ *
+ * Frames are taken lowest first and freed ones again before fresh ones, so that only memory in use
+ * is touched. The clean list is in order of use, the others in order of change.
+ */
+#include "cache.h"
+
+void pages_init(struct cache *c)
+{
+    uint32_t buckets = 256;
+    while (buckets < c->mem.frames)
+        buckets *= 2;
+    c->page = plat_alloc((c->mem.frames + 1) * sizeof(struct page), TAG_HEAP);
+    c->bucket = plat_alloc(buckets * sizeof(uint32_t), TAG_HEAP);
+    c->meta = plat_alloc(OBJECT_BATCH_MAX_BLOCKS * OBJECT_ENTRY_BYTES, TAG_HEAP);
+    c->batch = plat_alloc(OBJECT_BATCH_MAX_BLOCKS * sizeof(uint32_t), TAG_HEAP);
+    c->zero_page = plat_alloc(BLOCK_BYTES, TAG_HEAP);
+    ASSERT(c->page != NULL && c->bucket != NULL && c->meta != NULL);
+    ASSERT(c->batch != NULL && c->zero_page != NULL);
+    c->bucket_mask = buckets - 1;
+}
+
+static uint32_t bucket_of(const struct cache *c, uint64_t oid, uint64_t block)
+{
+    uint64_t h = (oid * UINT64_C(0x9e3779b97f4a7c15)) ^ (block * UINT64_C(0xc2b2ae3d27d4eb4f));
+    return (uint32_t)(h >> 32 ^ h) & c->bucket_mask;
+}
+
+uint32_t page_find(const struct cache *c, uint64_t oid, uint64_t block, uint32_t env)
+{
+    uint32_t p = c->bucket[bucket_of(c, oid, block)];
+    while (p != 0) {
+        const struct frame *f = &c->mem.frame[p];
+        if (f->block == block && f->oid == oid && c->page[p].env == env)
+            return p;
+        p = c->page[p].hash_next;
+    }
+    return 0;
+}
+
+static void hash_out(struct cache *c, uint32_t page)
+{
+    const struct frame *f = &c->mem.frame[page];
+    uint32_t *at = &c->bucket[bucket_of(c, f->oid, f->block)];
+    while (*at != page) {
+        ASSERT(*at != 0); /* its key is not what it was inserted under: memory is corrupt */
+        at = &c->page[*at].hash_next;
+    }
+    *at = c->page[page].hash_next;
+}
+
+void page_list_put(struct cache *c, uint32_t page, enum page_list list)
+{
+    struct page *p = &c->page[page];
+    struct page_ends *ends = &c->list[list];
+    ASSERT(p->list == LIST_NONE);
+    p->list = (uint8_t)list;
+    p->prev = ends->last;
+    p->next = 0;
+    if (ends->last != 0)
+        c->page[ends->last].next = page;
+    else
+        ends->first = page;
+    ends->last = page;
+    ends->count++;
+}
+
+void page_list_take(struct cache *c, uint32_t page)
+{
+    struct page *p = &c->page[page];
+    struct page_ends *ends = &c->list[p->list];
+    ASSERT(p->list != LIST_NONE);
+    ASSERT(ends->count > 0);
+    if (p->prev != 0)
+        c->page[p->prev].next = p->next;
+    else
+        ends->first = p->next;
+    if (p->next != 0)
+        c->page[p->next].prev = p->prev;
+    else
+        ends->last = p->prev;
+    ends->count--;
+    p->list = LIST_NONE;
+}
+
+void page_touch(struct cache *c, uint32_t page)
+{
+    if (c->page[page].list != LIST_CLEAN || c->list[LIST_CLEAN].last == page)
+        return;
+    page_list_take(c, page);
+    page_list_put(c, page, LIST_CLEAN);
+}
+
+uint32_t page_alloc(struct cache *c)
+{
+    uint32_t page = c->free_page;
+    if (page != 0) {
+        c->free_page = c->page[page].next;
+        c->free_count--;
+    } else if (c->frames_used < c->mem.frames) {
+        page = ++c->frames_used;
+    } else {
+        page = c->list[LIST_CLEAN].first;
+        if (page == 0)
+            return 0;
+        page_drop(c, page);
+        ASSERT(c->free_page == page);
+        return page_alloc(c);
+    }
+    ASSERT(page <= c->mem.frames);
+    c->page[page] = (struct page){0};
+    return page;
+}
+
+void page_join_object(struct cache *c, uint32_t page, struct object *o)
+{
+    struct page *p = &c->page[page];
+    p->object = o;
+    p->obj_prev = 0;
+    p->obj_next = o->first_page;
+    if (o->first_page != 0)
+        c->page[o->first_page].obj_prev = page;
+    o->first_page = page;
+    o->page_count++;
+}
+
+static void leave_object(struct cache *c, uint32_t page)
+{
+    struct page *p = &c->page[page];
+    struct object *o = p->object;
+    if (p->obj_prev != 0)
+        c->page[p->obj_prev].obj_next = p->obj_next;
+    else
+        o->first_page = p->obj_next;
+    if (p->obj_next != 0)
+        c->page[p->obj_next].obj_prev = p->obj_prev;
+    ASSERT(o->page_count > 0);
+    o->page_count--;
+}
+
+void page_insert(struct cache *c, uint32_t page, struct object *o, uint64_t block, uint32_t env)
+{
+    struct frame *f = &c->mem.frame[page];
+    struct page *p = &c->page[page];
+    ASSERT(page_find(c, o->oid, block, env) == 0);
+    f->oid = o->oid;
+    f->block = block;
+    f->lsn = 0;
+    f->state = env == 0 ? FRAME_COMMITTED : FRAME_PRIVATE;
+    p->env = (uint8_t)env;
+    p->object = o;
+    uint32_t *head = &c->bucket[bucket_of(c, o->oid, block)];
+    p->hash_next = *head;
+    *head = page;
+    if (env == 0)
+        page_join_object(c, page, o);
+}
+
+void page_free(struct cache *c, uint32_t page)
+{
+    c->mem.frame[page].state = FRAME_FREE;
+    c->page[page] = (struct page){.next = c->free_page};
+    c->free_page = page;
+    c->free_count++;
+}
+
+/* Private pages are linked to their hold: the caller unlinks them there. */
+void page_drop(struct cache *c, uint32_t page)
+{
+    struct page *p = &c->page[page];
+    hash_out(c, page);
+    if (p->list != LIST_NONE)
+        page_list_take(c, page);
+    if (p->env == 0)
+        leave_object(c, page);
+    plat_page_state(page_data(c, page), PAGE_UNUSED);
+    page_free(c, page);
+}
+
+void page_seal_content(struct cache *c, uint32_t page)
+{
+    if (c->eager)
+        c->mem.frame[page].crc = plat_crc32c(page_data(c, page), BLOCK_BYTES);
+}
+
+bool page_sound(struct cache *c, uint32_t page)
+{
+    if (!c->eager)
+        return true;
+    uint32_t crc = plat_crc32c(page_data(c, page), BLOCK_BYTES);
+    if (crc == c->mem.frame[page].crc)
+        return true;
+    if (PLANTED(PLANTED_RECOMPUTE_FOR_VERIFY)) {
+        c->mem.frame[page].crc = crc;
+        return true;
+    }
+    plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, c->mem.frame[page].oid);
+    return false;
+}
+
+void page_lose(struct cache *c, uint32_t page)
+{
+    struct page *p = &c->page[page];
+    p->flags |= PAGE_LOST;
+    p->object->error = E_LOST;
+    c->error = E_LOST;
+    plat_report(REPORT_LOST, c->mem.frame[page].oid, c->mem.frame[page].block);
+}

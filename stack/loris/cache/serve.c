@@ -1,0 +1,331 @@
+/*
+ * Requests: unpack, find transaction and object, do, reply. A request that a dead layer below
+ * interrupted has changed nothing; after the recovery it runs again.
+ */
+#include "cache.h"
+
+void serve_reply(const struct msg *m, enum err status, struct object_reply *reply)
+{
+    ASSERT(status != PARKED);
+    struct object_reply none = {0};
+    struct msg out = {0};
+    object_reply_pack(&out, reply != NULL ? reply : &none);
+    proto_reply(m, status, &out);
+}
+
+static bool changes_something(enum object_op op)
+{
+    return op == OBJECT_CREATE || op == OBJECT_DELETE || op == OBJECT_WRITE ||
+           op == OBJECT_TRUNCATE || op == OBJECT_SETATTR;
+}
+
+/* The object as the asker may see it, locked if it is in a transaction. */
+static enum err reach(struct cache *c, struct env *env, const struct object_request *r,
+                      struct object **object)
+{
+    struct object *o;
+    enum err e = object_load(c, r->oid, &o);
+    if (e == E_LOST && r->op == OBJECT_DELETE && o != NULL)
+        e = OK; /* what is lost can still go */
+    if (e != OK)
+        return e;
+    bool exclusive = changes_something(r->op) || (r->flags & OBJECT_EXCLUSIVE) != 0;
+    if (env != NULL) {
+        e = txn_lock(c, env, o, exclusive);
+        if (e != OK)
+            return e;
+    } else if (o->pending) {
+        return E_NOENT;
+    }
+    if (env != NULL && o->hold != NULL && o->hold->deleted)
+        return E_NOENT;
+    *object = o;
+    return OK;
+}
+
+static enum err do_create(struct cache *c, struct env *env, const struct object_request *r,
+                          struct object_reply *reply)
+{
+    uint64_t oid = r->oid;
+    struct object *o = NULL;
+    if (oid != OID_NONE) {
+        if (oid >= OID_FIRST_FREE || oid == OID_MAPPING || oid == OID_CACHE)
+            return E_INVAL;
+        enum err e = object_load(c, oid, &o);
+        if (e == OK) {
+            e = txn_lock(c, env, o, true); /* another may be creating or deleting it */
+            return e == OK ? E_EXIST : e;
+        }
+        if (e != E_NOENT)
+            return e;
+    } else {
+        oid = c->next_oid++;
+    }
+    enum err e = credit_reserve(c, 1);
+    if (e != OK)
+        return e;
+    o = object_add(c, oid);
+    if (o == NULL)
+        return E_FULL;
+    o->pending = true;
+    o->flags = r->flags & (OBJECT_META | OBJECT_COW);
+    e = txn_lock(c, env, o, true);
+    if (e != OK) {
+        object_remove(c, o);
+        return e;
+    }
+    o->hold->created = true;
+    o->hold->attr_set = true;
+    memcpy(o->hold->attr, r->attr, OBJECT_ATTR_BYTES);
+    reply->oid = oid;
+    return OK;
+}
+
+static enum err do_getattr(const struct env *env, const struct object *o,
+                           struct object_reply *reply)
+{
+    reply->oid = o->oid;
+    reply->size = txn_size(env, o);
+    reply->blocks = o->blocks;
+    reply->flags = o->flags;
+    memcpy(reply->attr, txn_attr(env, o), OBJECT_ATTR_BYTES);
+    return OK;
+}
+
+static enum err do_object(struct cache *c, struct env *env, const struct object_request *r,
+                          uint32_t source, struct object_reply *reply)
+{
+    if (changes_something(r->op) && c->read_only)
+        return E_ROFS;
+    if (r->op == OBJECT_CREATE)
+        return do_create(c, env, r, reply);
+    struct object *o;
+    enum err e = reach(c, env, r, &o);
+    if (e != OK)
+        return e;
+    switch (r->op) {
+    case OBJECT_READ:
+        return io_read(c, env, o, r, source, &reply->moved);
+    case OBJECT_WRITE:
+        e = io_write(c, env, o, r, source, &reply->moved);
+        reply->size = o->hold->size;
+        return e;
+    case OBJECT_TRUNCATE:
+        return io_truncate(c, env, o, r->size);
+    case OBJECT_GETATTR:
+        return do_getattr(env, o, reply);
+    case OBJECT_SETATTR:
+        memcpy(o->hold->attr, r->attr, OBJECT_ATTR_BYTES);
+        o->hold->attr_set = true;
+        return OK;
+    case OBJECT_DELETE:
+        o->hold->deleted = true;
+        return OK;
+    default:
+        return E_INVAL;
+    }
+}
+
+/* A change outside a transaction is one by itself. */
+static enum err do_single(struct cache *c, const struct object_request *r, const struct msg *m,
+                          struct object_reply *reply)
+{
+    if (!changes_something(r->op))
+        return do_object(c, NULL, r, m->source, reply);
+    struct env *env = &c->env[0];
+    if (env->waiting)
+        return E_AGAIN; /* one that waits for a lock has the only slot */
+    struct object_txn none = {0};
+    static const uint8_t no_result[OBJECT_RESULT_BYTES] = {0};
+    txn_open(c, env, &none, m->source);
+    enum err e = do_object(c, env, r, m->source, reply);
+    if (e == OK)
+        e = txn_commit(c, env, no_result);
+    env->broken = false;
+    if (env->open)
+        txn_close(c, env);
+    return e;
+}
+
+static enum err do_in_txn(struct cache *c, const struct object_request *r, const struct msg *m,
+                          struct object_reply *reply)
+{
+    struct env *env = txn_of(c, &r->txn, m->source);
+    if (env == NULL)
+        return E_AGAIN; /* it is over: begin again */
+    enum err e = do_object(c, env, r, m->source, reply);
+    if (env->broken) {
+        env->broken = false;
+        txn_kill(c, env, false);
+    }
+    return e;
+}
+
+static enum err do_begin(struct cache *c, const struct object_request *r, const struct msg *m,
+                         struct object_reply *reply)
+{
+    if (r->txn.environment == 0 || r->txn.environment > ENVIRONMENTS_MAX)
+        return E_INVAL;
+    struct env *env = &c->env[r->txn.environment];
+    txn_kill(c, env, false);
+    const uint8_t *result = reply_find(c, &r->txn);
+    if (result != NULL) {
+        reply->done = 1;
+        memcpy(reply->result, result, OBJECT_RESULT_BYTES);
+        return OK;
+    }
+    txn_open(c, env, &r->txn, m->source);
+    return OK;
+}
+
+static enum err do_commit(struct cache *c, const struct msg *m)
+{
+    struct object_txn id;
+    uint8_t result[OBJECT_RESULT_BYTES];
+    enum err e = object_commit_unpack(&id, result, m);
+    if (e != OK)
+        return e;
+    struct env *env = id.environment != 0 ? txn_of(c, &id, m->source) : NULL;
+    if (env == NULL)
+        return E_AGAIN;
+    if (c->read_only) {
+        txn_kill(c, env, false);
+        return E_ROFS;
+    }
+    e = txn_commit(c, env, result);
+    if (e != OK && e != E_SESSION)
+        txn_kill(c, env, false);
+    return e;
+}
+
+static enum err do_abort(struct cache *c, const struct object_request *r, uint32_t source)
+{
+    if (r->txn.environment == 0)
+        return E_INVAL;
+    struct env *env = txn_of(c, &r->txn, source);
+    if (env != NULL)
+        txn_kill(c, env, false);
+    return OK; /* what is not open is aborted */
+}
+
+static enum err do_died(struct cache *c, const struct object_request *r)
+{
+    if (r->txn.environment == 0 || r->txn.environment > ENVIRONMENTS_MAX)
+        return E_INVAL;
+    struct env *env = &c->env[r->txn.environment];
+    if (PLANTED(PLANTED_LATE_COMMIT) && env->open && !env->waiting) {
+        uint8_t result[OBJECT_RESULT_BYTES] = {0};
+        enum err e = txn_commit(c, env, result);
+        if (e == OK)
+            return OK;
+    }
+    txn_kill(c, env, false);
+    return OK;
+}
+
+static enum err do_sync(struct cache *c, const struct object_request *r, const struct msg *m)
+{
+    if (!c->changed) /* everything that was answered is in the last checkpoint */
+        return checkpoint_take_error(c, r->oid);
+    if (checkpoint_join(c, m))
+        return PARKED;
+    enum err e = checkpoint_run(c, false);
+    return e != OK ? e : do_sync(c, r, m); /* the queue is empty now */
+}
+
+static enum err do_statfs(struct cache *c, struct object_reply *reply)
+{
+    enum err e = lower_statfs(c);
+    uint64_t taken = c->reserved_blocks + CACHE_SLACK_BLOCKS;
+    reply->size = c->capacity_blocks;
+    reply->blocks = c->free_blocks > taken ? c->free_blocks - taken : 0;
+    return e;
+}
+
+/* What a request comes to: its status; PARKED: it waits; E_SESSION: run it again. */
+static enum err execute(struct cache *c, const struct msg *m, struct object_reply *reply)
+{
+    if (c->down != OK)
+        return (enum err)c->down;
+    if (PROTO_OPERATION(m->type) == OBJECT_TXN_COMMIT)
+        return do_commit(c, m);
+    struct object_request r;
+    enum err e = object_request_unpack(&r, m);
+    if (e != OK)
+        return e;
+    switch (r.op) {
+    case OBJECT_TXN_BEGIN:
+        return do_begin(c, &r, m, reply);
+    case OBJECT_TXN_ABORT:
+        return do_abort(c, &r, m->source);
+    case OBJECT_ENVIRONMENT_DIED:
+        return do_died(c, &r);
+    case OBJECT_SYNC:
+        return do_sync(c, &r, m);
+    case OBJECT_STATFS:
+        return do_statfs(c, reply);
+    case OBJECT_SHUTDOWN:
+        return checkpoint_run(c, true);
+    default:
+        return r.txn.environment != 0 ? do_in_txn(c, &r, m, reply) : do_single(c, &r, m, reply);
+    }
+}
+
+/* Keeps a request that waits for a lock in its environment. */
+static void park(struct cache *c, const struct msg *m)
+{
+    struct object_request r;
+    if (PROTO_OPERATION(m->type) == OBJECT_SYNC)
+        return; /* checkpoint_join has it */
+    enum err e = object_request_unpack(&r, m);
+    ASSERT(e == OK);
+    struct env *env = &c->env[r.txn.environment];
+    ASSERT(!env->waiting);
+    env->parked = *m;
+    env->waiting = true;
+}
+
+void serve(struct cache *c, const struct msg *m)
+{
+    struct object_reply reply = {0};
+    enum err e = E_SESSION;
+    for (uint32_t tries = 0; tries < CACHE_REDO_MAX && e == E_SESSION; tries++) {
+        if (c->need_recovery)
+            recover(c);
+        reply = (struct object_reply){0};
+        e = execute(c, m, &reply);
+    }
+    if (e == PARKED) {
+        park(c, m);
+        return;
+    }
+    serve_reply(m, e == E_SESSION ? E_MEDIA : e, &reply);
+}
+
+/* The oldest environment that waits and was not run in this round; NULL if there is none. */
+static struct env *oldest_waiting(struct cache *c)
+{
+    struct env *oldest = NULL;
+    for (uint32_t k = 0; k < CACHE_ENVS; k++) {
+        struct env *env = &c->env[k];
+        if (env->waiting && !env->tried && (oldest == NULL || env->age < oldest->age))
+            oldest = env;
+    }
+    return oldest;
+}
+
+void serve_wake(struct cache *c)
+{
+    for (uint32_t round = 0; round < CACHE_ENVS && c->wake; round++) {
+        c->wake = false;
+        for (uint32_t k = 0; k < CACHE_ENVS; k++)
+            c->env[k].tried = false;
+        struct env *env;
+        while ((env = oldest_waiting(c)) != NULL) { /* each once: at most CACHE_ENVS */
+            env->waiting = false;
+            env->tried = true;
+            struct msg m = env->parked;
+            serve(c, &m);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+/*
+ * Write-back: dirty pages go down in batches, oldest change first. A page is verified before it
+ * goes; one whose content is lost goes down as the mark "known lost" instead.
+ *
+ * After a second death of a layer below since the last checkpoint a batch has one page, so that the
+ * one which kills is known. A page in flight at K deaths is given up: the mark goes down for it.
+ */
+#include "cache.h"
+
+static uint32_t window(const struct cache *c)
+{
+    return c->deaths >= 2 ? 1 : OBJECT_BATCH_MAX_BLOCKS;
+}
+
+static void make_read_only(struct cache *c)
+{
+    if (!c->read_only)
+        plat_report(REPORT_READ_ONLY, 0, 0);
+    c->read_only = true;
+}
+
+/* A page that was in flight at K deaths is skipped: from now on its mark goes down instead. False
+ * if that was in flight at K more: then nothing of it does. */
+static bool judge(struct cache *c, uint32_t page)
+{
+    struct page *p = &c->page[page];
+    if (p->attempts >= 2 * c->options.tries) {
+        make_read_only(c);
+        return false;
+    }
+    if (p->attempts < c->options.tries || (p->flags & PAGE_LOST) != 0)
+        return true;
+    plat_report(REPORT_SKIPPED, c->mem.frame[page].lsn, c->mem.frame[page].oid);
+    p->attempts = (uint8_t)c->options.tries;
+    page_lose(c, page);
+    if (++c->skips > CACHE_SKIPS_MAX)
+        make_read_only(c);
+    return true;
+}
+
+/* Entry and span of one page. */
+static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_span *span)
+{
+    struct frame *f = &c->mem.frame[page];
+    struct page *p = &c->page[page];
+    if ((p->flags & PAGE_LOST) == 0 && !page_sound(c, page))
+        page_lose(c, page);
+    bool lost = (p->flags & PAGE_LOST) != 0;
+    if (!c->eager && !lost) {
+        f->crc = plat_crc32c(page_data(c, page), BLOCK_BYTES);
+        f->seal = frame_seal(f);
+    }
+    span->base = lost ? c->zero_page : page_data(c, page);
+    span->bytes = BLOCK_BYTES;
+    struct object_write_entry entry = {.oid = f->oid,
+                                       .block = f->block,
+                                       .lsn = f->lsn,
+                                       .crc = f->crc,
+                                       .flags = lost ? OBJECT_LOST_BLOCKS : 0};
+    object_write_entry_encode(c->meta + (size_t)k * OBJECT_ENTRY_BYTES, &entry);
+    p->attempts++;
+    plat_page_state(page_data(c, page), PAGE_WRITING);
+}
+
+/* The page is below: it stays in memory while the log needs it. */
+static void written(struct cache *c, uint32_t page)
+{
+    struct page *p = &c->page[page];
+    page_list_take(c, page);
+    if ((p->flags & PAGE_LOST) != 0 && !c->log_on) {
+        page_drop(c, page); /* the layers below know */
+        return;
+    }
+    page_list_put(c, page, c->log_on ? LIST_PINNED : LIST_CLEAN);
+    plat_page_state(page_data(c, page), PAGE_CLEAN);
+}
+
+/* What became of one page of the batch; not OK: it stays dirty. */
+static enum err settle(struct cache *c, uint32_t page, enum err status)
+{
+    struct page *p = &c->page[page];
+    p->attempts--;
+    if (status == OK) {
+        written(c, page);
+        return OK;
+    }
+    if (status == E_NOENT) { /* its object was skipped as poison */
+        page_lose(c, page);
+        written(c, page);
+        return OK;
+    }
+    plat_page_state(page_data(c, page), PAGE_DIRTY);
+    page_list_take(c, page); /* last: the others get their turn */
+    page_list_put(c, page, LIST_DIRTY);
+    p->object->error = (int32_t)status;
+    c->error = (int32_t)status;
+    return status;
+}
+
+static enum err send_batch(struct cache *c, const struct plat_span *span, uint32_t count,
+                           uint32_t flags)
+{
+    struct object_request r = {
+        .op = OBJECT_WRITE, .flags = flags, .length = (uint64_t)count * BLOCK_BYTES};
+    r.oid = c->mem.frame[c->batch[0]].oid;
+    r.lsn = c->mem.frame[c->batch[0]].lsn;
+    r.grant_data = plat_grant_spans(c->logical, span, count, PLAT_GRANT_READ);
+    r.grant_meta = plat_grant(c->logical, c->meta, (size_t)count * OBJECT_ENTRY_BYTES,
+                              PLAT_GRANT_READ | PLAT_GRANT_WRITE);
+    struct object_reply reply;
+    enum err e = lower_call(c, &r, &reply);
+    plat_revoke(r.grant_data);
+    plat_revoke(r.grant_meta);
+    return e;
+}
+
+static bool wants_space(enum err e)
+{
+    return e == E_FULL || e == E_AGAIN || e == E_NOSPC;
+}
+
+enum err writeback_batch(struct cache *c, uint32_t *done)
+{
+    struct plat_span span[OBJECT_BATCH_MAX_BLOCKS];
+    uint32_t most = window(c);
+    uint32_t count = 0;
+    uint32_t next = c->list[LIST_DIRTY].first;
+    while (next != 0 && count < most) {
+        uint32_t p = next;
+        next = c->page[p].next;
+        if (!judge(c, p)) {
+            written(c, p);
+            continue;
+        }
+        c->batch[count] = p;
+        put_entry(c, p, count, &span[count]);
+        count++;
+    }
+    if (count == 0)
+        return OK;
+    enum err e = send_batch(c, span, count, 0);
+    if (wants_space(e)) { /* reserved when it was acknowledged */
+        c->want_checkpoint = true;
+        e = send_batch(c, span, count, OBJECT_REPLAY);
+    }
+    if (e == E_SESSION)
+        return e; /* attempts stay counted; all stay dirty */
+    enum err result = OK;
+    for (uint32_t k = 0; k < count; k++) {
+        struct object_write_entry entry;
+        object_write_entry_decode(&entry, c->meta + (size_t)k * OBJECT_ENTRY_BYTES);
+        enum err status = entry.status == OK ? e : (enum err)entry.status;
+        status = settle(c, c->batch[k], status);
+        *done += status == OK ? 1 : 0;
+        result = result == OK ? status : result;
+    }
+    return result;
+}
+
+enum err writeback_all(struct cache *c, uint32_t *done)
+{
+    /* A second round for those that failed alone (a flip on the way): then they stay dirty. */
+    for (uint32_t round = 0; round < 2; round++) {
+        uint32_t target = c->list[LIST_DIRTY].count;
+        uint32_t sent = 0;
+        enum err result = OK;
+        while (sent < target && c->list[LIST_DIRTY].count > 0) {
+            uint32_t before = *done;
+            enum err e = writeback_batch(c, done);
+            if (e == E_SESSION)
+                return e;
+            result = result == OK ? e : result;
+            sent += e == OK ? *done - before : OBJECT_BATCH_MAX_BLOCKS;
+        }
+        if (c->list[LIST_DIRTY].count == 0)
+            return OK;
+        if (round == 1)
+            return result;
+    }
+    return OK;
+}

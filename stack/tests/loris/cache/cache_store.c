@@ -1,0 +1,295 @@
+#include "cache_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "stack/tests/fake_platform.h"
+
+static void image_clear(struct store_image *image)
+{
+    for (uint32_t k = 0; k < STORE_OBJECTS; k++)
+        for (uint32_t b = 0; b < STORE_BLOCKS; b++)
+            free(image->object[k].block[b]);
+    memset(image, 0, sizeof(*image));
+}
+
+static void image_copy(struct store_image *to, const struct store_image *from)
+{
+    image_clear(to);
+    *to = *from;
+    for (uint32_t k = 0; k < STORE_OBJECTS; k++) {
+        for (uint32_t b = 0; b < STORE_BLOCKS; b++) {
+            if (from->object[k].block[b] == NULL)
+                continue;
+            to->object[k].block[b] = malloc(sizeof(struct store_block));
+            *to->object[k].block[b] = *from->object[k].block[b];
+        }
+    }
+}
+
+void store_init(struct store *s, uint64_t capacity_blocks)
+{
+    memset(s, 0, sizeof(*s));
+    s->capacity_blocks = capacity_blocks;
+}
+
+void store_fini(struct store *s)
+{
+    image_clear(&s->live);
+    image_clear(&s->checkpoint);
+}
+
+struct store_object *store_find(struct store_image *image, uint64_t oid)
+{
+    for (uint32_t k = 0; k < STORE_OBJECTS; k++)
+        if (image->object[k].used && image->object[k].oid == oid)
+            return &image->object[k];
+    return NULL;
+}
+
+uint64_t store_used(const struct store_image *image)
+{
+    uint64_t used = 0;
+    for (uint32_t k = 0; k < STORE_OBJECTS; k++)
+        for (uint32_t b = 0; b < STORE_BLOCKS; b++)
+            used += image->object[k].block[b] != NULL ? 1 : 0;
+    return used;
+}
+
+/* Blocks of the checkpoint or of the live state: a shadow needs a third place. */
+static uint64_t store_free(struct store *s)
+{
+    uint64_t used = store_used(&s->live);
+    for (uint32_t k = 0; k < STORE_OBJECTS; k++) {
+        const struct store_object *old = &s->checkpoint.object[k];
+        struct store_object *now = old->used ? store_find(&s->live, old->oid) : NULL;
+        for (uint32_t b = 0; b < STORE_BLOCKS; b++) {
+            if (old->block[b] == NULL)
+                continue;
+            bool same = now != NULL && now->block[b] != NULL &&
+                        memcmp(now->block[b], old->block[b], sizeof(struct store_block)) == 0;
+            used += same ? 0 : 1;
+        }
+    }
+    return s->capacity_blocks > used ? s->capacity_blocks - used : 0;
+}
+
+static enum err do_create(struct store *s, const struct object_request *r)
+{
+    struct store_object *o = store_find(&s->live, r->oid);
+    if (o != NULL)
+        return (r->flags & OBJECT_REPLAY) != 0 ? OK : E_EXIST;
+    for (uint32_t k = 0; k < STORE_OBJECTS; k++) {
+        o = &s->live.object[k];
+        if (o->used)
+            continue;
+        *o = (struct store_object){.used = true, .oid = r->oid, .size = r->size};
+        o->flags = r->flags & (OBJECT_META | OBJECT_COW);
+        memcpy(o->attr, r->attr, OBJECT_ATTR_BYTES);
+        return OK;
+    }
+    return E_FULL;
+}
+
+static void cut(struct store_object *o, uint64_t first)
+{
+    for (uint64_t b = first; b < STORE_BLOCKS; b++) {
+        free(o->block[b]);
+        o->block[b] = NULL;
+    }
+}
+
+static enum err do_read(struct store *s, const struct msg *m, const struct object_request *r)
+{
+    struct store_object *o = store_find(&s->live, r->oid);
+    static const uint8_t zero[BLOCK_BYTES];
+    if (o == NULL)
+        return E_NOENT;
+    for (uint64_t k = 0; k < r->length / BLOCK_BYTES; k++) {
+        uint64_t b = r->offset / BLOCK_BYTES + k;
+        struct store_block *block = b < STORE_BLOCKS ? o->block[b] : NULL;
+        struct object_block_meta meta = {.flags = block == NULL};
+        meta.crc = block != NULL ? block->crc : plat_crc32c(zero, BLOCK_BYTES);
+        if (block != NULL && block->lost)
+            meta.status = E_LOST;
+        if (r->oid == s->corrupt_oid)
+            meta.status = E_CORRUPT;
+        uint8_t raw[OBJECT_META_BYTES];
+        object_block_meta_encode(raw, &meta);
+        enum err e =
+            plat_copy_out(m->source, r->grant_meta, k * OBJECT_META_BYTES, raw, OBJECT_META_BYTES);
+        if (e == OK)
+            e = plat_copy_out(m->source, r->grant_data, k * BLOCK_BYTES,
+                              block != NULL ? block->data : zero, BLOCK_BYTES);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+static enum err write_one(struct store *s, const struct msg *m, const struct object_request *r,
+                          const struct object_write_entry *entry, uint64_t k)
+{
+    struct store_object *o = store_find(&s->live, entry->oid);
+    if (o == NULL || entry->block >= STORE_BLOCKS)
+        return E_NOENT;
+    struct store_block *block = o->block[entry->block];
+    if (block == NULL && store_free(s) == 0) {
+        s->refused++;
+        return E_FULL;
+    }
+    if (block == NULL)
+        block = calloc(1, sizeof(*block));
+    o->block[entry->block] = block;
+    block->lost = (entry->flags & OBJECT_LOST_BLOCKS) != 0;
+    if (block->lost)
+        return OK;
+    enum err e = plat_copy_in(m->source, r->grant_data, k * BLOCK_BYTES, block->data, BLOCK_BYTES);
+    if (e != OK)
+        return e;
+    block->crc = plat_crc32c(block->data, BLOCK_BYTES);
+    if (block->crc != entry->crc)
+        s->bad_crcs++;
+    return OK;
+}
+
+static enum err do_write(struct store *s, const struct msg *m, const struct object_request *r)
+{
+    uint64_t count = r->length / BLOCK_BYTES;
+    if (count > s->max_batch)
+        s->max_batch = count;
+    for (uint64_t k = 0; k < count; k++) {
+        uint8_t raw[OBJECT_ENTRY_BYTES];
+        struct object_write_entry entry;
+        enum err e =
+            plat_copy_in(m->source, r->grant_meta, k * OBJECT_ENTRY_BYTES, raw, sizeof(raw));
+        if (e != OK)
+            return e;
+        object_write_entry_decode(&entry, raw);
+        if (s->poison_lsn != 0 && entry.lsn == s->poison_lsn &&
+            (entry.flags & OBJECT_LOST_BLOCKS) == 0)
+            return E_DEAD;
+        entry.status = write_one(s, m, r, &entry, k);
+        object_write_entry_encode(raw, &entry);
+        e = plat_copy_out(m->source, r->grant_meta, k * OBJECT_ENTRY_BYTES, raw, sizeof(raw));
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+static enum err do_restore(struct store *s, const struct object_request *r,
+                           struct object_reply *reply)
+{
+    image_copy(&s->live, &s->checkpoint);
+    s->session = r->session;
+    s->restores++;
+    s->system_restores += (r->flags & OBJECT_SYSTEM) != 0 ? 1 : 0;
+    reply->epoch = s->checkpoint.epoch;
+    return OK;
+}
+
+static enum err do_object(struct store *s, const struct msg *m, const struct object_request *r,
+                          struct object_reply *reply)
+{
+    struct store_object *o = store_find(&s->live, r->oid);
+    switch (r->op) {
+    case OBJECT_CREATE:
+        return do_create(s, r);
+    case OBJECT_WRITE:
+        return do_write(s, m, r);
+    case OBJECT_READ:
+        return do_read(s, m, r);
+    case OBJECT_DELETE:
+        if (o == NULL)
+            return (r->flags & OBJECT_REPLAY) != 0 ? OK : E_NOENT;
+        cut(o, 0);
+        o->used = false;
+        return OK;
+    default:
+        break;
+    }
+    if (o == NULL)
+        return E_NOENT;
+    switch (r->op) {
+    case OBJECT_TRUNCATE:
+        cut(o, (r->size + BLOCK_BYTES - 1) / BLOCK_BYTES);
+        o->size = r->size;
+        return OK;
+    case OBJECT_SETATTR:
+        o->size = r->size;
+        memcpy(o->attr, r->attr, OBJECT_ATTR_BYTES);
+        return OK;
+    case OBJECT_GETATTR:
+        reply->size = o->size;
+        reply->flags = o->flags;
+        memcpy(reply->attr, o->attr, OBJECT_ATTR_BYTES);
+        return OK;
+    default:
+        return E_INVAL;
+    }
+}
+
+static enum err execute(struct store *s, const struct msg *m, const struct object_request *r,
+                        struct object_reply *reply)
+{
+    if (r->op == OBJECT_RESTORE)
+        return do_restore(s, r, reply);
+    if (r->session != s->session || s->session == 0) {
+        s->bad_sessions++;
+        return E_SESSION;
+    }
+    switch (r->op) {
+    case OBJECT_STATFS:
+        reply->size = s->capacity_blocks;
+        reply->blocks = store_free(s);
+        return OK;
+    case OBJECT_PREPARE:
+        ASSERT(r->epoch > s->highest_epoch); /* numbers are never used twice */
+        s->highest_epoch = r->epoch;
+        s->prepares++;
+        s->live.epoch = r->epoch;
+        s->clean = (r->flags & OBJECT_CLEAN) != 0;
+        image_copy(&s->checkpoint, &s->live);
+        return OK;
+    case OBJECT_RELEASE:
+        ASSERT(r->epoch == s->checkpoint.epoch);
+        return OK;
+    default:
+        return do_object(s, m, r, reply);
+    }
+}
+
+static void die(struct store *s)
+{
+    s->deaths++;
+    s->session = 0;
+    fake_kill(LAYER_LOGICAL, 0);
+    fake_restart(LAYER_LOGICAL, 0);
+}
+
+void store_handler(void *ctx, const struct msg *m)
+{
+    struct store *s = ctx;
+    struct object_request r;
+    ASSERT(object_request_unpack(&r, m) == OK);
+    s->calls++;
+    s->count[r.op]++;
+    bool dies =
+        s->calls == s->die_at || (s->die_again != 0 && r.op == s->die_op && r.oid == s->die_again);
+    if (dies && s->how == DIE_BEFORE) {
+        die(s);
+        return;
+    }
+    struct object_reply reply = {0};
+    enum err e = s->calls == s->fail_at ? s->fail_with : execute(s, m, &r, &reply);
+    reply.session = s->session;
+    if (dies || (e == E_DEAD && s->poison_lsn != 0)) {
+        die(s);
+        return;
+    }
+    struct msg out = {0};
+    object_reply_pack(&out, &reply);
+    proto_reply(m, e, &out);
+}

@@ -1,0 +1,59 @@
+/*
+ * A logical layer in memory, for tests of the cache: a store of objects that keeps a checkpoint,
+ * goes back to it on RESTORE, dies or fails at a chosen call, and counts what it was asked.
+ */
+#ifndef LORIS_STACK_TESTS_LORIS_CACHE_CACHE_STORE_H
+#define LORIS_STACK_TESTS_LORIS_CACHE_CACHE_STORE_H
+
+#include "object.h"
+
+#define STORE_OBJECTS 128u
+#define STORE_BLOCKS 300u /* an object */
+
+struct store_block {
+    bool present, lost;
+    uint32_t crc;
+    uint8_t data[BLOCK_BYTES];
+};
+
+struct store_object {
+    bool used;
+    uint64_t oid, size;
+    uint32_t flags;
+    uint8_t attr[OBJECT_ATTR_BYTES];
+    struct store_block *block[STORE_BLOCKS];
+};
+
+struct store_image {
+    struct store_object object[STORE_OBJECTS];
+    uint64_t epoch;
+};
+
+enum store_death { DIE_BEFORE, DIE_AFTER }; /* the effect of the call */
+
+struct store {
+    struct store_image live, checkpoint;
+    uint32_t session;
+    uint64_t calls;
+    uint64_t die_at;    /* n-th call from the start, 0: never */
+    uint64_t die_again; /* and every call of this operation on this oid, 0: none */
+    enum object_op die_op;
+    enum store_death how;
+    uint64_t fail_at; /* n-th call answers fail_with */
+    enum err fail_with;
+    uint64_t poison_lsn;  /* dies whenever a request (or entry) has it; 0: none */
+    uint64_t corrupt_oid; /* READ of it answers E_CORRUPT */
+    uint64_t capacity_blocks;
+    uint32_t deaths, restores, prepares, bad_crcs, bad_sessions, refused, system_restores;
+    uint32_t count[OBJECT_OP_COUNT];
+    uint64_t highest_epoch, max_batch;
+    bool clean;
+};
+
+void store_init(struct store *s, uint64_t capacity_blocks);
+void store_fini(struct store *s);
+void store_handler(void *ctx, const struct msg *request); /* a fake_handler */
+struct store_object *store_find(struct store_image *image, uint64_t oid);
+uint64_t store_used(const struct store_image *image);
+
+#endif
