@@ -26,6 +26,7 @@ const char schema_tables_sql[] =
     " sim_ns INTEGER NOT NULL, events INTEGER NOT NULL, messages INTEGER NOT NULL,"
     " ios INTEGER NOT NULL, blocks INTEGER NOT NULL, wall_ns INTEGER NOT NULL,"
     " dropped INTEGER NOT NULL, story TEXT NOT NULL);"
+    "CREATE INDEX trial_cell ON trial(cell, n);"
     "CREATE TABLE latency(trial INTEGER NOT NULL, phase INTEGER NOT NULL, op TEXT NOT NULL,"
     " n INTEGER NOT NULL, mean_ns INTEGER NOT NULL, p50_ns INTEGER NOT NULL,"
     " p99_ns INTEGER NOT NULL, max_ns INTEGER NOT NULL,"

@@ -149,6 +149,12 @@ double stats_tail_half(uint64_t k, uint64_t m)
     return gsl_cdf_beta_P(0.5, (double)k, (double)(m - k) + 1); /* P(Bin(m, p) >= k) */
 }
 
+double stats_tail_half_real(double k, double m)
+{
+    quiet();
+    return k <= 0 ? 1 : k > m ? 0 : gsl_cdf_beta_P(0.5, k, m - k + 1);
+}
+
 double stats_mcnemar(uint64_t b, uint64_t c)
 {
     uint64_t most = b > c ? b : c;
@@ -177,19 +183,54 @@ static double tango_score(double d, const double *with)
     return distance / sqrt(variance);
 }
 
-struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha)
+struct interval stats_tango_real(double b, double c, double n, double alpha)
 {
-    ASSERT(b + c <= n);
-    if (n == 0)
+    ASSERT(b + c <= n * (1 + 1e-12));
+    if (n <= 0)
         return (struct interval){-1, 1};
-    double z = stats_z(alpha), d = ((double)b - (double)c) / (double)n;
-    const double with[3] = {(double)b, (double)c, (double)n};
+    double z = stats_z(alpha), d = (b - c) / n;
+    const double with[3] = {b, c, n};
     struct interval i = {bisect(tango_score, with, z, -1, d), bisect(tango_score, with, -z, d, 1)};
-    if (b == n)
+    if (d >= 1)
         i.high = 1;
-    if (c == n)
+    if (d <= -1)
         i.low = -1;
     return i;
+}
+
+struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha)
+{
+    return stats_tango_real((double)b, (double)c, (double)n, alpha);
+}
+
+/* What stats_needs_pairs searches for: whether w and s discordant pairs of n decide. */
+static bool pairs_decide(double w, double s, double n, double margin, double alpha)
+{
+    struct interval i = stats_tango_real(w, s, n, 2 * alpha);
+    if (i.low > margin && stats_tail_half_real(w, w + s) <= alpha)
+        return true;
+    if (i.high < -margin && stats_tail_half_real(s, w + s) <= alpha)
+        return true;
+    return i.high < margin && n >= (double)stats_floor(margin, alpha);
+}
+
+uint64_t stats_needs_pairs(uint64_t w, uint64_t s, uint64_t n, double margin, double alpha)
+{
+    if (n == 0)
+        return 0;
+    double w_share = (double)w / (double)n, s_share = (double)s / (double)n;
+    uint64_t low = n, high = STATS_NEEDS_MAX;
+    if (!pairs_decide(w_share * (double)high, s_share * (double)high, (double)high, margin, alpha))
+        return 0;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        double count = (double)middle;
+        if (pairs_decide(w_share * count, s_share * count, count, margin, alpha))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }
 
 struct interval stats_newcombe_paired(uint64_t a, uint64_t b, uint64_t c, uint64_t d, double alpha)

@@ -33,6 +33,15 @@ double stats_mcnemar(uint64_t b, uint64_t c);      /* exact, two-sided; 1 withou
 double stats_mcnemar_midp(uint64_t b, uint64_t c); /* two-sided */
 /* Difference (b - c) / n; Tango's score interval needs no other cell of the table. */
 struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha);
+/* Both for counts that are expected, not seen. */
+struct interval stats_tango_real(double b, double c, double n, double alpha);
+double stats_tail_half_real(double k, double m);
+/*
+ * The smallest N at which (w, s) N / n discordant pairs would decide about a margin by the rule of
+ * compare.h; 0: not up to STATS_NEEDS_MAX.
+ */
+#define STATS_NEEDS_MAX 1000000
+uint64_t stats_needs_pairs(uint64_t w, uint64_t s, uint64_t n, double margin, double alpha);
 /* Newcombe's method 10; a: both fail, d: neither. */
 struct interval stats_newcombe_paired(uint64_t a, uint64_t b, uint64_t c, uint64_t d, double alpha);
 

@@ -264,6 +264,17 @@ START_TEST(test_stats__mann_whitney_normal_is_near_exact)
 }
 END_TEST
 
+START_TEST(test_stats__needs_pairs)
+{
+    ck_assert_uint_eq(stats_needs_pairs(0, 0, 100, .01, .05), 299);
+    ck_assert_uint_eq(stats_needs_pairs(1, 0, 200, .01, .05), 1072);
+    ck_assert_uint_eq(stats_needs_pairs(2, 2, 200, .01, .05), 649);
+    ck_assert_uint_eq(stats_needs_pairs(2, 1, 200, .01, .05), 1914);
+    ck_assert_uint_eq(stats_needs_pairs(4, 0, 200, .01, .05), 274);
+    ck_assert_uint_eq(stats_needs_pairs(2, 0, 200, .01, .05), 0); /* exactly at the margin */
+}
+END_TEST
+
 START_TEST(test_stats__floor)
 {
     ck_assert_uint_eq(stats_floor(.01, .05), 299);
@@ -284,4 +295,4 @@ CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__clopper_pearson);
            tcase_add_test(tc, test_stats__quantiles_are_values_that_occurred);
            tcase_add_test(tc, test_stats__mann_whitney);
            tcase_add_test(tc, test_stats__mann_whitney_normal_is_near_exact);
-           tcase_add_test(tc, test_stats__floor);)
+           tcase_add_test(tc, test_stats__needs_pairs); tcase_add_test(tc, test_stats__floor);)

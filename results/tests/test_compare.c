@@ -1,0 +1,298 @@
+/* compare: the verdicts of the rule, the exit codes of a gate, and formats that read back. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "results/compare.h"
+#include "results/tests/rig.h"
+#include "scripts/check_main.h"
+
+static struct rig rig;
+static struct trial_record r;
+static char *out, *err;
+static size_t out_bytes, err_bytes;
+
+/* What one file holds: silent trials of each cell, and how its times and hashes differ. */
+struct content {
+    uint64_t silent[4];
+    double slower;       /* factor of all times */
+    bool other_hash;     /* event streams differ from those of the other file */
+    enum level promised; /* of all cells */
+};
+
+static void build(unsigned which, uint64_t n, const struct content *content)
+{
+    rig_open(&rig, which, STORE_NEW);
+    for (uint64_t i = 0; i < n; i++)
+        for (uint32_t cell = 0; cell < rig.plan.cell_count; cell++) {
+            enum level level = i % 4 ? LEVEL_DURABLE : LEVEL_TRANSPARENT;
+            rig_record(&rig, &r, cell, i, i < content->silent[cell] ? LEVEL_SILENT : level);
+            r.promised = content->promised;
+            r.hash ^= content->other_hash;
+            if (content->slower > 0) {
+                r.outage_ns = (int64_t)((double)r.outage_ns * content->slower);
+                r.rpo_ns = (int64_t)((double)r.rpo_ns * content->slower);
+            }
+            rig_put(&rig, &r);
+        }
+    rig_close(&rig);
+}
+
+static void two_files(uint64_t n, const struct content *base, const struct content *new)
+{
+    rig_init(&rig, 1, 2, n);
+    build(0, n, base);
+    build(1, n, new);
+}
+
+static int compare(struct compare_options options)
+{
+    options.base_path = rig.path[0];
+    if (options.margin == 0)
+        options.margin = NAN;
+    options.alpha = NAN;
+    free(out);
+    free(err);
+    FILE *o = open_memstream(&out, &out_bytes), *e = open_memstream(&err, &err_bytes);
+    int code = compare_run(&options, o, e);
+    fclose(o);
+    fclose(e);
+    if (code == 2)
+        ck_assert_uint_eq(out_bytes, 0);
+    return code;
+}
+
+static int compare_files(struct compare_options options)
+{
+    options.new_path = rig.path[1];
+    return compare(options);
+}
+
+static void has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%s", part, text);
+}
+
+/* A number of the JSON output, by SQLite's path. */
+static double json_value(const char *path)
+{
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    ck_assert_int_eq(sqlite3_open(":memory:", &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT json_extract(?, ?)", -1, &s, NULL), SQLITE_OK);
+    sqlite3_bind_text(s, 1, out, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, path, -1, SQLITE_STATIC);
+    ck_assert_msg(sqlite3_step(s) == SQLITE_ROW, "%s: %s", sqlite3_errmsg(db), out);
+    double value = sqlite3_column_type(s, 0) == SQLITE_NULL ? NAN : sqlite3_column_double(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return value;
+}
+
+static const struct content plain = {.other_hash = false, .promised = LEVEL_NONE};
+
+START_TEST(test_compare__equal_event_streams_are_no_worse_at_any_n)
+{
+    two_files(20, &plain, &plain);
+    ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
+    has(out, "2 of them identical event by event");
+    has(out, "NO WORSE: all 2 cells, within 1 point");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__nine_of_two_hundred_is_worse)
+{
+    struct content new = {.silent = {9, 0}, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(200, &plain, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JSON}), 1);
+    has(out, "\"format\": \"loris-compare-1\"");
+    has(out, "\"verdict\": \"worse\"");
+    has(out, "\"base\": {\"durable\": 0.75}, \"new\": {\"silent\": 0.045}");
+    ck_assert(json_value("$.cells[0].weaker") == 9);
+    ck_assert(json_value("$.cells[0].stronger") == 0);
+    ck_assert(fabs(json_value("$.cells[0].low") - .02636517) < 1e-8);
+    ck_assert(fabs(json_value("$.cells[0].high") - .07578075) < 1e-8);
+    ck_assert(fabs(json_value("$.cells[0].p") - 1.0 / 512) < 1e-9);
+    ck_assert(fabs(json_value("$.cells[0].p_adjusted") - 1.0 / 512) < 1e-9); /* the other costs 0 */
+    ck_assert(json_value("$.cells[0].examples[0].new_trial") == 1);
+    ck_assert(json_value("$.cells[1].needs_n") == 299);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 1);
+    has(out, "x worse      loris/mail/power    level    durable 75% silent 4.5%     9:0  +4.5 [+2.6, "
+             "+7.6]    0.002");
+    has(out, "WORSE: 1 of 2 cells. loris/mail/power: `silent` in 9 of 200 trials");
+    has(out, "loris replay ");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__the_mirror_is_better)
+{
+    struct content base = {.silent = {40, 40}, .promised = LEVEL_NONE};
+    struct content new = {.other_hash = true, .promised = LEVEL_NONE};
+    two_files(200, &base, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
+    has(out, "BETTER: all 2 cells");
+    rig_fini(&rig);
+}
+END_TEST
+
+/* 0 of 268 would do for the interval alone; the floor wants 299. */
+START_TEST(test_compare__no_worse_needs_its_floor)
+{
+    struct content new = {.other_hash = true, .promised = LEVEL_NONE};
+    two_files(298, &plain, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    has(out, "UNDECIDED: 2 of 2 cells; --trials 299 would decide them");
+    ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 1);
+    rig_fini(&rig);
+    two_files(299, &plain, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
+    has(out, "= no-worse   2 cells\n");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__one_promise_that_base_kept_is_worse)
+{
+    struct content base = {.promised = LEVEL_SYNCED};
+    struct content new = {.silent = {0, 1}, .other_hash = true, .promised = LEVEL_SYNCED};
+    two_files(200, &base, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 1);
+    has(out, "promise kept by base, broken");
+    has(out, "1 of 200 trials break a promise that the base kept");
+    ck_assert_int_eq(compare_files((struct compare_options){.allow_broken = 1}), 0);
+    ck_assert_int_eq(
+        compare_files((struct compare_options){.format = COMPARE_JUNIT, .measures = "level"}), 1);
+    has(out, "failures=\"1\" skipped=\"1\"");
+    has(out, "<failure message=\"worse: silent 0.5%, was durable 75%;");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__the_promise_rule_rests_where_base_broke_one)
+{
+    struct content base = {.silent = {1, 0}, .promised = LEVEL_SYNCED};
+    struct content new = {.silent = {0, 1}, .other_hash = true, .promised = LEVEL_SYNCED};
+    two_files(200, &base, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    rig_fini(&rig);
+    struct content sound = {.promised = LEVEL_NONE}; /* nor where the promises differ */
+    two_files(200, &sound, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__times_by_pairs)
+{
+    struct content slow = {.slower = 1.2, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(100, &plain, &slow);
+    ck_assert_int_eq(
+        compare_files((struct compare_options){.measures = "outage,rpo", .format = COMPARE_JSON}),
+        1);
+    ck_assert(fabs(json_value("$.cells[0].effect") - 0.2) < 1e-6);
+    ck_assert(json_value("$.cells[0].low") > 0.19);
+    ck_assert(json_value("$.cells[0].n") <= 100);
+    has(out, "\"measure\": \"rpo\"");
+    rig_fini(&rig);
+    struct content same = {.slower = 1.01, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(100, &plain, &same);
+    ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage", .strict = true}),
+                     0);
+    ck_assert_int_eq(compare_files((struct compare_options){
+                         .measures = "outage", .strict = true, .margin = 0.005}),
+                     1);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__other_seeds_are_unpaired_and_say_so)
+{
+    struct content new = {.silent = {40, 0}, .slower = 2, .promised = LEVEL_NONE};
+    rig_init(&rig, 1, 2, 300);
+    build(0, 300, &plain);
+    rig.plan.seed = 43;
+    build(1, 300, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){.measures = "level,wrong,outage"}), 1);
+    has(out, "unpaired (the seeds differ)");
+    has(out, "x worse      loris/mail/power    wrong ");
+    has(out, "x worse      loris/mail/bit-flip outage ");
+    has(out, "= no-worse   1 rows"); /* wrong of bit-flip: 0 of 300 on both sides */
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__two_variants_of_one_file)
+{
+    struct content content = {.silent = {0, 0, 60, 0}, .promised = LEVEL_NONE};
+    rig_init(&rig, 2, 2, 300);
+    rig.plan.compare =
+        "{\"base\":\"loris\",\"measure\":[\"wrong\"],\"margin\":0.02,\"alpha\":0.05}";
+    build(0, 300, &content);
+    ck_assert_int_eq(compare((struct compare_options){.new_variant = "ffs", .verbose = true}), 1);
+    has(out, "loris -> ffs: paired, 2 cells, margin 2 points");
+    has(out, "x worse      mail/power       wrong    0%     20%");
+    has(out, "= no-worse   mail/bit-flip ");
+    ck_assert_int_eq(
+        compare((struct compare_options){.base_variant = "ffs", .new_variant = "loris"}), 0);
+    has(out, "+ better ");
+    ck_assert_int_eq(compare((struct compare_options){
+                         .new_variant = "ffs", .format = COMPARE_MARKDOWN, .measures = "level"}),
+                     1);
+    has(out, "| **worse** | mail/power | level | 300 |");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__cells_of_one_side_are_errors_unless_common)
+{
+    rig_init(&rig, 1, 2, 20);
+    build(0, 20, &plain);
+    rig.cell[1].fault = "other";
+    build(1, 20, &plain);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 2);
+    has(err, "loris/mail/bit-flip: is absent in ");
+    has(err, "loris/mail/other: is absent in ");
+    ck_assert_int_eq(compare_files((struct compare_options){.common = true}), 0);
+    has(out, "2 cells left out");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__wrong_input_is_named)
+{
+    rig_init(&rig, 2, 2, 5);
+    build(0, 5, &plain);
+    ck_assert_int_eq(
+        compare((struct compare_options){.base_variant = "lorris", .new_variant = "ffs"}), 2);
+    has(err, "--base: no variant 'lorris' in");
+    has(err, "did you mean loris");
+    ck_assert_int_eq(compare((struct compare_options){0}), 2);
+    has(err, "give --base and --new");
+    ck_assert_int_eq(compare((struct compare_options){.base_variant = "loris",
+                                                      .new_variant = "ffs",
+                                                      .measures = "levle,outage",
+                                                      .margin = 2}),
+                     2);
+    has(err, "did you mean level");
+    has(err, "--margin: 2 is no margin");
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 2);
+    has(err, "b.db: No such file");
+    rig_fini(&rig);
+}
+END_TEST
+
+CHECK_MAIN("compare", 120,
+           tcase_add_test(tc, test_compare__equal_event_streams_are_no_worse_at_any_n);
+           tcase_add_test(tc, test_compare__nine_of_two_hundred_is_worse);
+           tcase_add_test(tc, test_compare__the_mirror_is_better);
+           tcase_add_test(tc, test_compare__no_worse_needs_its_floor);
+           tcase_add_test(tc, test_compare__one_promise_that_base_kept_is_worse);
+           tcase_add_test(tc, test_compare__the_promise_rule_rests_where_base_broke_one);
+           tcase_add_test(tc, test_compare__times_by_pairs);
+           tcase_add_test(tc, test_compare__other_seeds_are_unpaired_and_say_so);
+           tcase_add_test(tc, test_compare__two_variants_of_one_file);
+           tcase_add_test(tc, test_compare__cells_of_one_side_are_errors_unless_common);
+           tcase_add_test(tc, test_compare__wrong_input_is_named);)
