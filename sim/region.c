@@ -49,6 +49,8 @@ void sim_regions_clear(struct sim_regions *regions, uint32_t index)
     struct sim_region *r = &regions->region[index];
     ASSERT(r->base != NULL);
     ASSERT(r->mark <= SIM_REGION_BYTES);
+    if (!r->dirty)
+        return;
     sim_regions_open(regions, index);
     size_t end = r->mark;
     if (!r->has_stack) {
@@ -58,6 +60,7 @@ void sim_regions_clear(struct sim_regions *regions, uint32_t index)
     }
     memset(r->base, 0, end);
     r->mark = r->has_stack ? SIM_STACK_BYTES : 0;
+    r->dirty = false;
 }
 
 void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t bytes)
@@ -65,6 +68,7 @@ void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t bytes)
     ASSERT(index < SIM_REGIONS_MAX);
     ASSERT(bytes <= SIM_REGION_BYTES);
     struct sim_region *r = &regions->region[index];
+    r->dirty = true;
     if (bytes > r->mark)
         r->mark = bytes;
 }

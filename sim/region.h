@@ -27,6 +27,7 @@ struct sim_region {
     uint8_t *base; /* NULL: not mapped yet */
     size_t mark;   /* bytes from base that may be other than zero (the stack counts whole) */
     bool has_stack;
+    bool dirty; /* marked since it was cleared */
     bool open;
 };
 
@@ -49,12 +50,14 @@ void sim_regions_fini(struct sim_regions *regions);
  */
 uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_stack);
 
-/* Zeroes region `index` up to its mark (and the whole stack) and sets the mark back. Whatever lies
- * above the mark of a region without stack is given back to the host, so its mark is only a hint.
+/* If it was marked since the last time: zeroes region `index` up to its mark (and the whole stack)
+ * and sets the mark back. Whatever lies above the mark of a region without stack is given back to
+ * the host, so its mark is only a hint.
  */
 void sim_regions_clear(struct sim_regions *regions, uint32_t index);
 
-/* Raises the mark of a region to `bytes` from its base (at most SIM_REGION_BYTES). */
+/* Whoever writes to a region says so first: raises its mark to `bytes` from its base (at most
+ * SIM_REGION_BYTES). */
 void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t bytes);
 
 /* Turns strict mode on (all closed) or off (all open). */
