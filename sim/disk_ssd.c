@@ -17,6 +17,7 @@ void disk_ssd_init(struct disk_ssd *ssd, const struct sim_params *params, uint64
         .program_ns = (uint64_t)v[SIM_PARAM_PAGE_PROGRAM],
         .erase_ns = (uint64_t)v[SIM_PARAM_BLOCK_ERASE],
         .channel_rate = (uint64_t)v[SIM_PARAM_CHANNEL_RATE],
+        .collect_use = UINT64_MAX,
     };
     ASSERT(ssd->channels <= 64 && ssd->dies <= SSD_UNITS_MAX);
     uint64_t hidden = size_bytes * (uint64_t)v[SIM_PARAM_OVER_PROVISIONING] / 1000;
@@ -86,16 +87,20 @@ uint64_t disk_ssd_valid_permille(uint64_t use_permille)
     return (uint64_t)(low * 1000 + 0.5);
 }
 
-/* What the garbage collection of one block costs its die. */
-static uint64_t collect_ns(const struct disk_ssd *ssd, uint64_t used_pages)
+/* What garbage collection adds to each program: drives interleave it with requests, so it is spread
+ * evenly. Worked out anew when the share in use changes. */
+static uint64_t collect_ns(struct disk_ssd *ssd, uint64_t used_pages)
 {
     uint64_t use = used_pages * 1000 / ssd->raw_pages;
-    uint64_t valid = ssd->pages_per_block * disk_ssd_valid_permille(use < 990 ? use : 990) / 1000;
+    use = use < 990 ? use : 990;
+    if (use == ssd->collect_use)
+        return ssd->collect_ns;
+    uint64_t valid = ssd->pages_per_block * disk_ssd_valid_permille(use) / 1000;
     uint64_t gained = ssd->pages_per_block - valid;
-    ASSERT(gained > 0 || ssd->pages_per_block == 1);
-    uint64_t once = ssd->erase_ns + valid * (ssd->read_ns + ssd->program_ns);
-    return gained > 0 ? once * ssd->pages_per_block / gained
-                      : once; /* for a block's worth of room */
+    gained = gained > 0 ? gained : 1;
+    ssd->collect_use = use;
+    ssd->collect_ns = (ssd->erase_ns + valid * (ssd->read_ns + ssd->program_ns)) / gained;
+    return ssd->collect_ns;
 }
 
 uint64_t disk_ssd_program(struct disk_ssd *ssd, uint64_t now_ns, uint64_t offset, uint64_t bytes,
@@ -107,7 +112,7 @@ uint64_t disk_ssd_program(struct disk_ssd *ssd, uint64_t now_ns, uint64_t offset
         struct ssd_die *die = &ssd->die[unit];
         uint64_t cost = ssd->program_ns;
         die->programs++;
-        if (die->programs > ssd->spare_pages && die->programs % ssd->pages_per_block == 0)
+        if (die->programs > ssd->spare_pages)
             cost += collect_ns(ssd, used_pages);
         cost = cost * slow_permille / 1000;
         uint64_t ready_ns = pass(ssd, unit, now_ns, part, slow_permille);

@@ -29,6 +29,7 @@ struct disk_ssd {
     uint64_t page_bytes, pages_per_block, spare_pages; /* spare: of one die, never used at first */
     uint64_t raw_pages;
     uint64_t read_ns, program_ns, erase_ns, channel_rate;
+    uint64_t collect_use, collect_ns; /* last worked out: permille in use, ns a program */
     uint64_t busy_ns;
     uint64_t channel_free_ns[64];
     struct ssd_die die[SSD_UNITS_MAX];
