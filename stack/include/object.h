@@ -77,6 +77,13 @@ enum object_flags {
         1u << 9, /* naming -> cache READ/GETATTR: lock for writing (will be changed) */
 };
 
+/* Flag of WRITE's answer below the cache: make a checkpoint soon (the intents run short). */
+#define OBJECT_NEED_CHECKPOINT (1u << 16)
+
+/* ADOPT has two steps, each on all disks before the next: `size` says which. */
+#define OBJECT_ADOPT_VOID 1u /* roots above `epoch` are voided and that is stable */
+#define OBJECT_ADOPT_LOAD 2u /* the root is rewritten as grant_data says, the tree loaded */
+
 /* Who asks, so that a retried request takes effect once: (environment, VFS generation, sequence).
  */
 struct object_txn {

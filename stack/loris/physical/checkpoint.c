@@ -1,0 +1,165 @@
+/*
+ * Roots, and the checkpoint: PREPARE writes metadata bottom-up to unused twins, flushes, and writes
+ * the root to the slot not in use, one copy after the other; RELEASE makes it the one to go back
+ * to, in memory only.
+ *
+ * Order, and why: the metadata are flushed before the root, since the drive may reorder; the first
+ * copy is flushed before the second is touched, so that one copy of the slot is always whole; both
+ * are read back, since a lost or misdirected write of a root is seen by no parent.
+ */
+#include "physical.h"
+
+#include "assertion.h"
+#include "mem.h"
+#include "planted.h"
+
+#define ROOT_TRIES 3u
+
+static enum err write_copy(struct physical *p, uint32_t slot, uint32_t copy,
+                           const struct root *root)
+{
+    uint8_t raw[FORMAT_ROOT_BYTES];
+    uint64_t sector = layout_root_sector(&p->layout, slot, copy);
+    memset(raw, 0, sizeof(raw));
+    if (root != NULL)
+        root_encode(raw, root, sector);
+    enum err e = block_write(&p->client, sector, raw, sizeof(raw), false);
+    return e == OK ? io_flush(p) : e;
+}
+
+static enum err read_back(struct physical *p, uint32_t slot, const struct root *root)
+{
+    uint8_t want[FORMAT_ROOT_BYTES], got[FORMAT_ROOT_BYTES];
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        uint64_t sector = layout_root_sector(&p->layout, slot, copy);
+        root_encode(want, root, sector);
+        enum err e = block_read(&p->client, sector, got, sizeof(got));
+        if (e == OK && memcmp(want, got, sizeof(want)) != 0)
+            e = E_CORRUPT;
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+enum err root_write(struct physical *p, uint32_t slot, const struct root *root)
+{
+    enum err e = E_MEDIA;
+    for (uint32_t attempt = 0; attempt < ROOT_TRIES; attempt++) {
+        e = write_copy(p, slot, 0, root);
+        if (e == OK)
+            plat_probe(PROBE_PHYS_ROOT_1);
+        if (e == OK)
+            e = write_copy(p, slot, 1, root);
+        if (e == OK)
+            plat_probe(PROBE_PHYS_ROOT_2);
+        if (e == OK)
+            e = read_back(p, slot, root);
+        if (e == OK || e == E_DEAD)
+            return e;
+        plat_report(REPORT_DETECTED, (uint64_t) - (int)e, slot);
+    }
+    return E_MEDIA;
+}
+
+enum err root_void(struct physical *p, uint32_t slot)
+{
+    enum err e = write_copy(p, slot, 0, NULL);
+    return e == OK ? write_copy(p, slot, 1, NULL) : e;
+}
+
+/* The root of the tree as it is, under the identity that logical gives. */
+static void make_root(struct physical *p, const struct object_root *id, struct root *root)
+{
+    struct core *core = &p->core;
+    core->id.epoch = id->epoch;
+    core->id.rev = id->rev;
+    core->id.lsn = id->lsn;
+    core->id.members = id->members;
+    core->id.incarnation = id->incarnation;
+    core->id.clean = id->clean;
+    memcpy(core->id.ancestor, id->ancestor, sizeof(core->id.ancestor));
+    *root = (struct root){.id = core->id,
+                          .blocks = p->layout.blocks,
+                          .intent_head = core->intent_head,
+                          .used_data = core->used_data,
+                          .used_slots = core->used_slots,
+                          .height = core->height,
+                          .intent_blocks = p->layout.intent_blocks};
+    memcpy(root->inodes, core->inodes, FORMAT_POINTER_BYTES);
+}
+
+static enum err write_tree(struct physical *p, const struct object_root *id, uint32_t slot,
+                           uint32_t *written)
+{
+    struct root root;
+    enum err e = OK;
+    *written = node_collect(p);
+    if (PLANTED(PLANTED_ROOT_BEFORE_CHILDREN)) {
+        make_root(p, id, &root);
+        e = root_write(p, slot, &root);
+    }
+    if (e == OK)
+        e = node_write_collected(p, *written);
+    if (e == OK && !PLANTED(PLANTED_NO_FLUSH_BEFORE_ROOT))
+        e = io_flush(p);
+    if (e != OK)
+        return e;
+    plat_probe(PROBE_PHYS_META_FLUSHED);
+    make_root(p, id, &root);
+    p->core.live = root;
+    return root_write(p, slot, &root);
+}
+
+/* Logical's own identity of the checkpoint, or a new member list for one that is prepared (L4). */
+static enum err prepare_again(struct physical *p, const struct object_root *id)
+{
+    if (id->rev == p->core.live.id.rev)
+        return OK;
+    if (id->rev < p->core.live.id.rev)
+        return E_INVAL;
+    struct root root = p->core.live;
+    struct object_root mine = root.id;
+    root.id = *id;
+    root.id.self = mine.self;
+    memcpy(root.id.disk_uuid, mine.disk_uuid, sizeof(mine.disk_uuid));
+    memcpy(root.id.pool_uuid, mine.pool_uuid, sizeof(mine.pool_uuid));
+    p->core.live = root;
+    p->core.id = root.id;
+    return root_write(p, 1 - p->core.live_slot, &root);
+}
+
+enum err checkpoint_prepare(struct physical *p, const struct object_request *request,
+                            const struct object_root *id, struct object_reply *reply)
+{
+    uint32_t written = 0;
+    enum err e;
+    if (id->epoch != request->epoch)
+        return E_INVAL;
+    if (request->epoch <= p->core.released)
+        return request->epoch == p->core.released ? OK : E_INVAL; /* done long since */
+    if (p->core.prepared > p->core.released) {
+        e = request->epoch == p->core.prepared ? prepare_again(p, id) : E_INVAL;
+    } else {
+        e = write_tree(p, id, 1 - p->core.live_slot, &written);
+        if (e == OK)
+            p->core.prepared = request->epoch;
+    }
+    if (e == E_MEDIA || e == E_DEAD)
+        p->active = false; /* what is on the disk and what is in memory may differ now */
+    reply->blocks = written;
+    return e;
+}
+
+enum err checkpoint_release(struct physical *p, uint64_t epoch)
+{
+    if (epoch <= p->core.released)
+        return OK;
+    if (epoch != p->core.prepared)
+        return E_INVAL;
+    p->core.released = epoch;
+    p->core.live_slot = 1 - p->core.live_slot;
+    space_release(p);
+    intent_release(p);
+    return OK;
+}

@@ -1,0 +1,273 @@
+/* Encoding and decoding of what is on the disk; see format.h and FORMAT.md. */
+#include "format.h"
+
+#include "assertion.h"
+#include "bytes.h"
+#include "mem.h"
+
+#define ROOT_MAGIC UINT32_C(0x3152524c) /* "LRR1" */
+#define HEAD_MAGIC UINT32_C(0x314d524c) /* "LRM1" */
+#define HEAD_CRC 12u                    /* place of an intent block's own checksum */
+#define ROOT_CRC 508u
+
+/* ---- Layout ---------------------------------------------------------------------------------- */
+
+enum err layout_init(struct layout *l, uint64_t blocks)
+{
+    ASSERT(l != NULL);
+    *l = (struct layout){.blocks = blocks};
+    if (blocks < FORMAT_DISK_BLOCKS_MIN || blocks >= UINT64_C(1) << 47)
+        return E_INVAL;
+    uint64_t intents = blocks / 128;
+    l->intent_blocks = intents < 32 ? 32u : intents > 256 ? 256u : (uint32_t)intents & ~15u;
+    l->intent_first = FORMAT_MARGIN;
+    l->group_first = FORMAT_MARGIN + l->intent_blocks;
+    uint64_t room = blocks - FORMAT_MARGIN - l->group_first;
+    uint64_t whole = room / FORMAT_GROUP_BLOCKS;
+    uint64_t tail = room % FORMAT_GROUP_BLOCKS;
+    uint64_t groups = whole + (tail >= FORMAT_GROUP_MIN);
+    if (groups > FORMAT_GROUPS_MAX) {
+        groups = FORMAT_GROUPS_MAX;
+        whole = groups;
+    }
+    l->groups = (uint32_t)groups;
+    l->group_end = l->group_first + whole * FORMAT_GROUP_BLOCKS + (groups > whole ? tail : 0);
+    return OK;
+}
+
+uint64_t layout_group_start(const struct layout *l, uint32_t group)
+{
+    ASSERT(group < l->groups);
+    return l->group_first + (uint64_t)group * FORMAT_GROUP_BLOCKS;
+}
+
+uint32_t layout_group_blocks(const struct layout *l, uint32_t group)
+{
+    uint64_t left = l->group_end - layout_group_start(l, group);
+    return left < FORMAT_GROUP_BLOCKS ? (uint32_t)left : FORMAT_GROUP_BLOCKS;
+}
+
+uint32_t layout_zone_blocks(const struct layout *l, uint32_t group)
+{
+    return layout_group_blocks(l, group) / 8;
+}
+
+uint32_t layout_group_of(const struct layout *l, uint64_t address)
+{
+    ASSERT(address >= l->group_first && address < l->group_end);
+    return (uint32_t)((address - l->group_first) / FORMAT_GROUP_BLOCKS);
+}
+
+/* Place inside its group and that group, or false if it is in none. */
+static bool place(const struct layout *l, uint64_t address, uint32_t *offset, uint32_t *group)
+{
+    if (address < l->group_first || address >= l->group_end)
+        return false;
+    *group = layout_group_of(l, address);
+    *offset = (uint32_t)(address - layout_group_start(l, *group));
+    return true;
+}
+
+bool layout_is_data(const struct layout *l, uint64_t address)
+{
+    uint32_t offset, group;
+    if (!place(l, address, &offset, &group))
+        return false;
+    uint32_t zone = layout_zone_blocks(l, group);
+    return offset >= zone && offset < layout_group_blocks(l, group) - zone;
+}
+
+bool layout_is_slot(const struct layout *l, uint64_t address)
+{
+    uint32_t offset, group;
+    return place(l, address, &offset, &group) && !layout_is_data(l, address);
+}
+
+uint64_t layout_twin(const struct layout *l, uint64_t address)
+{
+    ASSERT(layout_is_slot(l, address));
+    uint32_t group = layout_group_of(l, address);
+    uint32_t zone = layout_zone_blocks(l, group);
+    uint32_t apart = layout_group_blocks(l, group) - zone;
+    bool in_a = address - layout_group_start(l, group) < zone;
+    return in_a ? address + apart : address - apart;
+}
+
+uint64_t layout_slot(const struct layout *l, uint64_t address)
+{
+    uint64_t twin = layout_twin(l, address);
+    return twin < address ? twin : address;
+}
+
+uint64_t layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy)
+{
+    ASSERT(slot < 2 && copy < 2);
+    uint64_t block = 4 * (slot + UINT64_C(1));
+    return (copy == 0 ? block : l->blocks - block) * (BLOCK_BYTES / SECTOR_BYTES);
+}
+
+/* ---- Pointers and heads ---------------------------------------------------------------------- */
+
+void pointer_decode(struct pointer *p, const uint8_t raw[FORMAT_POINTER_BYTES])
+{
+    uint64_t word = get_le64(raw);
+    p->address = word & UINT64_C(0xffffffffffff);
+    p->flags = (uint32_t)(word >> 48);
+    p->crc = get_le32(raw + 8);
+    p->birth = get_le32(raw + 12);
+}
+
+void pointer_encode(uint8_t raw[FORMAT_POINTER_BYTES], const struct pointer *p)
+{
+    ASSERT(p->address < UINT64_C(1) << 48);
+    ASSERT(p->flags < 1u << 16);
+    put_le64(raw, p->address | (uint64_t)p->flags << 48);
+    put_le32(raw + 8, p->crc);
+    put_le32(raw + 12, p->birth);
+}
+
+void block_head_encode(uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *head)
+{
+    put_le32(raw, HEAD_MAGIC);
+    put_le16(raw + 4, FORMAT_VERSION);
+    put_le16(raw + 6, (uint16_t)head->type);
+    put_le16(raw + 8, (uint16_t)head->level);
+    put_le16(raw + 10, (uint16_t)head->count);
+    put_le32(raw + HEAD_CRC, 0);
+    put_le64(raw + 16, head->address);
+    put_le64(raw + 24, head->owner);
+    put_le64(raw + 32, head->index);
+    put_le64(raw + 40, head->epoch);
+    put_le64(raw + 48, head->disk_uuid[0]);
+    put_le64(raw + 56, head->disk_uuid[1]);
+}
+
+enum err block_head_check(const uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *want)
+{
+    if (get_le32(raw) != HEAD_MAGIC)
+        return E_CORRUPT;
+    if (get_le16(raw + 4) != FORMAT_VERSION)
+        return E_VERSION;
+    bool same = get_le16(raw + 6) == want->type && get_le16(raw + 8) == want->level &&
+                get_le64(raw + 16) == want->address && get_le64(raw + 24) == want->owner &&
+                get_le64(raw + 32) == want->index && get_le64(raw + 48) == want->disk_uuid[0] &&
+                get_le64(raw + 56) == want->disk_uuid[1];
+    return same ? OK : E_CORRUPT; /* sound, but another's: misdirected, or a lost write below */
+}
+
+/* ---- Intents --------------------------------------------------------------------------------- */
+
+void intent_block_seal(uint8_t raw[BLOCK_BYTES])
+{
+    put_le32(raw + HEAD_CRC, 0);
+    put_le32(raw + HEAD_CRC, plat_crc32c(raw, BLOCK_BYTES));
+}
+
+enum err intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES], uint64_t address,
+                             const uint64_t disk_uuid[2])
+{
+    if (get_le32(raw) != HEAD_MAGIC || get_le16(raw + 6) != TYPE_INTENT ||
+        get_le16(raw + 4) != FORMAT_VERSION)
+        return E_CORRUPT;
+    uint32_t crc = get_le32(raw + HEAD_CRC);
+    put_le32(raw + HEAD_CRC, 0);
+    uint32_t actual = plat_crc32c(raw, BLOCK_BYTES);
+    put_le32(raw + HEAD_CRC, crc);
+    *head = (struct block_head){.type = TYPE_INTENT,
+                                .level = get_le16(raw + 8),
+                                .count = get_le16(raw + 10),
+                                .address = get_le64(raw + 16),
+                                .owner = get_le64(raw + 24),
+                                .index = get_le64(raw + 32),
+                                .epoch = get_le64(raw + 40),
+                                .disk_uuid = {get_le64(raw + 48), get_le64(raw + 56)}};
+    if (crc != actual || head->address != address || head->count > FORMAT_INTENTS ||
+        head->disk_uuid[0] != disk_uuid[0] || head->disk_uuid[1] != disk_uuid[1])
+        return E_CORRUPT;
+    return OK;
+}
+
+void intent_entry_encode(uint8_t *raw, const struct object_intent *intent)
+{
+    ASSERT(intent->block < UINT64_C(1) << 32);
+    put_le64(raw, intent->oid);
+    put_le32(raw + 8, (uint32_t)intent->block);
+    put_le32(raw + 12, intent->crc);
+    put_le64(raw + 16, intent->address);
+    put_le64(raw + 24, intent->lsn);
+}
+
+void intent_entry_decode(struct object_intent *intent, const uint8_t *raw)
+{
+    intent->oid = get_le64(raw);
+    intent->block = get_le32(raw + 8);
+    intent->crc = get_le32(raw + 12);
+    intent->address = get_le64(raw + 16);
+    intent->lsn = get_le64(raw + 24);
+    intent->epoch = 0; /* the block's head has it */
+}
+
+/* ---- Roots ----------------------------------------------------------------------------------- */
+
+void root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, uint64_t sector)
+{
+    const struct object_root *id = &root->id;
+    memset(raw, 0, FORMAT_ROOT_BYTES);
+    put_le32(raw, ROOT_MAGIC);
+    put_le32(raw + 4, FORMAT_VERSION);
+    for (uint32_t k = 0; k < 2; k++) {
+        put_le64(raw + 8 + 8 * k, id->pool_uuid[k]);
+        put_le64(raw + 24 + 8 * k, id->disk_uuid[k]);
+    }
+    put_le64(raw + 40, id->epoch);
+    put_le64(raw + 48, id->lsn);
+    put_le64(raw + 56, id->incarnation);
+    for (uint32_t k = 0; k < OBJECT_ANCESTORS; k++)
+        put_le64(raw + 64 + 8 * (size_t)k, id->ancestor[k]);
+    put_le32(raw + 256, id->rev);
+    put_le32(raw + 260, id->members);
+    put_le32(raw + 264, id->self);
+    put_le32(raw + 268, id->clean ? 1u : 0u);
+    put_le64(raw + 272, root->blocks);
+    memcpy(raw + 280, root->inodes, FORMAT_POINTER_BYTES);
+    put_le32(raw + 296, root->height);
+    put_le32(raw + 300, root->intent_blocks);
+    put_le64(raw + 304, root->intent_head);
+    put_le64(raw + 312, root->used_data);
+    put_le64(raw + 320, root->used_slots);
+    put_le64(raw + 496, sector);
+    put_le32(raw + ROOT_CRC, plat_crc32c(raw, ROOT_CRC));
+}
+
+enum err root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES], uint64_t sector)
+{
+    struct object_root *id = &root->id;
+    *root = (struct root){.blocks = 0};
+    if (get_le32(raw) != ROOT_MAGIC || get_le32(raw + ROOT_CRC) != plat_crc32c(raw, ROOT_CRC) ||
+        get_le64(raw + 496) != sector)
+        return E_CORRUPT;
+    if (get_le32(raw + 4) != FORMAT_VERSION)
+        return E_VERSION;
+    for (uint32_t k = 0; k < 2; k++) {
+        id->pool_uuid[k] = get_le64(raw + 8 + 8 * k);
+        id->disk_uuid[k] = get_le64(raw + 24 + 8 * k);
+    }
+    id->epoch = get_le64(raw + 40);
+    id->lsn = get_le64(raw + 48);
+    id->incarnation = get_le64(raw + 56);
+    for (uint32_t k = 0; k < OBJECT_ANCESTORS; k++)
+        id->ancestor[k] = get_le64(raw + 64 + 8 * (size_t)k);
+    id->rev = get_le32(raw + 256);
+    id->members = get_le32(raw + 260);
+    id->self = get_le32(raw + 264);
+    id->clean = get_le32(raw + 268) != 0;
+    root->blocks = get_le64(raw + 272);
+    memcpy(root->inodes, raw + 280, FORMAT_POINTER_BYTES);
+    root->height = get_le32(raw + 296);
+    root->intent_blocks = get_le32(raw + 300);
+    root->intent_head = get_le64(raw + 304);
+    root->used_data = get_le64(raw + 312);
+    root->used_slots = get_le64(raw + 320);
+    id->valid = true;
+    return root->height <= FORMAT_HEIGHT_MAX ? OK : E_CORRUPT;
+}

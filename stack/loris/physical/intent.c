@@ -1,0 +1,246 @@
+/*
+ * Durable intents: before a data block that the released checkpoint holds is overwritten in place,
+ * the region says so: {object, block, address, checksum to be, lsn}. After a system crash it says
+ * which blocks may differ from the checkpoint, and how.
+ *
+ * The region is a ring of blocks, each written once a life of an epoch: block `sequence` mod size.
+ * A block is live while its epoch is above the released one; a live block is never overwritten.
+ *
+ * Invariant: core.ring[k] is the epoch of the block at k (0: none or unreadable), core.intent_live
+ * counts those above core.released.
+ */
+#include "physical.h"
+
+#include "assertion.h"
+#include "bytes.h"
+#include "mem.h"
+#include "planted.h"
+
+#define SCAN_BLOCKS 64u
+#define WRITE_TRIES 4u /* blocks of the region tried before the intents are given up */
+
+/* ---- What is durable already ----------------------------------------------------------------- */
+
+void intent_clear_durable(struct physical *p)
+{
+    p->generation++;
+    if (p->generation == 0) {
+        memset(p->durable, 0, DURABLE_SLOTS * sizeof(p->durable[0]));
+        p->generation = 1;
+    }
+}
+
+static struct durable *durable_slot(const struct physical *p, uint64_t address)
+{
+    uint64_t h = address * UINT64_C(0x9e3779b97f4a7c15);
+    return &p->durable[(h >> 40) % DURABLE_SLOTS];
+}
+
+static uint64_t durable_key(const struct physical *p, uint64_t address)
+{
+    return address | (uint64_t)p->generation << 48;
+}
+
+bool intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc)
+{
+    const struct durable *d = durable_slot(p, address);
+    return d->key == durable_key(p, address) && d->crc == crc;
+}
+
+static void set_durable(struct physical *p, uint64_t address, uint32_t crc)
+{
+    *durable_slot(p, address) = (struct durable){.key = durable_key(p, address), .crc = crc};
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static uint32_t ring_size(const struct physical *p)
+{
+    ASSERT(p->layout.intent_blocks <= RING_MAX);
+    return p->layout.intent_blocks;
+}
+
+bool intent_room(const struct physical *p)
+{
+    uint32_t at = (uint32_t)(p->core.intent_head % ring_size(p));
+    return p->core.ring[at] <= p->core.released;
+}
+
+bool intent_half_full(const struct physical *p)
+{
+    return p->core.intent_live >= ring_size(p) / 2;
+}
+
+static void fill_block(struct physical *p, const struct object_intent *intents, uint32_t count,
+                       uint64_t address)
+{
+    struct block_head head = {.type = TYPE_INTENT,
+                              .count = count,
+                              .address = address,
+                              .owner = OID_INODES,
+                              .index = p->core.intent_head,
+                              .epoch = p->core.released + 1,
+                              .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
+    memset(p->intent, 0, BLOCK_BYTES);
+    block_head_encode(p->intent, &head);
+    for (uint32_t i = 0; i < count; i++)
+        intent_entry_encode(p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES,
+                            &intents[i]);
+    intent_block_seal(p->intent);
+}
+
+enum err intent_write(struct physical *p, const struct object_intent *intents, uint32_t count)
+{
+    enum err e = E_FULL;
+    ASSERT(count > 0 && count <= FORMAT_INTENTS);
+    for (uint32_t attempt = 0; attempt < WRITE_TRIES && intent_room(p); attempt++) {
+        uint32_t at = (uint32_t)(p->core.intent_head % ring_size(p));
+        fill_block(p, intents, count, p->layout.intent_first + at);
+        p->core.ring[at] = p->core.released + 1;
+        p->core.intent_live++;
+        p->core.intent_head++;
+        e = io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
+        if (e != E_MEDIA)
+            break; /* else the next block of the ring may be better */
+    }
+    if (e == OK && !PLANTED(PLANTED_NO_INTENT_FLUSH))
+        e = io_flush(p);
+    if (e != OK)
+        return e;
+    plat_probe(PROBE_PHYS_INTENT);
+    for (uint32_t i = 0; i < count; i++)
+        set_durable(p, intents[i].address, intents[i].crc);
+    return OK;
+}
+
+void intent_release(struct physical *p)
+{
+    p->core.intent_live = 0;
+    for (uint32_t k = 0; k < ring_size(p); k++)
+        p->core.intent_live += p->core.ring[k] > p->core.released;
+    intent_clear_durable(p);
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+struct scan {
+    uint64_t first, last; /* sequences seen */
+    uint32_t blocks;
+};
+
+static void see_block(struct physical *p, struct scan *scan, uint32_t at, uint8_t *raw,
+                      const uint64_t disk_uuid[2])
+{
+    struct block_head head;
+    struct object_intent intent;
+    p->core.ring[at] = 0;
+    if (intent_block_decode(&head, raw, p->layout.intent_first + at, disk_uuid) != OK)
+        return;
+    p->core.ring[at] = head.epoch;
+    if (scan->blocks == 0 || head.index < scan->first)
+        scan->first = head.index;
+    if (scan->blocks == 0 || head.index > scan->last)
+        scan->last = head.index;
+    scan->blocks++;
+    if (head.epoch > p->highest_epoch)
+        p->highest_epoch = head.epoch;
+    if (head.index >= p->core.intent_head)
+        p->core.intent_head = head.index + 1;
+    for (uint32_t i = 0; i < head.count; i++) {
+        intent_entry_decode(&intent, raw + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
+        if (intent.lsn > p->highest_lsn)
+            p->highest_lsn = intent.lsn;
+    }
+}
+
+/* Overwrites an intent block that an earlier layout left, so that none of its words is believed. */
+static enum err wipe_block(struct physical *p, uint32_t at, const uint8_t *raw)
+{
+    bool blank = true;
+    for (uint32_t k = 0; k < FORMAT_HEAD_BYTES; k++)
+        blank = blank && raw[k] == 0;
+    if (blank)
+        return OK;
+    p->core.ring[at] = 0;
+    memset(p->intent, 0, BLOCK_BYTES);
+    return io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
+}
+
+static enum err scan_part(struct physical *p, struct scan *scan, uint32_t first, uint32_t count,
+                          const uint64_t disk_uuid[2], bool wipe)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        p->items[k] = (struct io_item){.address = p->layout.intent_first + first + k,
+                                       .page = p->batch + (size_t)k * BLOCK_BYTES};
+    }
+    (void)io_run(p, BLOCK_READ, p->items, count); /* each block has its own status */
+    for (uint32_t k = 0; k < count; k++) {
+        uint8_t *raw = p->items[k].page;
+        enum err e = OK;
+        if (p->items[k].status == E_DEAD)
+            return E_DEAD;
+        if (p->items[k].status != OK)
+            p->core.ring[first + k] = 0;
+        else if (wipe)
+            e = wipe_block(p, first + k, raw);
+        else
+            see_block(p, scan, first + k, raw, disk_uuid);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+enum err intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe)
+{
+    struct scan scan = {.blocks = 0};
+    for (uint32_t first = 0; first < ring_size(p); first += SCAN_BLOCKS) {
+        uint32_t left = ring_size(p) - first;
+        enum err e =
+            scan_part(p, &scan, first, left < SCAN_BLOCKS ? left : SCAN_BLOCKS, disk_uuid, wipe);
+        if (e != OK)
+            return e;
+    }
+    if (scan.blocks > 0 && scan.last - scan.first + 1 != scan.blocks)
+        plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, p->layout.intent_first);
+    return OK;
+}
+
+/* Where the adopted tree has the block is where a valid intent wrote. */
+static bool names_tree(struct physical *p, const struct object_intent *intent)
+{
+    struct spot spot;
+    struct pointer at;
+    if (intent->oid <= OID_MAP)
+        return false;
+    if (tree_spot(p, intent->oid, 0, intent->block, NODE_LOOK, false, &spot) != OK)
+        return false;
+    pointer_decode(&at, spot.raw);
+    return at.address != 0 && at.address == intent->address;
+}
+
+enum err intent_collect(struct physical *p, uint32_t ring_index,
+                        struct object_intent out[FORMAT_INTENTS], uint32_t *count)
+{
+    struct block_head head;
+    *count = 0;
+    ASSERT(ring_index < ring_size(p));
+    if (p->core.ring[ring_index] <= p->core.released)
+        return OK;
+    uint64_t address = p->layout.intent_first + ring_index;
+    enum err e = io_block(p, BLOCK_READ, address, p->intent);
+    if (e == OK)
+        e = intent_block_decode(&head, p->intent, address, p->core.id.disk_uuid);
+    if (e != OK) {
+        plat_report(REPORT_DETECTED, (uint64_t) - (int)e, address);
+        return e == E_DEAD ? E_DEAD : OK; /* R3: its blocks must match the checkpoint then */
+    }
+    for (uint32_t i = 0; i < head.count; i++) {
+        struct object_intent *intent = &out[*count];
+        intent_entry_decode(intent,
+                            p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
+        intent->epoch = head.epoch;
+        *count += names_tree(p, intent);
+    }
+    return OK;
+}

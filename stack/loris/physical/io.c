@@ -1,0 +1,103 @@
+/*
+ * Many blocks at once: neighbours travel in one request, and up to IO_OUTSTANDING requests are on
+ * their way, so that a disk with a queue can use it.
+ */
+#include "physical.h"
+
+#include "assertion.h"
+
+#define IO_OUTSTANDING 16u
+#define SECTORS (BLOCK_BYTES / SECTOR_BYTES)
+#define IO_SPANS 64u
+
+struct run {
+    uint32_t first, count, slot;
+};
+
+/* A device that lost acknowledged writes (D3): what memory believes to be on the disk may not be.
+ */
+static void check_reset(const struct physical *p)
+{
+    if (!p->client.lost_writes)
+        return;
+    plat_report(REPORT_DETECTED, (uint64_t)-E_MEDIA, p->disk);
+    plat_panic(E_MEDIA);
+}
+
+static uint32_t submit(struct physical *p, enum block_op op, const struct io_item *items,
+                       uint32_t count)
+{
+    struct plat_span spans[IO_SPANS];
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *page = items[i].page;
+        if (used > 0 && (uint8_t *)spans[used - 1].base + spans[used - 1].bytes == page) {
+            spans[used - 1].bytes += BLOCK_BYTES;
+            continue;
+        }
+        ASSERT(used < IO_SPANS);
+        spans[used++] = (struct plat_span){.base = page, .bytes = BLOCK_BYTES};
+    }
+    return block_submit(&p->client, op, items[0].address * SECTORS, false, spans, used);
+}
+
+/* One of several blocks failed: find out which, so that the others are not blamed. */
+static void retry_each(struct physical *p, enum block_op op, struct io_item *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        items[i].status = io_block(p, op, items[i].address, items[i].page);
+}
+
+static void finish(struct physical *p, enum block_op op, struct io_item *items,
+                   const struct run *run)
+{
+    enum err e = block_wait(&p->client, run->slot);
+    check_reset(p);
+    if (e == E_MEDIA && run->count > 1) {
+        retry_each(p, op, items + run->first, run->count);
+        return;
+    }
+    for (uint32_t i = 0; i < run->count; i++)
+        items[run->first + i].status = e;
+}
+
+enum err io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count)
+{
+    struct run runs[IO_OUTSTANDING];
+    uint32_t begun = 0, done = 0, next = 0;
+    ASSERT(op == BLOCK_READ || op == BLOCK_WRITE);
+    while (next < count || done < begun) {
+        if (next < count && begun - done < IO_OUTSTANDING) {
+            uint32_t length = 1;
+            while (next + length < count && length < IO_SPANS &&
+                   items[next + length].address == items[next].address + length)
+                length++;
+            struct run *run = &runs[begun++ % IO_OUTSTANDING];
+            *run = (struct run){.first = next, .count = length};
+            run->slot = submit(p, op, items + next, length);
+            next += length;
+            continue;
+        }
+        finish(p, op, items, &runs[done++ % IO_OUTSTANDING]);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (items[i].status != OK)
+            return items[i].status;
+    return OK;
+}
+
+enum err io_block(struct physical *p, enum block_op op, uint64_t address, void *page)
+{
+    enum err e = op == BLOCK_READ
+                     ? block_read(&p->client, address * SECTORS, page, BLOCK_BYTES)
+                     : block_write(&p->client, address * SECTORS, page, BLOCK_BYTES, false);
+    check_reset(p);
+    return e;
+}
+
+enum err io_flush(struct physical *p)
+{
+    enum err e = block_flush(&p->client);
+    check_reset(p);
+    return e;
+}

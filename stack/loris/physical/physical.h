@@ -1,0 +1,248 @@
+/*
+ * The state of one physical process, and what its files offer each other.
+ *
+ *   node.c     metadata blocks in memory: a bounded pool, guarded by checksums (P5), written to
+ * twins space.c    the allocation map: what is free now and was free in the last released
+ * checkpoint tree.c     inodes and the way from (object, block) to a pointer intent.c   the region
+ * of durable intents data.c     reading and writing batches of data blocks checkpoint.c, restore.c
+ * roots: prepare and release; format, roots, adopt, intents serve.c    requests; main.c the process
+ *
+ * Rules that all keep:
+ *   (1) nothing that the last released root reaches is overwritten, but in-place data named by a
+ *       durable intent (P1);
+ *   (2) a metadata block is looked at only through node_use and changed only through node_change,
+ *       so that each request verifies its guard before and renews it after (P5);
+ *   (3) the parent of a node in memory is in memory;
+ *   (4) between PREPARE and RELEASE nothing changes.
+ */
+#ifndef LORIS_STACK_LORIS_PHYSICAL_PHYSICAL_H
+#define LORIS_STACK_LORIS_PHYSICAL_PHYSICAL_H
+
+#include "format.h"
+
+#define NODES_MAX 4096u /* metadata blocks in memory: 16 MiB of the arena */
+#define BUCKETS 4096u   /* of their hash table, a power of two */
+#define RANKS 16u       /* order of writing: children before parents */
+#define RANK_LEAF 8u    /* inode leaves; the inode file's inner nodes follow */
+#define RING_MAX 256u   /* intent blocks */
+#define DURABLE_SLOTS 4096u
+#define RESERVE_MIN 64u   /* blocks kept for replay, repair and recovery (P6) */
+#define RESERVE_SHARE 100 /* or 1 % */
+#define SLOTS_RESERVE 16u
+#define DATA_PER_SLOT 6u /* each data block may cost a sixth of a metadata slot: statfs */
+
+struct node {
+    uint8_t *raw; /* the block as on disk; its head is filled in when it is written */
+    uint64_t oid, index, address;
+    uint32_t level, type, crc, birth;
+    uint32_t children; /* nodes in memory that this one points to */
+    struct node *parent;
+    bool dirty;
+    uint32_t guard; /* over raw and the fields above */
+    /* Book-keeping of the pool, doubly linked so that a flip in a link shows. */
+    bool used, changed, recent;
+    uint32_t stamp; /* request that verified it last */
+    struct node *chain_next, *chain_prev, *dirty_next, *dirty_prev, *touched_next;
+};
+
+struct bucket {
+    struct node *first;
+    uint32_t count;
+};
+
+struct group {
+    struct node *map;
+    uint8_t *last; /* bits of the last released map */
+    uint32_t last_guard, stamp;
+    uint32_t free_data, free_slots; /* usable now: free in both maps */
+    uint32_t hint;                  /* bit from which to look for data */
+    bool bad;                       /* its map is unreadable: never allocate or free here */
+    bool changed;                   /* since the last release */
+};
+
+/* Small state under one guard. Everything here is gone with the process. */
+struct core {
+    uint64_t released, prepared; /* checkpoints; equal outside [PREPARE, RELEASE] */
+    struct object_root id;       /* of the newest root of this life */
+    struct root live;            /* the newest root as written */
+    uint32_t live_slot;          /* where the released root is */
+    uint64_t used_data, used_slots, held_data, held_slots, total_data, total_slots;
+    uint64_t intent_head;
+    uint32_t intent_live;    /* blocks of the region with intents above `released` */
+    uint64_t ring[RING_MAX]; /* epoch of each intent block, 0: none */
+    uint8_t inodes[FORMAT_POINTER_BYTES];
+    uint32_t height;
+    uint32_t data_group, slot_group; /* where to allocate next */
+};
+
+/* Which intent is durable for an address: a lossy table, a miss costs one more intent. */
+struct durable {
+    uint64_t key; /* address, generation in the upper 16 bits */
+    uint32_t crc;
+};
+
+struct found_root {
+    bool valid;
+    struct root root;
+};
+
+struct physical {
+    struct layout layout;
+    struct core core;
+    uint32_t core_guard;
+    bool identified, active; /* active: a tree is loaded, this session */
+    bool data_cow;
+    uint32_t session, disk;
+    uint32_t stamp;
+    struct node *touched;
+    uint32_t changed_groups;
+    struct found_root found[2]; /* what ROOTS read in each slot */
+    uint64_t highest_epoch, highest_lsn;
+    uint16_t generation; /* of `durable` */
+    struct durable *durable;
+    struct node **node;
+    struct node *free_frames;
+    uint32_t nodes, dirty_nodes, hand;
+    struct bucket *bucket;
+    struct node *dirty[RANKS];
+    struct group *group;
+    uint8_t *batch;  /* OBJECT_BATCH_MAX_BLOCKS data blocks */
+    uint8_t *intent; /* one intent block */
+    uint8_t *meta;   /* encoded entries of a request */
+    struct write_plan *plan;
+    struct io_item *items; /* NODES_MAX of them */
+    struct block_client client;
+};
+
+/* ---- io.c: many blocks at once ---- */
+
+struct io_item {
+    uint64_t address;
+    void *page;
+    struct node *owner; /* of a metadata block */
+    enum err status;
+};
+
+/* Reads or writes all items, neighbours in one request, several outstanding. Each item has its own
+ * status; the result is the first that is not OK. */
+enum err io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count);
+MUST_USE enum err io_block(struct physical *p, enum block_op op, uint64_t address, void *page);
+MUST_USE enum err io_flush(struct physical *p);
+
+/* ---- node.c ---- */
+
+enum node_get_mode {
+    NODE_LOOK,   /* E_NOENT if there is none */
+    NODE_MAKE,   /* an empty one if there is none */
+    NODE_REPAIR, /* and if it is unreadable, one whose content is known lost */
+};
+
+/* Begins and ends a request: verifies core, renews the guards of all that was changed. */
+void node_begin(struct physical *p);
+void node_end(struct physical *p);
+void node_reset(struct physical *p);
+/* Verifies the guard if this request has not yet; crashes on purpose if it fails. */
+void node_use(struct physical *p, struct node *n);
+void node_change(struct physical *p, struct node *n);
+struct node *node_find(struct physical *p, uint64_t oid, uint32_t level, uint64_t index);
+/*
+ * The node of an object's tree. Level 0 exists for OID_INODES (leaves) and OID_MAP (map blocks)
+ * only. OK; E_NOENT; E_LOST: the pointer is BAD; E_CORRUPT; E_MEDIA; E_DEAD; E_FULL, E_AGAIN: no
+ * slot for a new one, or no frame.
+ */
+MUST_USE enum err node_get(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                           enum node_get_mode mode, bool privileged, struct node **out);
+/* Puts an empty node with a slot into the pool. OK or E_FULL. parent may be NULL. */
+MUST_USE enum err node_new(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                           uint64_t address, struct node **out);
+void node_adopt_child(struct physical *p, struct node *child, struct node *parent);
+/* Forgets a node without children; its slot is freed by the caller. */
+void node_drop(struct physical *p, struct node *n);
+/* Completes all dirty nodes, children before parents, and lists them in p->items; how many. */
+uint32_t node_collect(struct physical *p);
+/* Writes what was collected; a block that cannot be written moves to another slot. */
+MUST_USE enum err node_write_collected(struct physical *p, uint32_t count);
+_Noreturn void node_damaged(uint64_t place);
+
+/* ---- space.c ---- */
+
+MUST_USE enum err space_data(struct physical *p, bool privileged, uint64_t *address);
+MUST_USE enum err space_slot(struct physical *p, bool privileged, uint64_t *address);
+void space_free(struct physical *p, uint64_t address); /* data, or either twin of a slot */
+bool space_in_last(struct physical *p, uint64_t address);
+void space_release(struct physical *p);
+MUST_USE enum err space_group_make(struct physical *p, uint32_t group, struct node *map);
+uint64_t space_reserve(const struct physical *p);
+
+/* ---- tree.c ---- */
+
+struct spot {            /* where a pointer is */
+    struct node *holder; /* NULL: in core (root of the inode file) */
+    uint8_t *raw;
+};
+
+MUST_USE enum err tree_inode(struct physical *p, uint64_t oid, enum node_get_mode mode,
+                             bool privileged, struct node **leaf, uint8_t **inode);
+/* Like tree_inode, for an object that must exist: E_NOENT. */
+MUST_USE enum err tree_object(struct physical *p, uint64_t oid, struct node **leaf,
+                              uint8_t **inode);
+/* The place of the pointer to (oid, level, index), for level >= 0. */
+MUST_USE enum err tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                            enum node_get_mode mode, bool privileged, struct spot *spot);
+void tree_point(struct physical *p, const struct spot *spot, const struct pointer *to);
+/* Frees all blocks from `first` on. Unreadable subtrees leak; that is reported. */
+void tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first);
+/* Removes an inode without blocks, and its leaf if that was the last. */
+void tree_remove(struct physical *p, struct node *leaf, uint8_t *inode);
+/* The smallest object >= *oid but the map. OK, E_NOENT, or why a node cannot be read. */
+MUST_USE enum err tree_next(struct physical *p, uint64_t *oid);
+
+/* ---- intent.c ---- */
+
+void intent_clear_durable(struct physical *p);
+bool intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc);
+bool intent_room(const struct physical *p);
+bool intent_half_full(const struct physical *p);
+/* Writes one block of `count` intents and makes it stable. */
+MUST_USE enum err intent_write(struct physical *p, const struct object_intent *intents,
+                               uint32_t count);
+void intent_release(struct physical *p);
+/* Reads the region: ring, head, highest numbers. Unreadable blocks count as none. */
+MUST_USE enum err intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe);
+/* Loads the intents of one block of the region that are above `released` and name the place where
+ * the adopted tree has the block. Answers how many. */
+MUST_USE enum err intent_collect(struct physical *p, uint32_t ring_index,
+                                 struct object_intent out[FORMAT_INTENTS], uint32_t *count);
+
+/* ---- data.c ---- */
+
+enum err data_read(struct physical *p, const struct object_request *request, uint32_t source,
+                   struct object_reply *reply);
+enum err data_write(struct physical *p, const struct object_request *request, uint32_t source,
+                    struct object_reply *reply);
+
+/* ---- checkpoint.c and restore.c ---- */
+
+/* Both copies, flushed, read back. */
+MUST_USE enum err root_write(struct physical *p, uint32_t slot, const struct root *root);
+MUST_USE enum err root_void(struct physical *p, uint32_t slot);
+enum err checkpoint_prepare(struct physical *p, const struct object_request *request,
+                            const struct object_root *id, struct object_reply *reply);
+enum err checkpoint_release(struct physical *p, uint64_t epoch);
+enum err restore_roots(struct physical *p, const struct object_request *request, uint32_t source,
+                       struct object_reply *reply);
+enum err restore_adopt(struct physical *p, const struct object_request *request,
+                       const struct object_root *id);
+enum err restore_intents(struct physical *p, const struct object_request *request, uint32_t source,
+                         struct object_reply *reply);
+enum err restore_format(struct physical *p, const struct object_request *request,
+                        const struct object_root *id);
+
+/* ---- serve.c ---- */
+
+/* Takes all memory. Called once. */
+void physical_init(struct physical *p, uint32_t disk, const struct stack_options *options);
+/* Does one request and fills in the reply. */
+enum err physical_serve(struct physical *p, const struct msg *m, struct object_reply *reply);
+
+#endif

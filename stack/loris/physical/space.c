@@ -1,0 +1,321 @@
+/*
+ * The allocation map: a bit a block, set while the block belongs to the tree as it is now. A
+ * group's bits are one map block, itself a metadata block with a fixed slot, so that writing the
+ * map never needs space. A null pointer in the map's tree is a group that nobody used yet.
+ *
+ * What is freed stays unusable until the next checkpoint is released: a block is given out only if
+ * it is free now and was free in the last released map (G3).
+ *
+ * Invariant: group.free_data and free_slots count the bits clear in both maps; core.held_* the bits
+ * clear now and set in the last one.
+ */
+#include "physical.h"
+
+#include "assertion.h"
+#include "bytes.h"
+#include "mem.h"
+#include "planted.h"
+
+#define BITMAP_BYTES (BLOCK_BYTES - FORMAT_HEAD_BYTES)
+
+static uint8_t *bits_now(struct group *g)
+{
+    return g->map->raw + FORMAT_HEAD_BYTES;
+}
+
+static bool bit_get(const uint8_t *bits, uint32_t bit)
+{
+    return (bits[bit / 8] >> (bit % 8) & 1) != 0;
+}
+
+uint64_t space_reserve(const struct physical *p)
+{
+    uint64_t share = p->core.total_data / RESERVE_SHARE;
+    return share < RESERVE_MIN ? RESERVE_MIN : share;
+}
+
+/* The first bit in [from, to) that is clear in both maps; `to` if there is none. */
+static uint32_t find_clear(const uint8_t *now, const uint8_t *last, uint32_t from, uint32_t to)
+{
+    uint32_t bit = from;
+    while (bit < to) {
+        uint64_t busy = get_le64(now + bit / 64 * 8) | get_le64(last + bit / 64 * 8);
+        busy |= (UINT64_C(1) << (bit % 64)) - 1;
+        if (busy != UINT64_MAX) {
+            bit = (bit & ~63u) + (uint32_t)__builtin_ctzll(~busy);
+            return bit < to ? bit : to;
+        }
+        bit = (bit & ~63u) + 64;
+    }
+    return to;
+}
+
+/* Written out, since the compiler's own would be a call of a library. */
+static uint32_t count_ones(uint64_t x)
+{
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
+}
+
+static uint32_t count_clear(const struct group *g, uint32_t from, uint32_t to)
+{
+    const uint8_t *now = g->map->raw + FORMAT_HEAD_BYTES;
+    uint32_t clear = 0;
+    for (uint32_t bit = from; bit < to; bit = (bit & ~63u) + 64) {
+        uint64_t busy = get_le64(now + bit / 64 * 8) | get_le64(g->last + bit / 64 * 8);
+        uint64_t mask = UINT64_MAX << (bit % 64);
+        if ((bit & ~63u) + 64 > to)
+            mask &= UINT64_MAX >> (64 - to % 64);
+        clear += count_ones(~busy & mask);
+    }
+    return clear;
+}
+
+/* ---- Groups in memory ------------------------------------------------------------------------ */
+
+static enum err group_open(struct physical *p, uint32_t index, struct node *map)
+{
+    struct group *g = &p->group[index];
+    uint32_t zone = layout_zone_blocks(&p->layout, index);
+    uint32_t blocks = layout_group_blocks(&p->layout, index);
+    if (g->last == NULL)
+        g->last = plat_alloc(BITMAP_BYTES, TAG_HEAP);
+    if (g->last == NULL)
+        return E_FULL;
+    if (g->map == NULL)
+        g->hint = zone;
+    g->map = map;
+    memcpy(g->last, map->raw + FORMAT_HEAD_BYTES, BITMAP_BYTES);
+    g->last_guard = plat_crc32c(g->last, BITMAP_BYTES);
+    g->stamp = p->stamp;
+    g->free_slots = count_clear(g, 0, zone);
+    g->free_data = count_clear(g, zone, blocks - zone);
+    g->bad = false;
+    return OK;
+}
+
+/* Marks slot 0, the map block's own, and takes it off the free ones. */
+static void claim_own_slot(struct physical *p, struct group *g)
+{
+    bits_now(g)[0] |= 1;
+    g->free_slots--;
+    g->changed = true;
+    p->changed_groups++;
+    p->core.used_slots++;
+}
+
+enum err space_group_make(struct physical *p, uint32_t index, struct node *map)
+{
+    struct group *g = &p->group[index];
+    enum err e = group_open(p, index, map);
+    if (e != OK)
+        return e;
+    claim_own_slot(p, g);
+    return OK;
+}
+
+/*
+ * A group that nobody used: its map enters memory first, so that the nodes on the way to it can
+ * take their slots from the group itself.
+ */
+static enum err group_create(struct physical *p, uint32_t index)
+{
+    struct node *map;
+    struct spot spot;
+    uint64_t address = layout_group_start(&p->layout, index);
+    enum err e = node_new(p, OID_MAP, 0, index, address, &map);
+    if (e != OK)
+        return e;
+    e = space_group_make(p, index, map);
+    if (e != OK) {
+        node_drop(p, map);
+        return e;
+    }
+    p->core.slot_group = index;
+    e = tree_spot(p, OID_MAP, 0, index, NODE_MAKE, true, &spot);
+    if (e != OK) {
+        p->group[index].bad = true; /* half made: nobody may use it in this life */
+        return e;
+    }
+    node_adopt_child(p, map, spot.holder);
+    struct pointer to = {.address = address, .birth = map->birth};
+    tree_point(p, &spot, &to);
+    return OK;
+}
+
+static enum err group_load(struct physical *p, uint32_t index)
+{
+    struct node *map;
+    struct spot spot;
+    struct pointer to = {.address = 0};
+    enum err e = tree_spot(p, OID_MAP, 0, index, NODE_LOOK, true, &spot);
+    if (e == OK)
+        pointer_decode(&to, spot.raw);
+    if (e == E_NOENT || (e == OK && to.address == 0))
+        return group_create(p, index);
+    if (e == OK)
+        e = node_get(p, OID_MAP, 0, index, NODE_LOOK, true, &map);
+    if (e == OK)
+        e = group_open(p, index, map);
+    return e;
+}
+
+/* The group ready for use, or NULL: its map cannot be had. */
+static struct group *group_get(struct physical *p, uint32_t index)
+{
+    struct group *g = &p->group[index];
+    if (g->bad)
+        return NULL;
+    if (g->map == NULL && group_load(p, index) != OK) {
+        plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, layout_group_start(&p->layout, index));
+        g->bad = true;
+        return NULL;
+    }
+    node_use(p, g->map);
+    if (g->stamp != p->stamp) {
+        if (g->last_guard != plat_crc32c(g->last, BITMAP_BYTES))
+            node_damaged(layout_group_start(&p->layout, index));
+        g->stamp = p->stamp;
+    }
+    return g;
+}
+
+/* ---- Taking and giving back ------------------------------------------------------------------ */
+
+static void mark(struct physical *p, struct group *g, uint32_t bit, bool busy)
+{
+    uint8_t mask = (uint8_t)(1u << (bit % 8));
+    ASSERT(bit_get(bits_now(g), bit) != busy);
+    node_change(p, g->map);
+    if (busy)
+        bits_now(g)[bit / 8] |= mask;
+    else
+        bits_now(g)[bit / 8] &= (uint8_t)~mask;
+    if (!g->changed)
+        p->changed_groups++;
+    g->changed = true;
+}
+
+static bool take_data(struct physical *p, uint32_t index, uint64_t *address)
+{
+    struct group *g = group_get(p, index);
+    if (g == NULL || g->free_data == 0)
+        return false;
+    uint32_t zone = layout_zone_blocks(&p->layout, index);
+    uint32_t end = layout_group_blocks(&p->layout, index) - zone;
+    uint32_t bit = find_clear(bits_now(g), g->last, g->hint, end);
+    if (bit == end)
+        bit = find_clear(bits_now(g), g->last, zone, end);
+    ASSERT(bit < end);
+    mark(p, g, bit, true);
+    g->free_data--;
+    g->hint = bit + 1 < end ? bit + 1 : zone;
+    p->core.used_data++;
+    *address = layout_group_start(&p->layout, index) + bit;
+    return true;
+}
+
+static bool take_slot(struct physical *p, uint32_t index, uint64_t *address)
+{
+    struct group *g = group_get(p, index);
+    if (g == NULL || g->free_slots == 0)
+        return false;
+    uint32_t zone = layout_zone_blocks(&p->layout, index);
+    uint32_t bit = find_clear(bits_now(g), g->last, 0, zone);
+    ASSERT(bit < zone);
+    mark(p, g, bit, true);
+    g->free_slots--;
+    p->core.used_slots++;
+    *address = layout_group_start(&p->layout, index) + bit;
+    return true;
+}
+
+static enum err shortage(uint64_t held)
+{
+    return held > 0 ? E_AGAIN : E_FULL;
+}
+
+enum err space_data(struct physical *p, bool privileged, uint64_t *address)
+{
+    uint64_t usable = p->core.total_data - p->core.used_data - p->core.held_data;
+    uint64_t keep = privileged ? 0 : space_reserve(p);
+    if (usable <= keep)
+        return shortage(p->core.held_data);
+    for (uint32_t k = 0; k < p->layout.groups; k++) {
+        uint32_t index = (p->core.data_group + k) % p->layout.groups;
+        if (!take_data(p, index, address))
+            continue;
+        p->core.data_group = index;
+        return OK;
+    }
+    return shortage(p->core.held_data);
+}
+
+enum err space_slot(struct physical *p, bool privileged, uint64_t *address)
+{
+    uint64_t usable = p->core.total_slots - p->core.used_slots - p->core.held_slots;
+    if (usable <= (privileged ? 0 : SLOTS_RESERVE))
+        return shortage(p->core.held_slots);
+    for (uint32_t k = 0; k < p->layout.groups; k++) {
+        uint32_t index = (p->core.slot_group + k) % p->layout.groups;
+        if (!take_slot(p, index, address))
+            continue;
+        p->core.slot_group = index;
+        return OK;
+    }
+    return shortage(p->core.held_slots);
+}
+
+void space_free(struct physical *p, uint64_t address)
+{
+    bool slot = layout_is_slot(&p->layout, address);
+    uint64_t place = slot ? layout_slot(&p->layout, address) : address;
+    uint32_t index = layout_group_of(&p->layout, place);
+    struct group *g = group_get(p, index);
+    uint32_t bit = (uint32_t)(place - layout_group_start(&p->layout, index));
+    if (g == NULL || !bit_get(bits_now(g), bit)) {
+        plat_report(REPORT_LEAK, 1, 0); /* its map is lost, or the tree was damaged */
+        return;
+    }
+    mark(p, g, bit, false);
+    bool held = bit_get(g->last, bit) && !PLANTED(PLANTED_REUSE_AT_ONCE);
+    if (PLANTED(PLANTED_REUSE_AT_ONCE)) {
+        g->last[bit / 8] &= (uint8_t) ~(1u << (bit % 8));
+        g->last_guard = plat_crc32c(g->last, BITMAP_BYTES);
+    }
+    if (slot) {
+        p->core.used_slots--;
+        p->core.held_slots += held;
+        g->free_slots += !held;
+    } else {
+        p->core.used_data--;
+        p->core.held_data += held;
+        g->free_data += !held;
+    }
+}
+
+bool space_in_last(struct physical *p, uint64_t address)
+{
+    uint32_t index = layout_group_of(&p->layout, address);
+    struct group *g = group_get(p, index);
+    /* Unknown counts as held: then nothing is overwritten without an intent. */
+    return g == NULL ||
+           bit_get(g->last, (uint32_t)(address - layout_group_start(&p->layout, index)));
+}
+
+void space_release(struct physical *p)
+{
+    for (uint32_t index = 0; index < p->layout.groups && p->changed_groups > 0; index++) {
+        struct group *g = &p->group[index];
+        if (!g->changed)
+            continue;
+        node_use(p, g->map);
+        (void)group_open(p, index, g->map); /* its memory is there already */
+        g->changed = false;
+        p->changed_groups--;
+    }
+    p->core.held_data = 0;
+    p->core.held_slots = 0;
+}
