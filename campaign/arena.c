@@ -74,6 +74,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
+    ASSERT(format != NULL);
     int length = vsnprintf(NULL, 0, format, args);
     ASSERT(length >= 0);
     char *text = arena_alloc(arena, (size_t)length + 1);

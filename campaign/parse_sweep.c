@@ -147,6 +147,7 @@ static bool set_step(struct parse *p, const struct dimension *d, struct yaml *no
                      const struct yaml *value)
 {
     struct place place = d->key->place;
+    place.column += (uint32_t)(d->path - d->key->text); /* the path is the end of the key */
     if (node->kind == YAML_TEXT)
         return true; /* complained of elsewhere */
     if (d->kind == SWEEP_MACHINE) {

@@ -39,7 +39,12 @@ static struct place place_of(struct reader *r, struct fy_event *event)
     const struct fy_mark *mark = fy_event_start_mark(event);
     if (mark != NULL)
         r->last = place_at(r, mark->line + 1, mark->column + 1);
-    return r->last; /* an empty value has no mark: that of its key is near enough */
+    bool quoted = event->type == FYET_SCALAR && event->scalar.value != NULL &&
+                  (fy_token_scalar_style(event->scalar.value) == FYSS_SINGLE_QUOTED ||
+                   fy_token_scalar_style(event->scalar.value) == FYSS_DOUBLE_QUOTED);
+    if (quoted && mark != NULL && mark->column > 0)
+        r->last.column--; /* the mark is behind the quote */
+    return r->last;       /* an empty value has no mark: that of its key is near enough */
 }
 
 static void complain_syntax(struct reader *r)

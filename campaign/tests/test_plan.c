@@ -1,0 +1,344 @@
+/* What a sound campaign file means: defaults, like, include, sweep, --set, selection, numbers. */
+#include "campaign/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "scripts/check_main.h"
+
+#define SMALL                                                                                      \
+    "campaign: small\n"                                                                            \
+    "variants: {v: {stack: loris}, w: {like: v, log: off}, n: {stack: none}}\n"                    \
+    "workloads: {a: {app: fsx}, b: [{app: fsx}, {app: fsstress, think: 2ms}]}\n"                   \
+    "faults: {none: [], cut: [{kind: power.cut}]}\n"
+
+static char *errors;
+static size_t errors_bytes;
+
+/* Loads a text; its errors, if any, are in `errors`. */
+static struct plan *load(const char *text, const struct plan_request *request)
+{
+    free(errors);
+    FILE *to = open_memstream(&errors, &errors_bytes);
+    struct plan_request none = {.path = "t.yaml"};
+    struct plan *plan = plan_load_text(text, request == NULL ? &none : request, to);
+    (void)fclose(to);
+    return plan;
+}
+
+static struct plan *must_load(const char *text, const struct plan_request *request)
+{
+    struct plan *plan = load(text, request);
+    ck_assert_msg(plan != NULL, "%s", errors);
+    return plan;
+}
+
+static const struct plan_variant *variant(const struct plan *plan, const char *name)
+{
+    for (uint32_t k = 0; k < plan->variant_count; k++)
+        if (strcmp(plan->variants[k].name, name) == 0)
+            return &plan->variants[k];
+    ck_abort_msg("no variant %s", name);
+    return NULL;
+}
+
+START_TEST(test_plan__fills_in_the_defaults_of_the_interface)
+{
+    struct plan *plan = must_load(SMALL, NULL);
+    ck_assert_uint_eq(plan->seed, 1);
+    ck_assert_uint_eq(plan->trials.count, 100);
+    ck_assert_uint_eq(plan->limit_ns, UINT64_C(600000000000));
+    const struct plan_variant *v = variant(plan, "v");
+    ck_assert_uint_eq(v->machine.disk_count, 2);
+    ck_assert_str_eq(v->machine.disks[0].profile, "hdd-7200");
+    ck_assert_uint_eq(v->machine.disks[1].size_bytes, 64u << 20);
+    ck_assert_uint_eq(v->machine.environments, 2);
+    ck_assert_uint_eq(v->stack.raid, 1);
+    ck_assert_uint_eq(v->stack.raid_copies, 2);
+    ck_assert_uint_eq(v->stack.checkpoint_ns, UINT64_C(5000000000));
+    ck_assert_uint_eq(v->stack.cache_bytes, 8u << 20);
+    ck_assert_uint_eq(v->stack.log_bytes, 4u << 20);
+    ck_assert(v->stack.log);
+    ck_assert_uint_eq(v->stack.checksums, CHECKSUMS_EAGER);
+    ck_assert(!variant(plan, "w")->stack.log);
+    const struct plan_variant *n = variant(plan, "n");
+    ck_assert_uint_eq(n->stack.environments, 1);
+    ck_assert_uint_eq(n->stack.sync_ns, UINT64_C(30000000000));
+    const struct plan_app *fsx = &plan->workloads[0].apps[0];
+    ck_assert_uint_eq(option_number(&fsx->options, "operations"), 1000);
+    ck_assert_uint_eq(option_number(&fsx->options, "sync"), 50);
+    ck_assert_uint_eq(plan->faults[0].count, 0);
+    ck_assert_uint_eq(plan->faults[1].faults[0].cache, FAULT_CACHE_RANDOM);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__raid_is_0_on_one_disk_unless_asked)
+{
+    struct plan *plan = must_load(SMALL "machine: {disks: {count: 1}}\n", NULL);
+    ck_assert_uint_eq(variant(plan, "v")->stack.raid, 0);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__numbers_trials_by_cell_whatever_is_selected)
+{
+    const char *only[] = {"w/b/cut"};
+    struct plan_request request = {.path = "t.yaml", .only = only, .only_count = 1};
+    struct plan *plan = must_load(SMALL, &request);
+    char error[OPTION_ERROR_BYTES];
+    ck_assert_uint_eq(plan->cell_count, 12);
+    uint32_t cell = plan_cell_index(plan, 1, 1, 1);
+    ck_assert_uint_eq(cell, 7);
+    ck_assert_uint_eq(plan_trial_number(plan, cell, 3), 3 * 12 + 7 + 1);
+    ck_assert_uint_eq(plan_find_trial(plan, "w/b/cut/3", error), 44);
+    ck_assert_uint_eq(plan_find_trial(plan, "17", error), 17);
+    ck_assert_uint_eq(plan_find_trial(plan, "w/b/nothing/3", error), 0);
+    ck_assert_uint_eq(plan_find_trial(plan, "0", error), 0);
+    uint64_t n = 0;
+    plan_trial_place(plan, 44, &cell, &n);
+    ck_assert_uint_eq(cell, 7);
+    ck_assert_uint_eq(n, 3);
+    for (uint32_t c = 0; c < 12; c++)
+        ck_assert_int_eq(plan->cells[c].selected, c == 7);
+    ck_assert(plan_wants(plan, 7, 99) && !plan_wants(plan, 7, 100) && !plan_wants(plan, 6, 0));
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__shards_split_the_trials_without_overlap)
+{
+    static const char *const shards[] = {"1/3", "2/3", "3/3"};
+    uint32_t wanted[12 * 100] = {0};
+    for (size_t k = 0; k < 3; k++) {
+        struct plan_request request = {.path = "t.yaml", .shard = shards[k]};
+        struct plan *plan = must_load(SMALL, &request);
+        for (uint32_t c = 0; c < 12; c++)
+            for (uint64_t n = 0; n < 100; n++)
+                wanted[plan_trial_number(plan, c, n) - 1] += plan_wants(plan, c, n);
+        plan_destroy(plan);
+    }
+    for (size_t k = 0; k < 12 * 100; k++)
+        ck_assert_uint_eq(wanted[k], 1);
+}
+END_TEST
+
+START_TEST(test_plan__sweeps_in_file_order_with_names_and_draw_names)
+{
+    struct plan *plan = must_load(SMALL "sweep: {log-size: [1MiB, 2MiB], machine.memory: [64MiB, "
+                                        "128MiB], workloads.b.1.think: [1ms], "
+                                        "faults.cut.cache: [drop, keep]}\n",
+                                  NULL);
+    static const char *const names[] = {"v@log-size=1MiB,memory=64MiB",
+                                        "v@log-size=1MiB,memory=128MiB",
+                                        "v@log-size=2MiB,memory=64MiB",
+                                        "v@log-size=2MiB,memory=128MiB",
+                                        "w@log-size=1MiB,memory=64MiB",
+                                        "w@log-size=1MiB,memory=128MiB",
+                                        "w@log-size=2MiB,memory=64MiB",
+                                        "w@log-size=2MiB,memory=128MiB",
+                                        "n@memory=64MiB",
+                                        "n@memory=128MiB"};
+    ck_assert_uint_eq(plan->variant_count, 10);
+    for (uint32_t k = 0; k < 10; k++)
+        ck_assert_str_eq(plan->variants[k].name, names[k]);
+    ck_assert_str_eq(plan->variants[5].draw_name, "w");
+    ck_assert_uint_eq(plan->variants[3].stack.log_bytes, 2u << 20);
+    ck_assert_uint_eq(plan->variants[3].machine.memory_bytes, 128u << 20);
+    ck_assert_uint_eq(plan->variants[8].machine.memory_bytes, 64u << 20);
+    ck_assert_str_eq(plan->workloads[0].name, "a");
+    ck_assert_str_eq(plan->workloads[1].name, "b@1.think=1ms");
+    ck_assert_int_eq(option_amount(&plan->workloads[1].apps[1].options, "think")->low, 1000000);
+    ck_assert_str_eq(plan->faults[2].name, "cut@cache=keep");
+    ck_assert_str_eq(plan->faults[2].draw_name, "cut");
+    ck_assert_uint_eq(plan->faults[2].faults[0].cache, FAULT_CACHE_KEEP);
+    ck_assert_uint_eq(plan->sweep_count, 4);
+    ck_assert_str_eq(plan->sweep_keys[1], "memory");
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__set_works_before_like_and_adds_absent_keys)
+{
+    const char *sets[] = {"variants.v.checkpoint=10s", "machine.disks={count: 4, size: 1GiB}",
+                          "faults.cut.0.cache=drop", "workloads.\"b\".1.think=7ms",
+                          "variants.v.checkpoint=11s"};
+    struct plan_request request = {.path = "t.yaml",
+                                   .sets = sets,
+                                   .set_count = 5,
+                                   .trials_given = true,
+                                   .trials = 7,
+                                   .seed_given = true,
+                                   .seed = 99};
+    struct plan *plan = must_load(SMALL, &request);
+    ck_assert_uint_eq(variant(plan, "w")->stack.checkpoint_ns, UINT64_C(11000000000));
+    ck_assert_uint_eq(variant(plan, "n")->machine.disk_count, 4);
+    ck_assert_uint_eq(variant(plan, "n")->machine.disks[3].size_bytes, 1u << 30);
+    ck_assert_uint_eq(plan->faults[1].faults[0].cache, FAULT_CACHE_DROP);
+    ck_assert_int_eq(option_amount(&plan->workloads[1].apps[1].options, "think")->low, 7000000);
+    ck_assert_uint_eq(plan->trials.count, 7);
+    ck_assert_uint_eq(plan->seed, 99);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__a_variants_machine_is_merged_key_by_key)
+{
+    struct plan *plan = must_load("campaign: m\n"
+                                  "machine: {disks: {count: 4, size: 32MiB}, environments: 3}\n"
+                                  "variants:\n"
+                                  "  a: {stack: loris, machine: {disks: {write-cache: off}}}\n"
+                                  "  b: {like: a, machine: {disks: {count: 2}}}\n"
+                                  "  c: {stack: loris, machine: {disks: [{size: 16MiB}, {count: 2, "
+                                  "profile: nvme}]}}\n"
+                                  "workloads: {a: {app: fsx}}\nfaults: {none: []}\n",
+                                  NULL);
+    const struct plan_machine *b = &variant(plan, "b")->machine;
+    ck_assert_uint_eq(b->disk_count, 2);
+    ck_assert_uint_eq(b->disks[0].size_bytes, 32u << 20);
+    ck_assert_int_eq(b->disks[0].params.value[SIM_PARAM_WRITE_CACHE], SIM_CACHE_OFF);
+    ck_assert_uint_eq(b->environments, 3);
+    const struct plan_machine *c = &variant(plan, "c")->machine;
+    ck_assert_uint_eq(c->disk_count, 3);
+    ck_assert_str_eq(c->disks[2].profile, "nvme");
+    ck_assert_uint_eq(c->disks[0].size_bytes, 16u << 20);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__reads_faults_with_targets_and_moments)
+{
+    struct plan *plan = must_load(
+        "campaign: f\nvariants: {v: {stack: loris}}\nworkloads: {a: {app: fsx}}\n"
+        "faults:\n"
+        "  p: [{kind: disk.latent-error, disk: 1, at: {write: uniform, disk: 0}, count: 1..5, "
+        "where: any}, {kind: process.crash, layer: physical, instance: all, at: {recovery: "
+        "uniform}, repeat: 3}]\n"
+        "  q: [{kind: memory.flip, layer: cache, region: pages, state: dirty, bits: 2, at: {block: "
+        "1234}}, {kind: power.cut, at: {after: {exponential: 2s}}, off-for: 5s}]\n"
+        "  r: [{kind: process.hang, layer: naming, at: {probe: txn-commit, n: 4}, for: 3s}]\n",
+        NULL);
+    const struct fault *p = plan->faults[0].faults, *q = plan->faults[1].faults;
+    ck_assert_uint_eq(p[0].disk.kind, FAULT_TARGET_INDEX);
+    ck_assert_uint_eq(p[0].disk.index, 1);
+    ck_assert_uint_eq(p[0].at.kind, FAULT_AT_WRITE);
+    ck_assert_uint_eq(p[0].at.number.kind, AMOUNT_UNIFORM);
+    ck_assert_uint_eq(p[0].at.disk.index, 0);
+    ck_assert_int_eq(p[0].count.high, 5);
+    ck_assert_uint_eq(p[0].where, FAULT_WHERE_ANY);
+    ck_assert_uint_eq(p[1].layer, LAYER_PHYSICAL);
+    ck_assert_uint_eq(p[1].instance.kind, FAULT_TARGET_ALL);
+    ck_assert_uint_eq(p[1].at.kind, FAULT_AT_RECOVERY);
+    ck_assert(amount_is(&p[1].repeat, 3));
+    ck_assert_uint_eq(q[0].at.layer, LAYER_CACHE);
+    ck_assert(amount_is(&q[0].at.number, 1234));
+    ck_assert_uint_eq(q[0].state, FAULT_PAGE_DIRTY);
+    ck_assert_uint_eq(q[1].at.number.kind, AMOUNT_EXPONENTIAL);
+    ck_assert(amount_is(&q[1].off_for_ns, INT64_C(5000000000)));
+    ck_assert_uint_eq(plan->faults[2].faults[0].at.probe, PROBE_TXN_COMMIT);
+    ck_assert(amount_is(&plan->faults[2].faults[0].for_ns, INT64_C(3000000000)));
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__skips_what_cannot_be_and_says_why)
+{
+    struct plan *plan =
+        must_load(SMALL "promises: {\"*/*/cut\": synced, v/a: none}\nskip: [w/b]\n"
+                        "compare: {base: n, measure: [level, outage], margin: 2%, alpha: 1%}\n",
+                  NULL);
+    ck_assert_ptr_nonnull(plan->cells[plan_cell_index(plan, 1, 1, 0)].skipped);
+    const struct plan_cell *cut = &plan->cells[plan_cell_index(plan, 2, 0, 1)];
+    ck_assert(cut->promise_given && cut->promise == LEVEL_SYNCED);
+    const struct plan_cell *last = &plan->cells[plan_cell_index(plan, 0, 0, 1)];
+    ck_assert(last->promise_given && last->promise == LEVEL_NONE);
+    ck_assert_uint_eq(plan->compare.measures, 1u << MEASURE_LEVEL | 1u << MEASURE_OUTAGE);
+    plan_destroy(plan);
+    plan = must_load("campaign: s\nvariants: {v: {stack: loris}, n: {stack: none}}\n"
+                     "workloads: {a: {app: fsx}}\n"
+                     "faults: {c: [{kind: process.crash, layer: cache}]}\n",
+                     NULL);
+    ck_assert_ptr_null(plan->cells[0].skipped);
+    ck_assert_str_eq(plan->cells[1].skipped, "none has no layer `cache`");
+    ck_assert(!plan->cells[1].selected);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__stored_yaml_gives_the_same_plan_again)
+{
+    struct plan *plan = must_load(
+        SMALL "question: \"why: \\\"so\\\"?\\n\"\nnotes: 'null'\nsweep: {checkpoint: [1s, "
+              "5s]}\ntags: {x: 'on', y: \"\xc3\xa4\"}\n",
+        NULL);
+    struct plan *again = must_load(plan->yaml, NULL);
+    ck_assert_str_eq(plan->yaml, again->yaml);
+    ck_assert_str_eq(plan->identity, again->identity);
+    ck_assert_str_eq(again->question, "why: \"so\"?\n");
+    ck_assert_str_eq(again->notes, "null");
+    ck_assert_uint_eq(again->cell_count, plan->cell_count);
+    ck_assert_ptr_null(strstr(plan->identity, "question"));
+    plan_destroy(plan);
+    plan_destroy(again);
+}
+END_TEST
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+}
+
+START_TEST(test_plan__includes_lie_beneath_and_scripts_are_stored)
+{
+    char folder[] = "/tmp/loris-plan-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+    write_file("a.yaml", "include: [b.yaml]\nworkloads: {s: {app: script, file: s.ops}}\n"
+                         "machine: {disks: {count: 4}}\ntrials: 9\n");
+    write_file("b.yaml", "workloads: {s: {app: fsx}, t: {app: fsx}}\n"
+                         "machine: {disks: {size: 32MiB}}\n");
+    write_file("s.ops", "create x\nmark\n");
+    write_file("c.yaml", "campaign: i\ninclude: a.yaml\nvariants: {v: {stack: loris}}\n"
+                         "workloads: {u: {app: fsstress}}\nfaults: {m: [{kind: power.cut, at: "
+                         "{mark: 1}}]}\n");
+    free(errors);
+    FILE *to = open_memstream(&errors, &errors_bytes);
+    struct plan_request request = {.path = "c.yaml"};
+    struct plan *plan = plan_load(&request, to);
+    (void)fclose(to);
+    ck_assert_msg(plan != NULL, "%s", errors);
+    ck_assert_uint_eq(plan->workload_count, 3);
+    ck_assert_str_eq(plan->workloads[0].name, "s");
+    ck_assert_str_eq(plan->workloads[0].apps[0].script, "create x\nmark\n");
+    ck_assert_str_eq(plan->workloads[2].name, "u");
+    ck_assert_uint_eq(plan->trials.count, 9);
+    ck_assert_uint_eq(plan->variants[0].machine.disk_count, 4);
+    ck_assert_uint_eq(plan->variants[0].machine.disks[0].size_bytes, 32u << 20);
+    ck_assert_ptr_null(plan->cells[0].skipped);
+    ck_assert_ptr_nonnull(plan->cells[1].skipped); /* t has no script, so no mark */
+    for (size_t k = 0; k < 4; k++)
+        (void)unlink((const char *const[]){"a.yaml", "b.yaml", "c.yaml", "s.ops"}[k]);
+    struct plan *again = must_load(plan->yaml, NULL); /* no file is needed */
+    ck_assert_str_eq(again->workloads[0].apps[0].script, "create x\nmark\n");
+    plan_destroy(again);
+    plan_destroy(plan);
+    (void)rmdir(folder);
+}
+END_TEST
+
+CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_the_interface);
+           tcase_add_test(tc, test_plan__raid_is_0_on_one_disk_unless_asked);
+           tcase_add_test(tc, test_plan__numbers_trials_by_cell_whatever_is_selected);
+           tcase_add_test(tc, test_plan__shards_split_the_trials_without_overlap);
+           tcase_add_test(tc, test_plan__sweeps_in_file_order_with_names_and_draw_names);
+           tcase_add_test(tc, test_plan__set_works_before_like_and_adds_absent_keys);
+           tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);
+           tcase_add_test(tc, test_plan__reads_faults_with_targets_and_moments);
+           tcase_add_test(tc, test_plan__skips_what_cannot_be_and_says_why);
+           tcase_add_test(tc, test_plan__stored_yaml_gives_the_same_plan_again);
+           tcase_add_test(tc, test_plan__includes_lie_beneath_and_scripts_are_stored);)
