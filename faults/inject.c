@@ -1,0 +1,280 @@
+#include "faults/inject.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "faults/inject_private.h"
+#include "sim/rng.h"
+#include "stack/designs.h"
+
+struct injector *injector_create(void)
+{
+    struct injector *in = calloc(1, sizeof(*in));
+    ASSERT(in != NULL);
+    return in;
+}
+
+void injector_destroy(struct injector *in)
+{
+    free(in);
+}
+
+const struct strike *injector_strike(const struct injector *in, uint32_t i)
+{
+    ASSERT(i < in->count);
+    return &in->fault[i].strike;
+}
+
+/* ---- Moments -----------------------------------------------------------------------------------
+ */
+
+static void at_event(void *object, uint64_t i);
+
+static void schedule(struct injector *in, uint32_t i, uint64_t at_ns)
+{
+    struct armed *a = &in->fault[i];
+    uint64_t now = sim_machine_now(in->setup.machine);
+    a->stage = STAGE_TIMED;
+    a->event = sim_engine_at(sim_machine_engine(in->setup.machine), at_ns > now ? at_ns : now,
+                             at_event, in, i);
+}
+
+/* Block faults of one process are armed one after the other: the kernel waits for one at a time. */
+static void arm_next_block(struct injector *in, enum layer layer, uint32_t instance)
+{
+    uint64_t done = sim_machine_counts(in->setup.machine, layer, instance).blocks;
+    uint64_t nearest = UINT64_MAX;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct fault_when *at = &fault_of(in, i)->at;
+        const struct armed *a = &in->fault[i];
+        if (at->kind == FAULT_AT_BLOCK && at->layer == layer && a->count_instance == instance &&
+            a->stage == STAGE_WAITING && a->number < nearest)
+            nearest = a->number;
+    }
+    if (nearest != UINT64_MAX)
+        sim_machine_arm_block(in->setup.machine, layer, instance,
+                              nearest > done ? nearest - done : 1);
+}
+
+/* Entries that wait for this one to strike. */
+static void wake_after(struct injector *in, uint32_t i)
+{
+    if (i + 1 >= in->count || fault_of(in, i + 1)->at.kind != FAULT_AT_AFTER)
+        return;
+    uint64_t delay = (uint64_t)amount_at(&fault_of(in, i + 1)->at.number, in->fault[i + 1].moment);
+    schedule(in, i + 1, sim_machine_now(in->setup.machine) + delay);
+}
+
+static void strike(struct injector *in, uint32_t i)
+{
+    if (!in->live || in->fault[i].strike.struck)
+        return;
+    inject_strike(in, i);
+    if (in->fault[i].stage != STAGE_ARMED) /* else it strikes with the write that it spoils */
+        in->setup.struck(in->setup.context, i);
+    if (fault_of(in, i)->kind == FAULT_POWER_CUT)
+        in->setup.cut(in->setup.context, i);
+    wake_after(in, i);
+}
+
+static void at_event(void *object, uint64_t i)
+{
+    struct injector *in = object;
+    struct armed *a = &in->fault[i];
+    double s = (double)(sim_machine_now(in->setup.machine) - in->setup.origin_ns) / 1e9;
+    (void)snprintf(a->strike.position, sizeof(a->strike.position), "at %.6f s", s);
+    strike(in, (uint32_t)i);
+}
+
+/* Strikes every waiting fault of this kind of count whose number is n. */
+static void count_reached(struct injector *in, uint32_t i, const char *word, uint64_t n)
+{
+    struct armed *a = &in->fault[i];
+    if (a->stage != STAGE_WAITING || a->number != n)
+        return;
+    (void)snprintf(a->strike.position, sizeof(a->strike.position), "%s %" PRIu64, word, n);
+    strike(in, i);
+}
+
+void injector_on_op(struct injector *in, uint64_t n)
+{
+    for (uint32_t i = 0; in->live && i < in->count; i++)
+        if (fault_of(in, i)->at.kind == FAULT_AT_OP)
+            count_reached(in, i, "operation", n);
+}
+
+void injector_on_mark(struct injector *in, uint64_t n)
+{
+    for (uint32_t i = 0; in->live && i < in->count; i++)
+        if (fault_of(in, i)->at.kind == FAULT_AT_MARK)
+            count_reached(in, i, "mark", n);
+}
+
+void injector_on_probe(struct injector *in, enum probe probe, uint64_t n)
+{
+    for (uint32_t i = 0; in->live && i < in->count; i++)
+        if (fault_of(in, i)->at.kind == FAULT_AT_PROBE && fault_of(in, i)->at.probe == probe)
+            count_reached(in, i, "probe pass", n);
+}
+
+void injector_on_message(struct injector *in, enum layer layer, uint32_t instance, uint64_t n)
+{
+    for (uint32_t i = 0; in->live && i < in->count; i++) {
+        const struct fault *f = fault_of(in, i);
+        struct armed *a = &in->fault[i];
+        if (f->at.kind == FAULT_AT_MESSAGE && f->at.layer == layer && a->count_instance == instance)
+            count_reached(in, i, "message", n);
+        if (a->reborn && f->layer == layer && a->instance == instance)
+            inject_kill_again(in, i, layer, instance);
+    }
+}
+
+void injector_on_block(struct injector *in, enum layer layer, uint32_t instance)
+{
+    uint64_t done = sim_machine_counts(in->setup.machine, layer, instance).blocks;
+    for (uint32_t i = 0; in->live && i < in->count; i++) {
+        const struct fault_when *at = &fault_of(in, i)->at;
+        const struct armed *a = &in->fault[i];
+        if (at->kind == FAULT_AT_BLOCK && at->layer == layer && a->count_instance == instance &&
+            a->stage == STAGE_WAITING && a->number <= done)
+            count_reached(in, i, "block", a->number);
+    }
+    if (in->live)
+        arm_next_block(in, layer, instance);
+}
+
+void injector_on_ready(struct injector *in, enum layer layer, uint32_t instance)
+{
+    for (uint32_t i = 0; in->live && i < in->count; i++) {
+        struct armed *a = &in->fault[i];
+        if (a->strike.struck && a->restarts_left > 0 && fault_of(in, i)->layer == layer &&
+            a->instance == instance)
+            a->reborn = true;
+    }
+}
+
+void injector_on_recovery(struct injector *in, uint32_t i)
+{
+    if (!in->live || i + 1 >= in->count)
+        return;
+    const struct fault_when *at = &fault_of(in, i + 1)->at;
+    struct armed *a = &in->fault[i + 1];
+    if (at->kind != FAULT_AT_RECOVERY || a->stage != STAGE_WAITING)
+        return;
+    uint64_t length = in->setup.recovery_ns != NULL ? in->setup.recovery_ns[i] : 0;
+    uint64_t into = at->number.kind == AMOUNT_UNIFORM
+                        ? (length > 0 ? amount_share(a->moment, length) : 0)
+                        : (uint64_t)amount_at(&at->number, a->moment);
+    schedule(in, i + 1, sim_machine_now(in->setup.machine) + into);
+}
+
+/* ---- Disks -------------------------------------------------------------------------------------
+ */
+
+static void count_request(struct injector *in, uint32_t i, const struct sim_disk_event *e)
+{
+    const struct fault_when *at = &fault_of(in, i)->at;
+    const struct armed *a = &in->fault[i];
+    bool all = a->count_disk == DISKS_MAX;
+    if (!all && a->count_disk != e->disk)
+        return;
+    if (at->kind == FAULT_AT_IO)
+        count_reached(in, i, "request", all ? in->total_requests : in->requests[e->disk]);
+    else if (at->kind == FAULT_AT_WRITE && e->op == SIM_DISK_WRITE)
+        count_reached(in, i, "write", all ? in->total_writes : in->writes[e->disk]);
+}
+
+static void spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
+                  const struct sim_disk_event *e)
+{
+    struct armed *a = &in->fault[i];
+    bool first = !a->strike.took_effect;
+    inject_spoil(in, i, disk, e);
+    if (!first || !a->strike.took_effect)
+        return;
+    a->strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
+    in->setup.struck(in->setup.context, i);
+}
+
+static void on_request(void *object, struct sim_disk *disk, const struct sim_disk_event *e)
+{
+    struct injector *in = object;
+    if (e->phase != SIM_DISK_SUBMITTED || !in->live)
+        return;
+    in->total_requests++;
+    in->requests[e->disk]++;
+    if (e->op == SIM_DISK_WRITE) {
+        in->total_writes++;
+        in->writes[e->disk]++;
+    }
+    for (uint32_t i = 0; i < in->count; i++) {
+        struct armed *a = &in->fault[i];
+        count_request(in, i, e);
+        if (e->op == SIM_DISK_WRITE && a->stage == STAGE_ARMED &&
+            (a->disk == DISKS_MAX || a->disk == e->disk))
+            spoil(in, i, disk, e);
+    }
+}
+
+/* ---- Arming ------------------------------------------------------------------------------------
+ */
+
+void injector_arm(struct injector *in, const struct inject_setup *setup)
+{
+    ASSERT(setup->count <= setup->plan->count && setup->plan->count <= FAULTS_PER_PLAN_MAX);
+    *in = (struct injector){.setup = *setup, .count = setup->count, .live = true};
+    if (in->count == 0)
+        return;
+    for (uint32_t i = 0; i < in->count; i++)
+        inject_draw_targets(in, i);
+    inject_draw_moments(in);
+    for (uint32_t d = 0; d < setup->options->disks; d++)
+        sim_disk_observe(sim_machine_disk(setup->machine, d), on_request, in);
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct fault_when *at = &fault_of(in, i)->at;
+        const struct armed *a = &in->fault[i];
+        if (at->kind == FAULT_AT_UNIFORM || at->kind == FAULT_AT_TIME)
+            schedule(in, i, setup->origin_ns + a->number);
+        else if (at->kind == FAULT_AT_BLOCK)
+            arm_next_block(in, at->layer, a->count_instance);
+    }
+}
+
+void injector_disarm(struct injector *in)
+{
+    if (!in->live)
+        return;
+    in->live = false;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct fault_when *at = &fault_of(in, i)->at;
+        if (in->fault[i].stage == STAGE_TIMED)
+            (void)sim_engine_cancel(sim_machine_engine(in->setup.machine), in->fault[i].event);
+        if (at->kind == FAULT_AT_BLOCK)
+            sim_machine_arm_block(in->setup.machine, at->layer, in->fault[i].count_instance, 0);
+    }
+    for (uint32_t d = 0; in->count > 0 && d < in->setup.options->disks; d++)
+        sim_disk_unobserve(sim_machine_disk(in->setup.machine, d), on_request, in);
+}
+
+bool injector_awaits(const struct injector *in)
+{
+    for (uint32_t i = 0; i < in->count; i++)
+        if (in->fault[i].stage == STAGE_TIMED)
+            return true;
+    return false;
+}
+
+void injector_cut_plan(struct injector *in, uint32_t i, enum sim_disk_cut *mode, uint64_t *rng_key,
+                       uint64_t *off_for_ns)
+{
+    static const enum sim_disk_cut modes[] = {[FAULT_CACHE_DROP] = SIM_CUT_DROP,
+                                              [FAULT_CACHE_KEEP] = SIM_CUT_KEEP,
+                                              [FAULT_CACHE_RANDOM] = SIM_CUT_RANDOM,
+                                              [FAULT_CACHE_REORDER] = SIM_CUT_REORDER};
+    const struct fault *f = fault_of(in, i);
+    ASSERT(f->kind == FAULT_POWER_CUT);
+    *mode = modes[f->cache];
+    *rng_key = sim_rng_mix(sim_rng_purpose(in->setup.plan->draw_name, i), DRAW_CUT);
+    *off_for_ns = inject_amount(in, i, &f->off_for_ns, DRAW_OFF_FOR);
+}

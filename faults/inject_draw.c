@@ -1,0 +1,160 @@
+/*
+ * Draws: each is a fraction keyed by (seed, plan's name, place in the plan, n, meaning), scaled by
+ * what the variant offers.
+ */
+#include <stdlib.h>
+
+#include "faults/inject_private.h"
+#include "sim/rng.h"
+
+double inject_fraction(const struct injector *in, uint32_t i, uint64_t ordinal)
+{
+    uint64_t purpose = sim_rng_purpose(in->setup.plan->draw_name, i);
+    return sim_rng_draw_unit(in->setup.seed, in->setup.n, purpose, ordinal);
+}
+
+uint64_t inject_amount(const struct injector *in, uint32_t i, const struct amount *amount,
+                       enum draw draw)
+{
+    return (uint64_t)amount_at(amount, inject_fraction(in, i, draw));
+}
+
+uint32_t inject_instances(const struct injector *in, enum layer layer)
+{
+    switch (layer) {
+    case LAYER_DRIVER:
+    case LAYER_PHYSICAL:
+        return in->setup.options->disks;
+    case LAYER_NAMING:
+    case LAYER_APP:
+        return in->setup.options->environments;
+    case LAYER_VFS:
+        return in->setup.classic ? 1 : in->setup.options->environments;
+    default:
+        return 1;
+    }
+}
+
+/* An index among `offered`; `all` stands for all of them. */
+static uint32_t draw_target(const struct injector *in, uint32_t i, const struct fault_target *t,
+                            uint32_t offered, uint32_t all, enum draw draw)
+{
+    ASSERT(offered > 0);
+    switch (t->kind) {
+    case FAULT_TARGET_ALL:
+        return all;
+    case FAULT_TARGET_INDEX:
+        return t->index < offered ? t->index : offered - 1; /* the plan was checked: cannot be */
+    default:
+        return (uint32_t)amount_share(inject_fraction(in, i, draw), offered);
+    }
+}
+
+void inject_draw_targets(struct injector *in, uint32_t i)
+{
+    const struct fault *f = fault_of(in, i);
+    struct armed *a = &in->fault[i];
+    uint32_t disks = in->setup.options->disks;
+    a->disk = draw_target(in, i, &f->disk, disks, DISKS_MAX, DRAW_DISK);
+    a->instance = 0;
+    if (f->layer != LAYER_NONE)
+        a->instance = draw_target(in, i, &f->instance, inject_instances(in, f->layer),
+                                  OFFER_INSTANCES_MAX, DRAW_INSTANCE);
+    /* Whose requests count: of the disk given with the moment, else of the fault's, else of all. */
+    bool own = f->kind <= FAULT_DISK_LYING_FLUSH && f->disk.kind != FAULT_TARGET_ALL;
+    a->count_disk = own ? a->disk : DISKS_MAX;
+    if (f->at.disk.kind != FAULT_TARGET_NONE)
+        a->count_disk = draw_target(in, i, &f->at.disk, disks, DISKS_MAX, DRAW_MOMENT_DISK);
+    a->count_instance = 0;
+    if (f->at.layer == f->layer && a->instance != OFFER_INSTANCES_MAX)
+        a->count_instance = a->instance;
+}
+
+static bool is_position(const struct fault_when *at)
+{
+    if (at->kind == FAULT_AT_UNIFORM)
+        return true;
+    return at->kind != FAULT_AT_RECOVERY && at->kind != FAULT_AT_AFTER &&
+           at->number.kind == AMOUNT_UNIFORM;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The uniform positions of a plan are sorted: it strikes in the order written. */
+static void sort_positions(struct injector *in)
+{
+    double sorted[FAULTS_PER_PLAN_MAX];
+    uint32_t positions = 0, next = 0;
+    for (uint32_t i = 0; i < in->count; i++)
+        if (is_position(&fault_of(in, i)->at))
+            sorted[positions++] = in->fault[i].moment;
+    qsort(sorted, positions, sizeof(sorted[0]), by_value);
+    for (uint32_t i = 0; i < in->count; i++)
+        if (is_position(&fault_of(in, i)->at))
+            in->fault[i].moment = sorted[next++];
+}
+
+static uint64_t sum(const uint64_t *values, uint32_t one, uint32_t all)
+{
+    if (one != all)
+        return values[one];
+    uint64_t total = 0;
+    for (uint32_t k = 0; k < all; k++)
+        total += values[k];
+    return total;
+}
+
+/* How many of what a count counts the fault-free run had. */
+static uint64_t offered(const struct injector *in, uint32_t i)
+{
+    const struct fault_when *at = &fault_of(in, i)->at;
+    const struct armed *a = &in->fault[i];
+    const struct offer *o = in->setup.offer;
+    switch (at->kind) {
+    case FAULT_AT_OP:
+        return o->operations;
+    case FAULT_AT_IO:
+        return sum(o->requests, a->count_disk, DISKS_MAX);
+    case FAULT_AT_WRITE:
+        return sum(o->writes, a->count_disk, DISKS_MAX);
+    case FAULT_AT_MESSAGE:
+        return o->messages[at->layer][a->count_instance];
+    case FAULT_AT_BLOCK:
+        return o->blocks[at->layer][a->count_instance];
+    case FAULT_AT_PROBE:
+        return o->probes[at->probe];
+    case FAULT_AT_MARK:
+        return o->marks;
+    default:
+        return o->run_ns;
+    }
+}
+
+static uint64_t draw_number(const struct injector *in, uint32_t i)
+{
+    const struct fault_when *at = &fault_of(in, i)->at;
+    const struct armed *a = &in->fault[i];
+    bool time = at->kind == FAULT_AT_UNIFORM || at->kind == FAULT_AT_TIME;
+    if (at->kind == FAULT_AT_UNIFORM || at->number.kind == AMOUNT_UNIFORM) {
+        uint64_t n = offered(in, i);
+        /* Where a run has none of it the moment never comes. */
+        return n == 0 ? UINT64_MAX : amount_share(a->moment, n) + (time ? 0 : 1);
+    }
+    return (uint64_t)amount_at(&at->number, a->moment);
+}
+
+void inject_draw_moments(struct injector *in)
+{
+    for (uint32_t i = 0; i < in->count; i++)
+        in->fault[i].moment = inject_fraction(in, i, DRAW_MOMENT);
+    sort_positions(in);
+    for (uint32_t i = 0; i < in->count; i++) {
+        enum fault_when_kind kind = fault_of(in, i)->at.kind;
+        if (kind != FAULT_AT_RECOVERY && kind != FAULT_AT_AFTER)
+            in->fault[i].number = draw_number(in, i);
+    }
+}

@@ -1,0 +1,83 @@
+/*
+ * The inside of the injector: what was drawn for each fault of the plan and where it stands.
+ */
+#ifndef LORIS_FAULTS_INJECT_PRIVATE_H
+#define LORIS_FAULTS_INJECT_PRIVATE_H
+
+#include "assertion.h"
+#include "faults/inject.h"
+
+/* What one fraction of a fault decides: its ordinal in the fault's stream. Drawn by meaning, so
+ * that using one more never moves another. */
+enum draw {
+    DRAW_MOMENT,
+    DRAW_DISK,
+    DRAW_INSTANCE,
+    DRAW_COUNT,
+    DRAW_PLACE,
+    DRAW_BIT,
+    DRAW_BITS,
+    DRAW_OFF_FOR,
+    DRAW_CUT,
+    DRAW_REPEAT,
+    DRAW_MOMENT_DISK,
+    DRAW_TEAR,       /* the k-th torn write: ordinal DRAW_MANY + k */
+    DRAW_MANY = 1000 /* place and bit of the k-th sector: DRAW_MANY * (1 + draw) + k */
+};
+
+enum stage {
+    STAGE_WAITING, /* for a count, or for the entry before it */
+    STAGE_TIMED,   /* an event of the engine will strike */
+    STAGE_ARMED,   /* its moment came; waits for the write that it spoils */
+    STAGE_OVER
+};
+
+struct armed {
+    struct strike strike;
+    enum stage stage;
+    double moment;     /* fraction of its position, sorted over the plan */
+    uint64_t number;   /* what it waits for: n-th op, write, message, block, probe, mark; 1-based */
+    uint32_t disk;     /* its target; DISKS_MAX: all */
+    uint32_t instance; /* its target; OFFER_INSTANCES_MAX: all */
+    uint32_t count_disk;     /* whose requests are counted; DISKS_MAX: all */
+    uint32_t count_instance; /* of at.layer, whose messages or blocks are counted */
+    sim_event_id event;
+    uint64_t writes_left; /* ARMED: writes still to spoil */
+    uint64_t spoiled;
+    uint64_t restarts_left; /* repeat: deaths still to come */
+    bool reborn;            /* repeat: a fresh instance has not met a message yet */
+};
+
+struct injector {
+    struct inject_setup setup;
+    struct armed fault[FAULTS_PER_PLAN_MAX];
+    uint32_t count;
+    bool live;                             /* between arm and disarm */
+    uint64_t total_requests, total_writes; /* since time 0 */
+    uint64_t requests[DISKS_MAX], writes[DISKS_MAX];
+    uint64_t blocks_base[LAYER_COUNT][OFFER_INSTANCES_MAX];
+};
+
+static inline const struct fault *fault_of(const struct injector *in, uint32_t i)
+{
+    ASSERT(i < in->count);
+    return &in->setup.plan->faults[i];
+}
+
+/* inject_draw.c: fractions, targets and moments. */
+double inject_fraction(const struct injector *in, uint32_t i, uint64_t ordinal);
+uint64_t inject_amount(const struct injector *in, uint32_t i, const struct amount *amount,
+                       enum draw draw);
+void inject_draw_targets(struct injector *in, uint32_t i);
+void inject_draw_moments(struct injector *in);
+uint32_t inject_instances(const struct injector *in, enum layer layer);
+
+/* inject_strike.c: carries fault i out. Fills strike.took_effect as far as it is known at once. */
+void inject_strike(struct injector *in, uint32_t i);
+/* A write that an ARMED fault spoils is being submitted. */
+void inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
+                  const struct sim_disk_event *event);
+/* repeat: kills the reborn instance. */
+void inject_kill_again(struct injector *in, uint32_t i, enum layer layer, uint32_t instance);
+
+#endif

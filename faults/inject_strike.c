@@ -1,0 +1,225 @@
+/*
+ * Carrying a fault out. Whether it took effect is said after ORACLE.md section 7: a flip in a byte
+ * that is there, a write that was really spoiled, a process that was alive.
+ */
+#include <stdio.h>
+
+#include "faults/inject_private.h"
+#include "sim/rng.h"
+#include "stack/designs.h"
+
+/* ---- Disks -------------------------------------------------------------------------------------
+ */
+
+static uint64_t ordinal(enum draw draw, uint64_t k)
+{
+    return (uint64_t)DRAW_MANY * (1 + (uint64_t)draw) + k;
+}
+
+/* The k-th sector that a fault of media hits; false: no sector was ever written. */
+static bool pick_sector(struct injector *in, uint32_t i, struct sim_disk *disk, uint64_t k,
+                        uint64_t *sector)
+{
+    double fraction = inject_fraction(in, i, ordinal(DRAW_PLACE, k));
+    if (fault_of(in, i)->where == FAULT_WHERE_ANY) {
+        *sector = amount_share(fraction, sim_disk_identify(disk).sectors);
+        return true;
+    }
+    uint64_t used = sim_disk_used_count(disk);
+    if (used == 0)
+        return false;
+    *sector = sim_disk_used_nth(disk, amount_share(fraction, used));
+    return true;
+}
+
+static bool strike_media(struct injector *in, uint32_t i, struct sim_disk *disk)
+{
+    const struct fault *f = fault_of(in, i);
+    uint64_t count = inject_amount(in, i, &f->count, DRAW_COUNT), sector;
+    uint32_t bits = sim_disk_identify(disk).sector_size * 8;
+    bool effect = false;
+    for (uint64_t k = 0; k < count; k++) {
+        if (!pick_sector(in, i, disk, k, &sector))
+            break;
+        if (f->kind == FAULT_DISK_LATENT_ERROR) {
+            sim_disk_latent_error(disk, sector, 1);
+            effect = true;
+        } else {
+            double bit = inject_fraction(in, i, ordinal(DRAW_BIT, k));
+            bool used = sim_disk_bit_rot(disk, sector, (uint32_t)amount_share(bit, bits));
+            effect = effect || used;
+        }
+    }
+    return effect;
+}
+
+static bool strike_disk(struct injector *in, uint32_t i, struct sim_disk *disk)
+{
+    const struct fault *f = fault_of(in, i);
+    if (sim_disk_failed(disk))
+        return false;
+    switch (f->kind) {
+    case FAULT_DISK_FAIL_STOP:
+        sim_disk_fail_stop(disk);
+        return true;
+    case FAULT_DISK_TRANSIENT_ERROR:
+        sim_disk_transient_errors(disk, (uint32_t)inject_amount(in, i, &f->count, DRAW_COUNT));
+        return true;
+    case FAULT_DISK_LATENT_ERROR:
+    case FAULT_DISK_BIT_ROT:
+        return strike_media(in, i, disk);
+    default:
+        ASSERT(false); /* the campaign's check refuses the others by name */
+        return false;
+    }
+}
+
+static bool strike_disks(struct injector *in, uint32_t i)
+{
+    struct armed *a = &in->fault[i];
+    bool effect = false;
+    for (uint32_t d = 0; d < in->setup.options->disks; d++) {
+        if (a->disk != DISKS_MAX && a->disk != d)
+            continue;
+        bool hit = strike_disk(in, i, sim_machine_disk(in->setup.machine, d));
+        effect = effect || hit;
+    }
+    return effect;
+}
+
+void inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
+                  const struct sim_disk_event *event)
+{
+    struct armed *a = &in->fault[i];
+    ASSERT(a->stage == STAGE_ARMED && a->writes_left > 0);
+    if (fault_of(in, i)->kind == FAULT_DISK_LOST_WRITE) {
+        sim_disk_lost_write(disk);
+    } else {
+        if (event->count < 2)
+            return; /* a sector is the atom: there is nothing to tear; the next write then */
+        double fraction = inject_fraction(in, i, ordinal(DRAW_TEAR, a->spoiled));
+        sim_disk_torn_write(disk, 1 + (uint32_t)amount_share(fraction, event->count - 1));
+    }
+    a->spoiled++;
+    a->strike.took_effect = true;
+    if (--a->writes_left == 0)
+        a->stage = STAGE_OVER;
+}
+
+/* ---- Processes and memory ----------------------------------------------------------------------
+ */
+
+static bool strike_process(struct injector *in, uint32_t i, uint32_t instance)
+{
+    const struct fault *f = fault_of(in, i);
+    if (f->kind == FAULT_PROCESS_HANG)
+        return sim_machine_hang(in->setup.machine, f->layer, instance);
+    return sim_machine_kill(in->setup.machine, f->layer, instance, SIM_DEATH_KILLED);
+}
+
+static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
+{
+    const struct fault *f = fault_of(in, i);
+    static const enum plat_tag tags[] = {[FAULT_REGION_PAGES] = TAG_PAGES,
+                                         [FAULT_REGION_HEAP] = TAG_HEAP,
+                                         [FAULT_REGION_LOG] = TAG_LOG,
+                                         [FAULT_REGION_STACK] = TAG_HEAP,
+                                         [FAULT_REGION_ANY] = TAG_HEAP};
+    static const enum plat_page_state states[] = {[FAULT_PAGE_ANY] = PAGE_CLEAN,
+                                                  [FAULT_PAGE_CLEAN] = PAGE_CLEAN,
+                                                  [FAULT_PAGE_DIRTY] = PAGE_DIRTY,
+                                                  [FAULT_PAGE_WRITING] = PAGE_WRITING};
+    struct sim_flip flip = {.layer = f->layer,
+                            .instance = instance,
+                            .any_tag = f->region == FAULT_REGION_ANY,
+                            .stack = f->region == FAULT_REGION_STACK,
+                            .tag = tags[f->region],
+                            .any_state = f->state == FAULT_PAGE_ANY,
+                            .state = states[f->state],
+                            .where = inject_fraction(in, i, DRAW_PLACE),
+                            .bit = (uint32_t)amount_share(inject_fraction(in, i, DRAW_BIT), 8),
+                            .bits = (uint32_t)inject_amount(in, i, &f->bits, DRAW_BITS)};
+    return sim_machine_flip(in->setup.machine, &flip).hit;
+}
+
+static bool strike_instances(struct injector *in, uint32_t i)
+{
+    const struct fault *f = fault_of(in, i);
+    struct armed *a = &in->fault[i];
+    bool effect = false;
+    for (uint32_t k = 0; k < inject_instances(in, f->layer); k++) {
+        if (a->instance != OFFER_INSTANCES_MAX && a->instance != k)
+            continue;
+        bool hit =
+            f->kind == FAULT_MEMORY_FLIP ? strike_memory(in, i, k) : strike_process(in, i, k);
+        effect = effect || hit;
+    }
+    return effect;
+}
+
+void inject_kill_again(struct injector *in, uint32_t i, enum layer layer, uint32_t instance)
+{
+    struct armed *a = &in->fault[i];
+    ASSERT(a->restarts_left > 0);
+    a->reborn = false;
+    a->restarts_left--;
+    (void)sim_machine_kill(in->setup.machine, layer, instance, SIM_DEATH_KILLED);
+}
+
+/* ---- All ---------------------------------------------------------------------------------------
+ */
+
+static void name_target(struct injector *in, uint32_t i)
+{
+    static const char *const regions[] = {[FAULT_REGION_ANY] = "",
+                                          [FAULT_REGION_PAGES] = " pages",
+                                          [FAULT_REGION_HEAP] = " heap",
+                                          [FAULT_REGION_STACK] = " stack",
+                                          [FAULT_REGION_LOG] = " log"};
+    const struct fault *f = fault_of(in, i);
+    struct armed *a = &in->fault[i];
+    char *to = a->strike.target;
+    size_t room = sizeof(a->strike.target);
+    if (f->kind == FAULT_POWER_CUT)
+        (void)snprintf(to, room, "all disks");
+    else if (f->layer != LAYER_NONE && a->instance == OFFER_INSTANCES_MAX)
+        (void)snprintf(to, room, "all of %s%s", layer_name(f->layer), regions[f->region]);
+    else if (f->layer != LAYER_NONE)
+        (void)snprintf(to, room, "%s %u%s", layer_name(f->layer), a->instance,
+                       f->kind == FAULT_MEMORY_FLIP ? regions[f->region] : "");
+    else if (a->disk == DISKS_MAX)
+        (void)snprintf(to, room, "all disks");
+    else
+        (void)snprintf(to, room, "disk %u", a->disk);
+}
+
+void inject_strike(struct injector *in, uint32_t i)
+{
+    const struct fault *f = fault_of(in, i);
+    struct armed *a = &in->fault[i];
+    ASSERT(a->stage != STAGE_OVER && !a->strike.struck);
+    a->strike.struck = true;
+    a->strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
+    a->stage = STAGE_OVER;
+    name_target(in, i);
+    switch (f->kind) {
+    case FAULT_POWER_CUT:
+        a->strike.took_effect = true;
+        break;
+    case FAULT_DISK_TORN_WRITE:
+    case FAULT_DISK_LOST_WRITE:
+        a->stage = STAGE_ARMED;
+        a->writes_left = inject_amount(in, i, &f->count, DRAW_COUNT);
+        break;
+    case FAULT_PROCESS_CRASH:
+    case FAULT_PROCESS_HANG:
+    case FAULT_MEMORY_FLIP:
+        a->restarts_left = inject_amount(in, i, &f->repeat, DRAW_REPEAT);
+        a->restarts_left -= a->restarts_left > 0 ? 1 : 0;
+        a->strike.took_effect = strike_instances(in, i);
+        break;
+    default:
+        a->strike.took_effect = strike_disks(in, i);
+        break;
+    }
+}
