@@ -4,8 +4,8 @@
  *
  * Pages are striped over channels, then dies. A die and a channel are each a queue in order: the
  * model keeps only when each is free. Garbage collection: once a die has programmed as many pages
- * as it has free, each block's worth of programs costs an erase and moving the valid share of a
- * victim, which is that of cleaning in order of age under uniform writes: u = (v - 1) / ln v
+ * as it has free, each program bears its share of an erase and of moving the valid pages of a
+ * victim, whose share is that of cleaning in order of age under uniform writes: u = (v - 1) / ln v
  * (Desnoyers, "Analytic models of SSD write performance", ACM TOS 2014, recalled), u the share of
  * raw pages in use.
  */
@@ -26,7 +26,7 @@ struct ssd_die {
 
 struct disk_ssd {
     uint32_t channels, dies;                           /* dies in all */
-    uint64_t page_bytes, pages_per_block, spare_pages; /* spare: of one die, never used at first */
+    uint64_t page_bytes, pages_per_block, spare_pages; /* spare: of one die, free at first */
     uint64_t raw_pages;
     uint64_t read_ns, program_ns, erase_ns, channel_rate;
     uint64_t collect_use, collect_ns; /* last worked out: permille in use, ns a program */
@@ -37,8 +37,7 @@ struct disk_ssd {
 
 void disk_ssd_init(struct disk_ssd *ssd, const struct sim_params *params, uint64_t size_bytes);
 
-/* Nothing runs; programmed: whether to forget the wear of the run too (a reset, not a power cut).
- */
+/* Nothing runs. forget_programs: and nothing was programmed (a reset, not a power cut). */
 void disk_ssd_cold(struct disk_ssd *ssd, bool forget_programs);
 
 /* When an access of `bytes` at byte `offset` ends if it may begin at now_ns. used_pages: of
