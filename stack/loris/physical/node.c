@@ -353,7 +353,7 @@ static enum err evict(struct physical *p, struct node *n)
 
 static struct node *add_frame(struct physical *p)
 {
-    if (p->nodes == NODES_MAX)
+    if (p->nodes >= p->nodes_max)
         return NULL;
     uint8_t *raw = plat_alloc(BLOCK_BYTES, TAG_HEAP);
     struct node *n = raw == NULL ? NULL : plat_alloc(sizeof(*n), TAG_HEAP);

@@ -102,6 +102,7 @@ struct physical {
     struct durable *durable;
     struct node **node;
     struct node *free_frames;
+    uint32_t nodes_max; /* frames that may be taken from the arena */
     uint32_t nodes, dirty_nodes, hand;
     struct bucket *bucket;
     struct node *dirty[RANKS];
@@ -192,7 +193,7 @@ MUST_USE enum err tree_spot(struct physical *p, uint64_t oid, uint32_t level, ui
 void tree_point(struct physical *p, const struct spot *spot, const struct pointer *to);
 /* Frees all blocks from `first` on. Unreadable subtrees leak; that is reported. */
 void tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first);
-/* Removes an inode without blocks, and its leaf if that was the last. */
+/* Removes an inode without blocks, and the nodes above that have nothing left. */
 void tree_remove(struct physical *p, struct node *leaf, uint8_t *inode);
 /* The smallest object >= *oid but the map. OK, E_NOENT, or why a node cannot be read. */
 MUST_USE enum err tree_next(struct physical *p, uint64_t *oid);

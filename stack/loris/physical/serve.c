@@ -15,6 +15,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
 {
     p->disk = disk;
     p->data_cow = options->data_cow;
+    p->nodes_max = NODES_MAX;
     p->durable = plat_alloc(DURABLE_SLOTS * sizeof(p->durable[0]), TAG_HEAP);
     p->node = plat_alloc(NODES_MAX * sizeof(p->node[0]), TAG_HEAP);
     p->bucket = plat_alloc(BUCKETS * sizeof(p->bucket[0]), TAG_HEAP);

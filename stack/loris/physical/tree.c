@@ -257,21 +257,32 @@ void tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64
         put_le32(inode + INODE_HEIGHT, 0);
 }
 
+static bool is_empty(const struct node *n)
+{
+    uint32_t step = n->level == 0 ? FORMAT_INODE_BYTES : FORMAT_POINTER_BYTES;
+    uint32_t count = n->level == 0 ? FORMAT_LEAF_INODES : FORMAT_FANOUT;
+    for (uint32_t k = 0; k < count; k++)
+        if (!is_null(n->raw + FORMAT_HEAD_BYTES + (size_t)k * step))
+            return false;
+    return true;
+}
+
 void tree_remove(struct physical *p, struct node *leaf, uint8_t *inode)
 {
     static const struct pointer null = {.address = 0};
-    struct spot spot;
+    struct node *n = leaf;
     node_change(p, leaf);
     memset(inode, 0, FORMAT_INODE_BYTES);
-    for (uint32_t k = 0; k < FORMAT_LEAF_INODES; k++)
-        if (get_le64(leaf->raw + FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * k + INODE_OID) != 0)
-            return;
-    enum err e = tree_spot(p, OID_INODES, 0, leaf->index, NODE_LOOK, true, &spot);
-    ASSERT(e == OK); /* its parent is in memory */
-    uint64_t address = leaf->address;
-    node_drop(p, leaf);
-    tree_point(p, &spot, &null);
-    space_free(p, address);
+    while (n != NULL && is_empty(n)) {
+        struct spot spot;
+        enum err e = tree_spot(p, OID_INODES, n->level, n->index, NODE_LOOK, true, &spot);
+        ASSERT(e == OK); /* its parent is in memory */
+        uint64_t address = n->address;
+        node_drop(p, n);
+        tree_point(p, &spot, &null);
+        space_free(p, address);
+        n = spot.holder;
+    }
 }
 
 /* ---- Listing --------------------------------------------------------------------------------- */

@@ -261,9 +261,18 @@ static enum err execute(struct store *s, const struct msg *m, const struct objec
     }
 }
 
+static bool is_change(enum object_op op)
+{
+    return op == OBJECT_CREATE || op == OBJECT_DELETE || op == OBJECT_TRUNCATE ||
+           op == OBJECT_WRITE || op == OBJECT_SETATTR;
+}
+
 static void die(struct store *s)
 {
     s->deaths++;
+    if (s->die_gap != 0)
+        s->die_at = s->calls + s->die_gap;
+    s->die_gap = 0;
     s->session = 0;
     fake_kill(LAYER_LOGICAL, 0);
     fake_restart(LAYER_LOGICAL, 0);
@@ -283,7 +292,8 @@ void store_handler(void *ctx, const struct msg *m)
         return;
     }
     struct object_reply reply = {0};
-    enum err e = s->calls == s->fail_at ? s->fail_with : execute(s, m, &r, &reply);
+    bool fails = s->calls == s->fail_at && (!s->fail_only_changes || is_change(r.op));
+    enum err e = fails ? s->fail_with : execute(s, m, &r, &reply);
     reply.session = s->session;
     if (dies || (e == E_DEAD && s->poison_lsn != 0)) {
         die(s);

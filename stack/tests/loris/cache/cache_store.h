@@ -36,13 +36,15 @@ struct store {
     uint32_t session;
     uint64_t calls;
     uint64_t die_at;    /* n-th call from the start, 0: never */
+    uint64_t die_gap;   /* after the first death: another so many calls later, once; 0: none */
     uint64_t die_again; /* and every call of this operation on this oid, 0: none */
     enum object_op die_op;
     enum store_death how;
     uint64_t fail_at; /* n-th call answers fail_with */
     enum err fail_with;
-    uint64_t poison_lsn;  /* dies whenever a request (or entry) has it; 0: none */
-    uint64_t corrupt_oid; /* READ of it answers E_CORRUPT */
+    bool fail_only_changes; /* ... if it is a structural change, attributes or data */
+    uint64_t poison_lsn;    /* dies whenever a request (or entry) has it; 0: none */
+    uint64_t corrupt_oid;   /* READ of it answers E_CORRUPT */
     uint64_t capacity_blocks;
     uint32_t deaths, restores, prepares, bad_crcs, bad_sessions, refused, system_restores;
     uint32_t count[OBJECT_OP_COUNT];

@@ -1,0 +1,273 @@
+/* The cache under one or two faults at every place of a fixed script. */
+#include <string.h>
+
+#include "cache_script.h"
+#include "scripts/check_main.h"
+
+#define PLACES_MAX 100000u
+
+static struct rig r;
+static struct script s;
+
+static void start(void)
+{
+    rig_init(&r);
+    rig_start(&r);
+    ck_assert_msg(fake_is_ready(), "%s", fake_crash());
+}
+
+/* Everything acknowledged is there, and after a sync also after a power cut. */
+static void expect_all(const char *what, uint64_t n)
+{
+    const char *why = script_check(&s, &r, false);
+    ck_assert_msg(why == NULL, "%s %llu: %s", what, (unsigned long long)n, why);
+    ck_assert_msg(s.errors == 0, "%s %llu: %u errors, %d", what, (unsigned long long)n, s.errors,
+                  s.last_error);
+    ck_assert_msg(s.sync_errors == 0, "%s %llu: a sync failed: %d", what, (unsigned long long)n,
+                  s.last_error);
+    enum err e = rig_sync(&r, 0, OID_NONE);
+    ck_assert_msg(e == OK, "%s %llu: sync %d", what, (unsigned long long)n, e);
+    rig_power_cut(&r);
+    why = script_check(&s, &r, false);
+    ck_assert_msg(why == NULL, "%s %llu, power cut: %s", what, (unsigned long long)n, why);
+    ck_assert_uint_eq(r.store.bad_crcs, 0);
+}
+
+START_TEST(test_cache__script_without_faults)
+{
+    start();
+    script_run(&s, &r);
+    expect_all("no fault", 0);
+    ck_assert_uint_eq(r.crashes, 0);
+    ck_assert_uint_eq(r.store.deaths, 0);
+    ck_assert_uint_eq(r.store.bad_sessions, 0);
+    rig_fini(&r);
+}
+END_TEST
+
+static void die_everywhere(enum store_death how, uint64_t gap)
+{
+    bool fired = true;
+    uint64_t n = 1;
+    for (; fired; n++) {
+        start();
+        r.store.how = how;
+        r.store.die_at = r.store.calls + n;
+        r.store.die_gap = gap;
+        script_run(&s, &r);
+        fired = r.store.deaths > 0;
+        r.store.die_at = 0;
+        ck_assert_uint_eq(r.crashes, 0);
+        expect_all(how == DIE_BEFORE ? "death before call" : "death after call", n);
+        rig_fini(&r);
+        ck_assert_uint_lt(n, PLACES_MAX);
+    }
+    ck_assert_uint_gt(n, 20); /* the script made that many calls */
+}
+
+START_TEST(test_cache__death_below_before_the_nth_call_is_transparent)
+{
+    die_everywhere(DIE_BEFORE, 0);
+}
+END_TEST
+
+START_TEST(test_cache__death_below_after_the_nth_call_is_transparent)
+{
+    die_everywhere(DIE_AFTER, 0);
+}
+END_TEST
+
+START_TEST(test_cache__death_below_during_recovery_is_transparent)
+{
+    for (uint64_t gap = 1; gap <= 12; gap++)
+        die_everywhere(gap % 2 == 0 ? DIE_BEFORE : DIE_AFTER, gap);
+}
+END_TEST
+
+START_TEST(test_cache__its_own_crash_at_the_nth_platform_call_keeps_what_was_answered)
+{
+    bool fired = true;
+    uint64_t n = 1;
+    for (; fired; n++) {
+        start();
+        fake_crash_at_call(n);
+        script_run(&s, &r);
+        fired = r.crashes > 0;
+        fake_crash_at_call(0);
+        expect_all("own crash", n);
+        rig_fini(&r);
+        ck_assert_uint_lt(n, PLACES_MAX);
+    }
+    ck_assert_uint_gt(n, 500);
+}
+END_TEST
+
+START_TEST(test_cache__its_own_crash_at_each_probe_keeps_what_was_answered)
+{
+    static const enum probe probes[] = {
+        PROBE_CKPT_FROZEN,    PROBE_CKPT_DATA_DOWN,      PROBE_TXN_COMMIT,    PROBE_CACHE_ROLLBACK,
+        PROBE_CACHE_RESTORED, PROBE_CACHE_REPLAY_RECORD, PROBE_CACHE_REPLAYED};
+    for (uint32_t k = 0; k < sizeof(probes) / sizeof(probes[0]); k++) {
+        uint32_t hits = 0;
+        for (uint32_t n = 1; n < 40; n++) {
+            start();
+            r.store.die_at = r.store.calls + 30; /* a recovery too */
+            fake_crash_at_probe(probes[k], n);
+            script_run(&s, &r);
+            fake_crash_at_probe(probes[k], 0);
+            r.store.die_at = 0;
+            hits += r.crashes;
+            expect_all("own crash at probe", n);
+            rig_fini(&r);
+        }
+        ck_assert_msg(hits > 0, "probe %u was never hit", probes[k]);
+    }
+}
+END_TEST
+
+/* Death below in the middle of the recovery from the cache's own crash. */
+START_TEST(test_cache__own_crash_then_death_below_keeps_what_was_answered)
+{
+    for (uint64_t n = 100; n < 1500; n += 37) {
+        for (uint64_t gap = 1; gap < 8; gap++) {
+            start();
+            fake_crash_at_call(n);
+            r.store.die_at = r.store.calls + 14 + gap * 3;
+            script_run(&s, &r);
+            fake_crash_at_call(0);
+            r.store.die_at = 0;
+            expect_all("own crash and death below", n);
+            rig_fini(&r);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_cache__short_of_space_below_once_is_transparent)
+{
+    static const enum err errors[] = {E_AGAIN, E_FULL};
+    bool fired = true;
+    for (uint64_t n = 1; fired; n++) {
+        for (uint32_t k = 0; k < 2; k++) {
+            start();
+            r.store.fail_with = errors[k];
+            r.store.fail_at = r.store.calls + n;
+            r.store.fail_only_changes = true;
+            script_run(&s, &r);
+            fired = r.store.calls >= r.store.fail_at;
+            r.store.fail_at = 0;
+            expect_all("no space once", n);
+            rig_fini(&r);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_cache__an_error_below_is_never_silent)
+{
+    static const enum err errors[] = {E_MEDIA, E_CORRUPT, E_LOST};
+    bool fired = true;
+    for (uint64_t n = 1; fired; n++) {
+        for (uint32_t k = 0; k < 3; k++) {
+            start();
+            r.store.fail_with = errors[k];
+            r.store.fail_at = r.store.calls + n;
+            script_run(&s, &r);
+            fired = r.store.calls >= r.store.fail_at;
+            r.store.fail_at = 0;
+            const char *why = script_check(&s, &r, true);
+            ck_assert_msg(why == NULL, "call %llu: %s", (unsigned long long)n, why);
+            rig_fini(&r);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_cache__log_off_goes_back_to_the_last_checkpoint)
+{
+    rig_init(&r);
+    r.boot.options.log = false;
+    rig_start(&r);
+    uint64_t oid = 0, size;
+    uint8_t value;
+    r.sequence[0] = 1;
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, "old", 3), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    r.sequence[0] = 2;
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, "newer", 5), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    r.sequence[1] = 1;
+    ck_assert_int_eq(rig_begin(&r, 1, NULL), OK);
+    ck_assert_int_eq(rig_setattr(&r, 1, oid, 9), OK);
+    r.store.session = 0;
+    fake_kill(LAYER_LOGICAL, 0);
+    fake_restart(LAYER_LOGICAL, 0);
+    (void)fake_run();
+    ck_assert_uint_eq(r.store.restores, 2);
+    ck_assert_int_eq(rig_commit(&r, 1), E_AGAIN);
+    ck_assert_int_eq(rig_getattr(&r, 0, oid, &size, &value, false), OK);
+    ck_assert_uint_eq(size, 3);
+    bool done = true;
+    ck_assert_int_eq(rig_begin(&r, 0, &done), OK);
+    ck_assert(!done); /* its effect is gone, so is its result */
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_poison_create_is_skipped_alone)
+{
+    start();
+    r.store.die_op = OBJECT_CREATE;
+    r.store.die_again = OID_FIRST_FREE; /* the script's first file */
+    script_run(&s, &r);
+    ck_assert_uint_eq(r.crashes, 0);
+    ck_assert_uint_eq(fake_report_count(REPORT_SKIPPED), 1);
+    ck_assert_uint_ge(r.store.deaths, 3);
+    const char *why = script_check(&s, &r, true);
+    ck_assert_msg(why == NULL, "%s", why);
+    ck_assert_uint_gt(s.sync_errors + s.errors, 0); /* it was said */
+    uint64_t size;
+    uint8_t value;
+    ck_assert_int_eq(rig_getattr(&r, 0, OID_FIRST_FREE, &size, &value, false), E_LOST);
+    ck_assert_int_eq(rig_getattr(&r, 0, s.file[2].oid, &size, &value, false), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_poison_page_is_skipped_alone)
+{
+    start();
+    r.store.poison_lsn = 2; /* CREATE is 1, the first write 2 */
+    script_run(&s, &r);
+    r.store.poison_lsn = 0;
+    ck_assert_uint_eq(r.crashes, 0);
+    ck_assert_uint_ge(fake_report_count(REPORT_SKIPPED), 1);
+    const char *why = script_check(&s, &r, true);
+    ck_assert_msg(why == NULL, "%s", why);
+    ck_assert_uint_gt(s.sync_errors + s.errors, 0);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    rig_power_cut(&r);
+    why = script_check(&s, &r, true);
+    ck_assert_msg(why == NULL, "%s", why);
+    rig_fini(&r);
+}
+END_TEST
+
+CHECK_MAIN(
+    "cache_faults", 300, tcase_add_test(tc, test_cache__script_without_faults);
+    tcase_add_test(tc, test_cache__death_below_before_the_nth_call_is_transparent);
+    tcase_add_test(tc, test_cache__death_below_after_the_nth_call_is_transparent);
+    tcase_add_test(tc, test_cache__death_below_during_recovery_is_transparent);
+    tcase_add_test(tc, test_cache__its_own_crash_at_the_nth_platform_call_keeps_what_was_answered);
+    tcase_add_test(tc, test_cache__its_own_crash_at_each_probe_keeps_what_was_answered);
+    tcase_add_test(tc, test_cache__own_crash_then_death_below_keeps_what_was_answered);
+    tcase_add_test(tc, test_cache__short_of_space_below_once_is_transparent);
+    tcase_add_test(tc, test_cache__an_error_below_is_never_silent);
+    tcase_add_test(tc, test_cache__log_off_goes_back_to_the_last_checkpoint);
+    tcase_add_test(tc, test_cache__a_poison_create_is_skipped_alone);
+    tcase_add_test(tc, test_cache__a_poison_page_is_skipped_alone);)
