@@ -323,6 +323,11 @@ void overlay_clear(struct cache *c);
 
 /* One call to logical in the present session. E_SESSION: a recovery is due; unwind. */
 MUST_USE enum err lower_call(struct cache *c, struct object_request *r, struct object_reply *reply);
+/* The layers below are short of blocks that are free before the next checkpoint. */
+static inline bool lower_short(enum err e)
+{
+    return e == E_FULL || e == E_AGAIN || e == E_NOSPC;
+}
 /* Looks whether a layer below has another endpoint than at the last restore. */
 void lower_check(struct cache *c);
 /* Notes the endpoints of the layers below. */

@@ -104,11 +104,10 @@ static enum err send_attributes(struct cache *c, uint64_t oid, uint64_t size, co
     struct object_reply reply;
     memcpy(r.attr, attr, OBJECT_ATTR_BYTES);
     enum err e = lower_call(c, &r, &reply);
-    if (e == E_FULL || e == E_AGAIN || e == E_NOSPC) {
-        r.flags = OBJECT_REPLAY;
-        e = lower_call(c, &r, &reply);
-    }
-    return e;
+    if (!lower_short(e))
+        return e;
+    r.flags = OBJECT_REPLAY; /* reserved for what is acknowledged */
+    return lower_call(c, &r, &reply);
 }
 
 /* The id ceiling, when ids have been given out above it. */
@@ -130,6 +129,8 @@ static enum err send_ceiling(struct cache *c)
         struct object_reply reply;
         memcpy(r.attr, attr, OBJECT_ATTR_BYTES);
         e = lower_call(c, &r, &reply);
+        if (lower_short(e))
+            e = lower_call(c, &r, &reply);
         e = e == E_EXIST ? OK : e;
         c->own_exists = e == OK;
     }
@@ -193,16 +194,19 @@ enum err checkpoint_run(struct cache *c, bool clean)
     c->in_flight = c->epoch;
     survivor_store(c, c->mem.now.serial);
     e = send_phase(c, OBJECT_PREPARE, clean ? OBJECT_CLEAN : 0);
-    if (e != OK) {
-        if (e != E_SESSION)
-            c->in_flight = 0;
-        return e;
+    if (e != OK && e != E_SESSION) {
+        c->in_flight = 0;
+        c->epoch++; /* some disk may have a root of that number */
     }
+    if (e != OK)
+        return e;
     plat_report(REPORT_CHECKPOINT, c->epoch, written);
     checkpoint_answer(c, OK);
     e = send_phase(c, OBJECT_RELEASE, 0);
-    if (e != OK)
-        return e;
+    if (e != OK) {
+        c->need_recovery = true; /* which finds that it is durable */
+        return E_SESSION;
+    }
     c->epoch++;
     c->in_flight = 0;
     checkpoint_done(c);

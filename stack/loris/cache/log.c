@@ -145,7 +145,7 @@ static enum err push_one(struct cache *c, struct record *r, uint32_t flags)
         return OK; /* its creation was skipped */
     r->attempts++;
     enum err e = send_record(c, r, flags);
-    if (e == E_FULL || e == E_AGAIN || e == E_NOSPC) { /* reserved for what is acknowledged */
+    if (lower_short(e)) { /* reserved for what is acknowledged */
         c->want_checkpoint = true;
         e = send_record(c, r, flags | OBJECT_REPLAY);
     }

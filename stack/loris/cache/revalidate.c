@@ -9,6 +9,10 @@
  */
 #include "cache.h"
 
+/* Numbers that a checkpoint in flight may have used beyond those on record: it sends at most one
+ * for each dirty object. */
+#define LSN_GAP (2 * CACHE_DIRTY_OBJECTS_MAX)
+
 /* Everything in the log since the checkpoint cannot be known: say so, begin from below. */
 static void begin_empty(struct cache *c)
 {
@@ -54,7 +58,7 @@ static void take_frames(struct cache *c, uint64_t last_lsn)
         page_list_put(c, page, LIST_DIRTY);
         plat_page_state(page_data(c, page), PAGE_DIRTY);
         if (!page_sound(c, page))
-            page_lose(c, page);
+            c->page[page].flags |= PAGE_LOST;
     }
 }
 
@@ -68,7 +72,7 @@ static void mark_missing(struct cache *c, struct object *o, uint64_t block, uint
     c->mem.frame[page].lsn = lsn;
     c->mem.frame[page].seal = frame_seal(&c->mem.frame[page]);
     page_list_put(c, page, LIST_DIRTY);
-    page_lose(c, page);
+    c->page[page].flags |= PAGE_LOST;
 }
 
 /* A cut drops pages written before it only: frames hold the newest content. */
@@ -102,7 +106,7 @@ static void redo_page(struct cache *c, struct object *o, uint64_t block, uint64_
         mark_missing(c, o, block, lsn);
     } else if (c->mem.frame[page].lsn < lsn) {
         c->mem.frame[page].lsn = lsn;
-        page_lose(c, page); /* an older version, its frame not yet freed */
+        c->page[page].flags |= PAGE_LOST; /* an older version, its frame not yet freed */
     }
 }
 
@@ -163,6 +167,14 @@ static void suspect(struct cache *c, const struct record *r)
     }
 }
 
+/* What is still lost when later cuts have been redone. */
+static void report_lost(struct cache *c)
+{
+    for (uint32_t p = c->list[LIST_DIRTY].first; p != 0; p = c->page[p].next)
+        if ((c->page[p].flags & PAGE_LOST) != 0)
+            page_lose(c, p);
+}
+
 /* Objects that only damaged records would have completed: their state is not known. */
 static void forget_stubs(struct cache *c)
 {
@@ -180,11 +192,13 @@ static void forget_stubs(struct cache *c)
 static void take_log(struct cache *c)
 {
     c->log_count = log_survived(c);
-    uint64_t last_lsn = c->mem.now.next_lsn;
+    uint64_t last_lsn = 0; /* of what counts: frames above it are an open transaction's */
     for (uint32_t k = 0; k < c->log_count; k++)
         if (record_sound(c, &c->mem.log[k]) && c->mem.log[k].lsn > last_lsn)
             last_lsn = c->mem.log[k].lsn;
-    c->next_lsn = last_lsn + 1;
+    if (c->next_lsn <= last_lsn)
+        c->next_lsn = last_lsn + 1;
+    c->next_lsn += LSN_GAP;
     take_frames(c, last_lsn);
     for (uint32_t k = 0; k < c->log_count; k++) {
         const struct record *r = &c->mem.log[k];
@@ -193,6 +207,7 @@ static void take_log(struct cache *c)
         else
             suspect(c, r);
     }
+    report_lost(c);
     forget_stubs(c);
     c->changed = c->log_count > 0;
     c->reserved_blocks = c->list[LIST_DIRTY].count;

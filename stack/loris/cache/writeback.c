@@ -114,11 +114,6 @@ static enum err send_batch(struct cache *c, const struct plat_span *span, uint32
     return e;
 }
 
-static bool wants_space(enum err e)
-{
-    return e == E_FULL || e == E_AGAIN || e == E_NOSPC;
-}
-
 enum err writeback_batch(struct cache *c, uint32_t *done)
 {
     struct plat_span span[OBJECT_BATCH_MAX_BLOCKS];
@@ -139,7 +134,7 @@ enum err writeback_batch(struct cache *c, uint32_t *done)
     if (count == 0)
         return OK;
     enum err e = send_batch(c, span, count, 0);
-    if (wants_space(e)) { /* reserved when it was acknowledged */
+    if (lower_short(e)) { /* reserved when it was acknowledged */
         c->want_checkpoint = true;
         e = send_batch(c, span, count, OBJECT_REPLAY);
     }

@@ -111,7 +111,7 @@ START_TEST(test_cache__its_own_crash_at_each_probe_keeps_what_was_answered)
         uint32_t hits = 0;
         for (uint32_t n = 1; n < 40; n++) {
             start();
-            r.store.die_at = r.store.calls + 30; /* a recovery too */
+            r.store.die_at = r.store.calls + 12; /* a recovery too */
             fake_crash_at_probe(probes[k], n);
             script_run(&s, &r);
             fake_crash_at_probe(probes[k], 0);

@@ -1,0 +1,209 @@
+/* Flipped bits in pages and log: eager checksums say so and never pass wrong bytes off as good. */
+#include <string.h>
+
+#include "cache_rig.h"
+#include "scripts/check_main.h"
+
+#define BYTES 6000u
+
+static struct rig r;
+static uint8_t data[BYTES], back[BYTES];
+static uint64_t oid;
+
+static void start_with(enum checksum_mode mode)
+{
+    rig_init(&r);
+    r.boot.options.checksums = mode;
+    rig_start(&r);
+    for (uint32_t k = 0; k < BYTES; k++)
+        data[k] = (uint8_t)(k * 11 + k / 200 + 3);
+    r.sequence[0]++;
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, BYTES), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+}
+
+/* Flips a byte of the page that holds data[at ...]; each copy of it in the region. */
+static void flip_page(uint32_t at)
+{
+    uint32_t found = 0;
+    for (size_t k = 0; k + BLOCK_BYTES <= RIG_REGION; k += BLOCK_BYTES) {
+        uint8_t *page = rig_region() + k;
+        if (memcmp(page, data + at, 16) == 0) {
+            page[100] ^= 0x10;
+            found++;
+        }
+    }
+    ck_assert_uint_ge(found, 1);
+}
+
+static enum err read_back(void)
+{
+    uint32_t moved = 0;
+    memset(back, 0, sizeof(back));
+    return rig_read(&r, 0, oid, 0, back, BYTES, &moved, false);
+}
+
+START_TEST(test_cache__a_flip_in_a_clean_page_is_mended_from_below)
+{
+    start_with(CHECKSUMS_EAGER);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    flip_page(0);
+    ck_assert_int_eq(read_back(), OK);
+    ck_assert_mem_eq(back, data, BYTES);
+    ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), 1);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_flip_in_a_dirty_page_is_lost_and_said_so)
+{
+    start_with(CHECKSUMS_EAGER);
+    flip_page(BLOCK_BYTES);
+    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), E_LOST);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK); /* once */
+    ck_assert_int_eq(read_back(), E_LOST);
+    rig_power_cut(&r);
+    ck_assert_int_eq(read_back(), E_LOST); /* never an older or a wrong version */
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_flip_is_found_when_the_page_is_flushed)
+{
+    start_with(CHECKSUMS_EAGER);
+    flip_page(0);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), E_LOST);
+    ck_assert_uint_eq(r.store.bad_crcs, 0);
+    ck_assert_int_eq(read_back(), E_LOST);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_partial_write_does_not_bless_a_flip)
+{
+    start_with(CHECKSUMS_EAGER);
+    flip_page(0);
+    r.sequence[0]++;
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 10, "partial", 7), E_LOST);
+    ck_assert_int_eq(rig_abort(&r, 0), OK);
+    r.sequence[0]++; /* a whole overwrite heals */
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, BYTES), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(read_back(), OK);
+    ck_assert_mem_eq(back, data, BYTES);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_flip_between_write_and_commit_is_not_committed_as_good)
+{
+    start_with(CHECKSUMS_EAGER);
+    r.sequence[0]++;
+    memset(data, 0xa5, BYTES);
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, BYTES), OK);
+    flip_page(0);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(read_back(), E_LOST);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_flip_is_found_after_its_own_crash)
+{
+    start_with(CHECKSUMS_EAGER);
+    flip_page(0);
+    fake_kill_layer();
+    fake_boot(cache_main, &r.boot);
+    (void)fake_run();
+    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_uint_ge(fake_report_count(REPORT_LOST), 1);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_written_back_page_is_mended_while_it_is_pinned)
+{
+    rig_init(&r);
+    rig_start(&r);
+    rig_fini(&r);
+    start_with(CHECKSUMS_EAGER);
+    /* A death below makes the cache write the log's pages back: they are below, but pinned. */
+    r.store.session = 0;
+    fake_kill(LAYER_LOGICAL, 0);
+    fake_restart(LAYER_LOGICAL, 0);
+    (void)fake_run();
+    ck_assert_uint_ge(r.store.count[OBJECT_WRITE], 1);
+    ck_assert_uint_eq(r.store.prepares, 0);
+    flip_page(0);
+    ck_assert_int_eq(read_back(), OK);
+    ck_assert_mem_eq(back, data, BYTES);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__checksums_off_notice_nothing)
+{
+    start_with(CHECKSUMS_OFF);
+    flip_page(0);
+    ck_assert_int_eq(read_back(), OK);
+    ck_assert_mem_ne(back, data, BYTES); /* why eager exists */
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    ck_assert_uint_eq(r.store.bad_crcs, 0); /* made at the flush */
+    rig_fini(&r);
+}
+END_TEST
+
+/* Any byte of log, descriptors or superblock may flip before the cache dies: what is read back is
+ * right, or an error, or (the object's creation is unknown) no object; and the sync after it or a
+ * report says that something was noticed. */
+START_TEST(test_cache__a_flip_in_the_survivor_region_is_never_silent)
+{
+    static uint8_t before[RIG_REGION];
+    start_with(CHECKSUMS_EAGER);
+    memcpy(before, rig_region(), RIG_REGION); /* the same in each run */
+    rig_fini(&r);
+    uint32_t flips = 0;
+    for (size_t at = 0; at < RIG_REGION; at += before[at] != 0 && at > 2u << 20 ? 61 : 1) {
+        if (before[at] == 0)
+            continue;
+        start_with(CHECKSUMS_EAGER);
+        rig_region()[at] ^= 0x04;
+        flips++;
+        fake_kill_layer();
+        fake_boot(cache_main, &r.boot);
+        (void)fake_run();
+        ck_assert_msg(fake_is_ready(), "byte %zu: %s", at, fake_crash());
+        uint64_t size = 0;
+        uint8_t value = 0;
+        enum err e = rig_getattr(&r, 0, oid, &size, &value, false);
+        bool noticed = fake_report_count(REPORT_DETECTED) + fake_report_count(REPORT_LOST) > 0;
+        ck_assert_msg(e == OK || noticed, "byte %zu: %d and no word", at, e);
+        if (e == OK) {
+            ck_assert_msg(size == BYTES || noticed, "byte %zu: size %u", at, (uint32_t)size);
+            e = read_back();
+            if (e == OK && size == BYTES)
+                ck_assert_msg(memcmp(back, data, BYTES) == 0, "byte %zu: wrong bytes", at);
+            ck_assert_msg(e == OK || noticed, "byte %zu: read %d and no word", at, e);
+        }
+        rig_fini(&r);
+    }
+    ck_assert_uint_gt(flips, 300);
+}
+END_TEST
+
+CHECK_MAIN("cache_memory", 120,
+           tcase_add_test(tc, test_cache__a_flip_in_a_clean_page_is_mended_from_below);
+           tcase_add_test(tc, test_cache__a_flip_in_a_dirty_page_is_lost_and_said_so);
+           tcase_add_test(tc, test_cache__a_flip_is_found_when_the_page_is_flushed);
+           tcase_add_test(tc, test_cache__a_partial_write_does_not_bless_a_flip);
+           tcase_add_test(tc, test_cache__a_flip_between_write_and_commit_is_not_committed_as_good);
+           tcase_add_test(tc, test_cache__a_flip_is_found_after_its_own_crash);
+           tcase_add_test(tc, test_cache__a_written_back_page_is_mended_while_it_is_pinned);
+           tcase_add_test(tc, test_cache__checksums_off_notice_nothing);
+           tcase_add_test(tc, test_cache__a_flip_in_the_survivor_region_is_never_silent);)
