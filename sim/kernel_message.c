@@ -126,7 +126,7 @@ static void release(struct sim_process *p, enum err result)
 
 static void hand_over(struct sim_process *p, const struct msg *msg, uint32_t source)
 {
-    p->gate.msg = *msg;
+    msg_copy(&p->gate.msg, msg);
     p->gate.msg.source = source;
     sim_engine_note(p->m->engine, NOTE_MESSAGE | (uint64_t)msg->type << 32,
                     (uint64_t)source << 32 | p->endpoint,
@@ -311,7 +311,7 @@ void kernel_post(struct sim_process *p)
         p->gate.result = E_FULL;
     } else {
         struct sim_node *node = node_take(m);
-        node->copy = p->gate.msg;
+        msg_copy(&node->copy, &p->gate.msg);
         node->msg = &node->copy;
         node->source = endpoint;
         node->posted = true;

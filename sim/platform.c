@@ -30,7 +30,7 @@ static inline struct sim_gate *call(struct sim_process *p, enum sim_call number)
 enum err plat_send(uint32_t to, const struct msg *m)
 {
     struct sim_process *p = self();
-    p->gate.msg = *m;
+    msg_copy(&p->gate.msg, m);
     p->gate.peer = to;
     return call(p, CALL_SEND)->result;
 }
@@ -38,7 +38,7 @@ enum err plat_send(uint32_t to, const struct msg *m)
 enum err plat_post(uint32_t to, const struct msg *m)
 {
     struct sim_process *p = self();
-    p->gate.msg = *m;
+    msg_copy(&p->gate.msg, m);
     p->gate.peer = to;
     return call(p, CALL_POST)->result;
 }
@@ -50,18 +50,18 @@ enum err plat_receive(uint32_t from, struct msg *m, uint64_t deadline_ns)
     p->gate.a = deadline_ns;
     enum err err = call(p, CALL_RECEIVE)->result;
     if (err == OK)
-        *m = p->gate.msg;
+        msg_copy(m, &p->gate.msg);
     return err;
 }
 
 enum err plat_sendrec(uint32_t to, struct msg *m)
 {
     struct sim_process *p = self();
-    p->gate.msg = *m;
+    msg_copy(&p->gate.msg, m);
     p->gate.peer = to;
     enum err err = call(p, CALL_SENDREC)->result;
     if (err == OK)
-        *m = p->gate.msg;
+        msg_copy(m, &p->gate.msg);
     return err;
 }
 

@@ -35,6 +35,16 @@ void rig_setup(void)
     rig_setup_with(&sim_restart_minix);
 }
 
+void rig_setup_with_disk(void)
+{
+    struct sim_machine_config config = {.disks = 1, .restart = sim_restart_minix};
+    enum err err = sim_profile_load(sim_profile_name(0), &config.disk[0].params);
+    ASSERT(err == OK);
+    config.disk[0].size_bytes = SIM_DISK_SIZE_MIN;
+    rig = (struct rig){.m = sim_machine_create(&config)};
+    rig_observe((struct sim_observer){0});
+}
+
 void rig_setup_with(const struct sim_restart_policy *policy)
 {
     struct sim_machine_config config = {.restart = *policy}; /* no disks */
@@ -59,9 +69,11 @@ void rig_boot(program_main *naming, program_main *cache, program_main *logical)
     rig.deaths = 0;
     rig.readies = 0;
     for (; count < 3 && mains[count] != NULL; count++)
-        programs[count] = (struct sim_program){.layer = layers[count],
-                                               .main = mains[count],
-                                               .survivor = layers[count] == LAYER_CACHE,
-                                               .disk = UINT32_MAX};
+        programs[count] = (struct sim_program){
+            .layer = layers[count],
+            .main = mains[count],
+            .survivor = layers[count] == LAYER_CACHE,
+            /* without a disk this is UINT32_MAX, too: none */
+            .disk = layers[count] == LAYER_LOGICAL ? sim_machine_disks(rig.m) - 1 : UINT32_MAX};
     sim_machine_boot(rig.m, programs, count, &options, false);
 }

@@ -32,6 +32,7 @@ extern struct rig rig;
 /* Fixtures for tcase_add_checked_fixture: the default restart policy, or another. */
 void rig_setup(void);
 void rig_setup_with(const struct sim_restart_policy *policy);
+void rig_setup_with_disk(void); /* one small disk, which belongs to (LAYER_LOGICAL, 0) */
 void rig_teardown(void);
 
 /* Resets, observes deaths and readies, and boots these programs as (LAYER_NAMING, 0),
