@@ -6,6 +6,9 @@ PREFIX ?= /usr/local
 OPT ?= -O2 -g
 SAN ?=
 
+# V=1 shows the commands, else a word a file.
+say = $(if $(V),,@printf '  %-5s %s\n' $(if $(filter %.o,$@),cc,link) $(@:$(BUILD)/%=%);)
+
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Werror
 PACKAGES := gsl sqlite3 libfyaml libisal
 HOST_CFLAGS = -std=gnu17 $(OPT) $(WARN) $(SAN) -fno-pie -fcf-protection=none -I. -Istack/include \
@@ -28,11 +31,13 @@ HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAIN_SRC),$(HOST_SRC)
   $(patsubst %.S,$(BUILD)/obj/%.o,$(HOST_ASM))
 STACK_OBJ := $(STACK_SRC:%.c=$(BUILD)/obj/%.o)
 PLAIN_OBJ := $(STACK_SRC:%.c=$(BUILD)/plain/%.o)
+PROTO_OBJ := $(filter $(BUILD)/obj/stack/proto/%,$(STACK_OBJ))
+PROTO_PLAIN := $(filter $(BUILD)/plain/stack/proto/%,$(PLAIN_OBJ))
+LAYERS := $(sort $(patsubst %/,%,$(dir $(filter-out stack/proto/%,$(STACK_SRC)))))
 
 # Test programs: one a file. Those of stack/ link the plain stack and a fake platform, the others all.
 TEST_SRC := $(shell find $(HOST_DIRS) -path '*/tests/*' -name 'test_*.c')
 STACK_TEST_SRC := $(shell find stack/tests -name 'test_*.c')
-STACK_RIG_SRC := $(filter-out $(STACK_TEST_SRC),$(shell find stack/tests -name '*.c'))
 TEST_RIG_SRC := $(filter-out $(TEST_SRC),$(shell find $(HOST_DIRS) -path '*/tests/*' -name '*.c'))
 TESTS := $(TEST_SRC:%.c=$(BUILD)/tests/%)
 STACK_TESTS := $(STACK_TEST_SRC:%.c=$(BUILD)/tests/%)
@@ -42,39 +47,50 @@ all: $(BUILD)/loris
 
 $(BUILD)/obj/stack/proto/%.o: stack/proto/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STACK_CFLAGS) -c $< -o $@
+	$(say)$(CC) $(STACK_CFLAGS) -c $< -o $@
 $(BUILD)/obj/stack/loris/%.o: stack/loris/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STACK_CFLAGS) -c $< -o $@
+	$(say)$(CC) $(STACK_CFLAGS) -c $< -o $@
 $(BUILD)/obj/stack/classic/%.o: stack/classic/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STACK_CFLAGS) -c $< -o $@
+	$(say)$(CC) $(STACK_CFLAGS) -c $< -o $@
 $(BUILD)/plain/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(STACK_BASE) $(SAN) -c $< -o $@
+	$(say)$(CC) $(STACK_BASE) $(SAN) -c $< -o $@
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -c $< -o $@
+	$(say)$(CC) $(HOST_CFLAGS) -c $< -o $@
 $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -c $< -o $@
+	$(say)$(CC) $(HOST_CFLAGS) -c $< -o $@
 
-$(BUILD)/libloris.a: $(HOST_OBJ) $(STACK_OBJ)
+# A layer is one object that shows nothing but its main: layers cannot call each other's functions, and
+# may use the same names.
+define LAYER_RULE
+$(BUILD)/obj/$(1).layer.o: $$(filter $(BUILD)/obj/$(1)/%.o,$$(STACK_OBJ))
+	$$(say)ld -r -o $$@ $$^ && objcopy -w --keep-global-symbol='*_main' $$@
+endef
+$(foreach layer,$(LAYERS),$(eval $(call LAYER_RULE,$(layer))))
+
+$(BUILD)/libloris.a: $(HOST_OBJ) $(PROTO_OBJ) $(LAYERS:%=$(BUILD)/obj/%.layer.o)
 	@rm -f $@
-	ar rcs $@ $^
-$(BUILD)/libplain.a: $(PLAIN_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	$(say)ar qcs $@ $^
 
 $(BUILD)/loris: $(BUILD)/obj/campaign/main.o $(BUILD)/libloris.a
-	$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
+	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
 
-$(BUILD)/tests/stack/%: $(BUILD)/obj/stack/%.o $(STACK_RIG_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/libplain.a
-	@mkdir -p $(@D)
-	$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ -lcheck_pic -lsubunit -lpthread -lrt -lm -lisal
+# A test of a layer links that layer, the protocols, the fake platform and its own folder's helpers.
+define STACK_TEST_RULE
+$(BUILD)/tests/stack/tests/$(1)/test_%: $(BUILD)/obj/stack/tests/$(1)/test_%.o \
+  $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter-out $$(STACK_TEST_SRC),$$(wildcard stack/tests/*.c stack/tests/$(1)/*.c))) \
+  $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $$(PROTO_PLAIN)
+	@mkdir -p $$(@D)
+	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$(sort $$^) -lcheck_pic -lsubunit -lpthread -lrt -lm -lisal
+endef
+$(foreach layer,$(LAYERS) stack/proto,$(eval $(call STACK_TEST_RULE,$(layer:stack/%=%))))
 $(BUILD)/tests/%: $(BUILD)/obj/%.o $(TEST_RIG_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/libloris.a
 	@mkdir -p $(@D)
-	$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ -lcheck_pic -lsubunit -lpthread -lrt $(HOST_LIBS)
+	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ -lcheck_pic -lsubunit -lpthread -lrt $(HOST_LIBS)
 
 # make unit-sim, unit-stack, unit-results ...: the tests of one folder.
 unit-%: all-tests-%
