@@ -50,8 +50,8 @@ struct judge_input {
     enum judge_remount remount;      /* of (b), besides what the two observations say */
     enum judge_probe probe[HISTORY_ENVIRONMENTS_MAX];     /* (d) */
     enum judge_machine machine[HISTORY_ENVIRONMENTS_MAX]; /* for all: the same in each */
-    bool degraded; /* the design is now read-only or refuses service and said so: a failed probe
-                      then counts as an error, not as death */
+    bool degraded; /* the design is now read-only or refuses service and says so: then a failed
+                      probe counts as an error, not as death */
 };
 
 #define JUDGE_STORY_BYTES 160u

@@ -1,0 +1,441 @@
+/* The recorder: requests, answers, deaths and marks. See history.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/oracle/content.h"
+#include "workloads/oracle/range.h"
+
+#define SHARED_ROOT 1u /* operations, and so inodes, that exist before time 0 */
+#define FIRST_ROOT 2u  /* of environment 0 */
+#define BUCKETS_AT_FIRST 1024u
+#define NOBODY UINT32_MAX /* the application of set-up */
+
+const char *history_kind_name(enum history_kind kind)
+{
+    static const char *const names[HISTORY_KINDS] = {
+        "setup",   "open",     "close",   "read",  "write",  "truncate", "fsync",
+        "sync",    "stat",     "mkdir",   "rmdir", "unlink", "rename",   "link",
+        "symlink", "readlink", "readdir", "chmod", "chown",  "other"};
+    ASSERT((unsigned)kind < HISTORY_KINDS);
+    return names[kind];
+}
+
+const char *history_clause_name(enum history_clause clause)
+{
+    static const char *const names[CLAUSES] = {
+        "none",    "content", "foreign bytes", "zeros",   "torn block", "size",   "attribute",
+        "name",    "type",    "link count",    "listing", "tree",       "answer", "checker",
+        "remount", "synced",  "error",         "mount",   "service"};
+    ASSERT((unsigned)clause < CLAUSES);
+    return names[clause];
+}
+
+struct history *history_create(void)
+{
+    struct history *h = calloc(1, sizeof(*h));
+    ASSERT(h != NULL);
+    h->apps = calloc(HISTORY_APPS_MAX, sizeof(*h->apps));
+    h->bucket_count = BUCKETS_AT_FIRST;
+    h->buckets = calloc(h->bucket_count, sizeof(*h->buckets));
+    h->work = calloc(1, sizeof(*h->work));
+    ASSERT(h->apps != NULL && h->buckets != NULL && h->work != NULL);
+    h->effects = model_grow(NULL, &h->effect_room, 1, sizeof(*h->effects));
+    h->slots = model_grow(NULL, &h->slot_room, 1, sizeof(*h->slots));
+    history_reset(h, 1);
+    return h;
+}
+
+void history_destroy(struct history *h)
+{
+    if (h == NULL)
+        return;
+    for (uint32_t k = 0; k < HISTORY_APPS_MAX; k++) {
+        free(h->apps[k].path);
+        free(h->apps[k].path2);
+    }
+    range_work_free(h->work);
+    free(h->work);
+    free(h->apps);
+    free(h->ops);
+    free(h->inodes);
+    free(h->effects);
+    free(h->slots);
+    free(h->buckets);
+    free(h->text);
+    free(h);
+}
+
+static uint32_t new_op(struct history *h, uint32_t app, enum history_kind kind, uint64_t now_ns)
+{
+    uint32_t room = h->op_room;
+    h->ops = model_grow(h->ops, &room, h->op_count + 2, sizeof(*h->ops));
+    h->inodes = model_grow(h->inodes, &h->op_room, h->op_count + 2, sizeof(*h->inodes));
+    uint32_t op = ++h->op_count;
+    h->ops[op] = (struct history_op){.kind = kind,
+                                     .app = app,
+                                     .start_ns = now_ns,
+                                     .end_ns = HISTORY_NEVER,
+                                     .begin_tick = ++h->tick,
+                                     .end_tick = UINT32_MAX};
+    h->inodes[op] = (struct inode){0};
+    return op;
+}
+
+static uint32_t new_root(struct history *h, uint32_t environment)
+{
+    uint32_t op = new_op(h, NOBODY, HISTORY_SETUP, 0);
+    h->ops[op].state = HISTORY_DONE;
+    h->ops[op].end_ns = 0;
+    h->ops[op].end_tick = ++h->tick;
+    h->ops[op].inode = op;
+    h->ops[op].environment = environment;
+    h->inodes[op] =
+        (struct inode){.type = HISTORY_DIRECTORY, .setup = true, .shared = op == SHARED_ROOT};
+    return op;
+}
+
+void history_reset(struct history *h, uint32_t environments)
+{
+    ASSERT(environments >= 1 && environments <= HISTORY_ENVIRONMENTS_MAX);
+    h->environments = environments;
+    h->app_count = h->op_count = h->tick = h->sync_tick = 0;
+    h->effect_count = h->slot_count = h->text_bytes = 0;
+    h->wrong_count = h->mark_count = h->stamp = 0;
+    memset(h->buckets, 0, h->bucket_count * sizeof(*h->buckets));
+    uint32_t shared = new_root(h, 0);
+    ASSERT(shared == SHARED_ROOT);
+    for (uint32_t e = 0; e < environments; e++) {
+        uint32_t root = new_root(h, e);
+        ASSERT(root == FIRST_ROOT + e);
+        (void)model_effect(h, root, SLOT_NAME, model_slot(h, root, "shared", 6), shared);
+    }
+    h->inodes[shared].up = 0;
+    h->setup_ops = h->op_count;
+}
+
+uint32_t history_add_app(struct history *h, uint32_t environment)
+{
+    ASSERT(environment < h->environments);
+    ASSERT(h->app_count < HISTORY_APPS_MAX);
+    struct app *app = &h->apps[h->app_count];
+    app->environment = environment;
+    app->in_flight = 0;
+    app->death = HISTORY_ALIVE;
+    memset(app->fds, 0, sizeof(app->fds));
+    return h->app_count++;
+}
+
+/* Keeps a text of the request until its answer. */
+static const char *keep_text(char **buffer, size_t *room, const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    size_t bytes = strlen(text) + 1;
+    if (bytes > *room) {
+        *buffer = realloc(*buffer, bytes);
+        ASSERT(*buffer != NULL);
+        *room = bytes;
+    }
+    memcpy(*buffer, text, bytes);
+    return *buffer;
+}
+
+/* Asks the model, first without what is in doubt, then with it. */
+static enum err ask_model(struct history *h, uint32_t op)
+{
+    bool *unsettled = &h->apps[h->ops[op].app].unsettled;
+    enum err e = apply_call(h, op, VIEW_SURE, unsettled);
+    if (e != OK && *unsettled)
+        e = apply_call(h, op, VIEW_ALL, unsettled);
+    return e;
+}
+
+static void take_back(struct history *h, uint32_t op)
+{
+    struct history_op *o = &h->ops[op];
+    model_void(h, op);
+    o->effects = 0;
+    h->inodes[op].type = 0;
+}
+
+uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
+                       const struct history_call *call)
+{
+    ASSERT(app < h->app_count);
+    struct app *a = &h->apps[app];
+    ASSERT(a->in_flight == 0 && a->death == HISTORY_ALIVE);
+    ASSERT(call->kind > HISTORY_SETUP && call->kind < HISTORY_KINDS);
+    uint32_t op = new_op(h, app, call->kind, now_ns);
+    struct history_op *o = &h->ops[op];
+    a->in_flight = op;
+    a->call = *call;
+    a->call.path = keep_text(&a->path, &a->path_room, call->path);
+    a->call.path2 = keep_text(&a->path2, &a->path2_room, call->path2);
+    a->listed = 0;
+    a->unsettled = false;
+    o->environment = a->environment;
+    o->offset = call->kind == HISTORY_OPEN ? call->flags : call->offset;
+    if (call->kind == HISTORY_TRUNCATE)
+        o->offset = call->size;
+    o->length = call->length;
+    if (call->kind == HISTORY_WRITE) {
+        a->call.path = NULL;
+        bool known = call->fd >= 0 && call->fd < (int32_t)HISTORY_FDS_MAX;
+        o->inode = known ? a->fds[call->fd].inode : 0;
+        if (call->offset == HISTORY_AT_END)
+            o->offset = o->inode == 0 ? 0 : model_size(h, o->inode, VIEW_ALL, op);
+    }
+    o->forbade = ask_model(h, op) != OK;
+    return op;
+}
+
+void history_fill(const struct history *h, uint32_t op, uint64_t at, uint8_t *to, uint64_t bytes)
+{
+    ASSERT(op <= h->op_count);
+    const struct history_op *o = &h->ops[op];
+    ASSERT(o->kind == HISTORY_WRITE);
+    ASSERT(at + bytes <= o->length);
+    content_fill(o->inode, op, o->offset + at, to, bytes);
+}
+
+/* Told apart as the levels need it. */
+static enum history_state state_of(enum err result)
+{
+    switch (result) {
+    case OK:
+        return HISTORY_DONE;
+    case E_MEDIA:
+    case E_CORRUPT:
+    case E_LOST:
+    case E_DEAD:
+    case E_VERSION:
+    case E_TIMEOUT:
+    case E_SESSION:
+    case E_IO:
+    case E_ROFS:
+    case E_BADF: /* a descriptor that the application holds: whoever kept it is gone */
+        return HISTORY_TROUBLED;
+    case E_FULL:
+    case E_INVAL:
+    case E_AGAIN:
+    case E_ABORT:
+    case E_NOENT:
+    case E_EXIST:
+    case E_NOTDIR:
+    case E_ISDIR:
+    case E_NOTEMPTY:
+    case E_NAMETOOLONG:
+    case E_LOOP:
+    case E_MLINK:
+    case E_XDEV:
+    case E_NOSPC:
+    case E_FBIG:
+    case E_PERM:
+    case E_ACCES:
+    case E_BUSY:
+    case E_NOTSUP:
+    case E_MFILE:
+    case E_ARG:
+        return HISTORY_REFUSED;
+    }
+    return HISTORY_TROUBLED; /* no error that we know */
+}
+
+/* Errors that speak about the namespace, and so can be false. */
+static bool speaks_of_names(enum err e)
+{
+    return e == E_NOENT || e == E_EXIST || e == E_NOTDIR || e == E_ISDIR || e == E_NOTEMPTY;
+}
+
+static void end_ok(struct history *h, uint32_t op, const struct history_answer *answer)
+{
+    struct history_op *o = &h->ops[op];
+    struct app *a = &h->apps[o->app];
+    bool moved_else = false;
+    uint64_t shift = 0;
+    if (o->kind == HISTORY_WRITE) {
+        bool at_end = a->call.offset == HISTORY_AT_END && answer->offset != o->offset;
+        shift = at_end ? o->offset - answer->offset : 0;
+        if (answer->moved > o->length)
+            check_wrong(h, op, CLAUSE_SIZE, 0, "write: more bytes than asked for");
+        moved_else = at_end || answer->moved < o->length;
+        o->length = answer->moved < o->length ? answer->moved : o->length;
+        o->offset = at_end ? answer->offset : o->offset;
+    }
+    if (o->forbade || moved_else) {
+        take_back(h, op);
+        if (ask_model(h, op) != OK && !a->unsettled)
+            check_wrong(h, op, CLAUSE_ANSWER, 0, "%s: done, but it cannot be",
+                        history_kind_name(o->kind));
+    }
+    if (shift != 0 && o->effects != 0)
+        h->effects[o->first_effect + o->effects - 1].shift = shift;
+}
+
+static void end_refused(struct history *h, uint32_t op, enum err result)
+{
+    struct history_op *o = &h->ops[op];
+    take_back(h, op);
+    if (o->forbade || !speaks_of_names(result))
+        return;
+    bool possible = ask_model(h, op) == OK;
+    take_back(h, op);
+    if (possible && !h->apps[o->app].unsettled)
+        check_wrong(h, op, CLAUSE_ANSWER, 0, "%s: refused (%d), but it must be done",
+                    history_kind_name(o->kind), (int)result);
+}
+
+/* What is in doubt from now on. */
+static void mark_optional(struct history *h, uint32_t op)
+{
+    const struct history_op *o = &h->ops[op];
+    for (uint32_t k = 0; k < o->effects; k++) {
+        const struct effect *e = &h->effects[o->first_effect + k];
+        if (e->slot != SLOT_NAME)
+            h->inodes[e->object].optional = true;
+    }
+}
+
+/* fsync(P): the file's slots, its name, and the directories that lead there. */
+static void mark_synced(struct history *h, uint32_t op, const struct open_file *file)
+{
+    uint32_t tick = h->ops[op].begin_tick;
+    if (file->inode == 0)
+        return;
+    struct inode *i = &h->inodes[file->inode];
+    i->sync_tick = tick;
+    if (i->type == HISTORY_DIRECTORY)
+        i->entries_tick = tick;
+    uint32_t slot = file->slot;
+    if (model_name(h, slot, VIEW_SURE, op) != file->inode)
+        return; /* the name no longer leads there: the caller reached it by none */
+    for (uint32_t steps = 0; slot != 0 && steps <= h->op_count; steps++) {
+        h->slots[slot].sync_tick = tick;
+        slot = h->inodes[h->slots[slot].dir].up;
+    }
+}
+
+static void end_special(struct history *h, uint32_t op, const struct history_answer *answer)
+{
+    struct history_op *o = &h->ops[op];
+    struct app *a = &h->apps[o->app];
+    int32_t fd = o->kind == HISTORY_OPEN ? answer->fd : a->call.fd;
+    bool held = fd >= 0 && fd < (int32_t)HISTORY_FDS_MAX;
+    if (o->kind == HISTORY_SYNC && o->state == HISTORY_DONE)
+        h->sync_tick = o->begin_tick > h->sync_tick ? o->begin_tick : h->sync_tick;
+    if (!held)
+        return;
+    if (o->kind == HISTORY_OPEN && o->state == HISTORY_DONE)
+        a->fds[fd] = (struct open_file){.inode = o->inode, .slot = o->name};
+    else if (o->kind == HISTORY_CLOSE)
+        a->fds[fd] = (struct open_file){0};
+    else if (o->kind == HISTORY_FSYNC && o->state == HISTORY_DONE)
+        mark_synced(h, op, &a->fds[fd]);
+}
+
+bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
+                 const struct history_answer *answer)
+{
+    ASSERT(op > h->setup_ops && op <= h->op_count);
+    struct history_op *o = &h->ops[op];
+    struct app *a = &h->apps[o->app];
+    ASSERT(a->in_flight == op);
+    ASSERT(now_ns >= o->start_ns);
+    enum history_state state = state_of(answer->result);
+    if (state == HISTORY_DONE)
+        end_ok(h, op, answer);
+    else if (state == HISTORY_REFUSED)
+        end_refused(h, op, answer->result);
+    else
+        mark_optional(h, op);
+    o->state = state;
+    o->result = answer->result;
+    o->end_ns = now_ns;
+    o->end_tick = ++h->tick;
+    if (state == HISTORY_DONE && !a->unsettled)
+        check_answer(h, op, answer);
+    end_special(h, op, answer);
+    a->in_flight = 0;
+    return !o->wrong;
+}
+
+void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history_death why)
+{
+    ASSERT(app < h->app_count && why != HISTORY_ALIVE);
+    struct app *a = &h->apps[app];
+    if (a->death != HISTORY_ALIVE)
+        return;
+    a->death = why;
+    a->died_ns = now_ns;
+    if (a->in_flight != 0)
+        mark_optional(h, a->in_flight);
+}
+
+void history_mark(struct history *h, enum history_mark_kind kind, uint64_t now_ns,
+                  const char *layer)
+{
+    uint32_t at = h->mark_count++;
+    if (at < HISTORY_MARKS_MAX)
+        h->marks[at] = (struct history_mark){
+            .kind = kind, .time_ns = now_ns, .tick = ++h->tick, .layer = layer};
+}
+
+uint32_t history_ops(const struct history *h)
+{
+    return h->op_count;
+}
+
+uint32_t history_setup_ops(const struct history *h)
+{
+    return h->setup_ops;
+}
+
+const struct history_op *history_op(const struct history *h, uint32_t op)
+{
+    ASSERT(op >= 1 && op <= h->op_count);
+    return &h->ops[op];
+}
+
+uint32_t history_apps(const struct history *h)
+{
+    return h->app_count;
+}
+
+uint32_t history_environments(const struct history *h)
+{
+    return h->environments;
+}
+
+uint32_t history_app_environment(const struct history *h, uint32_t app)
+{
+    ASSERT(app < h->app_count);
+    return h->apps[app].environment;
+}
+
+enum history_death history_app_death(const struct history *h, uint32_t app)
+{
+    ASSERT(app < h->app_count);
+    return h->apps[app].death;
+}
+
+uint32_t history_wrongs(const struct history *h)
+{
+    return h->wrong_count;
+}
+
+const struct history_wrong *history_wrong(const struct history *h, uint32_t index)
+{
+    ASSERT(index < h->wrong_count && index < HISTORY_WRONG_MAX);
+    return &h->wrong[index];
+}
+
+uint32_t history_marks(const struct history *h)
+{
+    return h->mark_count < HISTORY_MARKS_MAX ? h->mark_count : HISTORY_MARKS_MAX;
+}
+
+const struct history_mark *history_mark_at(const struct history *h, uint32_t index)
+{
+    ASSERT(index < history_marks(h));
+    return &h->marks[index];
+}

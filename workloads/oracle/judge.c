@@ -1,0 +1,315 @@
+/* The levels and the measures: see judge.h and README.md. */
+#include "workloads/oracle/judge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/oracle/cut.h"
+#include "workloads/oracle/versions.h"
+
+struct judge *judge_create(void)
+{
+    struct judge *j = calloc(1, sizeof(*j));
+    ASSERT(j != NULL);
+    return j;
+}
+
+void judge_destroy(struct judge *j)
+{
+    if (j == NULL)
+        return;
+    free(j->objects);
+    free(j->glimpses);
+    free(j->numbers);
+    free(j->slot_stamp);
+    free(j->slot_owner);
+    free(j->inode_stamp);
+    free(j->inode_owner);
+    free(j->ops);
+    free(j->rank);
+    free(j->fits);
+    free(j->lost);
+    range_work_free(&j->work);
+    free(j);
+}
+
+/* ---- What applications were told ---- */
+
+/* Whether an application that a fault did not excuse saw an error, or died, in the environment. */
+static bool told_errors(const struct history *h, uint32_t environment)
+{
+    for (uint32_t a = 0; a < h->app_count; a++)
+        if (h->apps[a].environment == environment && h->apps[a].death == HISTORY_STRAY)
+            return true;
+    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+        const struct history_op *o = &h->ops[op];
+        if (o->environment != environment || o->state != HISTORY_TROUBLED)
+            continue;
+        enum history_death death = h->apps[o->app].death;
+        if (death == HISTORY_ALIVE || death == HISTORY_STRAY)
+            return true;
+    }
+    return false;
+}
+
+static void count_answers(const struct history *h, struct judge_verdict *v)
+{
+    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+        const struct history_op *o = &h->ops[op];
+        v->ops += o->state != HISTORY_IN_FLIGHT;
+        v->ops_failed += o->state == HISTORY_TROUBLED;
+    }
+    for (uint32_t k = 0; k < h->wrong_count && k < HISTORY_WRONG_MAX; k++)
+        v->bytes_wrong += h->wrong[k].bytes;
+}
+
+static void count_killed(const struct history *h, struct judge_verdict *v)
+{
+    for (uint32_t a = 0; a < h->app_count; a++)
+        if (h->apps[a].death != HISTORY_ALIVE)
+            v->environment[h->apps[a].environment].killed++;
+}
+
+/* A wrong answer that an application of this environment got, or NULL. */
+static const struct history_wrong *wrong_answer(const struct history *h, uint32_t environment)
+{
+    for (uint32_t k = 0; k < h->wrong_count && k < HISTORY_WRONG_MAX; k++)
+        if (h->ops[h->wrong[k].op].environment == environment)
+            return &h->wrong[k];
+    return NULL;
+}
+
+/* ---- Times ---- */
+
+static void read_marks(const struct history *h, struct judge_verdict *v)
+{
+    v->fault_ns = v->detected_ns = v->service_ns = HISTORY_NEVER;
+    for (uint32_t k = 0; k < history_marks(h); k++) {
+        const struct history_mark *m = &h->marks[k];
+        switch (m->kind) {
+        case HISTORY_MARK_FAULT:
+        case HISTORY_MARK_POWER:
+            if (v->fault_ns == HISTORY_NEVER)
+                v->fault_ns = m->time_ns;
+            break;
+        case HISTORY_MARK_DETECTED:
+            if (v->detected_ns == HISTORY_NEVER) {
+                v->detected_ns = m->time_ns;
+                v->detected_by = m->layer;
+            }
+            break;
+        case HISTORY_MARK_SERVICE:
+            v->service_ns = m->time_ns;
+            break;
+        }
+    }
+    bool both = v->detected_ns != HISTORY_NEVER && v->service_ns != HISTORY_NEVER &&
+                v->service_ns >= v->detected_ns;
+    v->recovery_ns = both ? (int64_t)(v->service_ns - v->detected_ns) : -1;
+}
+
+/* Longest waits: of all answered operations, and of those that overlap [fault, service]. */
+static void measure_waits(const struct history *h, struct judge_verdict *v)
+{
+    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+        const struct history_op *o = &h->ops[op];
+        if (o->end_ns == HISTORY_NEVER)
+            continue;
+        uint64_t wait = o->end_ns - o->start_ns;
+        if (wait > v->longest_wait_ns[o->kind])
+            v->longest_wait_ns[o->kind] = wait;
+        bool overlaps = v->fault_ns != HISTORY_NEVER && o->end_ns >= v->fault_ns &&
+                        o->start_ns <= v->service_ns;
+        if (overlaps && wait > v->outage_wait_ns[o->kind])
+            v->outage_wait_ns[o->kind] = wait;
+    }
+}
+
+uint64_t judge_outage_ns(const struct judge_verdict *faulty, const struct judge_verdict *fault_free)
+{
+    uint64_t longest = 0;
+    for (unsigned k = 0; k < HISTORY_KINDS; k++) {
+        uint64_t usual = fault_free == NULL ? 0 : fault_free->longest_wait_ns[k];
+        uint64_t wait = faulty->outage_wait_ns[k];
+        uint64_t more = wait > usual ? wait - usual : 0;
+        longest = more > longest ? more : longest;
+    }
+    return longest;
+}
+
+/* The fault that could have taken the operation: the first one after it began. */
+static uint64_t fault_after(const struct history *h, uint64_t start_ns)
+{
+    for (uint32_t k = 0; k < history_marks(h); k++) {
+        const struct history_mark *m = &h->marks[k];
+        if ((m->kind == HISTORY_MARK_FAULT || m->kind == HISTORY_MARK_POWER) &&
+            m->time_ns >= start_ns)
+            return m->time_ns;
+    }
+    return start_ns;
+}
+
+static void count_lost(const struct judge *j, const struct history *h, struct judge_verdict *v)
+{
+    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+        if (j->lost[op] == 0)
+            continue;
+        v->ops_lost++;
+        v->synced_lost += sight_op_synced(h, op);
+        int64_t back = (int64_t)(fault_after(h, h->ops[op].start_ns) - h->ops[op].start_ns);
+        back = back < 1 ? 1 : back;
+        v->rpo_ns = back > v->rpo_ns ? back : v->rpo_ns;
+    }
+}
+
+/* ---- Levels ---- */
+
+/* What is not in the strongest cut is lost. */
+static void lose_beyond(struct judge *j, const struct cut_result *cut)
+{
+    const struct history *h = j->h;
+    for (uint32_t a = 0; a < h->app_count; a++) {
+        const struct sequence *s = &j->sequence[a];
+        for (uint32_t k = cut->position[a]; k < s->count; k++) {
+            uint32_t op = j->ops[s->first + k];
+            if (h->ops[op].state != HISTORY_DONE)
+                continue;
+            j->lost[op] = 1;
+            bool synced = sight_op_synced(h, op);
+            sight_flaw(j, synced ? CLAUSE_SYNCED : CLAUSE_NONE, op, 0, "%s%s, op %u, is gone",
+                       synced ? "synced " : "", history_kind_name(h->ops[op].kind), op);
+        }
+    }
+}
+
+/* The tree against cuts and versions; `errors`: something was unreadable or an error was seen. */
+static enum level level_of_tree(struct judge *j, bool errors, bool *undecided)
+{
+    struct cut_result cut = {.found = CUT_NONE};
+    struct versions_result versions;
+    if (!errors) {
+        cut_search(j, &cut);
+        *undecided = *undecided || cut.undecided;
+        if (cut.found == CUT_FULL)
+            return LEVEL_TRANSPARENT;
+        if (cut.found == CUT_DURABLE) {
+            lose_beyond(j, &cut);
+            return LEVEL_DURABLE;
+        }
+    }
+    versions_judge(j, cut.found == CUT_NONE, &versions);
+    if (cut.found == CUT_ANY)
+        lose_beyond(j, &cut);
+    if (!versions.right && cut.found == CUT_NONE)
+        return LEVEL_SILENT;
+    if (errors) {
+        j->flaw.clause = CLAUSE_ERROR;
+        return LEVEL_DETECTED;
+    }
+    if (versions.synced && versions.right)
+        return LEVEL_SYNCED;
+    return cut.found == CUT_ANY ? LEVEL_PREFIX : LEVEL_STRUCTURAL;
+}
+
+/* One environment of one observation. */
+static enum level level_of_sight(struct judge *j, const struct judge_input *in,
+                                 const struct observation *o, uint32_t environment, bool errors,
+                                 bool *undecided)
+{
+    if (!sight_init(j, in->history, o, environment))
+        return LEVEL_SILENT;
+    return level_of_tree(j, errors || j->errors != 0, undecided);
+}
+
+static void weaken(struct judge *j, struct judge_environment *e, enum level level,
+                   enum history_clause clause, const char *story)
+{
+    if (level <= e->level)
+        return;
+    e->level = level;
+    j->flaw = (struct flaw){.clause = clause};
+    (void)snprintf(j->flaw.story, sizeof(j->flaw.story), "%s", story);
+}
+
+/* What the machine itself, the checker and the probe say, beside the trees. */
+static void judge_machine(struct judge *j, const struct judge_input *in, uint32_t environment,
+                          bool errors, struct judge_environment *e)
+{
+    static const char *const why[] = {"", "does not mount", "hangs", "recovery never ends"};
+    const struct history_wrong *wrong = wrong_answer(in->history, environment);
+    enum level told = errors ? LEVEL_DETECTED : LEVEL_SILENT;
+    if (in->checker.ran && (!in->checker.ok || in->checker.damages != 0))
+        weaken(j, e, told, CLAUSE_CHECKER, "the checker found damage");
+    if (in->remount == JUDGE_REMOUNT_DIFFERS ||
+        (in->again != NULL && in->observed != NULL && !observation_agrees(in->observed, in->again)))
+        weaken(j, e, told, CLAUSE_REMOUNT, "the tree differs after a remount");
+    if (wrong != NULL) {
+        weaken(j, e, LEVEL_SILENT, wrong->clause, wrong->detail);
+        j->flaw.op = j->flaw.op == 0 ? wrong->op : j->flaw.op;
+    }
+    if (in->probe[environment] == JUDGE_PROBE_FAILED)
+        weaken(j, e, in->degraded ? LEVEL_DETECTED : LEVEL_DEAD, CLAUSE_SERVICE,
+               "the probe of service failed");
+    if (in->remount == JUDGE_REMOUNT_FAILED)
+        weaken(j, e, LEVEL_DEAD, CLAUSE_MOUNT, "does not mount again after an orderly stop");
+    if (in->machine[environment] != JUDGE_MACHINE_RUNS || in->observed == NULL)
+        weaken(j, e, LEVEL_DEAD, CLAUSE_MOUNT,
+               in->machine[environment] == JUDGE_MACHINE_RUNS ? "nothing could be read"
+                                                              : why[in->machine[environment]]);
+}
+
+static void judge_environment(struct judge *j, const struct judge_input *in, uint32_t environment,
+                              bool any_errors, struct judge_verdict *v)
+{
+    struct judge_environment *e = &v->environment[environment];
+    bool told = told_errors(in->history, environment);
+    j->flaw = (struct flaw){.clause = CLAUSE_NONE};
+    e->level = LEVEL_TRANSPARENT;
+    if (in->observed != NULL)
+        e->level = level_of_sight(j, in, in->observed, environment, told, &v->undecided);
+    if (in->observed != NULL && in->again != NULL &&
+        (observation_errors(in->observed) != 0 || observation_errors(in->again) != 0)) {
+        struct flaw first = j->flaw;
+        j->flaw = (struct flaw){.clause = CLAUSE_NONE};
+        enum level again = level_of_sight(j, in, in->again, environment, told, &v->undecided);
+        if (again > e->level)
+            e->level = again;
+        else
+            j->flaw = first;
+    }
+    judge_machine(j, in, environment, any_errors, e);
+    e->clause = j->flaw.clause;
+    e->hit = e->killed != 0 || told || e->level > LEVEL_TRANSPARENT;
+    v->environments_hit += e->hit;
+    if (e->level <= v->level && environment != 0)
+        return;
+    v->level = e->level;
+    v->clause = j->flaw.clause;
+    v->clause_op = j->flaw.op;
+    memcpy(v->story, j->flaw.story, sizeof(v->story));
+}
+
+void judge_trial(struct judge *j, const struct judge_input *input, struct judge_verdict *verdict)
+{
+    const struct history *h = input->history;
+    ASSERT(h != NULL);
+    memset(verdict, 0, sizeof(*verdict));
+    verdict->environments = h->environments;
+    verdict->leaked_blocks = input->checker.leaks;
+    j->lost = model_grow(j->lost, &j->lost_room, h->op_count + 1, 1);
+    memset(j->lost, 0, h->op_count + 1);
+    j->bytes_wrong = 0;
+    count_answers(h, verdict);
+    count_killed(h, verdict);
+    read_marks(h, verdict);
+    measure_waits(h, verdict);
+    bool any_errors = input->observed != NULL && observation_errors(input->observed) != 0;
+    any_errors = any_errors || (input->again != NULL && observation_errors(input->again) != 0);
+    for (uint32_t e = 0; e < h->environments; e++)
+        any_errors = any_errors || told_errors(h, e);
+    for (uint32_t e = 0; e < h->environments; e++)
+        judge_environment(j, input, e, any_errors, verdict);
+    verdict->bytes_wrong += j->bytes_wrong;
+    count_lost(j, h, verdict);
+}

@@ -1,0 +1,199 @@
+/*
+ * The inside of a history: inodes, name slots and the effects of operations on them. Private to
+ * this folder: history.c records, apply.c predicts, check.c and the judge read.
+ *
+ * A *slot* is a place that operations change: a name in a directory, the size, mode or owner of an
+ * inode, the bytes of a file. Each slot has its effects as a list from the newest to the oldest, in
+ * the order in which their operations began.
+ *
+ * Invariants:
+ *   (1) inode i is the one that operation i created; inode 0 is none, so a name slot of value 0 is
+ *       absent; before its first effect every name is absent, and files do not exist;
+ *   (2) effects of one operation are adjacent; a void effect belongs to no state at all;
+ *   (3) in a list, an effect whose operation precedes another's stands after it.
+ */
+#ifndef LORIS_WORKLOADS_ORACLE_MODEL_H
+#define LORIS_WORKLOADS_ORACLE_MODEL_H
+
+#include <stddef.h>
+
+#include "assertion.h"
+#include "workloads/oracle/history.h"
+
+enum slot_kind { SLOT_NAME, SLOT_SIZE, SLOT_MODE, SLOT_OWNER, SLOT_RANGE };
+
+enum range_what {
+    RANGE_DATA,  /* f(inode, op, x + shift) */
+    RANGE_ZERO,  /* growth and holes */
+    RANGE_ABSENT /* beyond the end of the file */
+};
+
+struct effect {
+    uint32_t op;
+    uint32_t older;      /* index of the next older effect on this slot; 0: none */
+    uint32_t object;     /* name slot, or inode */
+    uint32_t sibling;    /* SLOT_NAME: next older name effect that leads to the same inode */
+    uint64_t value;      /* SLOT_NAME: inode; SIZE, MODE: it; OWNER: uid << 32 | gid */
+    uint64_t from, to;   /* SLOT_RANGE: bytes [from, to) */
+    uint64_t shift;      /* RANGE_DATA */
+    uint64_t grown_from; /* RANGE_DATA: bytes of it from here on were beyond the end before; SIZE:
+                            the size before */
+    uint8_t slot, what;
+    bool is_void;
+};
+
+struct name_slot {
+    uint32_t dir;       /* inode */
+    uint32_t text;      /* in the text pool, ends in NUL */
+    uint32_t bytes;     /* of the name */
+    uint32_t chain;     /* next slot in the hash bucket */
+    uint32_t next;      /* next slot of the directory, older */
+    uint32_t newest;    /* effect */
+    uint32_t sync_tick; /* what ended before this tick is synced by an fsync through this name */
+    uint32_t seen;      /* stamp of a listing in progress */
+    uint64_t hash;
+};
+
+struct inode {
+    uint32_t type;                     /* enum history_type; 0: this operation made no inode */
+    uint32_t range, size, mode, owner; /* newest effects */
+    uint32_t names;                    /* newest name effect that leads here */
+    uint32_t slots;                    /* directory: its newest name slot */
+    uint32_t up;                       /* name slot that last led here */
+    uint32_t text, text_bytes;         /* symbolic link */
+    uint32_t sync_tick;                /* effects on its slots that ended before are synced */
+    uint32_t entries_tick;             /* directory: the same for its name slots */
+    uint32_t dead_op;                  /* the operation that took its last name, or 0 */
+    uint32_t toucher;                  /* app + 1 of the first that had an effect on it */
+    bool mixed;                        /* several applications had */
+    bool optional; /* an operation that failed or never ended has an effect on it */
+    bool shared;   /* had a name in the shared tree */
+    bool setup;    /* a root */
+};
+
+struct open_file {
+    uint32_t inode, slot; /* 0: closed */
+};
+
+struct app {
+    uint32_t environment, in_flight; /* operation, or 0 */
+    enum history_death death;
+    uint64_t died_ns;
+    struct open_file fds[HISTORY_FDS_MAX];
+    /* The request in flight, with its own copies of the texts. */
+    struct history_call call;
+    char *path, *path2;
+    size_t path_room, path2_room;
+    uint32_t listed; /* READDIR: entries told */
+    bool listed_wrong, unsettled;
+};
+
+struct history {
+    uint32_t environments, app_count, op_count, tick, setup_ops, sync_tick;
+    struct app *apps; /* HISTORY_APPS_MAX */
+    struct history_op *ops;
+    struct inode *inodes; /* as ops */
+    uint32_t op_room;
+    struct effect *effects;
+    uint32_t effect_count, effect_room;
+    struct name_slot *slots;
+    uint32_t slot_count, slot_room;
+    uint32_t *buckets;
+    uint32_t bucket_count;
+    char *text;
+    uint32_t text_bytes, text_room;
+    struct history_wrong wrong[HISTORY_WRONG_MAX];
+    uint32_t wrong_count;
+    struct history_mark marks[HISTORY_MARKS_MAX];
+    uint32_t mark_count;
+    uint32_t stamp;
+    struct range_work *work; /* range.h */
+};
+
+/* Which effects count when the model is asked for a value. */
+enum view {
+    VIEW_SURE, /* of operations that were answered OK, and of `self` */
+    VIEW_ALL   /* and of those in flight or in trouble */
+};
+
+struct where {      /* the end of a path */
+    uint32_t inode; /* what the path leads to; 0: nothing */
+    uint32_t dir;   /* the directory of the last component */
+    uint32_t slot;  /* its name slot; 0 if the history has none yet */
+    const char *name;
+    uint32_t name_bytes; /* 0: the path is the root itself, or ends in "." or ".." */
+    bool unsettled;      /* a name on the way was being changed, or may or may not have been */
+};
+
+struct lookup { /* how to resolve */
+    enum view view;
+    uint32_t self; /* operation that asks */
+    bool follow;   /* a symbolic link as last component */
+};
+
+static inline bool op_precedes(const struct history_op *o, const struct history_op *p)
+{
+    return o->end_tick < p->begin_tick;
+}
+
+static inline bool precedes(const struct history *h, uint32_t o, uint32_t p)
+{
+    return op_precedes(&h->ops[o], &h->ops[p]);
+}
+
+/* Grows an array of `size`-byte elements to at least `want`; out of memory is a defect of loris. */
+void *model_grow(void *array, uint32_t *room, uint32_t want, size_t size);
+
+/* The newest effect of a list that counts in this view, or 0. */
+uint32_t model_newest(const struct history *h, uint32_t newest, enum view view, uint32_t self);
+
+/* The value of a name slot: an inode, or 0. */
+uint32_t model_name(const struct history *h, uint32_t slot, enum view view, uint32_t self);
+
+/* The size of an inode; 0 if it has none. */
+uint64_t model_size(const struct history *h, uint32_t inode, enum view view, uint32_t self);
+
+/* Whether nobody but `self` changed this list since self began, nor may have. */
+bool model_settled(const struct history *h, uint32_t newest, uint32_t self);
+
+/* The slot of that name, or 0. */
+uint32_t model_find(const struct history *h, uint32_t dir, const char *name, uint32_t bytes);
+
+/* The same; makes it if it is new. */
+uint32_t model_slot(struct history *h, uint32_t dir, const char *name, uint32_t bytes);
+
+/* Keeps a copy of a text, ended by NUL. Returns its place in the pool. */
+uint32_t model_text(struct history *h, const char *text, uint32_t bytes);
+
+/* Follows a path for an application. OK with *at filled (inode 0 if only the last name is absent),
+ * or an error of the name space. O(length). */
+enum err model_walk(const struct history *h, uint32_t environment, const char *path,
+                    const struct lookup *how, struct where *at);
+
+/* Records an effect, on top of its list. The operation's effects must be the last recorded. */
+struct effect *model_effect(struct history *h, uint32_t op, enum slot_kind slot, uint32_t object,
+                            uint64_t value);
+
+/* How many names lead to the inode now. */
+uint32_t model_names(const struct history *h, uint32_t inode, enum view view, uint32_t self);
+
+/* Makes all effects of an operation void. */
+void model_void(struct history *h, uint32_t op);
+
+/* Whether directory `inner` is `outer` or lies below it. */
+bool model_below(const struct history *h, uint32_t inner, uint32_t outer);
+
+/*
+ * What the model answers to the request of `app` (its call), and, if OK, records the effects of
+ * operation op. *unsettled: the answer hangs on what others were doing meanwhile. (apply.c)
+ */
+enum err apply_call(struct history *h, uint32_t op, enum view view, bool *unsettled);
+
+/* Holds an answer of OK against the model. Returns CLAUSE_NONE or what is wrong. (check.c) */
+void check_answer(struct history *h, uint32_t op, const struct history_answer *answer);
+
+/* Keeps a wrong answer, with the clause, bytes and a story of printf's form. (check.c) */
+void check_wrong(struct history *h, uint32_t op, enum history_clause clause, uint64_t bytes,
+                 const char *form, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

@@ -1,0 +1,138 @@
+#include "workloads/oracle/range.h"
+
+#include <stdlib.h>
+
+#include "workloads/oracle/content.h"
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void add_piece(struct range_work *w, uint64_t from, uint64_t to, uint32_t bound)
+{
+    if (from >= to)
+        return;
+    w->piece = model_grow(w->piece, &w->room, w->count + 1, sizeof(*w->piece));
+    w->piece[w->count++] = (struct range_piece){.from = from, .to = to, .bound = bound};
+}
+
+/* How many bytes of [from, to) the effect explains, from the first on. */
+static uint64_t explains(const struct range_query *q, const struct effect *e, uint64_t from,
+                         uint64_t to)
+{
+    const uint8_t *bytes = q->bytes + (from - q->from);
+    switch ((enum range_what)e->what) {
+    case RANGE_DATA:
+        return content_match(q->inode, e->op, from + e->shift, bytes, to - from);
+    case RANGE_ZERO:
+        return content_match_zeros(bytes, to - from);
+    case RANGE_ABSENT:
+        return 0; /* there should be no byte here */
+    }
+    ASSERT(false);
+    return 0;
+}
+
+/* Holds [from, to) against an effect that counts; what it does not explain stays, bounded. */
+static void demand(struct range_work *w, const struct range_query *q, const struct effect *e,
+                   uint64_t from, uint64_t to, uint32_t bound)
+{
+    uint32_t tighter = bound > q->h->ops[e->op].begin_tick ? bound : q->h->ops[e->op].begin_tick;
+    while (from < to) {
+        uint64_t good = explains(q, e, from, to);
+        from += good;
+        if (from == to)
+            return;
+        add_piece(w, from, from + 1, tighter);
+        if (!q->h->inodes[q->inode].mixed) { /* nothing older can help */
+            add_piece(w, from + 1, to, tighter);
+            return;
+        }
+        from++;
+    }
+}
+
+/* Offers an effect that may be in by whole blocks; a grown block that is out may be zeros. */
+static void offer(struct range_work *w, const struct range_query *q, const struct effect *e,
+                  uint64_t from, uint64_t to, uint32_t bound)
+{
+    while (from < to) {
+        uint64_t end = least(to, (from / HISTORY_BLOCK_BYTES + 1) * HISTORY_BLOCK_BYTES);
+        uint64_t grown = most(from, least(e->grown_from, end));
+        if (explains(q, e, from, end) == end - from) {
+            from = end;
+            continue;
+        }
+        if (e->what == RANGE_DATA && grown < end &&
+            content_match_zeros(q->bytes + (grown - q->from), end - grown) == end - grown)
+            add_piece(w, from, grown, bound);
+        else
+            add_piece(w, from, end, bound);
+        from = end;
+    }
+}
+
+/* One effect against all pieces. Returns false if a piece can no longer be explained. */
+static bool apply_effect(struct range_work *w, const struct range_query *q, const struct effect *e,
+                         enum presence presence, uint64_t *failed)
+{
+    const struct history_op *o = &q->h->ops[e->op];
+    uint32_t count = w->count;
+    for (uint32_t k = 0; k < count; k++) {
+        struct range_piece p = w->piece[k];
+        uint64_t from = most(p.from, e->from);
+        uint64_t to = least(p.to, e->to);
+        if (from >= to || o->end_tick < p.bound)
+            continue;
+        uint32_t before = w->count;
+        if (presence == IN)
+            demand(w, q, e, from, to, p.bound);
+        else
+            offer(w, q, e, from, to, p.bound);
+        if (presence == IN && w->count > before && !q->h->inodes[q->inode].mixed) {
+            *failed = w->piece[before].from;
+            return false;
+        }
+        w->piece[k].to = p.from; /* empty: its rest is added anew */
+        add_piece(w, p.from, from, p.bound);
+        add_piece(w, to, p.to, p.bound);
+    }
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < w->count; k++)
+        if (w->piece[k].from < w->piece[k].to)
+            w->piece[kept++] = w->piece[k];
+    w->count = kept;
+    return true;
+}
+
+bool range_explained(struct range_work *w, const struct range_query *q, uint64_t *failed)
+{
+    ASSERT(q->from <= q->to);
+    ASSERT(q->bytes != NULL || q->from == q->to);
+    uint64_t nowhere;
+    failed = failed == NULL ? &nowhere : failed;
+    w->count = 0;
+    add_piece(w, q->from, q->to, 0);
+    for (uint32_t at = q->newest; at != 0 && w->count != 0; at = q->h->effects[at].older) {
+        const struct effect *e = &q->h->effects[at];
+        enum presence presence = e->is_void ? OUT : q->presence(q->object, e->op);
+        if (presence != OUT && e->from < q->to && e->to > q->from &&
+            !apply_effect(w, q, e, presence, failed))
+            return false;
+    }
+    if (w->count != 0)
+        *failed = w->piece[0].from;
+    return w->count == 0;
+}
+
+void range_work_free(struct range_work *w)
+{
+    free(w->piece);
+    *w = (struct range_work){0};
+}

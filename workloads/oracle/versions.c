@@ -1,0 +1,481 @@
+#include "workloads/oracle/versions.h"
+
+#include <string.h>
+
+#include "workloads/oracle/content.h"
+
+struct pass {
+    struct judge *j;
+    bool mark;
+    struct versions_result *result;
+};
+
+/* How well one slot, or an object, fits. */
+enum fit { FIT_WRONG, FIT_OLD, FIT_SYNCED };
+
+static enum fit worse(enum fit a, enum fit b)
+{
+    return a < b ? a : b;
+}
+
+static enum presence presence_of_version(const void *object, uint32_t op)
+{
+    const struct history *h = object;
+    return h->ops[op].state == HISTORY_DONE ? IN : OPTIONAL;
+}
+
+/* A slot with one value at a time: which of its versions is seen. */
+struct version {
+    enum fit fit;
+    uint32_t effect;    /* 0: the initial value, or none */
+    uint32_t synced_op; /* the newest synced operation on the slot, or 0 */
+};
+
+static bool gives(const struct history *h, const struct effect *e, uint64_t value)
+{
+    if (e->value == value)
+        return true;
+    const struct history_op *o = &h->ops[e->op];
+    return e->slot == SLOT_SIZE && o->kind == HISTORY_WRITE && o->state != HISTORY_DONE &&
+           value > e->grown_from && value < e->value && value % HISTORY_BLOCK_BYTES == 0;
+}
+
+/* initial_fits: the value that was read is the one before any effect. */
+static struct version find_version(const struct history *h, uint32_t newest, uint64_t value,
+                                   bool initial_fits)
+{
+    struct version v = {.fit = FIT_WRONG};
+    uint32_t bound = 0;
+    for (uint32_t at = newest; at != 0; at = h->effects[at].older) {
+        const struct effect *e = &h->effects[at];
+        if (e->is_void)
+            continue;
+        if (gives(h, e, value)) {
+            enum fit fit = h->ops[e->op].end_tick < bound ? FIT_OLD : FIT_SYNCED;
+            if (fit > v.fit) {
+                v.fit = fit;
+                v.effect = at;
+            }
+        }
+        if (v.fit == FIT_SYNCED)
+            return v;
+        if (sight_effect_synced(h, e)) {
+            v.synced_op = v.synced_op == 0 ? e->op : v.synced_op;
+            bound = bound > h->ops[e->op].begin_tick ? bound : h->ops[e->op].begin_tick;
+        }
+    }
+    if (initial_fits && v.fit == FIT_WRONG)
+        v.fit = bound == 0 ? FIT_SYNCED : FIT_OLD;
+    return v;
+}
+
+static void lose(struct pass *p, const struct effect *e)
+{
+    if (p->mark && !e->is_void && p->j->h->ops[e->op].state == HISTORY_DONE)
+        p->j->lost[e->op] = 1;
+}
+
+/* What is newer than the version that is seen is gone; if none is seen, the newest is. */
+static void lose_newer(struct pass *p, uint32_t newest, const struct version *v)
+{
+    const struct history *h = p->j->h;
+    uint32_t at = model_newest(h, newest, VIEW_SURE, 0);
+    if (v->effect != 0 && h->ops[h->effects[v->effect].op].state != HISTORY_DONE)
+        return; /* an operation without an answer came last */
+    for (; at != 0 && at != v->effect; at = h->effects[at].older) {
+        lose(p, &h->effects[at]);
+        if (v->fit == FIT_WRONG)
+            return;
+    }
+}
+
+/* ---- Bytes ---- */
+
+/* One chunk of a file, and the inode that it is taken for. */
+struct bytes {
+    struct pass *pass;
+    const struct chunk *chunk;
+    uint32_t inode, node;
+    const uint8_t *data;
+};
+
+static bool explained(struct bytes *b, uint32_t newest, uint64_t from, uint64_t to)
+{
+    struct judge *j = b->pass->j;
+    struct range_query q = {.h = j->h,
+                            .presence = presence_of_version,
+                            .object = j->h,
+                            .inode = b->inode,
+                            .newest = newest,
+                            .from = from,
+                            .to = to,
+                            .bytes = b->data + (from - b->chunk->from)};
+    return range_explained(&j->work, &q, NULL);
+}
+
+/* Whether an effect reaches into the block that holds `from`. */
+static bool touches(const struct effect *e, uint64_t from)
+{
+    uint64_t start = from / HISTORY_BLOCK_BYTES * HISTORY_BLOCK_BYTES;
+    return !e->is_void && e->from < start + HISTORY_BLOCK_BYTES && e->to > start;
+}
+
+/* The version of one block that is seen in [from, to). */
+static struct version find_block(struct bytes *b, uint64_t from, uint64_t to)
+{
+    const struct history *h = b->pass->j->h;
+    struct version v = {.fit = FIT_WRONG};
+    uint32_t bound = 0;
+    for (uint32_t at = h->inodes[b->inode].range; at != 0; at = h->effects[at].older) {
+        const struct effect *e = &h->effects[at];
+        if (!touches(e, from))
+            continue;
+        enum fit fit = h->ops[e->op].end_tick < bound ? FIT_OLD : FIT_SYNCED;
+        if (fit > v.fit && explained(b, at, from, to)) {
+            v.fit = fit;
+            v.effect = at;
+        }
+        if (v.fit == FIT_SYNCED)
+            return v;
+        if (sight_effect_synced(h, e)) {
+            v.synced_op = v.synced_op == 0 ? e->op : v.synced_op;
+            bound = bound > h->ops[e->op].begin_tick ? bound : h->ops[e->op].begin_tick;
+        }
+    }
+    return v;
+}
+
+/* What the bytes of a block that no version explains are; counts those that are wrong. */
+static enum history_clause clause_of_block(struct bytes *b, uint64_t from, uint64_t to)
+{
+    struct judge *j = b->pass->j;
+    enum history_clause clause = CLAUSE_TORN;
+    uint64_t wrong = 0;
+    for (uint64_t at = from; at < to;) {
+        uint64_t end = (at / 8 + 1) * 8 < to ? (at / 8 + 1) * 8 : to;
+        if (find_block(b, at, end).fit == FIT_WRONG) {
+            wrong += end - at;
+            bool zeros = content_match_zeros(b->data + (at - b->chunk->from), end - at) == end - at;
+            if (clause == CLAUSE_TORN)
+                clause = zeros ? CLAUSE_ZEROS : CLAUSE_FOREIGN;
+        }
+        at = end;
+    }
+    if (b->pass->mark)
+        j->bytes_wrong += wrong != 0 ? wrong : to - from;
+    return clause;
+}
+
+static void lose_block(struct bytes *b, uint64_t from, const struct version *v)
+{
+    const struct history *h = b->pass->j->h;
+    if (v->effect != 0 && h->ops[h->effects[v->effect].op].state != HISTORY_DONE)
+        return;
+    for (uint32_t at = h->inodes[b->inode].range; at != 0 && at != v->effect;
+         at = h->effects[at].older) {
+        if (!touches(&h->effects[at], from) || h->ops[h->effects[at].op].state != HISTORY_DONE)
+            continue;
+        lose(b->pass, &h->effects[at]);
+        if (v->fit == FIT_WRONG)
+            return;
+    }
+}
+
+static enum fit judge_block(struct bytes *b, uint64_t from, uint64_t to, bool tell)
+{
+    struct judge *j = b->pass->j;
+    struct version v = find_block(b, from, to);
+    unsigned long long number = from / HISTORY_BLOCK_BYTES;
+    if (!tell)
+        return v.fit;
+    lose_block(b, from, &v);
+    if (v.fit == FIT_WRONG) {
+        enum history_clause clause = clause_of_block(b, from, to);
+        sight_flaw(j, clause, v.synced_op, b->node, "block %llu reads %s%s", number,
+                   clause == CLAUSE_TORN ? "" : "as ", history_clause_name(clause));
+    } else if (v.fit == FIT_OLD) {
+        sight_flaw(j, CLAUSE_SYNCED, v.synced_op, b->node,
+                   "block %llu, synced by op %u, reads op %u", number, v.synced_op,
+                   j->h->effects[v.effect].op);
+    }
+    return v.fit;
+}
+
+static void lose_unread(struct bytes *b)
+{
+    for (uint64_t at = b->chunk->from; at < b->chunk->to;
+         at = (at / HISTORY_BLOCK_BYTES + 1) * HISTORY_BLOCK_BYTES) {
+        struct version none = {.fit = FIT_WRONG};
+        lose_block(b, at, &none);
+    }
+}
+
+static enum fit judge_chunk(struct bytes *b, bool tell)
+{
+    const struct chunk *c = b->chunk;
+    if (c->result != OK) {
+        if (tell && b->pass->mark)
+            lose_unread(b);
+        return FIT_SYNCED; /* an error was told */
+    }
+    uint32_t newest = b->pass->j->h->inodes[b->inode].range;
+    if (explained(b, newest, c->from, c->to))
+        return FIT_SYNCED;
+    enum fit fit = FIT_SYNCED;
+    for (uint64_t at = c->from; at < c->to;) {
+        uint64_t end = (at / HISTORY_BLOCK_BYTES + 1) * HISTORY_BLOCK_BYTES;
+        end = end < c->to ? end : c->to;
+        fit = worse(fit, judge_block(b, at, end, tell));
+        at = end;
+    }
+    return fit;
+}
+
+/* ---- Objects ---- */
+
+static enum fit judge_value(struct pass *p, const struct object *b, uint32_t newest, uint64_t value,
+                            bool initial_fits, enum history_clause clause, bool tell)
+{
+    struct judge *j = p->j;
+    struct version v = find_version(j->h, newest, value, initial_fits);
+    if (!tell)
+        return v.fit;
+    lose_newer(p, newest, &v);
+    if (v.fit == FIT_WRONG)
+        sight_flaw(j, clause, v.synced_op, b->node, "has a wrong %s (%llu)",
+                   history_clause_name(clause), (unsigned long long)value);
+    else if (v.fit == FIT_OLD)
+        sight_flaw(j, CLAUSE_SYNCED, v.synced_op, b->node, "%s, synced by op %u, is older (%llu)",
+                   history_clause_name(clause), v.synced_op, (unsigned long long)value);
+    return v.fit;
+}
+
+/* Whether the names of an observed directory can be those of the inode. */
+static bool names_possible(struct judge *j, uint32_t node, uint32_t inode)
+{
+    for (uint32_t c = j->o->nodes[node].child; c != 0; c = j->o->nodes[c].next) {
+        uint32_t slot = j->glimpses[c].object == 0 ? 0 : sight_slot(j, c, inode);
+        if (j->glimpses[c].object != 0 &&
+            (slot == 0 || model_newest(j->h, j->h->slots[slot].newest, VIEW_ALL, 0) == 0))
+            return false;
+    }
+    return true;
+}
+
+/* How well the object fits an inode, its names apart. tell: keep flaws and losses. */
+static enum fit judge_object(struct pass *p, struct object *b, uint32_t inode, bool tell)
+{
+    struct judge *j = p->j;
+    const struct inode *i = &j->h->inodes[inode];
+    const struct node *n = &j->o->nodes[b->data_node];
+    if (i->type != n->stat.type) {
+        if (tell)
+            sight_flaw(j, CLAUSE_TYPE, 0, b->node, "is of another type");
+        return FIT_WRONG;
+    }
+    bool no_mode = model_newest(j->h, i->mode, VIEW_ALL, 0) == 0;
+    bool known_owner = model_newest(j->h, i->owner, VIEW_SURE, 0) != 0;
+    uint64_t owner = (uint64_t)n->stat.uid << 32 | n->stat.gid;
+    enum fit fit = judge_value(p, b, i->mode, n->stat.mode, no_mode, CLAUSE_ATTRIBUTE, tell);
+    if (known_owner)
+        fit = worse(fit, judge_value(p, b, i->owner, owner, true, CLAUSE_ATTRIBUTE, tell));
+    if (i->type == HISTORY_DIRECTORY)
+        return tell || names_possible(j, b->node, inode) ? fit : FIT_WRONG;
+    if (i->type == HISTORY_SYMBOLIC) {
+        bool same = n->target_result != OK ||
+                    (n->target_bytes == i->text_bytes &&
+                     memcmp(j->o->text + n->target, j->h->text + i->text, i->text_bytes) == 0);
+        if (!same && tell)
+            sight_flaw(j, CLAUSE_ATTRIBUTE, 0, b->node, "leads elsewhere");
+        return same ? fit : FIT_WRONG;
+    }
+    fit = worse(fit, judge_value(p, b, i->size, n->stat.size, false, CLAUSE_SIZE, tell));
+    for (uint32_t k = n->chunk; k != 0; k = j->o->chunks[k].next) {
+        struct bytes bytes = {.pass = p,
+                              .chunk = &j->o->chunks[k],
+                              .inode = inode,
+                              .node = b->node,
+                              .data = j->o->pool + j->o->chunks[k].place};
+        fit = worse(fit, judge_chunk(&bytes, tell));
+    }
+    return fit;
+}
+
+/* Chooses the inode that the object fits best among those its name ever led to. */
+static uint32_t identify(struct pass *p, struct object *b, uint32_t slot)
+{
+    struct judge *j = p->j;
+    const struct history *h = j->h;
+    uint32_t best = 0;
+    uint32_t only = 0;
+    bool several = false;
+    for (uint32_t at = h->slots[slot].newest; at != 0; at = h->effects[at].older) {
+        uint32_t inode = h->effects[at].is_void ? 0 : (uint32_t)h->effects[at].value;
+        several = several || (inode != 0 && only != 0 && inode != only);
+        only = inode != 0 ? inode : only;
+    }
+    if (!several)
+        return only != 0 && j->inode_stamp[only] != j->stamp ? only : 0;
+    enum fit fit = FIT_WRONG;
+    for (uint32_t at = h->slots[slot].newest; at != 0 && fit != FIT_SYNCED;
+         at = h->effects[at].older) {
+        uint32_t inode = h->effects[at].is_void ? 0 : (uint32_t)h->effects[at].value;
+        if (inode == 0 || j->inode_stamp[inode] == j->stamp || inode == best)
+            continue;
+        enum fit by_name = find_version(h, h->slots[slot].newest, inode, false).fit;
+        enum fit now = worse(by_name, judge_object(p, b, inode, false));
+        if (best == 0 || now > fit) {
+            best = inode;
+            fit = now;
+        }
+    }
+    return best;
+}
+
+/* ---- Names ---- */
+
+static void note_fit(struct pass *p, enum fit fit)
+{
+    p->result->right = p->result->right && fit != FIT_WRONG;
+    p->result->synced = p->result->synced && fit == FIT_SYNCED;
+}
+
+/* One name that was read: who it leads to, and whether it ever did. */
+static void judge_name(struct pass *p, uint32_t node, uint32_t dir)
+{
+    struct judge *j = p->j;
+    const struct history *h = j->h;
+    uint32_t slot = sight_slot(j, node, dir);
+    if (slot == 0 || model_newest(h, h->slots[slot].newest, VIEW_ALL, 0) == 0) {
+        sight_flaw(j, CLAUSE_NAME, 0, node, "is a name that never was");
+        note_fit(p, FIT_WRONG);
+        return;
+    }
+    j->slot_stamp[slot] = j->stamp;
+    struct object *b = &j->objects[j->glimpses[node].object];
+    if (!b->known)
+        return;
+    bool is_new = b->stamp != j->stamp;
+    if (is_new) {
+        uint32_t inode = identify(p, b, slot);
+        b->inode = inode;
+        b->stamp = j->stamp;
+        if (inode != 0)
+            j->inode_stamp[inode] = j->stamp;
+    }
+    struct version v = find_version(h, h->slots[slot].newest, b->inode, false);
+    if (b->inode == 0)
+        v.fit = FIT_WRONG;
+    lose_newer(p, h->slots[slot].newest, &v);
+    note_fit(p, v.fit);
+    if (v.fit == FIT_WRONG)
+        sight_flaw(j, CLAUSE_NAME, v.synced_op, node, "leads to another object");
+    else if (v.fit == FIT_OLD)
+        sight_flaw(j, CLAUSE_SYNCED, v.synced_op, node, "synced by op %u, leads to an older object",
+                   v.synced_op);
+    if (is_new && b->inode != 0)
+        note_fit(p, judge_object(p, b, b->inode, true));
+}
+
+/* The names that a directory's listing lacks. */
+static void judge_missing(struct pass *p, uint32_t node, uint32_t dir)
+{
+    struct judge *j = p->j;
+    const struct history *h = j->h;
+    for (uint32_t s = h->inodes[dir].slots; s != 0; s = h->slots[s].next) {
+        uint32_t newest = model_newest(h, h->slots[s].newest, VIEW_ALL, 0);
+        if (j->slot_stamp[s] == j->stamp || newest == 0 ||
+            h->ops[h->effects[newest].op].kind == HISTORY_SETUP)
+            continue;
+        struct version v = find_version(h, h->slots[s].newest, 0, true);
+        lose_newer(p, h->slots[s].newest, &v);
+        note_fit(p, v.fit);
+        if (v.fit != FIT_SYNCED)
+            sight_flaw(j, CLAUSE_SYNCED, v.synced_op, node, "lacks %.60s, synced by op %u",
+                       h->text + h->slots[s].text, v.synced_op);
+    }
+}
+
+/* All operations on an inode that should be there are gone with it. */
+static void lose_inode(struct pass *p, uint32_t inode)
+{
+    const struct history *h = p->j->h;
+    const struct inode *i = &h->inodes[inode];
+    if (model_names(h, inode, VIEW_SURE, 0) == 0)
+        return;
+    const uint32_t lists[] = {i->size, i->mode, i->owner};
+    for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++) {
+        uint32_t newest = model_newest(h, lists[k], VIEW_SURE, 0);
+        if (newest != 0)
+            lose(p, &h->effects[newest]);
+    }
+    for (uint32_t at = i->range; at != 0; at = h->effects[at].older)
+        lose(p, &h->effects[at]);
+    for (uint32_t at = i->names; at != 0; at = h->effects[at].sibling)
+        if (model_newest(h, h->slots[h->effects[at].object].newest, VIEW_SURE, 0) == at)
+            lose(p, &h->effects[at]);
+}
+
+static bool inode_synced(const struct history *h, uint32_t inode)
+{
+    const struct inode *i = &h->inodes[inode];
+    if (sight_op_synced(h, inode))
+        return true;
+    const uint32_t lists[] = {i->size, i->mode, i->owner, i->range};
+    for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
+        for (uint32_t at = lists[k]; at != 0; at = h->effects[at].older)
+            if (sight_effect_synced(h, &h->effects[at]))
+                return true;
+    return false;
+}
+
+/* Inodes that nothing leads to any more: a synced one must have lost its last name by request. */
+static void judge_unreached(struct pass *p)
+{
+    struct judge *j = p->j;
+    const struct history *h = j->h;
+    bool shared_seen = observation_root(j->o, j->environment, true) != 0;
+    for (uint32_t k = h->setup_ops + 1; k <= h->op_count; k++) {
+        const struct inode *i = &h->inodes[k];
+        bool here = i->shared ? shared_seen : h->ops[k].environment == j->environment;
+        if (i->type == 0 || !here || j->inode_stamp[k] == j->stamp)
+            continue;
+        lose_inode(p, k);
+        if (i->dead_op != 0 || !inode_synced(h, k))
+            continue;
+        note_fit(p, FIT_OLD);
+        sight_flaw(j, CLAUSE_SYNCED, k, 0, "what op %u created was synced and is gone", k);
+    }
+}
+
+void versions_judge(struct judge *j, bool mark, struct versions_result *result)
+{
+    struct pass p = {.j = j, .mark = mark, .result = result};
+    *result = (struct versions_result){.right = true, .synced = true};
+    j->stamp++;
+    for (uint32_t k = 1; k <= j->o->node_count; k++) {
+        const struct node *n = &j->o->nodes[k];
+        uint32_t object = j->glimpses[k].object;
+        if (object == 0)
+            continue;
+        if (n->root) {
+            uint32_t root = n->shared_root ? 1 : j->environment + 2;
+            j->objects[object].inode = root;
+            j->objects[object].stamp = j->stamp;
+            j->inode_stamp[root] = j->stamp;
+        } else {
+            const struct object *dir = &j->objects[j->glimpses[n->parent].object];
+            if (dir->stamp == j->stamp && dir->inode != 0)
+                judge_name(&p, k, dir->inode);
+        }
+    }
+    for (uint32_t k = 1; k <= j->object_count; k++) {
+        const struct object *b = &j->objects[k];
+        const struct node *n = &j->o->nodes[b->node];
+        bool listed = b->stamp == j->stamp && b->inode != 0 && n->listing_result == OK &&
+                      j->h->inodes[b->inode].type == HISTORY_DIRECTORY;
+        if (listed)
+            judge_missing(&p, b->node, b->inode);
+    }
+    judge_unreached(&p);
+}
