@@ -1,0 +1,280 @@
+/* Files and processes of plots: one gnuplot a picture, run in the pictures' folder. */
+#include "results/plot_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "assertion.h"
+#include "results/store.h"
+#include "results/text.h"
+
+const struct plot_kind plot_kinds[] = {
+    {"success", "which promises hold: kept, by fault and variant, with exact intervals", 1},
+    {"levels", "what was left to the applications: designs x faults", 1},
+    {"timeline", "what users felt: latency around the fault", 1},
+    {"latency", "the tail: operations slower than t, before, during and after the outage", 1},
+    {"recovery", "how long until full service, by fault and variant", 1},
+    {"loss", "how much work, in time, was lost (rpo_ns)", 1},
+    {"sweep", "shares and times against the swept option", 0},
+    {"survival", "how long without loss: Kaplan-Meier", 0},
+    {"where", "which moments are unsafe: level against the point struck", 1},
+    {"detection", "who notices: fault x first layer", 0},
+    {NULL, NULL, 0}};
+
+static void (*const drawers[])(struct plot *) = {
+    plot_success, plot_levels, plot_timeline, plot_latency, plot_recovery,
+    plot_loss,    NULL,        NULL,          plot_where,   NULL};
+_Static_assert(sizeof(drawers) / sizeof(drawers[0]) + 1 ==
+                   sizeof(plot_kinds) / sizeof(plot_kinds[0]),
+               "a drawer for each kind");
+
+const struct plot_series plot_series[PLOT_SERIES_MAX] = {
+    {"#0072b2", 7, 6, "1"},       {"#d55e00", 9, 8, "(14,5)"},
+    {"#009e73", 5, 4, "(5,4)"},   {"#cc79a7", 13, 12, "(10,3,2,3)"},
+    {"#56b4e9", 11, 10, "(2,3)"}, {"#4d4d4d", 15, 14, "(16,3)"}};
+
+const char *plot_level_colour(enum level level)
+{
+    static const char *const colours[LEVEL_COUNT] = {"#dfebf6", "#b4d0ea", "#85b4dc", "#d0983a",
+                                                     "#a9752a", "#8560ad", "#c01030", "#1c1c1c"};
+    ASSERT((unsigned)level < LEVEL_COUNT);
+    return colours[level];
+}
+
+int plot_format_from_name(const char *name)
+{
+    return strcmp(name, "svg") == 0 ? PLOT_SVG : strcmp(name, "png") == 0 ? PLOT_PNG : -1;
+}
+
+void plot_quote(FILE *gp, const char *text, bool tic)
+{
+    fputc('\'', gp);
+    for (; *text != 0; text++) {
+        if (*text == '\'' || (tic && *text == '%'))
+            fputc(*text, gp);
+        fputc((unsigned char)*text < 0x20 ? ' ' : *text, gp);
+    }
+    fputc('\'', gp);
+}
+
+void plot_data_text(FILE *dat, const char *text)
+{
+    fputc('"', dat);
+    for (; *text != 0; text++)
+        fputc(*text == '"' || *text == '\\' || (unsigned char)*text < 0x20 ? '\'' : *text, dat);
+    fputc('"', dat);
+}
+
+double plot_y(const struct plot *plot, double px_from_top)
+{
+    return 1 - px_from_top / plot->height;
+}
+
+void plot_time_tics(FILE *gp, const char *axis)
+{
+    static const char *const names[] = {"1 us", "10 us", "100 us", "1 ms",   "10 ms",  "100 ms",
+                                        "1 s",  "10 s",  "100 s",  "1000 s", "10^4 s", "10^5 s"};
+    fprintf(gp, "set %stics (", axis);
+    double ns = 1e3;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++, ns *= 10)
+        fprintf(gp, "%s'%s' %g", i > 0 ? ", " : "", names[i], ns);
+    fputs(")\n", gp);
+}
+
+static FILE *open_in(struct plot *plot, const char *extension)
+{
+    char path[4300];
+    snprintf(path, sizeof(path), "%s/%s.%s", plot->dir, plot->name, extension);
+    FILE *f = fopen(path, "w");
+    if (f == NULL) {
+        fprintf(plot->err, "%s: %s\n", path, strerror(errno));
+        plot->code = 2;
+    }
+    return f;
+}
+
+static void write_head(struct plot *plot, const char *title, const char *caption)
+{
+    bool svg = plot->options->format == PLOT_SVG;
+    FILE *gp = plot->gp;
+    fprintf(gp, "# %s, of a campaign's results. Edit at will; made again by: gnuplot -d %s.gp\n",
+            plot->name, plot->name);
+    fprintf(gp, "# caption: %s\n", caption);
+    if (svg)
+        fprintf(gp, "set terminal svg size %d,%u dynamic font 'sans-serif,14' name '%s'\n",
+                PLOT_WIDTH, plot->height, plot->name);
+    else
+        fprintf(gp, "set terminal pngcairo size %d,%u font 'DejaVu Sans,10.5'\n", PLOT_WIDTH,
+                plot->height);
+    fprintf(gp, "set output '%s.%s'\nset encoding utf8\n", plot->name, svg ? "svg" : "png");
+    fprintf(gp, "small = ',%s'\n", svg ? "11" : "8.5");
+    fputs("set border 3 lc rgb '#888888' lw 1\nset tics nomirror out scale 0.5 tc rgb '#222222'\n"
+          "set key noenhanced tc rgb '#222222' samplen 2\n",
+          gp);
+    fputs("set label 98 ", gp);
+    plot_quote(gp, title, false);
+    fprintf(gp, " at screen 0.012,%.4f left tc rgb '#222222' noenhanced\nset label 99 ",
+            plot_y(plot, 18));
+    plot_quote(gp, caption, false);
+    fprintf(gp, " at screen 0.012,%.4f left tc rgb '#555555' font small noenhanced\n",
+            plot_y(plot, 38));
+}
+
+bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char *title,
+                const char *caption)
+{
+    ASSERT(plot->gp == NULL);
+    if (plot->code != 0)
+        return false;
+    if (plot->pictures_of_kind == PLOT_PICTURES_MAX) {
+        fprintf(plot->err, "%s: more than %d pictures; --where chooses which\n", kind,
+                PLOT_PICTURES_MAX);
+        plot->pictures_of_kind++; /* said once */
+    }
+    if (plot->pictures_of_kind >= PLOT_PICTURES_MAX)
+        return false;
+    plot->height = height;
+    if (plot->pictures_of_kind++ == 0)
+        snprintf(plot->name, sizeof(plot->name), "%s", kind);
+    else
+        snprintf(plot->name, sizeof(plot->name), "%s-%u", kind, plot->pictures_of_kind);
+    if (mkdir(plot->dir, 0777) != 0 && errno != EEXIST) {
+        fprintf(plot->err, "%s: %s\n", plot->dir, strerror(errno));
+        plot->code = 2;
+        return false;
+    }
+    plot->dat = open_in(plot, "dat");
+    plot->gp = plot->dat != NULL ? open_in(plot, "gp") : NULL;
+    if (plot->gp == NULL) {
+        if (plot->dat != NULL)
+            fclose(plot->dat);
+        plot->dat = NULL;
+        return false;
+    }
+    write_head(plot, title, caption);
+    return true;
+}
+
+/* Runs gnuplot in the folder, without a shell. Returns its exit status, 127 if it is absent. */
+static int run_gnuplot(const struct plot *plot)
+{
+    char script[80];
+    snprintf(script, sizeof(script), "%s.gp", plot->name);
+    pid_t child = fork();
+    if (child == 0) {
+        if (chdir(plot->dir) != 0)
+            _exit(126);
+        execlp("gnuplot", "gnuplot", "-d", script, (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return 126;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+}
+
+void plot_end(struct plot *plot)
+{
+    ASSERT(plot->gp != NULL);
+    fputs("unset output\n", plot->gp);
+    bool bad = ferror(plot->gp) != 0 || ferror(plot->dat) != 0;
+    bad = fclose(plot->gp) != 0 || bad;
+    bad = fclose(plot->dat) != 0 || bad;
+    plot->gp = plot->dat = NULL;
+    if (bad) {
+        fprintf(plot->err, "%s/%s: cannot write: %s\n", plot->dir, plot->name, strerror(errno));
+        plot->code = 2;
+        return;
+    }
+    int status = run_gnuplot(plot);
+    if (status == 127) {
+        fprintf(plot->err, "gnuplot is not installed; `make setup` installs it\n");
+        plot->code = 2;
+    } else if (status != 0) {
+        fprintf(plot->err, "%s/%s.gp: gnuplot failed (%d): a defect of loris, please report it\n",
+                plot->dir, plot->name, status);
+        plot->code = 3;
+    } else {
+        plot->pictures++;
+        fprintf(plot->out, "%s/%s.%s\n", plot->dir, plot->name,
+                plot->options->format == PLOT_SVG ? "svg" : "png");
+    }
+}
+
+static int find_kind(const struct plot_options *options, FILE *err)
+{
+    const char *names[16];
+    size_t count = 0;
+    for (int i = 0; plot_kinds[i].name != NULL; i++) {
+        names[count++] = plot_kinds[i].name;
+        if (strcmp(plot_kinds[i].name, options->kind) != 0)
+            continue;
+        if (plot_kinds[i].available)
+            return i;
+        fprintf(err, "--kind: not available yet: plot kind %s\n", options->kind);
+        return -1;
+    }
+    const char *near = text_nearest(options->kind, names, count);
+    fprintf(err, "--kind: no kind '%s'; allowed:", options->kind);
+    for (size_t i = 0; i < count; i++)
+        fprintf(err, " %s", names[i]);
+    fprintf(err, "%s%s\n", near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+    return -1;
+}
+
+/* NAME-plots of a results file PATH/NAME.db. */
+static void default_dir(const char *path, char *dir, size_t bytes)
+{
+    const char *name = strrchr(path, '/');
+    name = name != NULL ? name + 1 : path;
+    size_t length = strlen(name);
+    if (length > 3 && strcmp(name + length - 3, ".db") == 0)
+        length -= 3;
+    snprintf(dir, bytes, "%.*s-plots", (int)(length < 200 ? length : 200), name);
+}
+
+static void draw(struct plot *plot, int only)
+{
+    for (int i = 0; plot_kinds[i].name != NULL && plot->code == 0; i++)
+        if (drawers[i] != NULL && (only < 0 || only == i)) {
+            plot->pictures_of_kind = 0;
+            drawers[i](plot);
+        }
+    if (plot->code == 0 && plot->pictures == 0) {
+        fprintf(plot->err, "%s: nothing to draw%s%s\n", plot->options->path,
+                only >= 0 ? " of kind " : "", only >= 0 ? plot_kinds[only].name : "");
+        plot->code = 2;
+    }
+}
+
+int plot_run(const struct plot_options *options, FILE *out, FILE *err)
+{
+    ASSERT(options->path != NULL);
+    char dir[256], error[STORE_ERROR_BYTES];
+    struct plot plot = {.options = options, .dir = options->out_dir, .out = out, .err = err};
+    int only = options->kind != NULL ? find_kind(options, err) : -1;
+    if (options->kind != NULL && only < 0)
+        return 2;
+    if (store_open_read(&plot.db, options->path, error) != OK) {
+        fprintf(err, "%s\n", error);
+        return 2;
+    }
+    if (plot.dir == NULL) {
+        default_dir(options->path, dir, sizeof(dir));
+        plot.dir = dir;
+    }
+    fflush(out); /* gnuplot is a fork of us: nothing may be printed twice */
+    fflush(err);
+    if (group_check_where(plot.db, options->where, error) == OK) {
+        draw(&plot, only);
+    } else {
+        fprintf(err, "%s\n", error);
+        plot.code = 2;
+    }
+    sqlite3_close(plot.db);
+    return plot.code;
+}

@@ -1,0 +1,76 @@
+/* What the kinds of pictures share: files, colours, texts, the gnuplot process (plot.c). */
+#ifndef LORIS_RESULTS_PLOT_PRIVATE_H
+#define LORIS_RESULTS_PLOT_PRIVATE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "errors.h"
+#include "results/group.h"
+#include "results/plot.h"
+
+#define PLOT_WIDTH 880       /* px */
+#define PLOT_SERIES_MAX 6    /* more go to the next picture */
+#define PLOT_THIN 30         /* injected trials below which a mark is hollow */
+#define PLOT_PICTURES_MAX 24 /* of one kind: beyond it, --where chooses */
+
+struct plot {
+    const struct plot_options *options;
+    sqlite3 *db;
+    const char *dir;
+    FILE *out, *err;
+    /* The picture at hand. */
+    char name[64];
+    FILE *gp, *dat;
+    unsigned height;   /* px */
+    unsigned pictures; /* of all kinds, drawn */
+    unsigned pictures_of_kind;
+    int code; /* exit code so far */
+};
+
+/* Colour, point type and dash of the k-th series, in the order of the campaign file. */
+struct plot_series {
+    const char *colour;
+    int point, hollow; /* gnuplot's pt */
+    const char *dash;
+};
+extern const struct plot_series plot_series[PLOT_SERIES_MAX];
+
+/* "#dfebf6" ... of a level. */
+const char *plot_level_colour(enum level level);
+
+/*
+ * Begins a picture of `height` px: KIND, KIND-2, ...; opens script and data and writes the
+ * terminal, title and caption. caption: one line, UTF-8. Returns false, with the error told, if it
+ * cannot.
+ */
+bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char *title,
+                const char *caption);
+
+/* Ends the script and runs gnuplot on it. */
+void plot_end(struct plot *plot);
+
+/* `text` as a single-quoted gnuplot string; tic: % doubled too, as tic labels want. */
+void plot_quote(FILE *gp, const char *text, bool tic);
+
+/* `text` as a data column: double-quoted, with what gnuplot would take for an escape replaced. */
+void plot_data_text(FILE *dat, const char *text);
+
+/* Distances from the picture's edge as gnuplot's screen fractions. */
+double plot_y(const struct plot *plot, double px_from_top);
+#define PLOT_X(px) ((double)(px) / PLOT_WIDTH)
+
+/* Tics "1 ms", "10 ms", ... for an axis in ns, from 1 us to 1e6 s. axis: "x" or "y". */
+void plot_time_tics(FILE *gp, const char *axis);
+
+/* The kinds; each draws what there is and returns nothing: errors are in plot->code. */
+void plot_success(struct plot *plot);
+void plot_levels(struct plot *plot);
+void plot_timeline(struct plot *plot);
+void plot_latency(struct plot *plot);
+void plot_recovery(struct plot *plot);
+void plot_loss(struct plot *plot);
+void plot_where(struct plot *plot);
+
+#endif

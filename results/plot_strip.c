@@ -1,0 +1,229 @@
+/*
+ * recovery and loss: how long until full service, how much work was lost? A strip a fault and
+ * variant: every injected trial a grey dot, the median with its 95 % interval in blue with its
+ * number, the 99th percentile a tick; x logarithmic. Zeros, which have no logarithm, stand in a
+ * lane "none" at the left.
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "results/plot_private.h"
+#include "results/store.h"
+#include "results/text.h"
+
+#define STRIPS_MAX 16 /* a picture */
+#define DOTS_MAX 400  /* a strip: more are thinned evenly, and the caption says so */
+#define STRIP_PX 34
+
+struct strips {
+    const char *kind, *title, *none; /* none: what a zero means */
+    size_t time_at;                  /* offset of the times in struct group */
+};
+
+static const struct group_times *times_of(const struct strips *what, const struct group *g)
+{
+    return (const struct group_times *)(const void *)((const char *)g + what->time_at);
+}
+
+/* How many are 0; sorted, so they come first. Values never reached are infinite and come last. */
+static size_t zeros_of(const struct group_times *times)
+{
+    size_t zeros = 0;
+    while (zeros < times->count && times->ns[zeros] <= 0)
+        zeros++;
+    return zeros;
+}
+
+static size_t reached_of(const struct group_times *times)
+{
+    size_t reached = times->count;
+    while (reached > 0 && isinf(times->ns[reached - 1]))
+        reached--;
+    return reached;
+}
+
+/* A fixed scatter in [-1/2, 1/2) by the place in the order: pictures of equal data are equal. */
+static double jitter(size_t i)
+{
+    uint32_t x = ((uint32_t)i + 1) * UINT32_C(2654435769);
+    x = (x ^ (x >> 15)) * UINT32_C(2246822519);
+    return (double)(x >> 8) / (double)(1u << 24) - 0.5;
+}
+
+/* x of a value: its own, or within the lane of zeros, which is a decade left of the smallest. */
+static double place(double value_ns, double lane_ns, size_t i)
+{
+    return value_ns > 0 ? value_ns : lane_ns * pow(10, 0.5 * jitter(i * 7 + 3));
+}
+
+static void write_dots(struct plot *plot, const struct group_times *times, double y, double lane_ns)
+{
+    size_t reached = reached_of(times), step = (reached + DOTS_MAX - 1) / DOTS_MAX;
+    fputs("# x_ns y\n", plot->dat);
+    for (size_t i = 0; i < reached; i += step)
+        fprintf(plot->dat, "%.0f %.4f\n", place(times->ns[i], lane_ns, i), y + 0.55 * jitter(i));
+    fputs("\n\n", plot->dat);
+}
+
+/* The summary of a strip as x y low high p99 and its text. */
+static void write_summary(struct plot *plot, const struct group_times *times, double y,
+                          double lane_ns)
+{
+    char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], c[TEXT_SHORT_BYTES], text[160];
+    size_t zeros = zeros_of(times), reached = reached_of(times);
+    double median = stats_quantile(times->ns, times->count, 0.5);
+    double p99 = stats_quantile(times->ns, times->count, 0.99);
+    struct interval i = stats_quantile_interval(times->ns, times->count, 0.5, 0.05);
+    size_t at = (size_t)snprintf(text, sizeof(text), "%s [%s, %s]",
+                                 median > 0 ? text_time(a, median) : "none",
+                                 i.low > 0 ? text_time(b, i.low) : "0", text_time(c, i.high));
+    if (zeros > 0)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, ", %zu of %zu none", zeros,
+                               times->count);
+    if (reached < times->count)
+        snprintf(text + at, sizeof(text) - at, ", %zu never", times->count - reached);
+    double low = place(fmax(i.low, 0), lane_ns, 0), middle = place(median, lane_ns, 0);
+    fprintf(plot->dat, "%.0f %.4f %.0f %.0f %.0f ", isfinite(median) ? middle : -1, y,
+            fmin(low, middle), isfinite(i.high) ? place(i.high, lane_ns, 0) : middle,
+            isfinite(p99) ? place(p99, lane_ns, 0) : -1);
+    plot_data_text(plot->dat, text);
+    fputc('\n', plot->dat);
+}
+
+static void write_script(struct plot *plot, const struct group *const *strip, size_t count,
+                         double low_ns, double high_ns, double lane_ns, const char *none)
+{
+    FILE *gp = plot->gp;
+    fprintf(gp, "set logscale x\nset xrange [%g:%g]\nset yrange [%.1f:0.6]\n", low_ns, high_ns,
+            0.4 - (double)count);
+    plot_time_tics(gp, "x");
+    if (lane_ns > 0) {
+        fprintf(gp, "set xtics add ('%s' %g)\n", none, lane_ns);
+        fprintf(gp,
+                "set arrow from first %g, graph 0 to first %g, graph 1 nohead lc rgb "
+                "'#888888' dt (3,3)\n",
+                lane_ns * pow(10, 0.4), lane_ns * pow(10, 0.4));
+    }
+    fputs("set xtics font small\nset grid xtics lc rgb '#e4e4e4' lt 1 lw 1\nset ytics noenhanced "
+          "font small scale 0 (",
+          gp);
+    for (size_t i = 0; i < count; i++) {
+        char name[300];
+        snprintf(name, sizeof(name), "%s  %s", strip[i]->by[2], strip[i]->by[0]);
+        fputs(i > 0 ? ", " : "", gp);
+        plot_quote(gp, name, true);
+        fprintf(gp, " %d", -(int)i);
+    }
+    fprintf(gp,
+            ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen "
+            "%.4f\nset bmargin at screen %.4f\nset bars 0.6\n",
+            PLOT_X(170), PLOT_X(650), plot_y(plot, 56), 34.0 / plot->height);
+    for (size_t i = 0; i < count; i++)
+        fprintf(gp,
+                "%s'%s.dat' index %zu using 1:2 with points pt 7 ps 0.35 lc rgb '#b8bcc2' notitle, "
+                "\\\n",
+                i == 0 ? "plot " : "  ", plot->name, i);
+    fprintf(gp,
+            "  '' index %zu using ($5>0?$5:NaN):2 with points pt '|' tc rgb '#0072b2' notitle, \\\n"
+            "  '' index %zu using ($1>0?$1:NaN):2:3:4 with xerrorbars pt 7 ps 0.9 lw 2 lc rgb "
+            "'#0072b2' notitle, \\\n"
+            "  '' index %zu using (%g):2:6 with labels left offset 0.8,0 font small tc rgb "
+            "'#222222' noenhanced notitle\n",
+            count, count, count, high_ns);
+}
+
+static void draw(struct plot *plot, const struct strips *what, const struct group *const *strip,
+                 size_t count)
+{
+    double least = INFINITY, most = 0;
+    bool zeros = false, thinned = false;
+    char caption[300], a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], c[TEXT_SHORT_BYTES],
+        d[TEXT_SHORT_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        const struct group_times *t = times_of(what, strip[i]);
+        size_t zero = zeros_of(t), reached = reached_of(t);
+        zeros = zeros || zero > 0;
+        thinned = thinned || reached > DOTS_MAX;
+        if (reached > zero) {
+            least = fmin(least, t->ns[zero]);
+            most = fmax(most, t->ns[reached - 1]);
+        }
+    }
+    if (!(most > 0))
+        return; /* all zero or never: nothing that an axis could show */
+    double low_ns = pow(10, floor(log10(least) - 0.05)), high_ns = most * 1.3;
+    double lane_ns = zeros ? low_ns / 2.5 : 0;
+    const struct group_times *first = times_of(what, strip[0]);
+    struct interval ci = stats_quantile_interval(first->ns, first->count, 0.5, 0.05);
+    snprintf(caption, sizeof(caption), "%s, %s: median %s [%s, %s], p99 %s; %zu of %zu %s.%s",
+             strip[0]->by[0], strip[0]->by[2], text_time(a, group_quantile(first, 0.5)),
+             text_time(b, fmax(ci.low, 0)), text_time(c, ci.high),
+             text_time(d, group_quantile(first, 0.99)), zeros_of(first), first->count, what->none,
+             thinned ? " Dots are thinned." : "");
+    if (!plot_begin(plot, what->kind, 100 + STRIP_PX * (unsigned)count, what->title, caption))
+        return;
+    for (size_t i = 0; i < count; i++)
+        write_dots(plot, times_of(what, strip[i]), -(double)i, lane_ns);
+    fputs("# median_ns y low_ns high_ns p99_ns text\n", plot->dat);
+    for (size_t i = 0; i < count; i++)
+        write_summary(plot, times_of(what, strip[i]), -(double)i, lane_ns);
+    write_script(plot, strip, count, zeros ? low_ns / 6 : low_ns, high_ns, lane_ns, what->none);
+    plot_end(plot);
+}
+
+/* Faults in the file's order, the variants of a fault one below the other; those with a time. */
+static size_t gather(const struct strips *what, const struct groups *groups,
+                     const struct group **out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *g = &groups->group[i];
+        bool seen = false;
+        for (size_t k = 0; k < i; k++)
+            seen = seen || strcmp(groups->group[k].by[2], g->by[2]) == 0;
+        for (size_t k = i; k < groups->count && !seen; k++) {
+            const struct group *other = &groups->group[k];
+            const struct group_times *t = times_of(what, other);
+            if (strcmp(other->by[2], g->by[2]) == 0 && reached_of(t) > zeros_of(t))
+                out[count++] = other;
+        }
+    }
+    return count;
+}
+
+static void plot_strips(struct plot *plot, const struct strips *what)
+{
+    struct groups groups;
+    char error[STORE_ERROR_BYTES];
+    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
+        OK) {
+        fprintf(plot->err, "%s\n", error);
+        plot->code = 2;
+        groups_free(&groups);
+        return;
+    }
+    const struct group **strip = calloc(groups.count + 1, sizeof(*strip));
+    ASSERT(strip != NULL);
+    size_t count = gather(what, &groups, strip);
+    for (size_t first = 0; first < count; first += STRIPS_MAX)
+        draw(plot, what, strip + first, count - first > STRIPS_MAX ? STRIPS_MAX : count - first);
+    free(strip);
+    groups_free(&groups);
+}
+
+void plot_recovery(struct plot *plot)
+{
+    static const struct strips what = {"recovery", "How long until full service?", "at once",
+                                       offsetof(struct group, recovery)};
+    plot_strips(plot, &what);
+}
+
+void plot_loss(struct plot *plot)
+{
+    static const struct strips what = {"loss", "How much work, in time, was lost?", "none",
+                                       offsetof(struct group, rpo)};
+    plot_strips(plot, &what);
+}

@@ -1,0 +1,256 @@
+/*
+ * success: which promises hold? A row a fault, a mark a variant, x the share kept, stretched
+ * towards 100 % by -log10(1.002 - p), with the exact 95 % interval. A mark without a broken promise
+ * has its lower bound written beside it: an absent failure bounds a rate, it does not make it zero.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "results/plot_private.h"
+#include "results/store.h"
+#include "results/text.h"
+
+#define ROWS_MAX 64
+
+/* Which rows and variants there are, in the file's order. */
+struct axes {
+    const char *row[ROWS_MAX][2]; /* workload, fault */
+    size_t row_count;
+    const char *variant[ROWS_MAX];
+    size_t variant_count;
+    bool workloads; /* more than one: rows name it */
+};
+
+static void add_row(struct axes *axes, const struct group *g)
+{
+    for (size_t i = 0; i < axes->row_count; i++)
+        if (strcmp(axes->row[i][0], g->by[1]) == 0 && strcmp(axes->row[i][1], g->by[2]) == 0)
+            return;
+    if (axes->row_count == ROWS_MAX)
+        return;
+    axes->row[axes->row_count][0] = g->by[1];
+    axes->row[axes->row_count++][1] = g->by[2];
+    axes->workloads = axes->workloads || strcmp(axes->row[0][0], g->by[1]) != 0;
+}
+
+static struct axes find_axes(const struct groups *groups)
+{
+    struct axes axes = {0};
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *g = &groups->group[i];
+        add_row(&axes, g);
+        bool known = false;
+        for (size_t k = 0; k < axes.variant_count; k++)
+            known = known || strcmp(axes.variant[k], g->by[0]) == 0;
+        if (!known && axes.variant_count < ROWS_MAX)
+            axes.variant[axes.variant_count++] = g->by[0];
+    }
+    return axes;
+}
+
+static const struct group *find(const struct groups *groups, const char *variant,
+                                const char *const row[2])
+{
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *g = &groups->group[i];
+        if (strcmp(g->by[0], variant) == 0 && strcmp(g->by[1], row[0]) == 0 &&
+            strcmp(g->by[2], row[1]) == 0)
+            return g;
+    }
+    return NULL;
+}
+
+/* "3 of 200 broken", "0 of 200, >= 98.2 %", "never struck", "nothing promised". */
+static void label_of(const struct group *g, char *room, size_t bytes)
+{
+    char a[TEXT_SHORT_BYTES];
+    struct interval interval;
+    (void)group_kept(g, &interval);
+    if (g->injected == 0)
+        snprintf(room, bytes, "never struck");
+    else if (g->promised == 0)
+        snprintf(room, bytes, "nothing promised");
+    else if (g->broken == 0)
+        snprintf(room, bytes, "0 of %llu, >= %s", (unsigned long long)g->promised,
+                 text_percent(a, interval.low));
+    else
+        snprintf(room, bytes, "%llu of %llu broken%s", (unsigned long long)g->broken,
+                 (unsigned long long)g->promised, g->injected < PLOT_THIN ? ", thin" : "");
+}
+
+/* Why the cell was skipped, or "". */
+static void skipped_of(struct plot *plot, const char *variant, const char *const row[2], char *room,
+                       size_t bytes)
+{
+    sqlite3_stmt *s;
+    room[0] = 0;
+    int code = sqlite3_prepare_v2(
+        plot->db, "SELECT skipped FROM cell WHERE variant = ? AND workload = ? AND fault = ?", -1,
+        &s, NULL);
+    ASSERT(code == SQLITE_OK);
+    sqlite3_bind_text(s, 1, variant, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, row[0], -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 3, row[1], -1, SQLITE_STATIC);
+    if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+        snprintf(room, bytes, "skipped: %.20s", (const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+}
+
+/* The caption: what the first variant kept, and its worst fault. */
+static void caption_of(const struct groups *groups, const struct axes *axes, size_t variant,
+                       char *room, size_t bytes)
+{
+    size_t whole = 0, faults = 0;
+    double bound = 0;
+    const struct group *worst = NULL;
+    for (size_t r = 0; r < axes->row_count; r++) {
+        const struct group *g = find(groups, axes->variant[variant], axes->row[r]);
+        struct interval interval;
+        if (g == NULL || g->promised == 0)
+            continue;
+        double kept = group_kept(g, &interval);
+        faults++;
+        if (g->broken == 0) {
+            whole++;
+            bound = fmax(bound, 1 - interval.low);
+        }
+        struct interval other;
+        if (worst == NULL || kept < group_kept(worst, &other))
+            worst = g;
+    }
+    char a[TEXT_SHORT_BYTES];
+    int at = snprintf(room, bytes, "Of %zu faults, %s kept its promise in every trial of %zu",
+                      faults, axes->variant[variant], whole);
+    if (whole > 0 && at > 0 && (size_t)at < bytes)
+        at +=
+            snprintf(room + at, bytes - (size_t)at, " (each broken < %s)", text_percent(a, bound));
+    if (worst != NULL && worst->broken > 0 && (size_t)at < bytes)
+        at += snprintf(room + at, bytes - (size_t)at, "; worst: %s, %llu of %llu", worst->by[2],
+                       (unsigned long long)worst->broken, (unsigned long long)worst->promised);
+    if ((size_t)at < bytes)
+        snprintf(room + at, bytes - (size_t)at, ".");
+}
+
+/* One block of data a variant: y, kept, low, high, injected, label; a cell without a mark has kept
+ * -1 and its reason as the label. Returns the smallest low. */
+static double write_data(struct plot *plot, const struct groups *groups, const struct axes *axes,
+                         size_t first, size_t count)
+{
+    double least = 1, step = fmin(0.24, 0.8 / (double)count);
+    fputs("# y kept low high injected label fault\n", plot->dat);
+    for (size_t v = 0; v < count; v++) {
+        fputs("# ", plot->dat);
+        plot_data_text(plot->dat, axes->variant[first + v]);
+        fputc('\n', plot->dat);
+        for (size_t r = 0; r < axes->row_count; r++) {
+            const struct group *g = find(groups, axes->variant[first + v], axes->row[r]);
+            char label[160] = "not run";
+            struct interval interval = {-1, -1};
+            double kept = -1, y = -(double)r - step * ((double)v - (double)(count - 1) / 2);
+            if (g != NULL)
+                label_of(g, label, sizeof(label));
+            else
+                skipped_of(plot, axes->variant[first + v], axes->row[r], label, sizeof(label));
+            if (g != NULL && g->promised > 0) {
+                kept = group_kept(g, &interval);
+                least = fmin(least, interval.low);
+            }
+            fprintf(plot->dat, "%.4f %.8f %.8f %.8f %llu ", y, kept, interval.low, interval.high,
+                    g != NULL ? (unsigned long long)g->injected : 0ULL);
+            plot_data_text(plot->dat, label);
+            fputc(' ', plot->dat);
+            plot_data_text(plot->dat, axes->row[r][1]);
+            fputc('\n', plot->dat);
+        }
+        fputs("\n\n", plot->dat);
+    }
+    return least;
+}
+
+static void write_axes(struct plot *plot, const struct axes *axes, double least)
+{
+    static const char *const tics[] = {"0",  "50", "80",   "90",   "95",
+                                       "98", "99", "99.5", "99.8", "100"};
+    FILE *gp = plot->gp;
+    fprintf(gp, "f(p) = -log10(1.002 - p) # stretches what is near 100 %%\n");
+    fprintf(gp, "set xrange [f(%.6f):f(1)+0.06]\nset yrange [%.2f:0.6]\n",
+            fmax(0, fmin(least, 0.9) - 0.01), 0.4 - (double)axes->row_count);
+    fputs("set xtics (", gp);
+    for (size_t i = 0; i < sizeof(tics) / sizeof(tics[0]); i++)
+        fprintf(gp, "%s'%s %%%%' f(%s/100.0)", i > 0 ? ", " : "", tics[i], tics[i]);
+    fputs(") font small\nset ytics noenhanced scale 0 (", gp);
+    for (size_t r = 0; r < axes->row_count; r++) {
+        char name[256];
+        snprintf(name, sizeof(name), "%s%s%s", axes->workloads ? axes->row[r][0] : "",
+                 axes->workloads ? "/" : "", axes->row[r][1]);
+        fputs(r > 0 ? ", " : "", gp);
+        plot_quote(gp, name, true);
+        fprintf(gp, " %d", -(int)r);
+    }
+    fputs(")\nset grid xtics lc rgb '#e4e4e4' lt 1 lw 1\n", gp);
+    for (size_t r = 1; r < axes->row_count; r++)
+        fprintf(gp,
+                "set arrow from graph 0, first %.1f to graph 1, first %.1f nohead lc rgb "
+                "'#eeeeee'\n",
+                0.5 - (double)r, 0.5 - (double)r);
+    fprintf(gp,
+            "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
+            "set bmargin at screen %.4f\n",
+            PLOT_X(axes->workloads ? 190 : 120), PLOT_X(690), plot_y(plot, 72),
+            34.0 / plot->height);
+    fprintf(gp, "set key at screen %.4f,%.4f right center horizontal\n", PLOT_X(866),
+            plot_y(plot, 58));
+}
+
+static void write_marks(struct plot *plot, const struct axes *axes, size_t first, size_t count)
+{
+    FILE *gp = plot->gp;
+    for (size_t v = 0; v < count; v++) {
+        const struct plot_series *s = &plot_series[v];
+        fputs(v == 0 ? "plot " : ", \\\n  ", gp);
+        fprintf(gp,
+                "'%s.dat' index %zu using ($2<0||$5<%d ? NaN : f($2)):1:(f($3)):(f($4)) with "
+                "xerrorbars pt %d ps 1 lw 1.6 lc rgb '%s' title ",
+                plot->name, v, PLOT_THIN, s->point, s->colour);
+        plot_quote(gp, axes->variant[first + v], false);
+        fprintf(gp,
+                ", \\\n  '' index %zu using ($2<0||$5>=%d ? NaN : f($2)):1:(f($3)):(f($4)) with "
+                "xerrorbars pt %d ps 1 lw 1.6 dt (4,3) lc rgb '%s' notitle",
+                v, PLOT_THIN, s->hollow, s->colour);
+        fprintf(gp,
+                ", \\\n  '' index %zu using (f(1)+0.06):1:6 with labels left offset 0.8,0 "
+                "tc rgb '#555555' font small noenhanced notitle",
+                v);
+    }
+    fputc('\n', gp);
+}
+
+void plot_success(struct plot *plot)
+{
+    struct groups groups;
+    char error[STORE_ERROR_BYTES], caption[400];
+    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
+        OK) {
+        fprintf(plot->err, "%s\n", error);
+        plot->code = 2;
+        groups_free(&groups);
+        return;
+    }
+    struct axes axes = find_axes(&groups);
+    for (size_t first = 0; first < axes.variant_count; first += PLOT_SERIES_MAX) {
+        size_t count = axes.variant_count - first;
+        count = count > PLOT_SERIES_MAX ? PLOT_SERIES_MAX : count;
+        unsigned height = 110 + 20 * (unsigned)(count * axes.row_count);
+        caption_of(&groups, &axes, first, caption, sizeof(caption));
+        if (!plot_begin(plot, "success", height < 170 ? 170 : height, "Which promises hold?",
+                        caption))
+            break;
+        double least = write_data(plot, &groups, &axes, first, count);
+        write_axes(plot, &axes, least);
+        write_marks(plot, &axes, first, count);
+        plot_end(plot);
+    }
+    groups_free(&groups);
+}
