@@ -7,6 +7,14 @@
 
 #include "assertion.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+/* Frames of a dropped stack leave their red zones behind. */
+#define UNPOISON(base, bytes) __asan_unpoison_memory_region(base, bytes)
+#else
+#define UNPOISON(base, bytes) (void)0
+#endif
+
 #define INDEX_NONE UINT32_MAX
 #define HUGE_PAGE_BYTES ((size_t)2 << 20) /* x86-64; elsewhere only less apt */
 
@@ -52,6 +60,7 @@ void sim_regions_clear(struct sim_regions *regions, uint32_t index)
     if (!r->dirty)
         return;
     sim_regions_open(regions, index);
+    UNPOISON(r->base, r->mark);
     size_t end = r->mark;
     if (!r->has_stack) {
         end = (r->mark + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1); /* never splits one */
