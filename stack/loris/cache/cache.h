@@ -31,6 +31,9 @@
 /* Internal outcome of a request: it waits inside, no reply yet. Never sent to anyone. */
 #define PARKED E_TIMEOUT
 
+/* Status of a block before the layers below have said anything about it. */
+#define UNANSWERED E_TIMEOUT
+
 #define OID_CACHE UINT64_C(8) /* the cache's own object: its attributes hold the id ceiling */
 #define OID_STRIDE 256u       /* ids by which the ceiling moves: burned at most once a start */
 
@@ -223,7 +226,8 @@ struct cache {
     struct env env[CACHE_ENVS];
     struct hold *hold_free;
     uint64_t next_age;
-    bool wake; /* a lock was freed while someone waits */
+    uint64_t private_pages; /* of all open transactions */
+    bool wake;              /* a lock was freed while someone waits */
 
     /* log.c */
     uint32_t log_count, log_sent;
@@ -250,6 +254,7 @@ struct cache {
     uint32_t session, next_id;
     bool need_recovery, system, read_only;
     int32_t down;    /* not OK: the layers below cannot be restored */
+    bool replaying;  /* writes go down with OBJECT_REPLAY: shadowed, reserves usable */
     uint32_t deaths; /* below, since the last checkpoint */
     uint32_t skips;
 

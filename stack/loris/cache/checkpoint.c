@@ -9,17 +9,9 @@
  */
 #include "cache.h"
 
-static uint64_t private_pages(const struct cache *c)
-{
-    uint64_t pages = 0;
-    for (uint32_t k = 0; k < CACHE_ENVS; k++)
-        pages += c->env[k].pages;
-    return pages;
-}
-
 static bool credit_has(const struct cache *c, uint32_t pages)
 {
-    uint64_t taken = c->reserved_blocks + private_pages(c) + pages + CACHE_SLACK_BLOCKS;
+    uint64_t taken = c->reserved_blocks + c->private_pages + pages + CACHE_SLACK_BLOCKS;
     return taken <= c->free_blocks;
 }
 
@@ -194,10 +186,8 @@ enum err checkpoint_run(struct cache *c, bool clean)
     c->in_flight = c->epoch;
     survivor_store(c, c->mem.now.serial);
     e = send_phase(c, OBJECT_PREPARE, clean ? OBJECT_CLEAN : 0);
-    if (e != OK && e != E_SESSION) {
-        c->in_flight = 0;
-        c->epoch++; /* some disk may have a root of that number */
-    }
+    if (e != OK)
+        c->need_recovery = true; /* some disks may be prepared: only a restore says */
     if (e != OK)
         return e;
     plat_report(REPORT_CHECKPOINT, c->epoch, written);

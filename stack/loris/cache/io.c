@@ -184,6 +184,7 @@ static enum err private_page(struct cache *c, struct env *env, struct object *o,
         page_seal_content(c, p);
     plat_page_state(page_data(c, p), PAGE_DIRTY);
     env->pages++;
+    c->private_pages++;
     *page = p;
     return OK;
 }
@@ -291,8 +292,9 @@ enum err io_truncate(struct cache *c, struct env *env, struct object *o, uint64_
         if (c->mem.frame[page].block >= keep) {
             hold_unlink(c, h, page);
             page_drop(c, page);
-            ASSERT(env->pages > 0);
+            ASSERT(env->pages > 0 && c->private_pages > 0);
             env->pages--;
+            c->private_pages--;
         }
         page = next;
     }

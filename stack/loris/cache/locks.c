@@ -151,6 +151,8 @@ void txn_close(struct cache *c, struct env *env)
     }
     env->holds = NULL;
     env->holds_last = NULL;
+    ASSERT(c->private_pages >= env->pages);
+    c->private_pages -= env->pages;
     env->pages = 0;
     env->open = false;
     env->waits_for = 0;

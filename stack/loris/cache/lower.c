@@ -72,14 +72,14 @@ static enum err check_arrival(struct cache *c, uint32_t page, uint32_t k)
     struct object_block_meta meta;
     object_block_meta_decode(&meta, c->meta + (size_t)k * OBJECT_META_BYTES);
     if (meta.status != OK)
-        return (enum err)meta.status;
+        return meta.status == UNANSWERED ? E_INVAL : (enum err)meta.status;
     if ((meta.flags & 1) != 0)
         memset(page_data(c, page), 0, BLOCK_BYTES);
     c->mem.frame[page].crc = meta.crc;
     return page_sound(c, page) ? OK : E_CORRUPT;
 }
 
-/* One READ into `count` frames; the metadata come into c->meta. */
+/* One READ into `count` frames; the metadata come into c->meta. OK: each block has its status. */
 static enum err read_frames(struct cache *c, uint64_t oid, uint64_t first, const uint32_t *page,
                             uint32_t count)
 {
@@ -88,7 +88,9 @@ static enum err read_frames(struct cache *c, uint64_t oid, uint64_t first, const
     for (uint32_t k = 0; k < count; k++)
         span[k] = (struct plat_span){.base = page_data(c, page[k]), .bytes = BLOCK_BYTES};
     uint32_t meta_bytes = count * OBJECT_META_BYTES;
-    memset(c->meta, 0, meta_bytes);
+    static const struct object_block_meta unanswered = {.status = UNANSWERED};
+    for (uint32_t k = 0; k < count; k++)
+        object_block_meta_encode(c->meta + (size_t)k * OBJECT_META_BYTES, &unanswered);
     struct object_request r = {.op = OBJECT_READ,
                                .oid = oid,
                                .offset = first * BLOCK_BYTES,
@@ -99,7 +101,11 @@ static enum err read_frames(struct cache *c, uint64_t oid, uint64_t first, const
     enum err e = lower_call(c, &r, &reply);
     plat_revoke(r.grant_data);
     plat_revoke(r.grant_meta);
-    return e;
+    struct object_block_meta meta; /* one bad block makes the answer an error: each has its own */
+    object_block_meta_decode(&meta, c->meta);
+    if (e != E_SESSION && meta.status != UNANSWERED)
+        return OK;
+    return e == OK ? E_INVAL : e;
 }
 
 /* Keeps or frees the frames of one read; the status of the first. */

@@ -30,10 +30,12 @@ static void start(struct cache *c)
 /* Checkpoints that are due. One that fails for good is an error to those who wait for it. */
 static void run_due(struct cache *c)
 {
+    if (c->down != OK || !(c->syncs > 0 || c->changed || c->want_checkpoint))
+        return;
     uint64_t now = plat_now();
     bool sync_due = c->syncs > 0 && now >= c->sync_due_ns;
     bool timer_due = c->changed && now >= c->due_ns;
-    if (c->down != OK || !(sync_due || timer_due || c->want_checkpoint))
+    if (!(sync_due || timer_due || c->want_checkpoint))
         return;
     c->want_checkpoint = false;
     enum err e = checkpoint_run(c, false);

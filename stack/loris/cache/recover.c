@@ -96,6 +96,7 @@ static enum err replay(struct cache *c)
     uint32_t skips = c->skips;
     redirty_pages(c);
     c->log_sent = 0;
+    c->replaying = true;
     enum err e = log_push(c, OBJECT_REPLAY);
     uint32_t pages = 0;
     uint32_t target = c->list[LIST_DIRTY].count;
@@ -109,6 +110,7 @@ static enum err replay(struct cache *c)
         for (uint32_t k = before; k < pages; k++)
             plat_probe(PROBE_CACHE_REPLAY_RECORD);
     }
+    c->replaying = false;
     if (e != OK)
         return e;
     plat_probe(PROBE_CACHE_REPLAYED);
@@ -172,8 +174,8 @@ void recover(struct cache *c)
     c->down = OK;
     c->system = false;
     survivor_store(c, c->mem.now.serial);
-    if (c->changed) {
-        uint64_t soon = plat_now() + CACHE_SOON_NS;
+    uint64_t soon = plat_now() + CACHE_SOON_NS;
+    if (c->changed && soon > c->retry_ns) {
         c->due_ns = c->due_ns < soon ? c->due_ns : soon;
     }
     if (!start)

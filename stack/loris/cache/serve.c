@@ -245,21 +245,21 @@ static enum err do_statfs(struct cache *c, struct object_reply *reply)
 /* What a request comes to: its status; PARKED: it waits; E_SESSION: run it again. */
 static enum err execute(struct cache *c, const struct msg *m, struct object_reply *reply)
 {
-    if (c->down != OK)
-        return (enum err)c->down;
     if (PROTO_OPERATION(m->type) == OBJECT_TXN_COMMIT)
-        return do_commit(c, m);
+        return c->down != OK ? (enum err)c->down : do_commit(c, m);
     struct object_request r;
     enum err e = object_request_unpack(&r, m);
     if (e != OK)
         return e;
+    if (r.op == OBJECT_ENVIRONMENT_DIED)
+        return do_died(c, &r);
+    if (r.op == OBJECT_TXN_ABORT)
+        return do_abort(c, &r, m->source);
+    if (c->down != OK)
+        return (enum err)c->down;
     switch (r.op) {
     case OBJECT_TXN_BEGIN:
         return do_begin(c, &r, m, reply);
-    case OBJECT_TXN_ABORT:
-        return do_abort(c, &r, m->source);
-    case OBJECT_ENVIRONMENT_DIED:
-        return do_died(c, &r);
     case OBJECT_SYNC:
         return do_sync(c, &r, m);
     case OBJECT_STATFS:

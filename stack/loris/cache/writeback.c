@@ -56,6 +56,7 @@ static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_sp
                                        .block = f->block,
                                        .lsn = f->lsn,
                                        .crc = f->crc,
+                                       .status = UNANSWERED,
                                        .flags = lost ? OBJECT_LOST_BLOCKS : 0};
     object_write_entry_encode(c->meta + (size_t)k * OBJECT_ENTRY_BYTES, &entry);
     p->attempts++;
@@ -107,10 +108,12 @@ static enum err send_batch(struct cache *c, const struct plat_span *span, uint32
     r.grant_data = plat_grant_spans(c->logical, span, count, PLAT_GRANT_READ);
     r.grant_meta = plat_grant(c->logical, c->meta, (size_t)count * OBJECT_ENTRY_BYTES,
                               PLAT_GRANT_READ | PLAT_GRANT_WRITE);
-    struct object_reply reply;
+    struct object_reply reply = {0};
     enum err e = lower_call(c, &r, &reply);
     plat_revoke(r.grant_data);
     plat_revoke(r.grant_meta);
+    if (e != E_SESSION && (reply.flags & OBJECT_NEED_CHECKPOINT) != 0)
+        c->want_checkpoint = true;
     return e;
 }
 
@@ -133,7 +136,7 @@ enum err writeback_batch(struct cache *c, uint32_t *done)
     }
     if (count == 0)
         return OK;
-    enum err e = send_batch(c, span, count, 0);
+    enum err e = send_batch(c, span, count, c->replaying ? OBJECT_REPLAY : 0);
     if (lower_short(e)) { /* reserved when it was acknowledged */
         c->want_checkpoint = true;
         e = send_batch(c, span, count, OBJECT_REPLAY);
@@ -144,7 +147,9 @@ enum err writeback_batch(struct cache *c, uint32_t *done)
     for (uint32_t k = 0; k < count; k++) {
         struct object_write_entry entry;
         object_write_entry_decode(&entry, c->meta + (size_t)k * OBJECT_ENTRY_BYTES);
-        enum err status = entry.status == OK ? e : (enum err)entry.status;
+        enum err status = (enum err)entry.status;
+        if (status == UNANSWERED) /* the request as a whole was refused */
+            status = e == OK ? E_INVAL : e;
         status = settle(c, c->batch[k], status);
         *done += status == OK ? 1 : 0;
         result = result == OK ? status : result;

@@ -106,6 +106,7 @@ static enum err do_read(struct store *s, const struct msg *m, const struct objec
     static const uint8_t zero[BLOCK_BYTES];
     if (o == NULL)
         return E_NOENT;
+    enum err first = OK; /* of the bad blocks, as physical answers */
     for (uint64_t k = 0; k < r->length / BLOCK_BYTES; k++) {
         uint64_t b = r->offset / BLOCK_BYTES + k;
         struct store_block *block = b < STORE_BLOCKS ? o->block[b] : NULL;
@@ -115,6 +116,7 @@ static enum err do_read(struct store *s, const struct msg *m, const struct objec
             meta.status = E_LOST;
         if (r->oid == s->corrupt_oid)
             meta.status = E_CORRUPT;
+        first = first == OK ? (enum err)meta.status : first;
         uint8_t raw[OBJECT_META_BYTES];
         object_block_meta_encode(raw, &meta);
         enum err e =
@@ -125,7 +127,7 @@ static enum err do_read(struct store *s, const struct msg *m, const struct objec
         if (e != OK)
             return e;
     }
-    return OK;
+    return first;
 }
 
 static enum err write_one(struct store *s, const struct msg *m, const struct object_request *r,
@@ -159,6 +161,7 @@ static enum err do_write(struct store *s, const struct msg *m, const struct obje
     uint64_t count = r->length / BLOCK_BYTES;
     if (count > s->max_batch)
         s->max_batch = count;
+    enum err first = OK;
     for (uint64_t k = 0; k < count; k++) {
         uint8_t raw[OBJECT_ENTRY_BYTES];
         struct object_write_entry entry;
@@ -171,12 +174,13 @@ static enum err do_write(struct store *s, const struct msg *m, const struct obje
             (entry.flags & OBJECT_LOST_BLOCKS) == 0)
             return E_DEAD;
         entry.status = write_one(s, m, r, &entry, k);
+        first = first == OK ? (enum err)entry.status : first;
         object_write_entry_encode(raw, &entry);
         e = plat_copy_out(m->source, r->grant_meta, k * OBJECT_ENTRY_BYTES, raw, sizeof(raw));
         if (e != OK)
             return e;
     }
-    return OK;
+    return first;
 }
 
 static enum err do_restore(struct store *s, const struct object_request *r,

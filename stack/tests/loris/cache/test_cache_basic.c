@@ -338,6 +338,63 @@ START_TEST(test_cache__errors_from_below_go_up_as_they_are)
 }
 END_TEST
 
+START_TEST(test_cache__a_lost_block_below_spoils_no_other)
+{
+    start();
+    uint64_t oid = make(0, 20 * BLOCK_BYTES, 9);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    store_find(&r.store.checkpoint, oid)->block[5]->lost = true;
+    rig_power_cut(&r);
+    uint32_t moved;
+    for (uint32_t k = 0; k < 20; k++) { /* in order: read ahead meets it too */
+        enum err e = rig_read(&r, 0, oid, k * BLOCK_BYTES, back, BLOCK_BYTES, &moved, false);
+        ck_assert_int_eq(e, k == 5 ? E_LOST : OK);
+        if (e == OK)
+            ck_assert_mem_eq(back, data + k * BLOCK_BYTES, BLOCK_BYTES);
+    }
+    ck_assert_int_eq(rig_read(&r, 0, oid, 0, back, sizeof(back), &moved, false), E_LOST);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__reads_in_order_are_fetched_ahead)
+{
+    start();
+    uint64_t oid = make(0, 40 * BLOCK_BYTES, 9);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    rig_power_cut(&r);
+    uint32_t before = r.store.count[OBJECT_READ], moved;
+    for (uint32_t k = 0; k < 40; k++)
+        ck_assert_int_eq(rig_read(&r, 0, oid, k * BLOCK_BYTES, back, BLOCK_BYTES, &moved, false),
+                         OK);
+    ck_assert_uint_le(r.store.count[OBJECT_READ] - before, 5);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__syncs_of_several_environments_share_a_checkpoint)
+{
+    rig_init(&r);
+    r.boot.options.environments = 2;
+    rig_start(&r);
+    (void)make(0, 100, 1);
+    (void)make(1, 100, 2);
+    struct object_request q = {.op = OBJECT_SYNC};
+    struct msg m[2] = {0};
+    for (uint32_t k = 0; k < 2; k++) {
+        object_request_pack(&m[k], 77 + k, &q);
+        fake_request(r.client[k], &m[k]);
+    }
+    (void)fake_run_until(fake_now() + 5000000);
+    for (uint32_t k = 0; k < 2; k++) {
+        ck_assert(fake_take_reply(r.client[k], &m[k]));
+        ck_assert_int_eq(m[k].status, OK);
+    }
+    ck_assert_uint_eq(r.store.prepares, 1);
+    rig_fini(&r);
+}
+END_TEST
+
 CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was_written);
            tcase_add_test(tc, test_cache__holes_and_cut_tails_are_zero);
            tcase_add_test(tc, test_cache__an_aborted_transaction_leaves_nothing);
@@ -353,4 +410,7 @@ CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was
            tcase_add_test(tc, test_cache__no_space_is_said_before_the_ok);
            tcase_add_test(tc, test_cache__a_tiny_log_and_few_frames_lose_nothing);
            tcase_add_test(tc, test_cache__shutdown_marks_the_checkpoint_clean);
+           tcase_add_test(tc, test_cache__a_lost_block_below_spoils_no_other);
+           tcase_add_test(tc, test_cache__reads_in_order_are_fetched_ahead);
+           tcase_add_test(tc, test_cache__syncs_of_several_environments_share_a_checkpoint);
            tcase_add_test(tc, test_cache__errors_from_below_go_up_as_they_are);)
