@@ -18,24 +18,12 @@ static enum err touch_directory(struct naming *n, struct node *dir)
     return objects_store(n, dir);
 }
 
-static enum err must_be_absent(struct naming *n, const struct node *dir, const char *name,
-                               uint32_t bytes)
-{
-    struct entry entry;
-    enum err e = directory_find(n, dir, name, bytes, &entry);
-    if (e == OK)
-        return E_EXIST;
-    return e == E_NOENT ? OK : e;
-}
-
 /* A new inode of this type under the request's first name. */
 static enum err make(struct naming *n, const struct vfs_request *in, uint32_t type,
                      struct node *node)
 {
     struct node dir;
     enum err e = load_directory(n, in->ino, &dir);
-    if (e == OK)
-        e = must_be_absent(n, &dir, n->name, n->name_bytes);
     if (e == OK && type == VFS_DIRECTORY && dir.a.nlink >= VFS_LINK_MAX)
         e = E_MLINK;
     if (e != OK)
@@ -169,8 +157,6 @@ enum err change_link(struct naming *n, const struct vfs_request *in, struct vfs_
         e = E_NOENT; /* an orphan does not get a name again */
     if (e == OK && node.a.nlink >= VFS_LINK_MAX)
         e = E_MLINK;
-    if (e == OK)
-        e = must_be_absent(n, &dir, n->name, n->name_bytes);
     if (e == OK)
         e = directory_insert(n, &dir, n->name, n->name_bytes, node.oid, node.a.type);
     if (e != OK)

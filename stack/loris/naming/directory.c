@@ -66,26 +66,45 @@ static enum err chunk_read(struct naming *n, const struct node *dir, uint64_t fi
     return moved == bytes ? OK : E_CORRUPT;
 }
 
-/* What one pass over a block looks for: the first slot that `wanted` accepts. */
-typedef bool slot_fn(const struct slot *s, const void *context);
+/* What a pass over a directory looks for, and what it has found so far. */
+struct search {
+    const char *name; /* NULL: any entry in use */
+    uint32_t name_bytes;
+    uint32_t need; /* room for a new entry wanted too; 0: no */
+    bool has_room; /* the first place with that room: */
+    uint64_t room_offset;
+};
 
-static enum err block_search(const uint8_t *block, slot_fn *wanted, const void *context,
-                             uint32_t *at, struct slot *found)
+/*
+ * One pass over a block. Most entries are told apart by two bytes, so only what may be the one is
+ * decoded whole. OK: it begins at *at. E_NOENT.
+ */
+static enum err block_search(struct search *w, const uint8_t *block, uint64_t base, uint32_t *at)
 {
-    for (*at = 0; *at < BLOCK_BYTES; *at += found->bytes) {
-        enum err e = slot_decode(found, block, *at);
-        if (e != OK)
-            return e;
-        if (wanted(found, context))
+    uint32_t bytes;
+    for (*at = 0; *at < BLOCK_BYTES; *at += bytes) {
+        const uint8_t *raw = block + *at;
+        uint64_t ino = get_le64(raw);
+        bytes = get_le16(raw + 8);
+        if ((bytes - 16u > BLOCK_BYTES - 16u - *at) | (bytes % 8 != 0))
+            return E_CORRUPT;
+        if (w->name == NULL ? ino != 0
+                            : (ino != 0) & (raw[11] == w->name_bytes) &
+                                      (raw[ENTRY_HEAD_BYTES] == (uint8_t)w->name[0]) &&
+                                  memcmp(raw + ENTRY_HEAD_BYTES, w->name, w->name_bytes) == 0)
             return OK;
+        uint32_t used = ino == 0 ? 0 : entry_bytes(raw[11]);
+        if ((w->need != 0) & !w->has_room & (used + w->need <= bytes)) {
+            w->has_room = true;
+            w->room_offset = base + *at;
+        }
     }
     return E_NOENT;
 }
 
-/* The same over the whole directory from `first_block`; *offset where it is. The block of the found
- * slot is in n->chunk at *block. */
-static enum err search(struct naming *n, const struct node *dir, slot_fn *wanted,
-                       const void *context, uint64_t *offset, uint8_t **block, struct slot *found)
+/* The same over the whole directory. OK: *offset, and the slot, which lies in n->chunk. */
+static enum err search(struct naming *n, const struct node *dir, struct search *w, uint64_t *offset,
+                       struct slot *found)
 {
     uint64_t total = dir->size / BLOCK_BYTES;
     for (uint64_t first = 0; first < total; first += DIR_CHUNK_BLOCKS) {
@@ -93,12 +112,13 @@ static enum err search(struct naming *n, const struct node *dir, slot_fn *wanted
         enum err e = chunk_read(n, dir, first, &blocks);
         for (uint32_t b = 0; e == OK && b < blocks; b++) {
             uint32_t at;
-            *block = n->chunk + (size_t)b * BLOCK_BYTES;
-            e = block_search(*block, wanted, context, &at, found);
+            const uint8_t *block = n->chunk + (size_t)b * BLOCK_BYTES;
+            e = block_search(w, block, (first + b) * BLOCK_BYTES, &at);
             *offset = (first + b) * BLOCK_BYTES + at;
-            if (e != E_NOENT)
-                return e;
-            e = OK;
+            if (e == OK)
+                return slot_decode(found, block, at);
+            if (e == E_NOENT)
+                e = OK;
         }
         if (e != OK)
             return e;
@@ -106,41 +126,14 @@ static enum err search(struct naming *n, const struct node *dir, slot_fn *wanted
     return E_NOENT;
 }
 
-struct wanted_name {
-    const char *name;
-    uint32_t bytes;
-};
-
-static bool slot_has_name(const struct slot *s, const void *context)
-{
-    const struct wanted_name *w = context;
-    return s->ino != 0 && s->name_bytes == w->bytes && memcmp(s->name, w->name, w->bytes) == 0;
-}
-
-static bool slot_is_used(const struct slot *s, const void *context)
-{
-    (void)context;
-    return s->ino != 0;
-}
-
-static uint32_t slot_room(const struct slot *s)
-{
-    return s->ino == 0 ? s->bytes : s->bytes - entry_bytes(s->name_bytes);
-}
-
-static bool slot_has_room(const struct slot *s, const void *context)
-{
-    return slot_room(s) >= *(const uint32_t *)context;
-}
-
 enum err directory_find(struct naming *n, const struct node *dir, const char *name,
                         uint32_t name_bytes, struct entry *entry)
 {
     ASSERT(dir->a.type == VFS_DIRECTORY);
-    struct wanted_name wanted = {.name = name, .bytes = name_bytes};
+    ASSERT(name_bytes > 0);
+    struct search w = {.name = name, .name_bytes = name_bytes};
     struct slot s;
-    uint8_t *block;
-    enum err e = search(n, dir, slot_has_name, &wanted, &entry->offset, &block, &s);
+    enum err e = search(n, dir, &w, &entry->offset, &s);
     if (e == OK) {
         entry->ino = s.ino;
         entry->type = s.type;
@@ -154,47 +147,62 @@ static enum err block_store(struct naming *n, const struct node *dir, uint64_t o
     return objects_write(n, dir->oid, offset - offset % BLOCK_BYTES, block, BLOCK_BYTES);
 }
 
+/* Reads the block at `offset` into the front of the chunk. */
+static enum err block_load(struct naming *n, const struct node *dir, uint64_t offset)
+{
+    uint32_t moved = 0;
+    uint64_t base = offset - offset % BLOCK_BYTES;
+    enum err e = objects_read(n, dir->oid, base, n->chunk, BLOCK_BYTES, &moved);
+    if (e != OK)
+        return e;
+    return moved == BLOCK_BYTES ? OK : E_CORRUPT;
+}
+
+static enum err append_block(struct naming *n, struct node *dir, const char *name,
+                             uint32_t name_bytes, uint64_t ino, uint32_t type)
+{
+    if (dir->size + BLOCK_BYTES > DIR_SIZE_MAX)
+        return E_NOSPC;
+    memset(n->chunk, 0, BLOCK_BYTES);
+    slot_encode(n->chunk, ino, BLOCK_BYTES, type, name, name_bytes);
+    dir->size += BLOCK_BYTES;
+    return block_store(n, dir, dir->size - BLOCK_BYTES, n->chunk);
+}
+
 enum err directory_insert(struct naming *n, struct node *dir, const char *name, uint32_t name_bytes,
                           uint64_t ino, uint32_t type)
 {
     ASSERT(name_bytes > 0 && name_bytes <= VFS_NAME_MAX);
     ASSERT(ino != 0);
-    uint32_t need = entry_bytes(name_bytes);
-    uint64_t offset;
-    uint8_t *block;
+    struct search w = {.name = name, .name_bytes = name_bytes, .need = entry_bytes(name_bytes)};
     struct slot s;
-    enum err e = search(n, dir, slot_has_room, &need, &offset, &block, &s);
-    if (e == E_NOENT) {
-        if (dir->size + BLOCK_BYTES > DIR_SIZE_MAX)
-            return E_NOSPC;
-        offset = dir->size;
-        block = n->chunk;
-        memset(block, 0, BLOCK_BYTES);
-        slot_encode(block, ino, BLOCK_BYTES, type, name, name_bytes);
-        dir->size += BLOCK_BYTES;
-        return block_store(n, dir, offset, block);
-    }
+    uint64_t offset;
+    enum err e = search(n, dir, &w, &offset, &s);
+    if (e != E_NOENT)
+        return e == OK ? E_EXIST : e;
+    if (!w.has_room)
+        return append_block(n, dir, name, name_bytes, ino, type);
+    uint32_t at = (uint32_t)(w.room_offset % BLOCK_BYTES);
+    e = block_load(n, dir, w.room_offset);
+    if (e == OK)
+        e = slot_decode(&s, n->chunk, at);
     if (e != OK)
         return e;
-    uint8_t *raw = block + offset % BLOCK_BYTES;
-    uint32_t kept = s.bytes - slot_room(&s);
+    uint32_t kept = s.ino == 0 ? 0 : entry_bytes(s.name_bytes);
+    ASSERT(kept + w.need <= s.bytes);
     if (kept > 0)
-        put_le16(raw + 8, (uint16_t)kept);
-    slot_encode(raw + kept, ino, s.bytes - kept, type, name, name_bytes);
-    return block_store(n, dir, offset, block);
+        put_le16(n->chunk + at + 8, (uint16_t)kept);
+    slot_encode(n->chunk + at + kept, ino, s.bytes - kept, type, name, name_bytes);
+    return block_store(n, dir, w.room_offset, n->chunk);
 }
 
 /* Reads the block of an entry found before and checks that the entry still begins there. */
 static enum err entry_block(struct naming *n, const struct node *dir, const struct entry *entry,
                             uint32_t *previous, struct slot *s)
 {
-    uint32_t moved = 0;
-    uint64_t base = entry->offset - entry->offset % BLOCK_BYTES;
-    enum err e = objects_read(n, dir->oid, base, n->chunk, BLOCK_BYTES, &moved);
+    enum err e = block_load(n, dir, entry->offset);
     if (e != OK)
         return e;
-    if (moved != BLOCK_BYTES)
-        return E_CORRUPT;
     *previous = BLOCK_BYTES;
     for (uint32_t at = 0; at < BLOCK_BYTES; at += s->bytes) {
         e = slot_decode(s, n->chunk, at);
@@ -242,10 +250,10 @@ enum err directory_replace(struct naming *n, const struct node *dir, const struc
 
 enum err directory_is_empty(struct naming *n, const struct node *dir, bool *empty)
 {
+    struct search w = {.name = NULL};
     struct slot s;
-    uint8_t *block;
     uint64_t offset;
-    enum err e = search(n, dir, slot_is_used, NULL, &offset, &block, &s);
+    enum err e = search(n, dir, &w, &offset, &s);
     *empty = e == E_NOENT;
     return e == E_NOENT ? OK : e;
 }

@@ -88,7 +88,7 @@ struct entry {
 /* OK, E_NOENT, E_CORRUPT (the directory makes no sense), or an error of the cache. */
 MUST_USE enum err directory_find(struct naming *n, const struct node *dir, const char *name,
                                  uint32_t name_bytes, struct entry *entry);
-/* The name must not be there. Grows the directory if no block has room; updates dir->size. */
+/* E_EXIST if the name is there. Grows the directory if no block has room; updates dir->size. */
 MUST_USE enum err directory_insert(struct naming *n, struct node *dir, const char *name,
                                    uint32_t name_bytes, uint64_t ino, uint32_t type);
 /* Removes the entry that directory_find found. */

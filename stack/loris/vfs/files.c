@@ -7,12 +7,14 @@ struct client *client_of(struct vfs *v, uint32_t endpoint)
 {
     ASSERT(endpoint != ENDPOINT_NONE);
     struct client *vacant = NULL;
-    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+    for (uint32_t i = 0; i < v->clients_top; i++) {
         if (v->client[i].endpoint == endpoint)
             return &v->client[i];
         if (v->client[i].endpoint == ENDPOINT_NONE && vacant == NULL)
             vacant = &v->client[i];
     }
+    if (vacant == NULL && v->clients_top < CLIENTS_MAX)
+        vacant = &v->client[v->clients_top++];
     if (vacant != NULL)
         *vacant = (struct client){.endpoint = endpoint, .cwd = {.ino = v->root}};
     return vacant;
@@ -29,21 +31,28 @@ struct open_file *file_of(struct vfs *v, uint32_t caller, int32_t fd)
     return &v->file[d->file];
 }
 
-static int32_t descriptor_free(const struct vfs *v)
+static int32_t descriptor_free(struct vfs *v)
 {
-    for (uint32_t i = 0; i < DESCRIPTORS_MAX; i++)
+    for (uint32_t i = 0; i < v->descriptors_top; i++)
         if (v->descriptor[i].owner == ENDPOINT_NONE)
             return (int32_t)i;
-    return -1;
+    return v->descriptors_top < DESCRIPTORS_MAX ? (int32_t)v->descriptors_top++ : -1;
+}
+
+/* FILES_MAX if all are taken. */
+static uint32_t file_free(struct vfs *v)
+{
+    for (uint32_t i = 0; i < v->files_top; i++)
+        if (v->file[i].references == 0)
+            return i;
+    return v->files_top < FILES_MAX ? v->files_top++ : FILES_MAX;
 }
 
 enum err file_open(struct vfs *v, uint32_t caller, uint64_t ino, bool directory, uint32_t flags,
                    int32_t *fd)
 {
     int32_t slot = descriptor_free(v);
-    uint32_t file = 0;
-    while (file < FILES_MAX && v->file[file].references > 0)
-        file++;
+    uint32_t file = file_free(v);
     if (slot < 0 || file == FILES_MAX)
         return E_MFILE;
     v->file[file] =
@@ -69,7 +78,7 @@ enum err file_dup(struct vfs *v, uint32_t caller, int32_t fd, int32_t *copy)
 
 bool file_is_open(const struct vfs *v, uint64_t ino)
 {
-    for (uint32_t i = 0; i < FILES_MAX; i++)
+    for (uint32_t i = 0; i < v->files_top; i++)
         if (v->file[i].references > 0 && v->file[i].ino == ino)
             return true;
     return false;
@@ -77,7 +86,7 @@ bool file_is_open(const struct vfs *v, uint64_t ino)
 
 void file_mark_orphan(struct vfs *v, uint64_t ino)
 {
-    for (uint32_t i = 0; i < FILES_MAX; i++)
+    for (uint32_t i = 0; i < v->files_top; i++)
         if (v->file[i].references > 0 && v->file[i].ino == ino)
             v->file[i].orphan = true;
 }
@@ -98,7 +107,7 @@ enum err file_close(struct vfs *v, uint32_t caller, int32_t fd)
 
 enum err file_lock(struct vfs *v, uint32_t caller, struct open_file *file)
 {
-    for (uint32_t i = 0; i < FILES_MAX; i++) {
+    for (uint32_t i = 0; i < v->files_top; i++) {
         const struct open_file *other = &v->file[i];
         if (other->references > 0 && other->ino == file->ino && other->locked_by != ENDPOINT_NONE &&
             other->locked_by != caller)
@@ -111,18 +120,18 @@ enum err file_lock(struct vfs *v, uint32_t caller, struct open_file *file)
 /* POSIX: closing any descriptor of a file gives up all locks that the process holds on it. */
 void file_unlock(struct vfs *v, uint32_t caller, const struct open_file *file)
 {
-    for (uint32_t i = 0; i < FILES_MAX; i++)
+    for (uint32_t i = 0; i < v->files_top; i++)
         if (v->file[i].ino == file->ino && v->file[i].locked_by == caller)
             v->file[i].locked_by = ENDPOINT_NONE;
 }
 
 void files_sweep(struct vfs *v)
 {
-    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+    for (uint32_t i = 0; i < v->clients_top; i++) {
         uint32_t endpoint = v->client[i].endpoint;
         if (endpoint == ENDPOINT_NONE || plat_layer_of(endpoint, NULL) != LAYER_NONE)
             continue;
-        for (int32_t fd = 0; fd < (int32_t)DESCRIPTORS_MAX; fd++) {
+        for (int32_t fd = 0; fd < (int32_t)v->descriptors_top; fd++) {
             /* An error here means that the orphan stays until the next start purges it. */
             enum err e = file_of(v, endpoint, fd) != NULL ? file_close(v, endpoint, fd) : OK;
             if (e != OK)

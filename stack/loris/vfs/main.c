@@ -36,6 +36,8 @@ static void serve(struct vfs *v, const struct msg *in)
  */
 static void make_room(struct vfs *v)
 {
+    if (v->clients_top < CLIENTS_MAX)
+        return;
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         if (v->client[i].endpoint == ENDPOINT_NONE)
             return;

@@ -54,6 +54,7 @@ struct vfs {
     uint64_t sequence;
     uint32_t next_id;
     uint64_t root, shared_root;
+    uint32_t files_top, descriptors_top, clients_top; /* slots at and above were never used */
     struct open_file file[FILES_MAX];
     struct descriptor descriptor[DESCRIPTORS_MAX];
     struct client client[CLIENTS_MAX];
