@@ -91,6 +91,9 @@ void parse_sweep(struct parse *p, struct entries *variants, struct entries *work
 /* parse_cells.c: cells with skips, selection and promises. */
 void parse_cells(struct parse *p);
 
+/* parse_parameters.c: fills plan->parameters. */
+void parse_parameters(struct parse *p);
+
 /* parse_top.c: everything of the file's top level but the sections above. */
 void parse_top(struct parse *p);
 

@@ -84,6 +84,7 @@ static void parse_all(struct parse *p)
         return;
     parse_cells(p);
     check_compare(p);
+    parse_parameters(p);
     write_yaml(p);
 }
 

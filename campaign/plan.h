@@ -35,6 +35,15 @@ struct plan_setting {
     const char *name, *text;
 };
 
+/* One leaf of what the file says of a variant, workload, fault plan ..., resolved and swept. */
+struct plan_parameter {
+    const char *part; /* campaign, variant, workload, fault, promise */
+    const char *name; /* of the variant, ...; "" */
+    const char *key;  /* path below it: "checkpoint", "machine.disks.size", "0.kind" */
+    const char *text;
+    double value; /* in ns, B or 1; NAN: no number */
+};
+
 struct plan_disk {
     const char *profile;      /* a name that sim/profiles.h knows */
     struct sim_params params; /* of the profile, with the file's overrides; checked */
@@ -138,6 +147,9 @@ struct plan {
     uint32_t sweep_count;
 
     struct plan_compare compare;
+
+    const struct plan_parameter *parameters; /* everything that shapes a run */
+    uint32_t parameter_count;
 
     uint64_t shard, shards; /* 1 of 1 unless --shard */
     const char *yaml;       /* the merged campaign, canonical: what the database stores */

@@ -21,8 +21,9 @@ enum run_progress {
 };
 
 struct run_options {
-    const char *out_path; /* of the database */
-    uint32_t jobs;        /* worker processes, 1 .. RUN_JOBS_MAX */
+    const char *campaign_path; /* as the user gave it: for the line that tells how to resume */
+    const char *out_path;      /* of the database */
+    uint32_t jobs;             /* worker processes, 1 .. RUN_JOBS_MAX */
     bool resume, overwrite, strict;
     enum run_progress progress;
     const char *format;    /* of the final table: table, csv, json, markdown, junit */
@@ -35,6 +36,15 @@ struct run_options {
 
 /* Runs the selected trials of the plan into options->out_path. Returns an exit code. */
 int run_campaign(const struct plan *plan, const struct run_options *options);
+
+struct worker_ops;
+
+/* The same with another laboratory: for tests. */
+int run_with(const struct plan *plan, const struct run_options *options,
+             const struct worker_ops *ops);
+
+/* The laboratory of campaign/trial.h. */
+extern const struct worker_ops run_lab_ops;
 
 struct replay_options {
     const char *db_path;

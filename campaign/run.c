@@ -1,0 +1,148 @@
+#include "campaign/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "campaign/cli.h"
+#include "campaign/coordinator.h"
+#include "campaign/jobs.h"
+#include "campaign/store_plan.h"
+#include "campaign/trial.h"
+#include "results/show.h"
+
+static void *lab_open(const struct plan *plan)
+{
+    return lab_create(plan);
+}
+
+static void lab_close(void *lab)
+{
+    lab_destroy(lab);
+}
+
+static void lab_job(void *lab, uint32_t variant, uint32_t workload, uint64_t n)
+{
+    lab_begin(lab, variant, workload, n);
+}
+
+static void lab_run(void *lab, uint32_t fault, struct trial_record *record)
+{
+    lab_trial(lab, fault, record);
+}
+
+static bool lab_retires(const void *lab)
+{
+    return lab_must_retire(lab);
+}
+
+const struct worker_ops run_lab_ops = {.create = lab_open,
+                                       .destroy = lab_close,
+                                       .begin = lab_job,
+                                       .trial = lab_run,
+                                       .must_retire = lab_retires};
+
+static bool have_trial(void *object, uint64_t trial)
+{
+    return store_has(object, trial);
+}
+
+/* Counts what the store holds already into the tallies. */
+static void count_stored(struct store *store, struct progress *progress)
+{
+    struct store_tally tally;
+    store_tally(store, UINT32_MAX, &tally);
+    progress->broken = tally.broken;
+    for (unsigned k = 0; k < LEVEL_COUNT; k++)
+        progress->level[k] = tally.level[k];
+}
+
+/* Whether the run, once through, leaves nothing of the campaign to do. */
+static bool covers_all(const struct plan *plan)
+{
+    for (uint32_t c = 0; c < plan->cell_count; c++)
+        if (plan->cells[c].skipped == NULL && !plan->cells[c].selected)
+            return false;
+    return true;
+}
+
+/* A path as a shell would need it, if it has nothing but harmless characters; else in quotes. */
+static void print_path(const char *path)
+{
+    bool plain = path[0] != '\0' &&
+                 strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                              "._-/+=@%,:") == strlen(path);
+    (void)fprintf(stderr, plain ? " %s" : " '%s'", path);
+}
+
+static void tell_how_to_resume(const struct run_options *o, const struct progress *progress)
+{
+    (void)fprintf(stderr, "loris: interrupted after %llu of %llu trials, all kept; go on with: ",
+                  (unsigned long long)progress->done, (unsigned long long)progress->total);
+    (void)fputs("loris run", stderr);
+    print_path(o->campaign_path == NULL ? "CAMPAIGN.yaml" : o->campaign_path);
+    (void)fputs(" -o", stderr);
+    print_path(o->out_path);
+    (void)fputs(" --resume\n", stderr);
+}
+
+static int finish(const struct plan *plan, const struct run_options *o, struct store *store,
+                  struct progress *progress, const struct coordinator_result *result)
+{
+    struct store_tally tally;
+    store_tally(store, UINT32_MAX, &tally);
+    bool whole = result->defects == 0 && result->signal == 0 && covers_all(plan);
+    enum err err = result->store != OK ? result->store
+                   : whole             ? store_finish(store)
+                                       : store_commit(store);
+    if (err != OK && result->store == OK)
+        (void)fprintf(stderr, "%s\n", store_error(store));
+    store_close(store);
+    if (result->signal != 0) {
+        tell_how_to_resume(o, progress);
+        return 128 + result->signal;
+    }
+    struct show_options show = {.path = o->out_path, .colour = cli_colour()};
+    int format = show_format_from_name(o->format == NULL ? "table" : o->format);
+    show.format = (enum show_format)(format < 0 ? 0 : format);
+    int code = show_run(&show, stdout, stderr);
+    if (result->defects > 0)
+        return EXIT_DEFECT;
+    if (err != OK || code != EXIT_DONE)
+        return EXIT_WRONG_INPUT;
+    return o->strict && tally.broken > 0 ? EXIT_WORSE : EXIT_DONE;
+}
+
+int run_with(const struct plan *plan, const struct run_options *o, const struct worker_ops *ops)
+{
+    ASSERT(plan != NULL && o != NULL && ops != NULL);
+    ASSERT(o->out_path != NULL);
+    struct store_plan stored;
+    struct store *store = NULL;
+    char error[STORE_ERROR_BYTES];
+    enum store_mode mode = o->overwrite ? STORE_OVERWRITE : o->resume ? STORE_RESUME : STORE_NEW;
+    store_plan_make(plan, &stored);
+    if (store_open(&store, o->out_path, mode, &stored, error) != OK) {
+        (void)fprintf(stderr, "%s\n", error);
+        return EXIT_WRONG_INPUT;
+    }
+    uint64_t total = 0, done = 0;
+    jobs_count(plan, o->resume ? have_trial : NULL, store, &total, &done);
+    struct progress progress;
+    progress_begin(&progress, o->progress, stderr, total, done);
+    if (o->resume)
+        count_stored(store, &progress);
+    struct coordinator_result result = {0};
+    if (done < total)
+        result = coordinator_run(plan, ops, store, &progress, o->jobs, o->host_limit_s, o->resume,
+                                 o->out_path);
+    progress_end(&progress);
+    return finish(plan, o, store, &progress, &result);
+}
+
+int run_campaign(const struct plan *plan, const struct run_options *options)
+{
+    return run_with(plan, options, &run_lab_ops);
+}
