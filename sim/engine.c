@@ -24,6 +24,8 @@
 #define SEQUENCE_MAX (UINT64_C(1) << (64 - SLOT_BITS))
 #define FIRST_CAPACITY 256u   /* entries; grows by doubling */
 #define SWEEP_MIN_ENTRIES 64u /* a sweep of fewer is not worth its call */
+#define NEXT_UNKNOWN 0u /* an answer that costs a look at the heap, and is never wrong to give up  \
+                         */
 #define HASH_START UINT64_C(0x6c6f7269732d3031)
 
 _Static_assert(SIM_EVENTS_MAX == 1u << SLOT_BITS, "a slot number fits its bits of a key");
@@ -53,6 +55,7 @@ struct sim_engine {
     uint32_t free_slot;  /* head of the list of free slots, plus 1; 0 = none */
     uint32_t used_slots; /* slots below this were handed out at least once since the reset */
     bool hole;
+    uint64_t next_ns; /* time of the next event, or NEXT_UNKNOWN */
     uint64_t hash;
     uint64_t notes;
     uint64_t dispatched;
@@ -213,6 +216,8 @@ sim_event_id sim_engine_at(struct sim_engine *engine, uint64_t at_ns, sim_event_
     uint64_t key = engine->sequence++ << SLOT_BITS | index;
     engine->slot[index] = (struct slot){key, fn, object, argument};
     struct entry e = {.key = key, .at_ns = at_ns};
+    if (at_ns < engine->next_ns)
+        engine->next_ns = at_ns;
     if (engine->hole) {
         engine->hole = false;
         sift_down(engine->heap, engine->count, 0, e);
@@ -236,6 +241,7 @@ bool sim_engine_cancel(struct sim_engine *engine, sim_event_id id)
     if (id == 0 || index >= engine->used_slots || engine->slot[index].id != id)
         return false;
     engine->slot[index].id = 0;
+    engine->next_ns = NEXT_UNKNOWN;
     engine->dead++;
     if (engine->dead > SWEEP_MIN_ENTRIES && engine->dead > engine->count / 2)
         sweep(engine);
@@ -271,6 +277,7 @@ bool sim_engine_step(struct sim_engine *engine)
     if (top.at_ns > engine->now_ns)
         engine->now_ns = top.at_ns; /* an overdue event runs now: advance() went past it */
     engine->dispatched++;
+    engine->next_ns = NEXT_UNKNOWN;
     engine->hole = true;
     slot.fn(slot.object, slot.argument);
     close_hole(engine);
@@ -279,7 +286,9 @@ bool sim_engine_step(struct sim_engine *engine)
 
 uint64_t sim_engine_next_ns(struct sim_engine *engine)
 {
-    return settle_top(engine) ? engine->heap[0].at_ns : SIM_TIME_NEVER;
+    if (engine->next_ns == NEXT_UNKNOWN)
+        engine->next_ns = settle_top(engine) ? engine->heap[0].at_ns : SIM_TIME_NEVER;
+    return engine->next_ns;
 }
 
 void sim_engine_advance(struct sim_engine *engine, uint64_t to_ns)

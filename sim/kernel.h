@@ -142,6 +142,7 @@ struct sim_extent {
 struct sim_map {
     struct sim_extent extent[EXTENTS_MAX];
     uint32_t count;
+    bool pages_declared;
     uint8_t *page_state; /* REGION_PAGES of enum plat_page_state; NULL until needed */
 };
 

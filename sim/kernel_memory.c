@@ -15,8 +15,9 @@
 void memory_forget(struct sim_map *map)
 {
     map->count = 0;
-    if (map->page_state != NULL)
+    if (map->pages_declared)
         memset(map->page_state, PAGE_UNUSED, REGION_PAGES);
+    map->pages_declared = false;
 }
 
 /* Notes what a range holds; merged with the last one if it goes on where that ended. A layer with
@@ -78,6 +79,7 @@ void kernel_page_state(struct sim_process *p)
     if (map->page_state == NULL)
         map->page_state = calloc(REGION_PAGES, 1);
     ASSERT(map->page_state != NULL);
+    map->pages_declared = true;
     map->page_state[(at - base) / PAGE_BYTES] = (uint8_t)p->gate.c;
 }
 

@@ -204,8 +204,12 @@ static void ready_remove(struct sim_process *p)
 static struct sim_process *ready_pop(struct sim_machine *m)
 {
     struct sim_process *p = m->ready_first;
-    if (p != NULL)
-        ready_remove(p);
+    if (p == NULL)
+        return NULL;
+    m->ready_first = p->ready_next;
+    if (m->ready_first == NULL)
+        m->ready_end = &m->ready_first;
+    p->ready_next = NULL;
     return p;
 }
 
@@ -465,11 +469,30 @@ static bool goes_on(const struct sim_process *p, uint32_t endpoint)
     return p->alive && p->endpoint == endpoint && p->state == STATE_RUNNING && !p->hung;
 }
 
-/* Runs p until it blocks, dies, has used its quantum, or the run ends. */
-static void run_process(struct sim_machine *m, struct sim_process *p, uint64_t until_ns)
+/* p has stopped running: puts it where it belongs. */
+static void put_back(struct sim_process *p, uint32_t endpoint)
+{
+    p->m->running = NULL;
+    if (p->state != STATE_RUNNING || !p->alive || p->endpoint != endpoint)
+        return;
+    if (p->quantum_left_ns == 0) {
+        p->quantum_left_ns = QUANTUM_NS;
+        process_make_ready(p);
+    } else if (p->hung) {
+        p->state = STATE_READY;
+    } else {
+        ready_push_first(p);
+    }
+}
+
+/*
+ * Runs p until it blocks, dies, has used its quantum, or the run ends.
+ * next_ns: time of the next event, which is not yet due. Returns the same for afterwards.
+ */
+static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64_t until_ns,
+                            uint64_t next_ns)
 {
     uint32_t endpoint = p->endpoint;
-    uint64_t next_ns = sim_engine_next_ns(m->engine);
     m->running = p;
     p->state = STATE_RUNNING;
     do {
@@ -477,7 +500,8 @@ static void run_process(struct sim_machine *m, struct sim_process *p, uint64_t u
         uint64_t end_ns = next_ns < until_ns ? next_ns : until_ns;
         uint64_t blocks_before = p->co.blocks;
         uint64_t blocks = budget_of(p, now_ns, end_ns > now_ns ? end_ns : now_ns);
-        sim_regions_enter(&m->regions, p->region, p->survivor);
+        if (m->regions.strict)
+            sim_regions_enter(&m->regions, p->region, p->survivor);
         m->slice_start_ns = now_ns;
         enum sim_stop stop = sim_coroutine_run(&p->co, blocks);
         account(p, blocks_before);
@@ -486,40 +510,29 @@ static void run_process(struct sim_machine *m, struct sim_process *p, uint64_t u
         next_ns = run_due_events(m);
     } while (goes_on(p, endpoint) && p->quantum_left_ns > 0 && !m->stop &&
              sim_engine_now(m->engine) < until_ns);
-    m->running = NULL;
-    if (!p->alive || p->endpoint != endpoint || p->state != STATE_RUNNING)
-        return;
-    if (p->quantum_left_ns > 0) {
-        if (p->hung)
-            p->state = STATE_READY;
-        else
-            ready_push_first(p);
-        return;
-    }
-    p->quantum_left_ns = QUANTUM_NS;
-    process_make_ready(p);
+    put_back(p, endpoint);
+    return next_ns;
 }
 
 enum sim_run_end sim_machine_run(struct sim_machine *m, uint64_t until_ns)
 {
     ASSERT(m->running == NULL);
     m->stop = false;
+    uint64_t next_ns = run_due_events(m);
     for (;;) {
-        uint64_t next_ns = run_due_events(m);
         if (m->stop)
             return SIM_RUN_STOPPED;
         if (sim_engine_now(m->engine) >= until_ns)
             return SIM_RUN_TIME;
         struct sim_process *p = ready_pop(m);
         if (p != NULL) {
-            run_process(m, p, until_ns);
-        } else if (next_ns == SIM_TIME_NEVER) {
-            return SIM_RUN_IDLE;
-        } else if (next_ns > until_ns) {
-            sim_engine_advance(m->engine, until_ns);
-        } else {
-            (void)sim_engine_step(m->engine);
+            next_ns = run_process(m, p, until_ns, next_ns);
+            continue;
         }
+        if (next_ns == SIM_TIME_NEVER)
+            return SIM_RUN_IDLE;
+        sim_engine_advance(m->engine, next_ns < until_ns ? next_ns : until_ns);
+        next_ns = run_due_events(m);
     }
 }
 
