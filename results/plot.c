@@ -2,6 +2,7 @@
 #include "results/plot_private.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,14 +75,23 @@ double plot_y(const struct plot *plot, double px_from_top)
     return 1 - px_from_top / plot->height;
 }
 
-void plot_time_tics(FILE *gp, const char *axis)
+void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns)
 {
-    static const char *const names[] = {"1 us", "10 us", "100 us", "1 ms",   "10 ms",  "100 ms",
-                                        "1 s",  "10 s",  "100 s",  "1000 s", "10^4 s", "10^5 s"};
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    bool close = high_ns < low_ns * 100; /* decades alone would leave one label or none */
     fprintf(gp, "set %stics (", axis);
-    double ns = 1e3;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++, ns *= 10)
-        fprintf(gp, "%s'%s' %g", i > 0 ? ", " : "", names[i], ns);
+    const char *gap = "";
+    double decade_ns = 1;
+    for (int i = 0; i < 16; i++, decade_ns *= 10) {
+        for (int mantissa = 1; mantissa <= (close ? 5 : 1); mantissa += mantissa == 1 ? 1 : 3) {
+            int unit = i / 3 < 3 ? i / 3 : 3;
+            double value = mantissa * decade_ns / pow(1000, unit);
+            if (mantissa * decade_ns < low_ns || mantissa * decade_ns > high_ns)
+                continue;
+            fprintf(gp, "%s'%g %s' %g", gap, value, units[unit], mantissa * decade_ns);
+            gap = ", ";
+        }
+    }
     fputs(")\n", gp);
 }
 
@@ -104,9 +114,13 @@ static void write_head(struct plot *plot, const char *title, const char *caption
     fprintf(gp, "# %s, of a campaign's results. Edit at will; made again by: gnuplot -d %s.gp\n",
             plot->name, plot->name);
     fprintf(gp, "# caption: %s\n", caption);
+    char id[sizeof(plot->name)]; /* of the SVG: letters, digits and _ alone */
+    snprintf(id, sizeof(id), "%s", plot->name);
+    for (char *p = id; *p != 0; p++)
+        *p = *p == '-' ? '_' : *p;
     if (svg)
         fprintf(gp, "set terminal svg size %d,%u dynamic font 'sans-serif,14' name '%s'\n",
-                PLOT_WIDTH, plot->height, plot->name);
+                PLOT_WIDTH, plot->height, id);
     else
         fprintf(gp, "set terminal pngcairo size %d,%u font 'DejaVu Sans,10.5'\n", PLOT_WIDTH,
                 plot->height);
@@ -159,14 +173,17 @@ bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char
     return true;
 }
 
-/* Runs gnuplot in the folder, without a shell. Returns its exit status, 127 if it is absent. */
-static int run_gnuplot(const struct plot *plot)
+/*
+ * Runs gnuplot in the folder, without a shell; what it says goes to `says`, for it warns of much
+ * that is none of the user's business. Returns its exit status, 127 if it is absent.
+ */
+static int run_gnuplot(const struct plot *plot, FILE *says)
 {
     char script[80];
     snprintf(script, sizeof(script), "%s.gp", plot->name);
     pid_t child = fork();
     if (child == 0) {
-        if (chdir(plot->dir) != 0)
+        if (chdir(plot->dir) != 0 || dup2(fileno(says), STDERR_FILENO) < 0)
             _exit(126);
         execlp("gnuplot", "gnuplot", "-d", script, (char *)NULL);
         _exit(127);
@@ -190,7 +207,9 @@ void plot_end(struct plot *plot)
         plot->code = 2;
         return;
     }
-    int status = run_gnuplot(plot);
+    FILE *says = tmpfile();
+    ASSERT(says != NULL);
+    int status = run_gnuplot(plot, says);
     if (status == 127) {
         fprintf(plot->err, "gnuplot is not installed; `make setup` installs it\n");
         plot->code = 2;
@@ -203,6 +222,7 @@ void plot_end(struct plot *plot)
         fprintf(plot->out, "%s/%s.%s\n", plot->dir, plot->name,
                 plot->options->format == PLOT_SVG ? "svg" : "png");
     }
+    fclose(says);
 }
 
 static int find_kind(const struct plot_options *options, FILE *err)

@@ -61,8 +61,9 @@ void plot_data_text(FILE *dat, const char *text);
 double plot_y(const struct plot *plot, double px_from_top);
 #define PLOT_X(px) ((double)(px) / PLOT_WIDTH)
 
-/* Tics "1 ms", "10 ms", ... for an axis in ns, from 1 us to 1e6 s. axis: "x" or "y". */
-void plot_time_tics(FILE *gp, const char *axis);
+/* Tics "1 ms", "10 ms", ... for an axis in ns, with 2 and 5 between in a short range. axis: "x",
+ * "y". */
+void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns);
 
 /* The kinds; each draws what there is and returns nothing: errors are in plot->code. */
 void plot_success(struct plot *plot);

@@ -68,7 +68,7 @@ static void write_dots(struct plot *plot, const struct group_times *times, doubl
     fputs("\n\n", plot->dat);
 }
 
-/* The summary of a strip as x y low high p99 and its text. */
+/* The summary of a strip as x y low high p99, its text and its trials. */
 static void write_summary(struct plot *plot, const struct group_times *times, double y,
                           double lane_ns)
 {
@@ -90,7 +90,7 @@ static void write_summary(struct plot *plot, const struct group_times *times, do
             fmin(low, middle), isfinite(i.high) ? place(i.high, lane_ns, 0) : middle,
             isfinite(p99) ? place(p99, lane_ns, 0) : -1);
     plot_data_text(plot->dat, text);
-    fputc('\n', plot->dat);
+    fprintf(plot->dat, " %zu\n", times->count);
 }
 
 static void write_script(struct plot *plot, const struct group *const *strip, size_t count,
@@ -99,13 +99,13 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
     FILE *gp = plot->gp;
     fprintf(gp, "set logscale x\nset xrange [%g:%g]\nset yrange [%.1f:0.6]\n", low_ns, high_ns,
             0.4 - (double)count);
-    plot_time_tics(gp, "x");
+    plot_time_tics(gp, "x", low_ns, high_ns);
     if (lane_ns > 0) {
         fprintf(gp, "set xtics add ('%s' %g)\n", none, lane_ns);
         fprintf(gp,
                 "set arrow from first %g, graph 0 to first %g, graph 1 nohead lc rgb "
                 "'#888888' dt (3,3)\n",
-                lane_ns * pow(10, 0.4), lane_ns * pow(10, 0.4));
+                lane_ns * pow(10, 0.32), lane_ns * pow(10, 0.32));
     }
     fputs("set xtics font small\nset grid xtics lc rgb '#e4e4e4' lt 1 lw 1\nset ytics noenhanced "
           "font small scale 0 (",
@@ -128,11 +128,13 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
                 i == 0 ? "plot " : "  ", plot->name, i);
     fprintf(gp,
             "  '' index %zu using ($5>0?$5:NaN):2 with points pt '|' tc rgb '#0072b2' notitle, \\\n"
-            "  '' index %zu using ($1>0?$1:NaN):2:3:4 with xerrorbars pt 7 ps 0.9 lw 2 lc rgb "
-            "'#0072b2' notitle, \\\n"
+            "  '' index %zu using ($1>0&&$7>=%d?$1:NaN):2:3:4 with xerrorbars pt 7 ps 0.9 lw 2 lc "
+            "rgb '#0072b2' notitle, \\\n"
+            "  '' index %zu using ($1>0&&$7<%d?$1:NaN):2:3:4 with xerrorbars pt 6 ps 0.9 lw 2 dt "
+            "(4,3) lc rgb '#0072b2' notitle, \\\n"
             "  '' index %zu using (%g):2:6 with labels left offset 0.8,0 font small tc rgb "
             "'#222222' noenhanced notitle\n",
-            count, count, count, high_ns);
+            count, count, PLOT_THIN, count, PLOT_THIN, count, high_ns);
 }
 
 static void draw(struct plot *plot, const struct strips *what, const struct group *const *strip,
@@ -154,23 +156,25 @@ static void draw(struct plot *plot, const struct strips *what, const struct grou
     }
     if (!(most > 0))
         return; /* all zero or never: nothing that an axis could show */
-    double low_ns = pow(10, floor(log10(least) - 0.05)), high_ns = most * 1.3;
+    double low_ns = least / 1.4, high_ns = most * 1.3;
     double lane_ns = zeros ? low_ns / 2.5 : 0;
     const struct group_times *first = times_of(what, strip[0]);
     struct interval ci = stats_quantile_interval(first->ns, first->count, 0.5, 0.05);
-    snprintf(caption, sizeof(caption), "%s, %s: median %s [%s, %s], p99 %s; %zu of %zu %s.%s",
-             strip[0]->by[0], strip[0]->by[2], text_time(a, group_quantile(first, 0.5)),
+    char none[80] = "";
+    if (zeros_of(first) > 0)
+        snprintf(none, sizeof(none), "; %zu of %zu %s", zeros_of(first), first->count, what->none);
+    snprintf(caption, sizeof(caption), "%s, %s: median %s [%s, %s], p99 %s%s.%s", strip[0]->by[0],
+             strip[0]->by[2], text_time(a, group_quantile(first, 0.5)),
              text_time(b, fmax(ci.low, 0)), text_time(c, ci.high),
-             text_time(d, group_quantile(first, 0.99)), zeros_of(first), first->count, what->none,
-             thinned ? " Dots are thinned." : "");
+             text_time(d, group_quantile(first, 0.99)), none, thinned ? " Dots are thinned." : "");
     if (!plot_begin(plot, what->kind, 100 + STRIP_PX * (unsigned)count, what->title, caption))
         return;
     for (size_t i = 0; i < count; i++)
         write_dots(plot, times_of(what, strip[i]), -(double)i, lane_ns);
-    fputs("# median_ns y low_ns high_ns p99_ns text\n", plot->dat);
+    fputs("# median_ns y low_ns high_ns p99_ns text trials\n", plot->dat);
     for (size_t i = 0; i < count; i++)
         write_summary(plot, times_of(what, strip[i]), -(double)i, lane_ns);
-    write_script(plot, strip, count, zeros ? low_ns / 6 : low_ns, high_ns, lane_ns, what->none);
+    write_script(plot, strip, count, zeros ? low_ns / 5 : low_ns, high_ns, lane_ns, what->none);
     plot_end(plot);
 }
 

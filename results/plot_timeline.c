@@ -115,25 +115,31 @@ static void find_normal(struct panel *panel, struct span span)
     }
 }
 
-static void write_panel(struct plot *plot, const struct panel *panel, struct span span)
+/* Returns whether there was anything to write. */
+static bool write_panel(struct plot *plot, const struct panel *panel, struct span span)
 {
+    bool any = false;
     fputs("# from_s median_ns p99_ns operations of ", plot->dat);
     plot_data_text(plot->dat, panel->group->by[0]);
     fputc('\n', plot->dat);
     unsigned empty = 0;
     for (size_t i = 0; i < DISPLAY_BINS; i++) {
-        if (panel->total[i] < 0.5) {
+        if (panel->total[i] <= 0) {
             if (empty++ == 1) /* one column alone is chance, two are a gap */
                 fputc('\n', plot->dat);
             continue;
         }
         empty = 0;
+        any = true;
         double middle_ns = (column_start(span, i) + column_start(span, i + 1)) / 2;
         fprintf(plot->dat, "%.6f %.0f %.0f %.1f\n", middle_ns / 1e9,
                 quantile_of(panel->column[i], panel->total[i], 0.5),
                 quantile_of(panel->column[i], panel->total[i], 0.99), panel->total[i]);
     }
+    if (!any)
+        fputs("0 1 1 0\n", plot->dat); /* off the axis: an empty block would fail */
     fputs("\n\n", plot->dat);
+    return any;
 }
 
 static void draw_shades(struct plot *plot, const struct panel *panel, struct span span)
@@ -185,19 +191,21 @@ static void draw_picture(struct plot *plot, const struct panel *panels, size_t c
                          struct span span)
 {
     FILE *gp = plot->gp;
+    bool any[PANELS_MAX];
     for (size_t i = 0; i < count; i++)
-        write_panel(plot, &panels[i], span);
+        any[i] = write_panel(plot, &panels[i], span);
     fprintf(gp, "set multiplot\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n",
             PLOT_X(76), PLOT_X(864));
-    fprintf(gp, "set xrange [%.6f:%.6f]\nset logscale y\nset yrange [*:*]\n", span.from_ns / 1e9,
-            span.to_ns / 1e9);
-    plot_time_tics(gp, "y");
+    fprintf(gp, "set xrange [%.6f:%.6f]\nset logscale y\n", span.from_ns / 1e9, span.to_ns / 1e9);
+    plot_time_tics(gp, "y", 1, 1e12);
     fputs("set ytics font small\nset xtics font small\nset grid ytics lc rgb '#e4e4e4' lt 1 lw 1\n",
           gp);
     fprintf(gp, "set key at screen %.4f,%.4f right center horizontal font small\n", PLOT_X(866),
             plot_y(plot, 56));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        fputs(any[i] ? "set yrange [*:*]\n" : "set yrange [1e3:1e9]\n", gp);
         draw_panel(plot, &panels[i], span, i, count);
+    }
     fputs("unset multiplot\n", gp);
 }
 

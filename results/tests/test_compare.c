@@ -119,8 +119,9 @@ START_TEST(test_compare__nine_of_two_hundred_is_worse)
     ck_assert(json_value("$.cells[0].examples[0].new_trial") == 1);
     ck_assert(json_value("$.cells[1].needs_n") == 299);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 1);
-    has(out, "x worse      loris/mail/power    level    durable 75% silent 4.5%     9:0  +4.5 [+2.6, "
-             "+7.6]    0.002");
+    has(out,
+        "x worse      loris/mail/power    level    durable 75% silent 4.5%     9:0  +4.5 [+2.6, "
+        "+7.6]    0.002");
     has(out, "WORSE: 1 of 2 cells. loris/mail/power: `silent` in 9 of 200 trials");
     has(out, "loris replay ");
     rig_fini(&rig);

@@ -1,0 +1,184 @@
+/* plot: pictures, scripts that make them again, names that stay names, kinds refused by name. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "results/plot.h"
+#include "results/tests/rig.h"
+#include "scripts/check_main.h"
+
+static struct rig rig;
+static struct trial_record r;
+static char *out, *err;
+static size_t out_bytes, err_bytes;
+static char dir[128];
+
+static void build(unsigned variants, unsigned faults, uint64_t n)
+{
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < n; i++)
+        for (uint32_t cell = 0; cell < variants * faults; cell++) {
+            enum level level = (i + cell) % 20 == 3 ? LEVEL_SILENT : LEVEL_DURABLE;
+            rig_record(&rig, &r, cell, i, level);
+            rig_put(&rig, &r);
+        }
+    rig_close(&rig);
+}
+
+static int plot(const char *kind, enum plot_format format, const char *where)
+{
+    snprintf(dir, sizeof(dir), "%s/plots", rig.dir);
+    struct plot_options options = {
+        .path = rig.path[0], .out_dir = dir, .kind = kind, .where = where, .format = format};
+    free(out);
+    free(err);
+    FILE *o = open_memstream(&out, &out_bytes), *e = open_memstream(&err, &err_bytes);
+    int code = plot_run(&options, o, e);
+    fclose(o);
+    fclose(e);
+    return code;
+}
+
+static void has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%s", part, text);
+}
+
+/* The whole file as a text; the test fails if it is not there. */
+static char *slurp(const char *name)
+{
+    static char text[400000];
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *f = fopen(path, "r");
+    ck_assert_msg(f != NULL, "no %s", path);
+    text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+    fclose(f);
+    return text;
+}
+
+START_TEST(test_plot__draws_every_available_kind)
+{
+    rig_init(&rig, 2, 2, 60);
+    build(2, 2, 60);
+    ck_assert_msg(plot(NULL, PLOT_SVG, NULL) == 0, "%s", err);
+    for (int i = 0; plot_kinds[i].name != NULL; i++) {
+        char name[64];
+        if (!plot_kinds[i].available)
+            continue;
+        snprintf(name, sizeof(name), "%s.svg", plot_kinds[i].name);
+        has(out, name);
+        char *svg = slurp(name);
+        has(svg, "<svg");
+        has(svg, "</svg>");
+        snprintf(name, sizeof(name), "%s.gp", plot_kinds[i].name);
+        has(slurp(name), "# caption: ");
+        snprintf(name, sizeof(name), "%s.dat", plot_kinds[i].name);
+        ck_assert_uint_gt(strlen(slurp(name)), 100);
+    }
+    ck_assert_uint_eq(err_bytes, 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_plot__a_script_makes_its_picture_again)
+{
+    rig_init(&rig, 1, 1, 40);
+    build(1, 1, 40);
+    ck_assert_int_eq(plot("success", PLOT_PNG, NULL), 0);
+    char command[400];
+    snprintf(command, sizeof(command),
+             "cd %s && cp success.png a && rm success.png && gnuplot -d success.gp && cmp a "
+             "success.png",
+             dir);
+    ck_assert_int_eq(system(command), 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_plot__success_writes_the_bound_of_zero_broken)
+{
+    rig_init(&rig, 1, 2, 200);
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < 200; i++)
+        for (uint32_t cell = 0; cell < 2; cell++) {
+            rig_record(&rig, &r, cell, i, LEVEL_DURABLE);
+            r.injected = cell == 0 || i < 18;
+            rig_put(&rig, &r);
+        }
+    rig_close(&rig);
+    ck_assert_int_eq(plot("success", PLOT_SVG, NULL), 0);
+    has(slurp("success.dat"), "\"0 of 200, >= 98.2 %\"");
+    has(slurp("success.dat"), "\"0 of 18, >= 81.5 %\"");
+    has(slurp("success.gp"), "Of 2 faults, loris kept its promise in every trial of 2");
+    rig_fini(&rig);
+}
+END_TEST
+
+/* A backtick in double quotes would be a command for the shell. */
+START_TEST(test_plot__names_are_never_commands)
+{
+    rig_init(&rig, 1, 1, 40);
+    char variant[160];
+    snprintf(variant, sizeof(variant), "a`touch %s/ran`\"'$%%{^_@", rig.dir);
+    rig.cell[0].variant = variant;
+    rig.cell[0].fault = "f`touch ran`'%d\"; system('touch ran') #";
+    build(1, 1, 40);
+    ck_assert_msg(plot(NULL, PLOT_SVG, NULL) == 0, "%s", err);
+    char path[256];
+    snprintf(path, sizeof(path), "%s/ran", rig.dir);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    snprintf(path, sizeof(path), "%s/ran", dir);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_plot__survives_what_is_thin_or_never_came)
+{
+    rig_init(&rig, 2, 2, 3);
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint32_t cell = 0; cell < 4; cell++) {
+        rig_record(&rig, &r, cell, 0, LEVEL_DEAD);
+        r.injected = cell != 1;
+        r.outage_ns = r.recovery_ns = r.rebuild_ns = RECORD_NULL;
+        r.rpo_ns = 0;
+        r.promised = cell == 2 ? LEVEL_NONE : LEVEL_SYNCED;
+        r.timeline_count = cell == 3 ? 0 : r.timeline_count;
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_msg(plot(NULL, PLOT_SVG, NULL) == 0, "%s", err);
+    has(slurp("success.dat"), "never struck");
+    has(slurp("success.dat"), "nothing promised");
+    ck_assert_int_eq(plot("loss", PLOT_SVG, NULL), 2);
+    has(err, "nothing to draw of kind loss");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_plot__wrong_input_is_named_and_makes_nothing)
+{
+    rig_init(&rig, 1, 1, 3);
+    build(1, 1, 3);
+    ck_assert_int_eq(plot("survival", PLOT_SVG, NULL), 2);
+    has(err, "not available yet: plot kind survival");
+    ck_assert_int_eq(plot("sucess", PLOT_SVG, NULL), 2);
+    has(err, "did you mean success");
+    ck_assert_int_eq(plot("success", PLOT_SVG, "no such"), 2);
+    has(err, "--where: ");
+    ck_assert_int_ne(access(dir, F_OK), 0);
+    ck_assert_uint_eq(out_bytes, 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+CHECK_MAIN("plot", 120, tcase_add_test(tc, test_plot__draws_every_available_kind);
+           tcase_add_test(tc, test_plot__a_script_makes_its_picture_again);
+           tcase_add_test(tc, test_plot__success_writes_the_bound_of_zero_broken);
+           tcase_add_test(tc, test_plot__names_are_never_commands);
+           tcase_add_test(tc, test_plot__survives_what_is_thin_or_never_came);
+           tcase_add_test(tc, test_plot__wrong_input_is_named_and_makes_nothing);)
