@@ -7,6 +7,7 @@
 #include "campaign/arena.h"
 #include "campaign/cli.h"
 #include "faults/registry.h"
+#include "results/plot.h"
 
 #define ROWS_MAX 2048
 
@@ -133,18 +134,6 @@ static void add_profiles(struct table *t)
 
 static void add_rest(struct table *t)
 {
-    static const char *const plots[][2] = {
-        {"success", "share of promises kept, by fault and variant, with intervals"},
-        {"levels", "what was left, designs x faults"},
-        {"timeline", "latency around the fault"},
-        {"latency", "distribution of latencies before, during and after the outage"},
-        {"recovery", "time until full service"},
-        {"loss", "how much work, in time, was lost"},
-        {"sweep", "shares and times against the swept key"},
-        {"survival", "time without loss"},
-        {"where", "level against the point struck"},
-        {"detection", "which layer noticed first"},
-    };
     static const char *const measures[MEASURE_COUNT] = {"weaker less stronger, trial by trial",
                                                         "promises broken",
                                                         "silent or dead",
@@ -155,8 +144,8 @@ static void add_rest(struct table *t)
                                                         "virtual time of the trial"};
     for (unsigned k = 0; k < PROBE_COUNT; k++)
         add_name(t, "probes", probe_name((enum probe)k), probe_doc((enum probe)k), false);
-    for (size_t k = 0; k < sizeof(plots) / sizeof(plots[0]); k++)
-        add_name(t, "plots", plots[k][0], plots[k][1], false);
+    for (const struct plot_kind *kind = plot_kinds; kind->name != NULL; kind++)
+        add_name(t, "plots", kind->name, kind->shows, kind->available == 0);
     for (unsigned k = 0; k < MEASURE_COUNT; k++)
         add_name(t, "measures", plan_measure_name((enum plan_measure)k), measures[k], false);
 }

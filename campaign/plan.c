@@ -71,7 +71,6 @@ static void write_yaml(struct parse *p)
 static void parse_all(struct parse *p)
 {
     parse_top(p);
-    parse_shard(p);
     parse_inline_scripts(p);
     struct entries variants = parse_like(p, "variants");
     struct entries workloads = parse_like(p, "workloads");
@@ -80,7 +79,9 @@ static void parse_all(struct parse *p)
     parse_variants(p, &variants);
     parse_workloads(p, &workloads);
     parse_faults(p, &faults);
-    if (complaints_count(p->complaints) > 0)
+    bool sound = complaints_count(p->complaints) == 0;
+    parse_shard(p);
+    if (!sound)
         return;
     parse_cells(p);
     check_compare(p);

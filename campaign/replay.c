@@ -1,0 +1,279 @@
+/*
+ * `loris replay`: one trial of a results file, run again from the campaign that the file stores.
+ * The run happens in a child, so that a trial which kills its laboratory is told of like any other.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "assertion.h"
+#include "campaign/cli.h"
+#include "campaign/run.h"
+#include "campaign/store_plan.h"
+#include "campaign/trial.h"
+#include "campaign/worker.h"
+#include "results/store.h"
+#include "results/text.h"
+
+struct replay {
+    const struct replay_options *options;
+    sqlite3 *db;
+    struct plan *plan;
+    uint64_t trial, n;
+    uint32_t cell;
+    bool stored;                 /* the file has the trial */
+    uint64_t hash;               /* of the stored one */
+    enum level level;            /* the same */
+    struct trial_record *record; /* of the run, shared with the child */
+};
+
+/* A text of the campaign's row; the caller frees it. */
+static char *campaign_text(sqlite3 *db, const char *column)
+{
+    char sql[64];
+    sqlite3_stmt *s = NULL;
+    char *copy = NULL;
+    (void)snprintf(sql, sizeof(sql), "SELECT %s FROM campaigns", column);
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW &&
+        sqlite3_column_text(s, 0) != NULL)
+        copy = strdup((const char *)sqlite3_column_text(s, 0));
+    (void)sqlite3_finalize(s);
+    return copy;
+}
+
+/* Whether this build may replay the file. */
+static bool check_build(const struct replay *r)
+{
+    char *build = campaign_text(r->db, "build");
+    bool same = build != NULL && strcmp(build, build_id()) == 0;
+    if (!same && !r->options->any_build)
+        (void)fprintf(stderr,
+                      "%s:1:1: was made by another build (%s, this is %s); --any-build compares "
+                      "the outcome instead of the hash\n",
+                      r->options->db_path, build == NULL ? "unknown" : build, build_id());
+    free(build);
+    return same || r->options->any_build;
+}
+
+static bool load_plan(struct replay *r)
+{
+    char *yaml = campaign_text(r->db, "yaml");
+    if (yaml == NULL) {
+        (void)fprintf(stderr, "%s:1:1: holds no campaign\n", r->options->db_path);
+        return false;
+    }
+    struct plan_request request = {.path = r->options->db_path};
+    r->plan = plan_load_text(yaml, &request, stderr);
+    free(yaml);
+    return r->plan != NULL;
+}
+
+static bool find_trial(struct replay *r)
+{
+    char error[OPTION_ERROR_BYTES];
+    r->trial = plan_find_trial(r->plan, r->options->trial, error);
+    if (r->trial == 0) {
+        (void)fprintf(stderr, "%s:1:1: %s\n", r->options->db_path, error);
+        return false;
+    }
+    plan_trial_place(r->plan, r->trial, &r->cell, &r->n);
+    const struct plan_cell *cell = &r->plan->cells[r->cell];
+    if (cell->skipped != NULL || r->n >= PLAN_TRIALS_MAX) {
+        (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " cannot be: %s\n", r->options->db_path,
+                      r->trial, cell->skipped == NULL ? "no such number" : cell->skipped);
+        return false;
+    }
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(r->db, "SELECT hash, level FROM trials WHERE trial = ?", -1, &s, NULL) ==
+            SQLITE_OK &&
+        sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW) {
+        r->stored = true;
+        r->hash = strtoull((const char *)sqlite3_column_text(s, 0), NULL, 16);
+        r->level = (enum level)level_from_name((const char *)sqlite3_column_text(s, 1));
+    }
+    (void)sqlite3_finalize(s);
+    return true;
+}
+
+/* Runs the trial in this process. */
+static void run_here(struct replay *r)
+{
+    const struct plan_cell *cell = &r->plan->cells[r->cell];
+    bool alone = r->plan->faults[cell->fault].count == 0; /* the fault-free run is the trial */
+    struct lab *lab = lab_create(r->plan);
+    if (r->options->verbose && alone)
+        lab_tell(lab, stdout);
+    lab_begin(lab, cell->variant, cell->workload, r->n);
+    if (r->options->verbose)
+        lab_tell(lab, stdout);
+    lab_trial(lab, cell->fault, r->record);
+    (void)fflush(stdout);
+    lab_destroy(lab);
+}
+
+/* The same in a child; false if it died, after telling so. */
+static bool run_apart(struct replay *r)
+{
+    int status = 0;
+    (void)fflush(NULL);
+    pid_t parent = getpid(), child = fork();
+    ASSERT(child >= 0);
+    if (child == 0) {
+        worker_die_with((int)parent);
+        run_here(r);
+        _exit(0);
+    }
+    while (waitpid(child, &status, 0) < 0)
+        ASSERT(errno == EINTR);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    char text[128];
+    worker_status_text(status, text, sizeof(text));
+    (void)fprintf(stderr, "loris: a defect of loris, please report it: trial %" PRIu64 ": %s\n",
+                  r->trial, text);
+    return false;
+}
+
+static void print_story(const struct replay *r)
+{
+    const struct trial_record *record = r->record;
+    const struct plan_cell *cell = &r->plan->cells[r->cell];
+    char time[TEXT_SHORT_BYTES];
+    int kept = record_kept(record);
+    (void)printf("trial %" PRIu64 ": %s/%s/%s/%" PRIu64 "\n", r->trial,
+                 r->plan->variants[cell->variant].name, r->plan->workloads[cell->workload].name,
+                 r->plan->faults[cell->fault].name, r->n);
+    if (!r->options->verbose)
+        for (uint32_t k = 0; k < record->event_count; k++) {
+            const struct record_event *e = &record->event[k];
+            (void)printf("  %10s  %-10s %s%s%s\n", text_time(time, (double)e->time_ns), e->layer,
+                         e->what, e->detail[0] == '\0' ? "" : ": ", e->detail);
+        }
+    (void)printf("%s\n", record->story);
+    (void)printf("level %s, promised %s%s%s\n", level_name(record->level),
+                 level_name(record->promised),
+                 kept == 1   ? ": kept"
+                 : kept == 0 ? ": BROKEN"
+                             : "",
+                 record->injected ? "" : " (not every fault found its moment)");
+}
+
+static bool same_event(sqlite3_stmt *s, const struct record_event *e)
+{
+    return (uint64_t)sqlite3_column_int64(s, 0) == e->time_ns &&
+           strcmp((const char *)sqlite3_column_text(s, 1), e->layer) == 0 &&
+           strcmp((const char *)sqlite3_column_text(s, 2), e->what) == 0 &&
+           strcmp((const char *)sqlite3_column_text(s, 3), e->detail) == 0;
+}
+
+/* Names the first event of the story in which the two runs differ. */
+static void print_difference(const struct replay *r)
+{
+    const struct trial_record *record = r->record;
+    sqlite3_stmt *s = NULL;
+    uint32_t k = 0;
+    char time[TEXT_SHORT_BYTES];
+    int code = sqlite3_prepare_v2(
+        r->db, "SELECT time_ns, layer, what, detail FROM event WHERE trial = ? ORDER BY seq", -1,
+        &s, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial);
+    bool row = code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+    while (row && k < record->event_count && same_event(s, &record->event[k])) {
+        k++;
+        row = sqlite3_step(s) == SQLITE_ROW;
+    }
+    if (row)
+        (void)printf("first different event, stored: %s %s %s %s\n",
+                     text_time(time, (double)sqlite3_column_int64(s, 0)), sqlite3_column_text(s, 1),
+                     sqlite3_column_text(s, 2), sqlite3_column_text(s, 3));
+    else
+        (void)printf("first different event, stored: none\n");
+    if (k < record->event_count)
+        (void)printf("                          now: %s %s %s %s\n",
+                     text_time(time, (double)record->event[k].time_ns), record->event[k].layer,
+                     record->event[k].what, record->event[k].detail);
+    else
+        (void)printf("                          now: none\n");
+    (void)sqlite3_finalize(s);
+}
+
+static int judge(const struct replay *r)
+{
+    const struct trial_record *record = r->record;
+    if (!r->stored) {
+        (void)printf("hash %016" PRIx64 "; the file does not have this trial\n", record->hash);
+        return EXIT_DONE;
+    }
+    if (record->hash == r->hash) {
+        (void)printf("hash %016" PRIx64 ": the same run, event by event\n", record->hash);
+        return EXIT_DONE;
+    }
+    if (r->options->any_build && record->level == r->level) {
+        (void)printf("hash %016" PRIx64 ", stored %016" PRIx64 ": another run, the same outcome\n",
+                     record->hash, r->hash);
+        return EXIT_DONE;
+    }
+    (void)printf("DIVERGED: hash %016" PRIx64 ", stored %016" PRIx64 "; level %s, stored %s\n",
+                 record->hash, r->hash, level_name(record->level), level_name(r->level));
+    print_difference(r);
+    return EXIT_WORSE;
+}
+
+/* The story as a trace of Chrome's format: instant events, a thread a layer. */
+static bool write_trace(const struct replay *r)
+{
+    const char *path = r->options->trace_path;
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        (void)fprintf(stderr, "--trace:1:1: cannot write `%.200s`: %s\n", path, strerror(errno));
+        return false;
+    }
+    (void)fputs("{\"displayTimeUnit\": \"ns\", \"traceEvents\": [", file);
+    for (uint32_t k = 0; k < r->record->event_count; k++) {
+        const struct record_event *e = &r->record->event[k];
+        (void)fprintf(file, "%s\n{\"ph\": \"i\", \"s\": \"t\", \"pid\": 1, \"ts\": %.3f, \"tid\": ",
+                      k == 0 ? "" : ",", (double)e->time_ns / 1000);
+        cli_json_text(file, e->layer);
+        (void)fputs(", \"name\": ", file);
+        cli_json_text(file, e->what);
+        (void)fputs(", \"args\": {\"detail\": ", file);
+        cli_json_text(file, e->detail);
+        (void)fputs("}}", file);
+    }
+    (void)fputs("\n]}\n", file);
+    return fclose(file) == 0;
+}
+
+int replay_trial(const struct replay_options *options)
+{
+    struct replay r = {.options = options};
+    char error[STORE_ERROR_BYTES];
+    if (store_open_read(&r.db, options->db_path, error) != OK) {
+        (void)fprintf(stderr, "%s\n", error);
+        return EXIT_WRONG_INPUT;
+    }
+    int code = EXIT_WRONG_INPUT;
+    if (check_build(&r) && load_plan(&r) && find_trial(&r)) {
+        r.record = mmap(NULL, sizeof(*r.record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                        -1, 0);
+        ASSERT(r.record != MAP_FAILED);
+        code = EXIT_DEFECT;
+        if (run_apart(&r)) {
+            print_story(&r);
+            code = judge(&r);
+            if (options->trace_path != NULL && !write_trace(&r))
+                code = EXIT_WRONG_INPUT;
+        }
+        (void)munmap(r.record, sizeof(*r.record));
+    }
+    plan_destroy(r.plan);
+    (void)sqlite3_close(r.db);
+    return code;
+}
