@@ -1,0 +1,219 @@
+#include "stack/tests/loris/naming/fake_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "stack/tests/fake_platform.h"
+
+#define REPLIES 512u
+
+static struct fake_cache {
+    struct fake_object object[FAKE_OBJECTS], saved[FAKE_OBJECTS];
+    uint64_t next_oid, saved_next_oid;
+    struct object_txn open; /* environment 0: none */
+    struct {
+        struct object_txn txn;
+        uint8_t result[OBJECT_RESULT_BYTES];
+    } reply[REPLIES];
+    uint32_t replies;
+    uint64_t requests, die_at, commits;
+    uint32_t give_way;
+} cache;
+
+struct fake_object *fake_cache_find(uint64_t oid)
+{
+    for (uint32_t i = 0; oid != 0 && i < FAKE_OBJECTS; i++)
+        if (cache.object[i].oid == oid)
+            return &cache.object[i];
+    return NULL;
+}
+
+uint32_t fake_cache_objects(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < FAKE_OBJECTS; i++)
+        count += cache.object[i].oid != 0;
+    return count;
+}
+
+uint64_t fake_cache_commits(void)
+{
+    return cache.commits;
+}
+
+static void undo(void)
+{
+    if (cache.open.environment == 0)
+        return;
+    memcpy(cache.object, cache.saved, sizeof(cache.object));
+    cache.next_oid = cache.saved_next_oid;
+    cache.open.environment = 0;
+}
+
+static bool same(const struct object_txn *a, const struct object_txn *b)
+{
+    return a->environment == b->environment && a->generation == b->generation &&
+           a->sequence == b->sequence;
+}
+
+static void begin(const struct object_txn *txn, struct object_reply *out)
+{
+    undo();
+    for (uint32_t i = 0; i < cache.replies; i++)
+        if (same(&cache.reply[i].txn, txn)) {
+            out->done = 1;
+            memcpy(out->result, cache.reply[i].result, OBJECT_RESULT_BYTES);
+            return;
+        }
+    memcpy(cache.saved, cache.object, sizeof(cache.object));
+    cache.saved_next_oid = cache.next_oid;
+    cache.open = *txn;
+}
+
+static enum err commit(const struct msg *m)
+{
+    struct object_txn txn;
+    uint8_t result[OBJECT_RESULT_BYTES];
+    enum err e = object_commit_unpack(&txn, result, m);
+    if (e != OK || !same(&txn, &cache.open))
+        return E_INVAL;
+    ASSERT(cache.replies < REPLIES);
+    cache.reply[cache.replies].txn = txn;
+    memcpy(cache.reply[cache.replies++].result, result, OBJECT_RESULT_BYTES);
+    cache.open.environment = 0;
+    cache.commits++;
+    return OK;
+}
+
+static enum err create(const struct object_request *r, struct object_reply *out)
+{
+    uint64_t oid = r->oid != OID_NONE ? r->oid : cache.next_oid++;
+    if (fake_cache_find(oid) != NULL)
+        return E_EXIST;
+    for (uint32_t i = 0; i < FAKE_OBJECTS; i++)
+        if (cache.object[i].oid == 0) {
+            cache.object[i] = (struct fake_object){.oid = oid};
+            memcpy(cache.object[i].attr, r->attr, OBJECT_ATTR_BYTES);
+            out->oid = oid;
+            return OK;
+        }
+    return E_FULL;
+}
+
+static enum err move(uint32_t from, const struct object_request *r, struct fake_object *o,
+                     struct object_reply *out)
+{
+    uint64_t end = r->offset + r->length;
+    if (r->op == OBJECT_WRITE) {
+        if (end > FAKE_OBJECT_BYTES)
+            return E_FULL;
+        enum err e = plat_copy_in(from, r->grant_data, 0, o->data + r->offset, r->length);
+        if (e == OK && end > o->size)
+            o->size = end;
+        return e;
+    }
+    if (r->offset >= o->size)
+        return OK;
+    out->moved = (uint32_t)((end < o->size ? end : o->size) - r->offset);
+    return plat_copy_out(from, r->grant_data, 0, o->data + r->offset, out->moved);
+}
+
+static enum err on_object(uint32_t from, const struct object_request *r, struct object_reply *out)
+{
+    struct fake_object *o = fake_cache_find(r->oid);
+    if (o == NULL)
+        return E_NOENT;
+    switch (r->op) {
+    case OBJECT_DELETE:
+        o->oid = 0;
+        return OK;
+    case OBJECT_TRUNCATE:
+        if (r->size > FAKE_OBJECT_BYTES)
+            return E_FULL;
+        if (r->size < o->size)
+            memset(o->data + r->size, 0, o->size - r->size);
+        o->size = r->size;
+        return OK;
+    case OBJECT_GETATTR:
+        out->size = o->size;
+        memcpy(out->attr, o->attr, OBJECT_ATTR_BYTES);
+        return OK;
+    case OBJECT_SETATTR:
+        memcpy(o->attr, r->attr, OBJECT_ATTR_BYTES);
+        return OK;
+    default:
+        return move(from, r, o, out);
+    }
+}
+
+static enum err serve(const struct msg *m, struct object_reply *out)
+{
+    struct object_request r;
+    if (PROTO_OPERATION(m->type) == OBJECT_TXN_COMMIT)
+        return commit(m);
+    enum err e = object_request_unpack(&r, m);
+    if (e != OK)
+        return e;
+    bool change = r.txn.environment != 0 && r.op != OBJECT_TXN_BEGIN && r.op != OBJECT_TXN_ABORT &&
+                  r.op != OBJECT_ENVIRONMENT_DIED;
+    if (change && cache.give_way > 0) {
+        cache.give_way--;
+        return E_AGAIN;
+    }
+    switch (r.op) {
+    case OBJECT_TXN_BEGIN:
+        begin(&r.txn, out);
+        return OK;
+    case OBJECT_TXN_ABORT:
+    case OBJECT_ENVIRONMENT_DIED:
+        undo();
+        return OK;
+    case OBJECT_SYNC:
+    case OBJECT_SHUTDOWN:
+        return OK;
+    case OBJECT_STATFS:
+        out->size = 1000;
+        out->blocks = 900;
+        return OK;
+    case OBJECT_CREATE:
+        return create(&r, out);
+    default:
+        return on_object(m->source, &r, out);
+    }
+}
+
+static void handle(void *ctx, const struct msg *m)
+{
+    (void)ctx;
+    if (PROTO_OF(m->type) != PROTO_OBJECT)
+        return;
+    if (++cache.requests == cache.die_at) {
+        undo();
+        fake_kill(LAYER_CACHE, 0);
+        (void)fake_restart(LAYER_CACHE, 0);
+        return;
+    }
+    struct object_reply reply = {0};
+    struct msg out;
+    enum err e = serve(m, &reply);
+    object_reply_pack(&out, &reply);
+    proto_reply(m, e, &out);
+}
+
+void fake_cache_init(void)
+{
+    memset(&cache, 0, sizeof(cache));
+    cache.next_oid = OID_FIRST_FREE;
+    (void)fake_peer(LAYER_CACHE, 0, handle, NULL);
+}
+
+void fake_cache_die_at(uint64_t n)
+{
+    cache.die_at = n == 0 ? 0 : cache.requests + n;
+}
+
+void fake_cache_give_way(uint32_t n)
+{
+    cache.give_way = n;
+}

@@ -1,0 +1,32 @@
+/*
+ * A cache in a few functions, for tests of naming: objects in host memory, one transaction at a
+ * time that is undone by putting a copy of everything back, and a reply table. It can die at the
+ * n-th request.
+ */
+#ifndef LORIS_STACK_TESTS_NAMING_FAKE_CACHE_H
+#define LORIS_STACK_TESTS_NAMING_FAKE_CACHE_H
+
+#include "object.h"
+
+#define FAKE_OBJECTS 256u
+#define FAKE_OBJECT_BYTES 16384u
+
+struct fake_object {
+    uint64_t oid; /* 0: free */
+    uint64_t size;
+    uint8_t attr[OBJECT_ATTR_BYTES];
+    uint8_t data[FAKE_OBJECT_BYTES];
+};
+
+/* Empty, alive, registered as the layer's peer. */
+void fake_cache_init(void);
+/* It dies (losing an open transaction) when it receives its n-th request from now on; 0: never. */
+void fake_cache_die_at(uint64_t n);
+/* The next n changes answer E_AGAIN. */
+void fake_cache_give_way(uint32_t n);
+
+uint32_t fake_cache_objects(void); /* that exist */
+uint64_t fake_cache_commits(void);
+struct fake_object *fake_cache_find(uint64_t oid);
+
+#endif
