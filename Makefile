@@ -1,29 +1,52 @@
-# loris: make demo | check | all | setup | bench | asan | tidy | install.  Sources are found by folder:
-# a new .c file needs no line here.
-CC ?= gcc
+# loris: make demo | check | all | setup | bench | asan | planted | tidy | install | clean.
+# Sources are found by folder: a new .c file needs no line here. V=1 shows the commands.
+#
+#   build/obj      objects of the program; stack code with the callback that counts basic blocks
+#   build/plain    stack code without it: what unit tests of layers and the isolation check take
+#   build/tests    test programs, one a test file
+#   build/planted  the program again with -DLORIS_PLANTED: defects to choose from
+#   build/asan     the program and its tests again under ASan and UBSan
 BUILD ?= build
 PREFIX ?= /usr/local
 OPT ?= -O2 -g
 SAN ?=
+DEFS ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
-# V=1 shows the commands, else a word a file.
+# Parallel unless -j was given; a sub-make shares the job server of its parent.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-print-directory
+
+# A word a file in place of the command.
 say = $(if $(V),,@printf '  %-5s %s\n' $(if $(filter %.o,$@),cc,link) $(@:$(BUILD)/%=%);)
+
+# What a command prints, asked when first needed: until `make setup` ran there is no pkg-config.
+once = $(eval $(1) := $(shell $(2)))$($(1))
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Werror
 PACKAGES := gsl sqlite3 libfyaml libisal
-HOST_CFLAGS = -std=gnu17 $(OPT) $(WARN) $(SAN) -fno-pie -fcf-protection=none -I. -Istack/include \
-  -MMD -MP $(shell pkg-config --cflags gsl sqlite3 libfyaml libisal 2>/dev/null)
-HOST_LIBS = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+PACKAGE_CFLAGS = $(call once,PACKAGE_CFLAGS,pkg-config --cflags $(PACKAGES))
+PACKAGE_LIBS = $(call once,PACKAGE_LIBS,pkg-config --libs $(PACKAGES))
+CHECK_LIBS = $(call once,CHECK_LIBS,pkg-config --libs check)
+HOST_CFLAGS = -std=gnu17 $(OPT) $(WARN) $(SAN) $(DEFS) -fno-pie -fcf-protection=none -I. \
+  -Istack/include -MMD -MP $(PACKAGE_CFLAGS)
+HOST_LIBS = $(PACKAGE_LIBS) -lm
 
 # Stack code sees the compiler's own headers and stack/include, and calls nothing but the platform.
-STACK_BASE = -std=c17 $(OPT) $(WARN) -fno-pie -fcf-protection=none -fno-stack-protector \
-  -ffreestanding -fbuiltin -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+COMPILER_INCLUDE = $(call once,COMPILER_INCLUDE,$(CC) -print-file-name=include)
+STACK_BASE = -std=c17 $(OPT) $(WARN) $(SAN) $(DEFS) -fno-pie -fcf-protection=none \
+  -fno-stack-protector -ffreestanding -fbuiltin -nostdinc -isystem $(COMPILER_INCLUDE) \
   -Istack/include -MMD -MP
-STACK_CFLAGS = $(STACK_BASE) $(SAN) -fsanitize-coverage=trace-pc
+STACK_CFLAGS = $(STACK_BASE) -fsanitize-coverage=trace-pc
 
 HOST_DIRS := sim faults workloads results campaign
 HOST_SRC := $(shell find $(HOST_DIRS) -name '*.c' -not -path '*/tests/*') $(wildcard stack/*.c)
-STACK_SRC := $(shell find stack/proto stack/loris stack/classic -name '*.c' -not -path '*/tests/*')
+STACK_DIRS := stack/proto stack/loris stack/classic
+STACK_SRC := $(shell find $(STACK_DIRS) -name '*.c' -not -path '*/tests/*')
 HOST_ASM := $(shell find sim -name '*.S')
 MAIN_SRC := campaign/main.c
 
@@ -35,28 +58,82 @@ PROTO_OBJ := $(filter $(BUILD)/obj/stack/proto/%,$(STACK_OBJ))
 PROTO_PLAIN := $(filter $(BUILD)/plain/stack/proto/%,$(PLAIN_OBJ))
 LAYERS := $(sort $(patsubst %/,%,$(dir $(filter-out stack/proto/%,$(STACK_SRC)))))
 
-# Test programs: one a file. Those of stack/ link the plain stack and a fake platform, the others all.
+# Test programs: one a file. Those of stack/ link the plain stack and a fake platform, the others
+# all.
 TEST_SRC := $(shell find $(HOST_DIRS) -path '*/tests/*' -name 'test_*.c')
 STACK_TEST_SRC := $(shell find stack/tests -name 'test_*.c')
 TEST_RIG_SRC := $(filter-out $(TEST_SRC),$(shell find $(HOST_DIRS) -path '*/tests/*' -name '*.c'))
-TESTS := $(TEST_SRC:%.c=$(BUILD)/tests/%)
-STACK_TESTS := $(STACK_TEST_SRC:%.c=$(BUILD)/tests/%)
+TESTS := $(TEST_SRC:%.c=$(BUILD)/tests/%) $(STACK_TEST_SRC:%.c=$(BUILD)/tests/%)
 
-.PHONY: all setup demo check unit clean
+.PHONY: all setup demo demo-built check check-built check-asan check-planted unit bench asan planted
+.PHONY: tidy install clean
 all: $(BUILD)/loris
 
-$(BUILD)/obj/stack/proto/%.o: stack/proto/%.c
-	@mkdir -p $(@D)
-	$(say)$(CC) $(STACK_CFLAGS) -c $< -o $@
-$(BUILD)/obj/stack/loris/%.o: stack/loris/%.c
-	@mkdir -p $(@D)
-	$(say)$(CC) $(STACK_CFLAGS) -c $< -o $@
-$(BUILD)/obj/stack/classic/%.o: stack/classic/%.c
-	@mkdir -p $(@D)
-	$(say)$(CC) $(STACK_CFLAGS) -c $< -o $@
+# ---- What users call ----------------------------------------------------------------------------
+
+setup:
+	@scripts/setup.sh build
+
+# In a make of its own, which sees what setup has just installed.
+demo: setup
+	@$(MAKE) demo-built
+demo-built: all
+	@scripts/demo.sh $(BUILD)
+
+check: setup
+	@$(MAKE) check-built
+# The long ones first.
+CHECK_SCRIPTS := $(patsubst %,scripts/check/%.sh,planted campaigns asan determinism known resume badinput isolation)
+check-built: all $(TESTS) $(PLAIN_OBJ) asan planted
+	@BUILD=$(BUILD) CC=$(CC) scripts/check/all.sh $(CHECK_SCRIPTS) $(TESTS) \
+	  $(TESTS:$(BUILD)/%=$(BUILD)/asan/%)
+
+bench: all
+	@$(BUILD)/loris bench
+
+install: all
+	install -D $(BUILD)/loris $(DESTDIR)$(PREFIX)/bin/loris
+	install -d $(DESTDIR)$(PREFIX)/share/loris
+	cp -R scripts/campaigns $(DESTDIR)$(PREFIX)/share/loris/
+
+clean:
+	rm -rf $(BUILD)
+
+# ---- What developers call -----------------------------------------------------------------------
+
+# make unit, or unit-sim, unit-stack, unit-results ...: all test programs, or those of one folder.
+unit: $(TESTS)
+	@BUILD=$(BUILD) scripts/check/all.sh $^
+unit-%:
+	@$(MAKE) unit TESTS='$(filter $(BUILD)/tests/$*/%,$(TESTS))'
+
+# The same sources with other flags, in a folder of their own.
+asan:
+	@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -g' \
+	  SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' all tests
+planted:
+	@$(MAKE) BUILD=$(BUILD)/planted DEFS=-DLORIS_PLANTED all
+.PHONY: tests
+tests: $(TESTS)
+
+tidy:
+	@scripts/setup.sh tidy
+	@$(MAKE) tidy-run
+.PHONY: tidy-run
+tidy-run:
+	@PACKAGE_CFLAGS='$(PACKAGE_CFLAGS)' scripts/tidy.sh
+
+# ---- Rules --------------------------------------------------------------------------------------
+
+define STACK_RULE
+$(BUILD)/obj/$(1)/%.o: $(1)/%.c
+	@mkdir -p $$(@D)
+	$$(say)$$(CC) $$(STACK_CFLAGS) -c $$< -o $$@
+endef
+$(foreach dir,$(STACK_DIRS),$(eval $(call STACK_RULE,$(dir))))
 $(BUILD)/plain/%.o: %.c
 	@mkdir -p $(@D)
-	$(say)$(CC) $(STACK_BASE) $(SAN) -c $< -o $@
+	$(say)$(CC) $(STACK_BASE) -c $< -o $@
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(say)$(CC) $(HOST_CFLAGS) -c $< -o $@
@@ -64,8 +141,8 @@ $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(say)$(CC) $(HOST_CFLAGS) -c $< -o $@
 
-# A layer is one object that shows nothing but its main: layers cannot call each other's functions, and
-# may use the same names.
+# A layer is one object that shows nothing but its main: layers cannot call each other's functions,
+# and may use the same names.
 define LAYER_RULE
 $(BUILD)/obj/$(1).layer.o: $$(filter $(BUILD)/obj/$(1)/%.o,$$(STACK_OBJ))
 	$$(say)ld -r -o $$@ $$^ && objcopy -w --keep-global-symbol='*_main' $$@
@@ -76,32 +153,25 @@ $(BUILD)/libloris.a: $(HOST_OBJ) $(PROTO_OBJ) $(LAYERS:%=$(BUILD)/obj/%.layer.o)
 	@rm -f $@
 	$(say)ar qcs $@ $^
 
-$(BUILD)/loris: $(BUILD)/obj/campaign/main.o $(BUILD)/libloris.a
+$(BUILD)/loris: $(BUILD)/obj/$(MAIN_SRC:.c=.o) $(BUILD)/libloris.a
 	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
 
-# A test of a layer links that layer, the protocols, the fake platform and its own folder's helpers.
+# A test of a layer links that layer, the fake platform, its own folder's helpers, and of the protocols
+# what it does not put a fake in the place of.
+$(BUILD)/libproto.a: $(PROTO_PLAIN)
+	@rm -f $@
+	$(say)ar qcs $@ $^
 define STACK_TEST_RULE
 $(BUILD)/tests/stack/tests/$(1)/test_%: $(BUILD)/obj/stack/tests/$(1)/test_%.o \
   $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter-out $$(STACK_TEST_SRC),$$(wildcard stack/tests/*.c stack/tests/$(1)/*.c))) \
-  $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $$(PROTO_PLAIN)
+  $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $(BUILD)/libproto.a
 	@mkdir -p $$(@D)
-	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$(sort $$^) -lcheck_pic -lsubunit -lpthread -lrt -lm -lisal
+	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$^ $$(CHECK_LIBS) -lisal
 endef
-$(foreach layer,$(LAYERS) stack/proto,$(eval $(call STACK_TEST_RULE,$(layer:stack/%=%))))
+$(foreach layer,$(sort $(LAYERS) stack/proto),$(eval $(call STACK_TEST_RULE,$(layer:stack/%=%))))
 $(BUILD)/tests/%: $(BUILD)/obj/%.o $(TEST_RIG_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/libloris.a
 	@mkdir -p $(@D)
-	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ -lcheck_pic -lsubunit -lpthread -lrt $(HOST_LIBS)
-
-# make unit-sim, unit-stack, unit-results ...: the tests of one folder.
-unit-%: all-tests-%
-	@set -e; for t in $(filter $(BUILD)/tests/$*/%,$(TESTS) $(STACK_TESTS)); do $$t; done
-all-tests-%:
-	@$(MAKE) --no-print-directory $(filter $(BUILD)/tests/$*/%,$(TESTS) $(STACK_TESTS))
-unit: $(TESTS) $(STACK_TESTS)
-	@set -e; for t in $^; do $$t; done
-
-clean:
-	rm -rf $(BUILD)
+	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(CHECK_LIBS) $(HOST_LIBS)
 
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/plain -name '*.d' 2>/dev/null)
