@@ -1,0 +1,461 @@
+/*
+ * Directories: blocks of eight chunks of 512 bytes, each filled with entries from end to end, so
+ * that no entry crosses a sector. The first two entries are "." and "..". A removed entry is joined
+ * to the one before it in its chunk; directories grow by a block and never shrink.
+ */
+#include "assertion.h"
+#include "mem.h"
+#include "none.h"
+
+#define CHUNKS_A_BLOCK (BLOCK_BYTES / CHUNK_BYTES)
+#define DIR_BYTES_MAX (UINT32_MAX - BLOCK_BYTES) /* offsets are 32 bits */
+#define DOTDOT_OFFSET 12u
+
+/* ---- Blocks and entries ---- */
+
+static enum err dir_block(struct none *n, struct inode *dir, uint32_t at, struct buffer **b)
+{
+    uint32_t block;
+    enum err e = map_find(n, dir, at, &block);
+    if (e != OK)
+        return e;
+    return block == 0 ? E_CORRUPT : cache_get(n, block, b);
+}
+
+static uint32_t dir_blocks(const struct inode *dir)
+{
+    uint64_t bytes = dir->d.size < DIR_BYTES_MAX ? dir->d.size : DIR_BYTES_MAX;
+    return (uint32_t)(bytes / BLOCK_BYTES);
+}
+
+/* The chunk that holds the byte `offset` of the directory. */
+static enum err chunk_at(struct none *n, struct inode *dir, uint32_t offset, struct buffer **b,
+                         uint8_t **chunk)
+{
+    if (offset / BLOCK_BYTES >= dir_blocks(dir))
+        return E_CORRUPT;
+    enum err e = dir_block(n, dir, offset / BLOCK_BYTES, b);
+    if (e == OK)
+        *chunk = (*b)->page + offset % BLOCK_BYTES / CHUNK_BYTES * CHUNK_BYTES;
+    return e;
+}
+
+static bool is_dots(const uint8_t *name, uint32_t bytes)
+{
+    return name[0] == '.' && (bytes == 1 || (bytes == 2 && name[1] == '.'));
+}
+
+/*
+ * One step of a walk over all entries: called with each entry in use but the dots, and its offset;
+ * false ends the walk. Entries that are free are passed with ino 0.
+ */
+typedef bool visit_fn(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+                      const uint8_t *name, uint32_t offset);
+
+static enum err walk_chunk(struct none *n, struct inode *dir, const uint8_t *chunk, uint32_t base,
+                           visit_fn *visit, void *ctx, bool *on)
+{
+    struct disk_entry entry;
+    for (uint32_t at = 0; at < CHUNK_BYTES && *on; at += entry.length) {
+        enum err e = entry_decode(&entry, chunk, at);
+        if (e != OK)
+            return e;
+        const uint8_t *name = chunk + at + ENTRY_BYTES;
+        if (entry.ino != INO_NONE && is_dots(name, entry.name_bytes))
+            continue;
+        *on = visit(n, dir, ctx, &entry, name, base + at);
+    }
+    return OK;
+}
+
+/* Reads the blocks from `at` on in one go. */
+static void read_ahead(struct none *n, struct inode *dir, uint32_t at)
+{
+    uint32_t blocks[READ_AHEAD], count = 0;
+    while (count < READ_AHEAD && at + count < dir_blocks(dir)) {
+        if (map_find(n, dir, at + count, &blocks[count]) != OK)
+            break;
+        count++;
+    }
+    if (count > 1)
+        cache_prefetch(n, blocks, count);
+}
+
+static enum err walk_from(struct none *n, struct inode *dir, uint32_t first_chunk, visit_fn *visit,
+                          void *ctx)
+{
+    bool on = true;
+    uint32_t end = dir_blocks(dir) * CHUNKS_A_BLOCK;
+    for (uint32_t c = first_chunk; c < end && on; c++) {
+        struct buffer *b;
+        if (c == first_chunk || c % (CHUNKS_A_BLOCK * READ_AHEAD) == 0)
+            read_ahead(n, dir, c / CHUNKS_A_BLOCK);
+        enum err e = dir_block(n, dir, c / CHUNKS_A_BLOCK, &b);
+        if (e == OK)
+            e = walk_chunk(n, dir, b->page + c % CHUNKS_A_BLOCK * CHUNK_BYTES, c * CHUNK_BYTES,
+                           visit, ctx, &on);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+/* ---- Index ---- */
+
+struct indexing {
+    uint32_t free_bytes;
+    bool full;
+};
+
+static bool visit_index(struct none *n, struct inode *dir, void *ctx,
+                        const struct disk_entry *entry, const uint8_t *name, uint32_t offset)
+{
+    struct indexing *x = ctx;
+    uint32_t used = entry->ino == INO_NONE ? 0 : entry_room(entry->name_bytes);
+    x->free_bytes += entry->length - used;
+    if (entry->ino == INO_NONE)
+        return true;
+    if (!index_has_room(n, 1)) {
+        x->full = true;
+        return false;
+    }
+    index_add(n, dir, index_hash(dir->ino, name, entry->name_bytes), offset);
+    return true;
+}
+
+/* Indexes a directory. If the index is full it is emptied once; a directory that is larger than the
+ * whole index stays without. What a failure leaves there is harmless: it is compared when found. */
+static enum err make_index(struct none *n, struct inode *dir)
+{
+    for (uint32_t attempt = 0; attempt < 2; attempt++) {
+        struct indexing x = {0};
+        enum err e = walk_from(n, dir, 0, visit_index, &x);
+        if (e != OK || x.full) {
+            index_drop(n);
+            if (e != OK)
+                return e;
+            continue;
+        }
+        dir->indexed = true;
+        dir->free_bytes = x.free_bytes;
+        dir->chunk_hint = 0;
+        return OK;
+    }
+    return OK;
+}
+
+struct scan {
+    const uint8_t *name;
+    uint32_t bytes;
+    bool hit;
+    struct found found;
+};
+
+static bool visit_scan(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+                       const uint8_t *name, uint32_t offset)
+{
+    struct scan *s = ctx;
+    (void)n, (void)dir;
+    if (entry->ino == INO_NONE || entry->name_bytes != s->bytes ||
+        memcmp(name, s->name, s->bytes) != 0)
+        return true;
+    s->hit = true;
+    s->found = (struct found){.ino = entry->ino, .type = entry->type, .offset = offset};
+    return false;
+}
+
+static enum err entry_is(struct none *n, struct inode *dir, uint32_t offset, struct scan *s)
+{
+    struct buffer *b;
+    uint8_t *chunk;
+    struct disk_entry entry;
+    enum err e = chunk_at(n, dir, offset, &b, &chunk);
+    if (e == OK)
+        e = entry_decode(&entry, chunk, offset % CHUNK_BYTES);
+    if (e == OK)
+        (void)visit_scan(n, dir, s, &entry, chunk + offset % CHUNK_BYTES + ENTRY_BYTES, offset);
+    return e;
+}
+
+enum err dir_find(struct none *n, struct inode *dir, const uint8_t *name, uint32_t bytes,
+                  struct found *out)
+{
+    struct scan s = {.name = name, .bytes = bytes};
+    enum err e = OK;
+    ASSERT(bytes > 0 && !is_dots(name, bytes));
+    if (!dir->indexed)
+        e = make_index(n, dir);
+    if (e != OK)
+        return e;
+    if (dir->indexed) {
+        uint32_t hash = index_hash(dir->ino, name, bytes);
+        struct name *at = NULL;
+        while (e == OK && !s.hit && (at = index_next(n, dir->ino, hash, at)) != NULL)
+            e = entry_is(n, dir, at->offset, &s);
+    } else {
+        e = walk_from(n, dir, 0, visit_scan, &s);
+    }
+    *out = s.found;
+    return e == OK && !s.hit ? E_NOENT : e;
+}
+
+/* ---- Changes ---- */
+
+static void put_entry(uint8_t *at, uint32_t ino, uint32_t length, uint32_t type,
+                      const uint8_t *name, uint32_t bytes)
+{
+    struct disk_entry entry = {.ino = ino, .length = length, .name_bytes = bytes, .type = type};
+    entry_encode(at, &entry);
+    uint32_t pad = (uint32_t)(length - ENTRY_BYTES - bytes);
+    memcpy(at + ENTRY_BYTES, name, bytes);
+    memset(at + ENTRY_BYTES + bytes, 0, pad < 3 ? pad : 3);
+}
+
+/* Puts the entry into this chunk. E_FULL: no room in it. */
+static enum err add_to_chunk(struct none *n, struct inode *dir, uint32_t c, const uint8_t *name,
+                             uint32_t bytes, uint32_t ino, uint32_t type, uint32_t *offset)
+{
+    struct buffer *b;
+    uint8_t *chunk;
+    struct disk_entry entry;
+    enum err e = chunk_at(n, dir, c * CHUNK_BYTES, &b, &chunk);
+    if (e != OK)
+        return e;
+    for (uint32_t at = 0; at < CHUNK_BYTES; at += entry.length) {
+        e = entry_decode(&entry, chunk, at);
+        if (e != OK)
+            return e;
+        uint32_t used = entry.ino == INO_NONE ? 0 : entry_room(entry.name_bytes);
+        if (entry.length - used < entry_room(bytes))
+            continue;
+        uint32_t length = entry.length - used;
+        if (used > 0) {
+            entry.length = used;
+            entry_encode(chunk + at, &entry);
+        }
+        put_entry(chunk + at + used, ino, length, type, name, bytes);
+        cache_dirty(n, b, dir);
+        *offset = c * CHUNK_BYTES + at + used;
+        return OK;
+    }
+    return E_FULL;
+}
+
+/* Appends a block of empty chunks. */
+static enum err grow(struct none *n, struct inode *dir)
+{
+    uint32_t block, at = dir_blocks(dir);
+    bool fresh;
+    if (at >= DIR_BYTES_MAX / BLOCK_BYTES)
+        return E_NOSPC;
+    enum err e = map_make(n, dir, at, &block, &fresh);
+    if (e != OK)
+        return e;
+    struct buffer *b = cache_get_new(n, block);
+    for (uint32_t c = 0; c < CHUNKS_A_BLOCK; c++)
+        put_entry(b->page + c * CHUNK_BYTES, INO_NONE, CHUNK_BYTES, 0, (const uint8_t *)"", 0);
+    cache_dirty(n, b, dir);
+    dir->d.size = (uint64_t)(at + 1) * BLOCK_BYTES;
+    dir->free_bytes += BLOCK_BYTES;
+    dir->chunk_hint = at * CHUNKS_A_BLOCK;
+    return inode_dirty(n, dir);
+}
+
+/* Tries the chunk that had room last and its neighbour; all of them if a quarter of the directory
+ * is free, so that a search pays; else a new block. */
+static enum err add_somewhere(struct none *n, struct inode *dir, const uint8_t *name,
+                              uint32_t bytes, uint32_t ino, uint32_t type, uint32_t *offset)
+{
+    uint32_t chunks = dir_blocks(dir) * CHUNKS_A_BLOCK;
+    bool search = !dir->indexed || dir->free_bytes > dir->d.size / 4;
+    uint32_t tries = search ? chunks : 2;
+    for (uint32_t k = 0; k < tries && k < chunks; k++) {
+        uint32_t c = (dir->chunk_hint + k) % chunks;
+        enum err e = add_to_chunk(n, dir, c, name, bytes, ino, type, offset);
+        if (e == OK)
+            dir->chunk_hint = c;
+        if (e != E_FULL)
+            return e;
+    }
+    enum err e = grow(n, dir);
+    if (e == OK)
+        e = add_to_chunk(n, dir, dir->chunk_hint, name, bytes, ino, type, offset);
+    ASSERT(e != E_FULL); /* an empty chunk holds any name */
+    return e;
+}
+
+enum err dir_add(struct none *n, struct inode *dir, const uint8_t *name, uint32_t bytes,
+                 uint32_t ino, uint32_t type)
+{
+    uint32_t offset;
+    if (dir->indexed && !index_has_room(n, 1))
+        index_drop(n); /* made again when it is needed */
+    enum err e = add_somewhere(n, dir, name, bytes, ino, type, &offset);
+    if (e != OK)
+        return e;
+    if (dir->indexed) {
+        index_add(n, dir, index_hash(dir->ino, name, bytes), offset);
+        uint32_t used = entry_room(bytes);
+        dir->free_bytes -= used < dir->free_bytes ? used : dir->free_bytes;
+    }
+    return OK;
+}
+
+enum err dir_remove(struct none *n, struct inode *dir, const struct found *found,
+                    const uint8_t *name, uint32_t bytes)
+{
+    struct buffer *b;
+    uint8_t *chunk;
+    struct disk_entry before = {0}, entry;
+    uint32_t at = 0, before_at = 0, want = found->offset % CHUNK_BYTES;
+    enum err e = chunk_at(n, dir, found->offset, &b, &chunk);
+    for (; e == OK; at += entry.length) {
+        if (at >= CHUNK_BYTES)
+            return E_CORRUPT; /* the entry is not where it was */
+        e = entry_decode(&entry, chunk, at);
+        if (e != OK)
+            return e;
+        if (at == want)
+            break;
+        before = entry;
+        before_at = at;
+    }
+    if (e != OK)
+        return e;
+    if (at > 0) {
+        before.length += entry.length;
+        entry_encode(chunk + before_at, &before);
+    } else {
+        entry.ino = INO_NONE;
+        entry_encode(chunk, &entry);
+    }
+    cache_dirty(n, b, dir);
+    if (dir->indexed) {
+        index_remove(n, dir, index_hash(dir->ino, name, bytes), found->offset);
+        dir->free_bytes += entry_room(bytes);
+        dir->chunk_hint = found->offset / CHUNK_BYTES;
+    }
+    return OK;
+}
+
+static enum err point(struct none *n, struct inode *dir, uint32_t offset, uint32_t ino,
+                      uint32_t type)
+{
+    struct buffer *b;
+    uint8_t *chunk;
+    struct disk_entry entry;
+    enum err e = chunk_at(n, dir, offset, &b, &chunk);
+    if (e == OK)
+        e = entry_decode(&entry, chunk, offset % CHUNK_BYTES);
+    if (e != OK)
+        return e;
+    entry.ino = ino;
+    entry.type = type;
+    entry_encode(chunk + offset % CHUNK_BYTES, &entry);
+    cache_dirty(n, b, dir);
+    return OK;
+}
+
+enum err dir_point(struct none *n, struct inode *dir, const struct found *found, uint32_t ino,
+                   uint32_t type)
+{
+    return point(n, dir, found->offset, ino, type);
+}
+
+/* ---- The two dots ---- */
+
+enum err dir_make(struct none *n, struct inode *dir, uint32_t parent)
+{
+    uint32_t block;
+    enum err e = grow(n, dir);
+    if (e == OK)
+        e = map_find(n, dir, 0, &block);
+    struct buffer *b;
+    if (e == OK)
+        e = cache_get(n, block, &b);
+    if (e != OK)
+        return e;
+    put_entry(b->page, dir->ino, DOTDOT_OFFSET, VFS_DIRECTORY, (const uint8_t *)".", 1);
+    put_entry(b->page + DOTDOT_OFFSET, parent, CHUNK_BYTES - DOTDOT_OFFSET, VFS_DIRECTORY,
+              (const uint8_t *)"..", 2);
+    dir->indexed = index_has_room(n, 1); /* it has no names: the index is complete */
+    dir->free_bytes = BLOCK_BYTES - 2 * DOTDOT_OFFSET;
+    dir->chunk_hint = 0;
+    return OK;
+}
+
+enum err dir_parent(struct none *n, struct inode *dir, uint32_t *parent)
+{
+    struct buffer *b;
+    uint8_t *chunk;
+    struct disk_entry entry;
+    enum err e = chunk_at(n, dir, 0, &b, &chunk);
+    if (e == OK)
+        e = entry_decode(&entry, chunk, DOTDOT_OFFSET);
+    if (e == OK)
+        *parent = entry.ino;
+    return e;
+}
+
+enum err dir_set_parent(struct none *n, struct inode *dir, uint32_t parent)
+{
+    return point(n, dir, DOTDOT_OFFSET, parent, VFS_DIRECTORY);
+}
+
+static bool visit_any(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+                      const uint8_t *name, uint32_t offset)
+{
+    bool *empty = ctx;
+    (void)n, (void)dir, (void)name, (void)offset;
+    *empty = entry->ino == INO_NONE;
+    return *empty;
+}
+
+enum err dir_is_empty(struct none *n, struct inode *dir, bool *empty)
+{
+    *empty = true;
+    return walk_from(n, dir, 0, visit_any, empty);
+}
+
+/* ---- Listing ---- */
+
+struct listing {
+    uint64_t from;
+    uint32_t room, used;
+    bool full;
+};
+
+static bool visit_list(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+                       const uint8_t *name, uint32_t offset)
+{
+    struct listing *l = ctx;
+    (void)dir;
+    if (entry->ino == INO_NONE || offset < l->from)
+        return true;
+    uint32_t bytes = VFS_DIRENT_BYTES + entry->name_bytes;
+    if (bytes > l->room - l->used) {
+        l->full = true;
+        l->from = offset;
+        return false;
+    }
+    struct vfs_dirent out = {.ino = entry->ino,
+                             .next = offset + 1,
+                             .type = entry->type,
+                             .name_bytes = entry->name_bytes};
+    vfs_dirent_encode(n->listing + l->used, &out);
+    memcpy(n->listing + l->used + VFS_DIRENT_BYTES, name, entry->name_bytes);
+    l->used += bytes;
+    return true;
+}
+
+enum err dir_list(struct none *n, struct inode *dir, uint64_t *cookie, uint32_t room,
+                  uint32_t *used)
+{
+    struct listing l = {.from = *cookie, .room = room < LISTING_BYTES ? room : LISTING_BYTES};
+    enum err e = OK;
+    if (*cookie < dir->d.size)
+        e = walk_from(n, dir, (uint32_t)(*cookie / CHUNK_BYTES), visit_list, &l);
+    *used = l.used;
+    *cookie = l.full ? l.from : 0;
+    return e == OK && l.full && l.used == 0 ? E_ARG : e;
+}

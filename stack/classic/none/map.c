@@ -1,0 +1,182 @@
+/*
+ * From file blocks to disk blocks: 12 direct pointers, then single, double and triple indirect
+ * blocks of 1020 pointers. Pointers from the disk are believed if they lie in a group's data.
+ */
+#include "assertion.h"
+#include "bytes.h"
+#include "mem.h"
+#include "none.h"
+
+#define LEVELS_MAX 3u
+
+/* Splits a file block number into the inode's pointer and one index a level. Returns levels. */
+static uint32_t split(uint64_t at, uint32_t path[LEVELS_MAX + 1])
+{
+    uint64_t span = 1;
+    ASSERT(at < FILE_BLOCKS_MAX);
+    if (at < INODE_DIRECT) {
+        path[0] = (uint32_t)at;
+        return 0;
+    }
+    at -= INODE_DIRECT;
+    for (uint32_t levels = 1;; levels++) {
+        span *= POINTERS_A_BLOCK;
+        if (at >= span) {
+            at -= span;
+            continue;
+        }
+        path[0] = INODE_DIRECT + levels - 1;
+        for (uint32_t k = levels; k > 0; k--) {
+            path[k] = (uint32_t)(at % POINTERS_A_BLOCK);
+            at /= POINTERS_A_BLOCK;
+        }
+        return levels;
+    }
+}
+
+static enum err pointer_check(const struct none *n, uint32_t block)
+{
+    return block == 0 || layout_is_data(n->super.blocks, block) ? OK : E_CORRUPT;
+}
+
+enum err map_find(struct none *n, struct inode *i, uint64_t at, uint32_t *block)
+{
+    uint32_t path[LEVELS_MAX + 1];
+    uint32_t levels = split(at, path);
+    *block = i->d.pointer[path[0]];
+    enum err e = pointer_check(n, *block);
+    for (uint32_t k = 1; k <= levels && e == OK && *block != 0; k++) {
+        struct buffer *b;
+        e = cache_get(n, *block, &b);
+        if (e == OK) {
+            *block = get_le32(b->page + 4 * path[k]);
+            e = pointer_check(n, *block);
+        }
+    }
+    return e;
+}
+
+static enum err take(struct none *n, struct inode *i, uint32_t *block)
+{
+    enum err e = space_take_block(n, i->goal != 0 ? i->goal : inode_block(i->ino), block);
+    if (e != OK)
+        return e;
+    i->goal = *block + 1;
+    i->d.blocks++;
+    return inode_dirty(n, i);
+}
+
+/* A fresh indirect block is all holes; a fresh data block is the caller's to fill. */
+static enum err take_for_level(struct none *n, struct inode *i, bool is_data, uint32_t *block)
+{
+    enum err e = take(n, i, block);
+    if (e == OK && !is_data)
+        cache_dirty(n, cache_get_new(n, *block), i);
+    return e;
+}
+
+enum err map_make(struct none *n, struct inode *i, uint64_t at, uint32_t *block, bool *fresh)
+{
+    uint32_t path[LEVELS_MAX + 1];
+    uint32_t levels = split(at, path);
+    *fresh = false;
+    *block = i->d.pointer[path[0]];
+    enum err e = pointer_check(n, *block);
+    if (e == OK && *block == 0) {
+        e = take_for_level(n, i, levels == 0, block);
+        i->d.pointer[path[0]] = e == OK ? *block : 0;
+        *fresh = levels == 0;
+    }
+    for (uint32_t k = 1; k <= levels && e == OK; k++) {
+        struct buffer *b;
+        uint32_t parent = *block;
+        e = cache_get(n, parent, &b);
+        if (e != OK)
+            break;
+        *block = get_le32(b->page + 4 * path[k]);
+        e = pointer_check(n, *block);
+        if (e != OK || *block != 0)
+            continue;
+        e = take_for_level(n, i, k == levels, block);
+        if (e == OK)
+            e = cache_get(n, parent, &b); /* the search for room may have pushed it out */
+        if (e == OK) {
+            put_le32(b->page + 4 * path[k], *block);
+            cache_dirty(n, b, i);
+        }
+        *fresh = k == levels;
+    }
+    return e;
+}
+
+static uint64_t span_of(uint32_t level)
+{
+    uint64_t span = 1;
+    for (uint32_t k = 0; k < level; k++)
+        span *= POINTERS_A_BLOCK;
+    return span;
+}
+
+static enum err free_one(struct none *n, struct inode *i, uint32_t block)
+{
+    if (i->d.blocks > 0)
+        i->d.blocks--;
+    return space_free_block(n, block);
+}
+
+/* Frees what hangs below `block` beyond its first `keep` file blocks, and itself if keep is 0.
+ * What cannot be read is leaked: the first such error is returned, the rest goes on. */
+static enum err cut_tree(struct none *n, struct inode *i, uint32_t block, uint32_t level,
+                         uint64_t keep)
+{
+    enum err worst = OK;
+    uint64_t span = level > 0 ? span_of(level - 1) : 0;
+    if (pointer_check(n, block) != OK)
+        return E_CORRUPT;
+    for (uint32_t k = level > 0 ? (uint32_t)(keep / span) : POINTERS_A_BLOCK; k < POINTERS_A_BLOCK;
+         k++) {
+        struct buffer *b;
+        enum err e = cache_get(n, block, &b);
+        if (e != OK) {
+            worst = e;
+            break;
+        }
+        uint32_t child = get_le32(b->page + 4 * k);
+        uint64_t child_keep = k * span >= keep ? 0 : keep - k * span;
+        if (child == 0)
+            continue;
+        if (child_keep == 0 && keep > 0) {
+            put_le32(b->page + 4 * k, 0);
+            cache_dirty(n, b, i);
+        }
+        e = cut_tree(n, i, child, level - 1, child_keep);
+        worst = worst == OK ? e : worst;
+    }
+    if (keep > 0)
+        return worst;
+    enum err e = free_one(n, i, block);
+    return worst == OK ? e : worst;
+}
+
+enum err map_cut(struct none *n, struct inode *i, uint64_t from)
+{
+    enum err worst = OK;
+    uint64_t base = 0;
+    if (i->d.type == VFS_LINK_TYPE && i->d.size <= INODE_INLINE)
+        return OK;
+    for (uint32_t p = 0; p < INODE_POINTERS; p++) {
+        uint32_t level = p < INODE_DIRECT ? 0 : p - INODE_DIRECT + 1;
+        uint64_t span = span_of(level);
+        uint32_t block = i->d.pointer[p];
+        uint64_t keep = from <= base ? 0 : from - base;
+        base += span;
+        if (block == 0 || keep >= span)
+            continue;
+        if (keep == 0)
+            i->d.pointer[p] = 0;
+        enum err e = cut_tree(n, i, block, level, keep);
+        worst = worst == OK ? e : worst;
+    }
+    enum err e = inode_dirty(n, i);
+    return worst == OK ? e : worst;
+}

@@ -1,0 +1,205 @@
+/*
+ * The bitmaps: free blocks and free inode numbers, group by group. Bits are taken lowest first from
+ * a goal on, in the goal's group if it has any. Free counts are memory's, counted when a group is
+ * first looked at.
+ */
+#include "assertion.h"
+#include "bytes.h"
+#include "mem.h"
+#include "none.h"
+
+#define UNCOUNTED UINT32_MAX
+#define WORD_BITS 64u
+
+static bool bit_get(const uint8_t *map, uint32_t bit)
+{
+    return (map[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+static void bit_set(uint8_t *map, uint32_t bit, bool on)
+{
+    uint8_t mask = (uint8_t)(1u << bit % 8);
+    map[bit / 8] = on ? map[bit / 8] | mask : map[bit / 8] & (uint8_t)~mask;
+}
+
+static uint32_t ones(uint64_t x)
+{
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/* The lowest clear bit in [from, to), or `to`. */
+static uint32_t find_clear(const uint8_t *map, uint32_t from, uint32_t to)
+{
+    for (uint32_t bit = from; bit < to;) {
+        uint64_t word = ~get_le64(map + bit / WORD_BITS * 8) >> bit % WORD_BITS;
+        if (word != 0) {
+            bit += (uint32_t)__builtin_ctzll(word);
+            return bit < to ? bit : to;
+        }
+        bit = (bit / WORD_BITS + 1) * WORD_BITS;
+    }
+    return to;
+}
+
+static uint32_t count_clear(const uint8_t *map, uint32_t bits)
+{
+    uint32_t set = 0, whole = bits / WORD_BITS * WORD_BITS;
+    for (uint32_t bit = 0; bit < whole; bit += WORD_BITS)
+        set += ones(get_le64(map + bit / 8));
+    for (uint32_t bit = whole; bit < bits; bit++)
+        set += bit_get(map, bit) ? 1 : 0;
+    return bits - set;
+}
+
+static uint32_t blocks_in(const struct none *n, uint32_t group)
+{
+    return group_length(group, n->super.blocks);
+}
+
+/* The group's block bitmap; counts it if that was not done yet. */
+static enum err block_map(struct none *n, uint32_t group, struct buffer **map)
+{
+    struct group *g = &n->group[group];
+    enum err e = cache_get(n, group_first(group), map);
+    if (e == OK && g->free_blocks == UNCOUNTED)
+        g->free_blocks = count_clear((*map)->page, blocks_in(n, group));
+    return e;
+}
+
+static enum err inode_map(struct none *n, uint32_t group, struct buffer **map)
+{
+    struct group *g = &n->group[group];
+    enum err e = cache_get(n, group_first(group) + 1, map);
+    if (e == OK && g->free_inodes == UNCOUNTED)
+        g->free_inodes = count_clear((*map)->page, GROUP_INODES);
+    return e;
+}
+
+/* E_NOSPC if this group has none. */
+static enum err take_in_group(struct none *n, uint32_t group, uint32_t from, uint32_t *block)
+{
+    struct buffer *map;
+    struct group *g = &n->group[group];
+    if (g->free_blocks == 0)
+        return E_NOSPC;
+    enum err e = block_map(n, group, &map);
+    if (e != OK)
+        return e;
+    uint32_t length = blocks_in(n, group);
+    if (from < GROUP_META_BLOCKS)
+        from = GROUP_META_BLOCKS; /* whatever a damaged bitmap says of them */
+    uint32_t bit = find_clear(map->page, from, length);
+    if (bit == length)
+        bit = find_clear(map->page, GROUP_META_BLOCKS, from < length ? from : length);
+    if (bit >= length || bit_get(map->page, bit)) {
+        g->free_blocks = 0;
+        return E_NOSPC;
+    }
+    bit_set(map->page, bit, true);
+    if (g->free_blocks > 0)
+        g->free_blocks--;
+    cache_dirty(n, map, NULL);
+    *block = group_first(group) + bit;
+    return OK;
+}
+
+enum err space_take_block(struct none *n, uint32_t goal, uint32_t *block)
+{
+    uint32_t first = goal == 0 ? 0 : (goal - 1) / GROUP_BLOCKS;
+    uint32_t from = goal == 0 ? 0 : (goal - 1) % GROUP_BLOCKS;
+    if (first >= n->super.groups)
+        first = from = 0;
+    for (uint32_t k = 0; k < n->super.groups; k++) {
+        uint32_t group = (first + k) % n->super.groups;
+        if (take_in_group(n, group, k == 0 ? from : 0, block) == OK)
+            return OK; /* a group whose bitmap cannot be read is passed over */
+    }
+    return E_NOSPC;
+}
+
+enum err space_free_block(struct none *n, uint32_t block)
+{
+    struct buffer *map;
+    if (!layout_is_data(n->super.blocks, block))
+        return OK;
+    uint32_t group = (block - 1) / GROUP_BLOCKS;
+    enum err e = block_map(n, group, &map);
+    if (e != OK)
+        return e;
+    uint32_t bit = (block - 1) % GROUP_BLOCKS;
+    if (bit_get(map->page, bit)) {
+        bit_set(map->page, bit, false);
+        n->group[group].free_blocks++;
+        cache_dirty(n, map, NULL);
+    }
+    cache_forget(n, block);
+    return OK;
+}
+
+static enum err take_inode_in_group(struct none *n, uint32_t group, uint32_t *ino)
+{
+    struct buffer *map;
+    struct group *g = &n->group[group];
+    if (g->free_inodes == 0)
+        return E_NOSPC;
+    enum err e = inode_map(n, group, &map);
+    if (e != OK)
+        return e;
+    uint32_t bit = find_clear(map->page, g->inode_hint, GROUP_INODES);
+    if (group == 0 && bit < INO_FIRST)
+        bit = find_clear(map->page, INO_FIRST, GROUP_INODES);
+    if (bit == GROUP_INODES) {
+        g->free_inodes = 0;
+        return E_NOSPC;
+    }
+    bit_set(map->page, bit, true);
+    if (g->free_inodes > 0)
+        g->free_inodes--;
+    g->inode_hint = bit + 1;
+    cache_dirty(n, map, NULL);
+    *ino = group * GROUP_INODES + bit;
+    return OK;
+}
+
+enum err space_take_inode(struct none *n, uint32_t near, uint32_t *ino)
+{
+    uint32_t first = near / GROUP_INODES % n->super.groups;
+    for (uint32_t k = 0; k < n->super.groups; k++)
+        if (take_inode_in_group(n, (first + k) % n->super.groups, ino) == OK)
+            return OK;
+    return E_NOSPC;
+}
+
+enum err space_free_inode(struct none *n, uint32_t ino)
+{
+    struct buffer *map;
+    uint32_t group = ino / GROUP_INODES, bit = ino % GROUP_INODES;
+    ASSERT(group < n->super.groups);
+    enum err e = inode_map(n, group, &map);
+    if (e != OK || !bit_get(map->page, bit))
+        return e;
+    bit_set(map->page, bit, false);
+    n->group[group].free_inodes++;
+    if (bit < n->group[group].inode_hint)
+        n->group[group].inode_hint = bit;
+    cache_dirty(n, map, NULL);
+    return OK;
+}
+
+enum err space_count(struct none *n, uint64_t enough, uint64_t *free)
+{
+    enum err worst = OK;
+    *free = 0;
+    for (uint32_t group = 0; group < n->super.groups && *free < enough; group++) {
+        struct buffer *map;
+        enum err e = n->group[group].free_blocks == UNCOUNTED ? block_map(n, group, &map) : OK;
+        if (e == OK)
+            *free += n->group[group].free_blocks;
+        else
+            worst = e;
+    }
+    return worst;
+}
