@@ -36,19 +36,6 @@ static error_t parse_check(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Trials of a cell that this run would do. */
-static uint64_t wanted(const struct plan *plan, uint32_t cell)
-{
-    if (!plan->cells[cell].selected)
-        return 0;
-    if (plan->shards == 1)
-        return plan->trials.count;
-    uint64_t count = 0;
-    for (uint64_t n = 0; n < plan->trials.count; n++)
-        count += plan_wants(plan, cell, n);
-    return count;
-}
-
 static struct totals add_up(const struct plan *plan)
 {
     struct totals t = {.cells = plan->cell_count};
@@ -60,7 +47,7 @@ static struct totals add_up(const struct plan *plan)
             uint64_t most = 0;
             for (uint32_t f = 0; f < plan->fault_count; f++) {
                 uint32_t cell = plan_cell_index(plan, v, w, f);
-                uint64_t count = wanted(plan, cell);
+                uint64_t count = plan_wanted(plan, cell);
                 t.selected += plan->cells[cell].selected;
                 t.skipped += plan->cells[cell].skipped != NULL;
                 t.trials += count;

@@ -64,13 +64,8 @@ void jobs_count(const struct plan *plan, jobs_have *have, void *object, uint64_t
 {
     *total = *done = 0;
     for (uint32_t c = 0; c < plan->cell_count; c++) {
-        if (!plan->cells[c].selected)
-            continue;
-        for (uint64_t n = 0; n < plan->trials.count; n++) {
-            if (!plan_wants(plan, c, n))
-                continue;
-            (*total)++;
-            *done += have != NULL && have(object, plan_trial_number(plan, c, n));
-        }
+        *total += plan_wanted(plan, c);
+        for (uint64_t n = 0; have != NULL && n < plan->trials.count; n++)
+            *done += plan_wants(plan, c, n) && have(object, plan_trial_number(plan, c, n));
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "campaign/cli.h"
+#include "campaign/store_plan.h"
 #include "sim/option.h"
 
 struct command {
@@ -74,6 +75,10 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("loris %s, build %s\n", LORIS_VERSION, build_id());
         return EXIT_DONE;
     }
     for (size_t k = 0; k < COMMANDS; k++) {

@@ -264,11 +264,11 @@ void parse_sweep(struct parse *p, struct entries *variants, struct entries *work
         return;
     read_dimensions(s, map);
     uint64_t product = 1;
-    for (uint32_t k = 0; k < s->count && product <= PLAN_CELLS_MAX; k++)
+    for (uint32_t k = 0; k < s->count && product <= PLAN_STEPS_MAX; k++)
         product *= s->dimension[k].values->count;
-    if (product > PLAN_CELLS_MAX) {
+    if (product > PLAN_STEPS_MAX) {
         complain(p->complaints, map->place, "this sweep makes over %u combinations",
-                 PLAN_CELLS_MAX);
+                 PLAN_STEPS_MAX);
         return;
     }
     multiply_all(s, SWEEP_VARIANT, variants);

@@ -191,3 +191,17 @@ bool plan_wants(const struct plan *plan, uint32_t cell, uint64_t n)
         return false;
     return (plan_trial_number(plan, cell, n) - 1) % plan->shards == plan->shard - 1;
 }
+
+uint64_t plan_wanted(const struct plan *plan, uint32_t cell)
+{
+    uint64_t count = plan->trials.count, shards = plan->shards, in_period = 0, in_rest = 0;
+    ASSERT(cell < plan->cell_count);
+    if (!plan->cells[cell].selected)
+        return 0;
+    for (uint64_t n = 0; n < shards && n < count; n++) {
+        bool wants = plan_wants(plan, cell, n); /* depends on n mod shards alone */
+        in_period += wants;
+        in_rest += wants && n < count % shards;
+    }
+    return count < shards ? in_period : count / shards * in_period + in_rest;
+}

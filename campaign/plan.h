@@ -28,6 +28,7 @@
 #define PLAN_DISKS_MAX DISKS_MAX    /* of a machine, spares included */
 #define PLAN_APPS_MAX 16            /* entries of one workload */
 #define PLAN_CELLS_MAX 100000u      /* assumption: beyond, a sweep was a slip */
+#define PLAN_STEPS_MAX 4096u        /* the same, of the combinations of a sweep */
 #define PLAN_TRIALS_MAX 1000000000u /* a cell; trial numbers stay far below 2^63 */
 
 /* A name and a text: of tags. */
@@ -202,6 +203,9 @@ uint64_t plan_find_trial(const struct plan *plan, const char *name, char *error)
 
 /* Whether trial `n` of `cell` belongs to this run: selected, below trials.count, of this shard. */
 bool plan_wants(const struct plan *plan, uint32_t cell, uint64_t n);
+
+/* How many trials of `cell` belong to this run. O(shards). */
+uint64_t plan_wanted(const struct plan *plan, uint32_t cell);
 
 /* The table of the options of the restart service (machine: restart). */
 const struct option_spec *plan_restart_specs(uint32_t *count);

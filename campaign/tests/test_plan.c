@@ -118,6 +118,10 @@ START_TEST(test_plan__shards_split_the_trials_without_overlap)
         for (uint32_t c = 0; c < 12; c++)
             for (uint64_t n = 0; n < 100; n++)
                 wanted[plan_trial_number(plan, c, n) - 1] += plan_wants(plan, c, n);
+        uint64_t of_first = 0;
+        for (uint64_t n = 0; n < 100; n++)
+            of_first += plan_wants(plan, 0, n);
+        ck_assert_uint_eq(plan_wanted(plan, 0), of_first);
         plan_destroy(plan);
     }
     for (size_t k = 0; k < 12 * 100; k++)
