@@ -12,6 +12,45 @@
  * switches back. */
 void sim_context_switch(void **save, void *load);
 
+/*
+ * The same, expanded where it is used. A switch by a call leaves an entry on the processor's stack
+ * of return addresses that nobody will return to, and so every return after it is mispredicted; one
+ * that was expanded leaves that stack as it was. Contexts are alike whichever saved them.
+ */
+static inline __attribute__((always_inline)) void sim_context_switch_here(void **save, void *load)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t" /* the red zone */
+                     "lea 1f(%%rip), %%rcx\n\t"
+                     "push %%rcx\n\t"
+                     "push %%rbx\n\t"
+                     "push %%rbp\n\t"
+                     "push %%r12\n\t"
+                     "push %%r13\n\t"
+                     "push %%r14\n\t"
+                     "push %%r15\n\t"
+                     "mov %%rsp, (%%rdi)\n\t"
+                     "mov %%rsi, %%rsp\n\t"
+                     "pop %%r15\n\t"
+                     "pop %%r14\n\t"
+                     "pop %%r13\n\t"
+                     "pop %%r12\n\t"
+                     "pop %%rbp\n\t"
+                     "pop %%rbx\n\t"
+                     "pop %%rcx\n\t"
+                     "jmp *%%rcx\n"
+                     "1:\n\t"
+                     "lea 128(%%rsp), %%rsp"
+                     : "+D"(save), "+S"(load)
+                     :
+                     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2",
+                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                       "xmm12", "xmm13", "xmm14", "xmm15", "cc", "memory");
+#else
+    sim_context_switch(save, load);
+#endif
+}
+
 /* Goes on in `load`; the present context is lost, wherever its stack pointer may point. */
 _Noreturn void sim_context_drop(void *load);
 

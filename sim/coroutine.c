@@ -2,38 +2,37 @@
 #include "sim/coroutine.h"
 
 #include "assertion.h"
-#include "sim/context.h"
 
-/* Granted to the simulator itself, which may call instrumented code: a century of blocks. */
-#define BLOCKS_UNLIMITED (UINT64_C(1) << 62)
 #define CACHE_LINE_BYTES 64u
 #define COLOURS 64u
 
-struct sim_cpu sim_cpu = {.blocks_left = BLOCKS_UNLIMITED};
+struct sim_cpu sim_cpu = {.blocks_left = SIM_BLOCKS_UNLIMITED};
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 
-/* Address sanitizer must be told of each switch before and after; a dropped stack has no saved one.
- */
-static void asan_leave_simulator(const struct sim_coroutine *co)
+void sim_asan_leave_simulator(struct sim_coroutine *co)
 {
     __sanitizer_start_switch_fiber(&sim_cpu.asan_stack, co->stack_low, co->stack_bytes);
 }
 
-static void asan_enter_simulator(void)
+void sim_asan_enter_simulator(void)
 {
     __sanitizer_finish_switch_fiber(sim_cpu.asan_stack, NULL, NULL);
 }
 
-static void asan_leave_process(struct sim_coroutine *co, bool for_good)
+void sim_asan_leave_process(struct sim_coroutine *co)
 {
-    __sanitizer_start_switch_fiber(for_good ? NULL : &co->asan_stack, sim_cpu.asan_low,
-                                   sim_cpu.asan_bytes);
+    __sanitizer_start_switch_fiber(&co->asan_stack, sim_cpu.asan_low, sim_cpu.asan_bytes);
 }
 
-static void asan_enter_process(struct sim_coroutine *co)
+static void asan_drop_process(void)
+{
+    __sanitizer_start_switch_fiber(NULL, sim_cpu.asan_low, sim_cpu.asan_bytes);
+}
+
+void sim_asan_enter_process(struct sim_coroutine *co)
 {
     __sanitizer_finish_switch_fiber(co->asan_stack, &sim_cpu.asan_low, &sim_cpu.asan_bytes);
 }
@@ -50,24 +49,8 @@ const char *__asan_default_options(void)
     return "detect_stack_use_after_return=0:use_sigaltstack=0:detect_leaks=0";
 }
 #else
-static inline void asan_leave_simulator(const struct sim_coroutine *co)
+static inline void asan_drop_process(void)
 {
-    (void)co;
-}
-
-static inline void asan_enter_simulator(void)
-{
-}
-
-static inline void asan_leave_process(struct sim_coroutine *co, bool for_good)
-{
-    (void)co;
-    (void)for_good;
-}
-
-static inline void asan_enter_process(struct sim_coroutine *co)
-{
-    (void)co;
 }
 
 static inline void asan_new_stack(const struct sim_coroutine *co)
@@ -79,7 +62,7 @@ static inline void asan_new_stack(const struct sim_coroutine *co)
 static void first_frame(void)
 {
     struct sim_coroutine *co = sim_cpu.running;
-    asan_enter_process(co);
+    sim_asan_enter_process(co);
     co->entry(co->argument);
     sim_coroutine_end(SIM_STOP_EXIT);
 }
@@ -97,52 +80,21 @@ void sim_coroutine_init(struct sim_coroutine *co, uint8_t *stack_low, size_t sta
     co->sp = sim_context_make(top, first_frame);
 }
 
-enum sim_stop sim_coroutine_run(struct sim_coroutine *co, uint64_t blocks)
-{
-    ASSERT(sim_cpu.running == NULL);
-    ASSERT(co->sp != NULL);
-    ASSERT(blocks >= 1);
-    sim_cpu.blocks_granted = blocks;
-    sim_cpu.blocks_left = blocks;
-    asan_leave_simulator(co);
-    sim_cpu.running = co;
-    sim_context_switch(&sim_cpu.simulator, co->sp);
-    sim_cpu.running = NULL;
-    asan_enter_simulator();
-    co->blocks += sim_cpu.blocks_granted - sim_cpu.blocks_left;
-    sim_cpu.blocks_left = BLOCKS_UNLIMITED;
-    return sim_cpu.stop;
-}
-
-static inline void leave(enum sim_stop stop)
-{
-    struct sim_coroutine *co = sim_cpu.running;
-    sim_cpu.stop = stop;
-    asan_leave_process(co, false);
-    sim_context_switch(&co->sp, sim_cpu.simulator);
-    asan_enter_process(co);
-}
-
-void sim_coroutine_trap(void)
-{
-    leave(SIM_STOP_TRAP);
-}
-
 _Noreturn void sim_coroutine_end(enum sim_stop stop)
 {
     struct sim_coroutine *co = sim_cpu.running;
     sim_cpu.stop = stop;
     co->sp = NULL; /* running it again is a defect that sim_coroutine_run asserts */
-    asan_leave_process(co, true);
+    asan_drop_process();
     sim_context_drop(sim_cpu.simulator);
 }
 
 static __attribute__((noinline, cold)) void blocks_used_up(void)
 {
     if (sim_cpu.running != NULL)
-        leave(SIM_STOP_BLOCKS);
+        sim_coroutine_leave(SIM_STOP_BLOCKS);
     else
-        sim_cpu.blocks_left = BLOCKS_UNLIMITED;
+        sim_cpu.blocks_left = SIM_BLOCKS_UNLIMITED;
 }
 
 void __sanitizer_cov_trace_pc(void)

@@ -23,6 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "assertion.h"
+#include "sim/context.h"
+
 enum sim_stop {
     SIM_STOP_TRAP,   /* it called sim_coroutine_trap: a request for the kernel */
     SIM_STOP_BLOCKS, /* the granted blocks are used up */
@@ -73,11 +76,56 @@ extern struct sim_cpu sim_cpu;
 void sim_coroutine_init(struct sim_coroutine *co, uint8_t *stack_low, size_t stack_bytes,
                         uint32_t colour, void (*entry)(void *argument), void *argument);
 
-/* Runs it until it stops for one of the reasons, at the latest after `blocks` >= 1 blocks. */
-enum sim_stop sim_coroutine_run(struct sim_coroutine *co, uint64_t blocks);
+/* Granted to the simulator itself, which may call instrumented code: a century of blocks. */
+#define SIM_BLOCKS_UNLIMITED (UINT64_C(1) << 62)
 
-/* In a process: back to the simulator with SIM_STOP_TRAP; returns when it is resumed. */
-void sim_coroutine_trap(void);
+#ifdef __SANITIZE_ADDRESS__
+/* The sanitizer must be told of each switch before and after; a dropped stack has no saved one. */
+void sim_asan_leave_simulator(struct sim_coroutine *co);
+void sim_asan_enter_simulator(void);
+void sim_asan_leave_process(struct sim_coroutine *co);
+void sim_asan_enter_process(struct sim_coroutine *co);
+#else
+#define sim_asan_leave_simulator(co) (void)(co)
+#define sim_asan_enter_simulator() (void)0
+#define sim_asan_leave_process(co) (void)(co)
+#define sim_asan_enter_process(co) (void)(co)
+#endif
+
+/* Runs it until it stops for one of the reasons, at the latest after `blocks` >= 1 blocks. Inline,
+ * as the next: context.h tells why. */
+static inline enum sim_stop sim_coroutine_run(struct sim_coroutine *co, uint64_t blocks)
+{
+    ASSERT(sim_cpu.running == NULL);
+    ASSERT(co->sp != NULL);
+    ASSERT(blocks >= 1);
+    sim_cpu.blocks_granted = blocks;
+    sim_cpu.blocks_left = blocks;
+    sim_asan_leave_simulator(co);
+    sim_cpu.running = co;
+    sim_context_switch_here(&sim_cpu.simulator, co->sp);
+    sim_cpu.running = NULL;
+    sim_asan_enter_simulator();
+    co->blocks += sim_cpu.blocks_granted - sim_cpu.blocks_left;
+    sim_cpu.blocks_left = SIM_BLOCKS_UNLIMITED;
+    return sim_cpu.stop;
+}
+
+/* In a process: back to the simulator; returns when it is resumed. */
+static inline void sim_coroutine_leave(enum sim_stop stop)
+{
+    struct sim_coroutine *co = sim_cpu.running;
+    sim_cpu.stop = stop;
+    sim_asan_leave_process(co);
+    sim_context_switch_here(&co->sp, sim_cpu.simulator);
+    sim_asan_enter_process(co);
+}
+
+/* The same with SIM_STOP_TRAP: a request for the kernel. */
+static inline void sim_coroutine_trap(void)
+{
+    sim_coroutine_leave(SIM_STOP_TRAP);
+}
 
 /* In a process: gives up the CPU for good. */
 _Noreturn void sim_coroutine_end(enum sim_stop stop);

@@ -18,7 +18,8 @@ static inline struct sim_process *self(void)
     return (struct sim_process *)(void *)sim_cpu.running;
 }
 
-static inline struct sim_gate *call(struct sim_process *p, enum sim_call number)
+static inline __attribute__((always_inline)) struct sim_gate *call(struct sim_process *p,
+                                                                   enum sim_call number)
 {
     p->gate.call = number;
     sim_coroutine_trap();
