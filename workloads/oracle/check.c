@@ -160,7 +160,7 @@ static void check_stat(struct history *h, const struct reader *r, const struct h
                     (unsigned long long)s->size, (unsigned long long)v.option[0].value);
         return;
     }
-    list_values(r, i->mode, s->mode, &v);
+    list_values(r, i->mode, i->mode == 0 ? s->mode : UINT64_MAX, &v);
     bool right = values_allow(&v, s->mode);
     uint64_t owner = (uint64_t)s->uid << 32 | s->gid;
     list_values(r, i->owner, owner, &v);

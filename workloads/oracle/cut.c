@@ -24,19 +24,50 @@ static uint32_t leader(const struct judge *j, uint32_t app)
     return app;
 }
 
-/* This application had an effect here: it meets all others that had. */
-static void meet(struct judge *j, uint32_t *owner, uint32_t app)
+static void join(struct judge *j, uint32_t app, uint32_t other)
 {
-    if (*owner == 0) {
-        *owner = app + 1;
-        return;
-    }
-    uint32_t a = leader(j, *owner - 1);
-    uint32_t b = leader(j, app);
+    uint32_t a = leader(j, app);
+    uint32_t b = leader(j, other);
     if (a < b)
         j->sequence[b].component = a;
     else
         j->sequence[a].component = b;
+}
+
+/* This application had an effect here: it meets all others that had. */
+static void meet(struct judge *j, uint32_t *owner, uint32_t app)
+{
+    if (*owner == 0)
+        *owner = app + 1;
+    else
+        join(j, *owner - 1, app);
+}
+
+/* The application + 1 that owns the name in a root above this node, or 0. */
+static uint32_t owner_above(struct judge *j, uint32_t node)
+{
+    uint32_t top = node;
+    while (!j->o->nodes[j->o->nodes[top].parent].root)
+        top = j->o->nodes[top].parent;
+    bool shared = j->o->nodes[j->o->nodes[top].parent].shared_root;
+    return j->slot_owner[sight_slot(j, top, shared ? 1 : j->environment + 2)];
+}
+
+/* The names of one object are judged together, whoever made them. */
+static void meet_names(struct judge *j)
+{
+    for (uint32_t k = 1; k <= j->object_count; k++) {
+        uint32_t first = j->objects[k].node;
+        if (j->objects[k].names < 2)
+            continue;
+        for (uint32_t node = j->glimpses[first].next_name; node != 0;
+             node = j->glimpses[node].next_name) {
+            uint32_t a = owner_above(j, first);
+            uint32_t b = owner_above(j, node);
+            if (a != 0 && b != 0)
+                join(j, a - 1, b - 1);
+        }
+    }
 }
 
 static void meet_effects(struct judge *j, uint32_t op)
@@ -173,7 +204,7 @@ static bool parts_right(struct judge *j, struct object *b, uint32_t inode)
     struct values v;
     if (n->stat.type != i->type)
         return false;
-    cut_values(j, i->mode, n->stat.mode, &v);
+    cut_values(j, i->mode, i->mode == 0 ? n->stat.mode : UINT64_MAX, &v);
     if (!values_allow(&v, n->stat.mode))
         return false;
     uint64_t owner = (uint64_t)n->stat.uid << 32 | n->stat.gid;
@@ -355,7 +386,7 @@ static uint32_t needed(const struct judge *j, uint32_t a, uint32_t position, uin
 struct search {
     struct judge *j;
     struct cut_result *result;
-    uint32_t total;                   /* operations in the best cut so far */
+    uint32_t total;                   /* answered operations in the best cut so far */
     uint32_t group[HISTORY_APPS_MAX]; /* leaders of components of several applications */
     uint32_t groups;
     bool together[HISTORY_APPS_MAX]; /* belongs to one of them */
@@ -418,12 +449,14 @@ static void keep_best(struct search *s, const uint32_t *at)
     bool durable = true;
     uint32_t total = 0;
     for (uint32_t a = 0; a < j->h->app_count; a++) {
-        full = full && at[a] >= j->sequence[a].full;
-        durable = durable && at[a] >= j->sequence[a].synced;
-        total += at[a];
+        const struct sequence *q = &j->sequence[a];
+        full = full && at[a] >= q->full;
+        durable = durable && at[a] >= q->synced;
+        for (uint32_t k = 0; k < at[a]; k++)
+            total += j->h->ops[j->ops[q->first + k]].state == HISTORY_DONE;
     }
     enum cut_found found = full ? CUT_FULL : durable ? CUT_DURABLE : CUT_ANY;
-    if (found < s->result->found || (found == s->result->found && total <= s->total))
+    if (found < s->result->found || (found == s->result->found && total < s->total))
         return;
     s->result->found = found;
     s->total = total;
@@ -483,6 +516,7 @@ void cut_search(struct judge *j, struct cut_result *result)
     struct search s = {.j = j, .result = result};
     *result = (struct cut_result){.found = CUT_NONE};
     make_sequences(j);
+    meet_names(j);
     j->evaluations = 0;
     for (uint32_t a = 0; a < j->h->app_count; a++) {
         uint32_t first = leader(j, a);

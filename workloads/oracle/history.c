@@ -296,6 +296,12 @@ static void mark_optional(struct history *h, uint32_t op)
     }
 }
 
+/* An fsync that began earlier may end later: what is synced stays so. */
+static void raise_tick(uint32_t *tick, uint32_t to)
+{
+    *tick = *tick > to ? *tick : to;
+}
+
 /* fsync(P): the file's slots, its name, and the directories that lead there. */
 static void mark_synced(struct history *h, uint32_t op, const struct open_file *file)
 {
@@ -303,14 +309,14 @@ static void mark_synced(struct history *h, uint32_t op, const struct open_file *
     if (file->inode == 0)
         return;
     struct inode *i = &h->inodes[file->inode];
-    i->sync_tick = tick;
+    raise_tick(&i->sync_tick, tick);
     if (i->type == HISTORY_DIRECTORY)
-        i->entries_tick = tick;
+        raise_tick(&i->entries_tick, tick);
     uint32_t slot = file->slot;
     if (model_name(h, slot, VIEW_SURE, op) != file->inode)
         return; /* the name no longer leads there: the caller reached it by none */
     for (uint32_t steps = 0; slot != 0 && steps <= h->op_count; steps++) {
-        h->slots[slot].sync_tick = tick;
+        raise_tick(&h->slots[slot].sync_tick, tick);
         slot = h->inodes[h->slots[slot].dir].up;
     }
 }
@@ -322,7 +328,7 @@ static void end_special(struct history *h, uint32_t op, const struct history_ans
     int32_t fd = o->kind == HISTORY_OPEN ? answer->fd : a->call.fd;
     bool held = fd >= 0 && fd < (int32_t)HISTORY_FDS_MAX;
     if (o->kind == HISTORY_SYNC && o->state == HISTORY_DONE)
-        h->sync_tick = o->begin_tick > h->sync_tick ? o->begin_tick : h->sync_tick;
+        raise_tick(&h->sync_tick, o->begin_tick);
     if (!held)
         return;
     if (o->kind == HISTORY_OPEN && o->state == HISTORY_DONE)

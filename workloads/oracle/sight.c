@@ -97,29 +97,51 @@ uint32_t sight_slot(struct judge *j, uint32_t node, uint32_t dir)
     return g->slot;
 }
 
-/* The object of that inode number, or a new one. 0 is no number. */
+/* The bucket of an inode number: its object, or 0. */
+static uint32_t *bucket_of(struct judge *j, uint64_t ino)
+{
+    uint32_t mask = j->number_count - 1;
+    uint32_t at = (uint32_t)(ino * UINT64_C(0x9e3779b97f4a7c15) >> 40) & mask;
+    while (j->numbers[at] != 0 && j->o->nodes[j->objects[j->numbers[at]].node].stat.ino != ino)
+        at = (at + 1) & mask;
+    return &j->numbers[at];
+}
+
+/* The object of that node's inode number, or a new one. */
 static uint32_t object_of(struct judge *j, uint32_t node)
 {
     const struct node *n = &j->o->nodes[node];
     bool known = n->stat_result == OK && !n->root;
-    uint32_t *bucket = NULL;
-    if (known) {
-        uint64_t hash = n->stat.ino * UINT64_C(0x9e3779b97f4a7c15);
-        uint32_t mask = j->number_count - 1;
-        uint32_t at = (uint32_t)(hash >> 40) & mask;
-        while (j->numbers[at] != 0 &&
-               j->o->nodes[j->objects[j->numbers[at]].node].stat.ino != n->stat.ino)
-            at = (at + 1) & mask;
-        if (j->numbers[at] != 0)
-            return j->numbers[at];
-        bucket = &j->numbers[at];
-    }
+    uint32_t *bucket = known ? bucket_of(j, n->stat.ino) : NULL;
+    if (known && *bucket != 0)
+        return *bucket;
     j->objects = model_grow(j->objects, &j->object_room, j->object_count + 2, sizeof(*j->objects));
     uint32_t at = ++j->object_count;
     j->objects[at] = (struct object){.node = node, .data_node = node, .known = known || n->root};
     if (bucket != NULL)
         *bucket = at;
     return at;
+}
+
+static bool in_shared_tree(const struct judge *j, uint32_t node)
+{
+    while (j->o->nodes[node].parent != 0)
+        node = j->o->nodes[node].parent;
+    return j->o->nodes[node].shared_root;
+}
+
+/* Links from the own trees of other environments to what is shared. */
+static void count_elsewhere(struct judge *j)
+{
+    for (uint32_t k = 1; k <= j->o->node_count; k++) {
+        const struct node *n = &j->o->nodes[k];
+        if (n->environment == j->environment || n->root || n->stat_result != OK ||
+            n->stat.type == HISTORY_DIRECTORY || in_shared_tree(j, k))
+            continue;
+        uint32_t object = *bucket_of(j, n->stat.ino);
+        if (object != 0)
+            j->objects[object].elsewhere++;
+    }
 }
 
 /* Groups the nodes of this environment into objects. */
@@ -150,13 +172,10 @@ static void group(struct judge *j)
             j->glimpses[b->node].next_name = k;
         }
         b->names++;
-        uint32_t root = k;
-        while (j->o->nodes[root].parent != 0)
-            root = j->o->nodes[root].parent;
-        b->in_shared = b->in_shared || j->o->nodes[root].shared_root;
         if (n->chunk != 0 && j->o->nodes[b->data_node].chunk == 0)
             b->data_node = k;
     }
+    count_elsewhere(j);
 }
 
 /* Whether a file's bytes end where its size says; errors excuse. */
@@ -176,13 +195,15 @@ static bool ends_right(const struct judge *j, const struct object *b)
 }
 
 /* What could not be read of an object, its names apart. */
-static uint32_t object_errors(const struct judge *j, const struct object *b)
+static uint32_t object_errors(struct judge *j, const struct object *b)
 {
     const struct node *n = &j->o->nodes[b->data_node];
-    if (!b->known)
-        return n->stat_result != E_NOENT;
-    if (n->stat.type == HISTORY_DIRECTORY)
-        return j->o->nodes[b->node].listing_result != OK;
+    bool lists = b->known && n->stat.type == HISTORY_DIRECTORY;
+    bool hides =
+        lists ? j->o->nodes[b->node].listing_result != OK : !b->known && n->stat_result != E_NOENT;
+    j->hidden = j->hidden || hides;
+    if (!b->known || lists)
+        return hides;
     if (n->stat.type == HISTORY_SYMBOLIC)
         return n->target_result != OK;
     uint32_t errors = !n->data_told && n->stat.size != 0;
@@ -209,10 +230,10 @@ static bool object_sound(struct judge *j, const struct object *b)
     if (n->stat.type == HISTORY_DIRECTORY) {
         if (b->names > 1)
             sight_flaw(j, CLAUSE_TREE, 0, b->node, "is a directory with %u names", b->names);
-    } else if (n->stat.nlink < b->names || (n->stat.nlink > b->names && !b->in_shared)) {
-        if (j->errors == 0 || n->stat.nlink < b->names)
+    } else if (n->stat.nlink != b->names + b->elsewhere) {
+        if (!j->hidden || n->stat.nlink < b->names) /* else a name may be among what is hidden */
             sight_flaw(j, CLAUSE_LINKS, 0, b->node, "has %u links, but %u names", n->stat.nlink,
-                       b->names);
+                       b->names + b->elsewhere);
     }
     bool told = j->o->nodes[b->data_node].data_told;
     if (n->stat.type == HISTORY_FILE && told && !ends_right(j, b))
@@ -248,7 +269,8 @@ bool sight_init(struct judge *j, const struct history *h, const struct observati
     j->environment = environment;
     make_room(j);
     group(j);
-    j->errors = observation_root(o, environment, false) == 0;
+    j->hidden = observation_root(o, environment, false) == 0;
+    j->errors = j->hidden;
     for (uint32_t k = 1; k <= j->object_count; k++)
         j->errors += object_errors(j, &j->objects[k]);
     bool sound = true;

@@ -18,13 +18,13 @@ struct object {
     uint32_t node;       /* its first name */
     uint32_t data_node;  /* the name whose contents were told; else the first */
     uint32_t names;      /* in this sight */
+    uint32_t elsewhere;  /* names in the own trees of other environments */
     uint32_t inode;      /* identity under `stamp` */
     uint32_t stamp;      /* evaluation that gave the identity */
     uint32_t memo_inode; /* last identity whose bytes were compared, up to memo_effect */
     uint32_t memo_effect;
     bool memo_right, memo_valid;
     bool known; /* stat came */
-    bool in_shared;
 };
 
 /* Per node of the observation. */
@@ -79,6 +79,7 @@ struct judge {
     uint8_t *lost; /* per operation */
     uint32_t lost_room;
     uint64_t bytes_wrong;
+    bool hidden;      /* some names, or what they lead to, could not be read */
     uint32_t errors;  /* what could not be read in this sight */
     struct flaw flaw; /* of what is judged now */
     struct range_work work;

@@ -4,10 +4,20 @@
 
 #include "workloads/oracle/content.h"
 
+/*
+ * Objects that look alike (empty files, say) can be taken for either of two inodes that their name
+ * led to. A pass chooses; where it does not end well the next choices are tried, at most so many,
+ * for the first so many doubtful objects.
+ */
+#define DOUBTS_MAX 6u
+#define PASSES_MAX 64u
+#define CANDIDATES_MAX 16u
+
 struct pass {
     struct judge *j;
     bool mark;
     struct versions_result *result;
+    uint32_t doubts, choice[DOUBTS_MAX], choices[DOUBTS_MAX];
 };
 
 /* How well one slot, or an object, fits. */
@@ -126,12 +136,14 @@ static struct version find_block(struct bytes *b, uint64_t from, uint64_t to)
     const struct history *h = b->pass->j->h;
     struct version v = {.fit = FIT_WRONG};
     uint32_t bound = 0;
+    uint32_t head = 0; /* the newest effect of the operation: a version has all that it did */
     for (uint32_t at = h->inodes[b->inode].range; at != 0; at = h->effects[at].older) {
         const struct effect *e = &h->effects[at];
+        head = head == 0 || h->effects[head].op != e->op ? at : head;
         if (!touches(e, from))
             continue;
         enum fit fit = h->ops[e->op].end_tick < bound ? FIT_OLD : FIT_SYNCED;
-        if (fit > v.fit && explained(b, at, from, to)) {
+        if (fit > v.fit && explained(b, head, from, to)) {
             v.fit = fit;
             v.effect = at;
         }
@@ -301,35 +313,56 @@ static enum fit judge_object(struct pass *p, struct object *b, uint32_t inode, b
     return fit;
 }
 
-/* Chooses the inode that the object fits best among those its name ever led to. */
-static uint32_t identify(struct pass *p, struct object *b, uint32_t slot)
+struct candidate {
+    uint32_t inode;
+    enum fit fit;
+};
+
+/* The inodes that the name ever led to and that no other object is, the best first, then the
+ * newest. */
+static uint32_t list_candidates(struct pass *p, struct object *b, uint32_t slot,
+                                struct candidate *list)
 {
     struct judge *j = p->j;
     const struct history *h = j->h;
-    uint32_t best = 0;
-    uint32_t only = 0;
-    bool several = false;
-    for (uint32_t at = h->slots[slot].newest; at != 0; at = h->effects[at].older) {
-        uint32_t inode = h->effects[at].is_void ? 0 : (uint32_t)h->effects[at].value;
-        several = several || (inode != 0 && only != 0 && inode != only);
-        only = inode != 0 ? inode : only;
-    }
-    if (!several)
-        return only != 0 && j->inode_stamp[only] != j->stamp ? only : 0;
-    enum fit fit = FIT_WRONG;
-    for (uint32_t at = h->slots[slot].newest; at != 0 && fit != FIT_SYNCED;
+    uint32_t count = 0;
+    for (uint32_t at = h->slots[slot].newest; at != 0 && count < CANDIDATES_MAX;
          at = h->effects[at].older) {
         uint32_t inode = h->effects[at].is_void ? 0 : (uint32_t)h->effects[at].value;
-        if (inode == 0 || j->inode_stamp[inode] == j->stamp || inode == best)
+        bool out = inode == 0 || j->inode_stamp[inode] == j->stamp;
+        for (uint32_t k = 0; k < count; k++)
+            out = out || list[k].inode == inode;
+        if (out)
             continue;
-        enum fit by_name = find_version(h, h->slots[slot].newest, inode, false).fit;
-        enum fit now = worse(by_name, judge_object(p, b, inode, false));
-        if (best == 0 || now > fit) {
-            best = inode;
-            fit = now;
-        }
+        list[count++] = (struct candidate){.inode = inode, .fit = FIT_WRONG};
     }
-    return best;
+    for (uint32_t k = 0; k < count && count > 1; k++) {
+        enum fit by_name = find_version(h, h->slots[slot].newest, list[k].inode, false).fit;
+        struct candidate c = {.inode = list[k].inode,
+                              .fit = worse(by_name, judge_object(p, b, list[k].inode, false))};
+        uint32_t at = k;
+        for (; at > 0 && list[at - 1].fit < c.fit; at--)
+            list[at] = list[at - 1];
+        list[at] = c;
+    }
+    return count;
+}
+
+/* Chooses the inode that the object is taken for, or 0. */
+static uint32_t identify(struct pass *p, struct object *b, uint32_t slot)
+{
+    struct candidate list[CANDIDATES_MAX];
+    uint32_t count = list_candidates(p, b, slot, list);
+    uint32_t good = 0;
+    while (good < count && list[good].fit != FIT_WRONG)
+        good++;
+    if (count == 0)
+        return 0;
+    if (good < 2 || p->doubts == DOUBTS_MAX)
+        return list[0].inode;
+    uint32_t doubt = p->doubts++;
+    p->choices[doubt] = good;
+    return list[p->choice[doubt] < good ? p->choice[doubt] : 0].inode;
 }
 
 /* ---- Names ---- */
@@ -448,10 +481,11 @@ static void judge_unreached(struct pass *p)
     }
 }
 
-void versions_judge(struct judge *j, bool mark, struct versions_result *result)
+static void run_pass(struct pass *p)
 {
-    struct pass p = {.j = j, .mark = mark, .result = result};
-    *result = (struct versions_result){.right = true, .synced = true};
+    struct judge *j = p->j;
+    *p->result = (struct versions_result){.right = true, .synced = true};
+    p->doubts = 0;
     j->stamp++;
     for (uint32_t k = 1; k <= j->o->node_count; k++) {
         const struct node *n = &j->o->nodes[k];
@@ -466,7 +500,7 @@ void versions_judge(struct judge *j, bool mark, struct versions_result *result)
         } else {
             const struct object *dir = &j->objects[j->glimpses[n->parent].object];
             if (dir->stamp == j->stamp && dir->inode != 0)
-                judge_name(&p, k, dir->inode);
+                judge_name(p, k, dir->inode);
         }
     }
     for (uint32_t k = 1; k <= j->object_count; k++) {
@@ -475,7 +509,46 @@ void versions_judge(struct judge *j, bool mark, struct versions_result *result)
         bool listed = b->stamp == j->stamp && b->inode != 0 && n->listing_result == OK &&
                       j->h->inodes[b->inode].type == HISTORY_DIRECTORY;
         if (listed)
-            judge_missing(&p, b->node, b->inode);
+            judge_missing(p, b->node, b->inode);
     }
-    judge_unreached(&p);
+    judge_unreached(p);
+}
+
+/* The next choice for the doubtful objects, counting up. Returns false after the last. */
+static bool next_choice(struct pass *p)
+{
+    for (uint32_t k = p->doubts; k-- > 0;) {
+        if (++p->choice[k] < p->choices[k])
+            return true;
+        p->choice[k] = 0;
+    }
+    return false;
+}
+
+void versions_judge(struct judge *j, bool mark, struct versions_result *result)
+{
+    struct versions_result now;
+    struct pass p = {.j = j, .result = &now};
+    uint32_t best[DOUBTS_MAX] = {0};
+    struct flaw before = j->flaw;
+    struct flaw flaw = before;
+    *result = (struct versions_result){.right = false};
+    for (uint32_t passes = 0; passes < PASSES_MAX; passes++) {
+        j->flaw = before;
+        run_pass(&p);
+        if (passes == 0 || now.right + now.synced > result->right + result->synced) {
+            *result = now;
+            flaw = j->flaw;
+            memcpy(best, p.choice, sizeof(best));
+        }
+        if ((now.right && now.synced) || !next_choice(&p))
+            break;
+    }
+    if (mark) {
+        memcpy(p.choice, best, sizeof(best));
+        p.mark = true;
+        j->flaw = before;
+        run_pass(&p);
+    }
+    j->flaw = flaw;
 }

@@ -1,0 +1,51 @@
+/*
+ * Random histories and random states for the oracle's tests: the same history is told to the oracle
+ * (history.h) and to the naive reference (naive.h), the same tree to both.
+ */
+#ifndef LORIS_WORKLOADS_TESTS_ORACLE_RIG_H
+#define LORIS_WORKLOADS_TESTS_ORACLE_RIG_H
+
+#include "workloads/oracle/judge.h"
+#include "workloads/tests/oracle/naive.h"
+
+/* The file system as it truly is: each operation takes effect when it begins. */
+struct rig_fs {
+    int name[NAIVE_OPS][NAIVE_NAMES]; /* [0]: the base */
+    int size[NAIVE_OPS], mode[NAIVE_OPS];
+    int cell[NAIVE_OPS][NAIVE_CELLS];
+};
+
+struct rig_app {
+    int op; /* in flight, or 0 */
+    enum err answer;
+    int fd_inode, fd_dir, fd_name;       /* the open file; fd_inode 0: none */
+    int next_inode, next_dir, next_name; /* of an open in flight */
+    enum history_kind kind;
+    uint64_t length;
+    int sync_tick;
+};
+
+struct rig {
+    uint64_t random;
+    struct history *h;
+    struct observation *o;
+    struct naive n;
+    struct rig_fs fs;
+    struct rig_app app[NAIVE_APPS];
+    struct naive_tree tree;
+    bool shared, killed, troubled;
+};
+
+/* A number in [0, limit). */
+int rig_draw(struct rig *r, int limit);
+
+/* A history of up to `operations` operations by up to NAIVE_APPS applications. */
+void rig_history(struct rig *r, uint64_t seed, int operations);
+
+/* What is read back: a cut, a mix of versions, or one of these with damage. */
+void rig_tree(struct rig *r);
+
+/* Tells the tree to r->o, once for each environment. */
+void rig_observe(struct rig *r);
+
+#endif
