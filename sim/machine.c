@@ -4,6 +4,8 @@
  */
 #include "sim/machine.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,15 @@
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
+/* What a defect of loris prints of the trial it struck in. */
+static void describe(void *context, char *text, uint32_t size)
+{
+    const struct sim_machine *m = context;
+    const struct sim_process *p = m->running;
+    (void)snprintf(text, size, "seed %" PRIu64 ", trial %" PRIu64 ", at %" PRIu64 " ns%s", m->seed,
+                   m->trial, sim_engine_now(m->engine), p != NULL ? ", while a process ran" : "");
+}
+
 struct sim_machine *sim_machine_create(const struct sim_machine_config *config)
 {
     ASSERT(config->disks <= DISKS_MAX);
@@ -26,6 +37,7 @@ struct sim_machine *sim_machine_create(const struct sim_machine_config *config)
     if (m->config.restart.poll_ns == 0)
         m->config.restart = sim_restart_minix;
     m->engine = sim_engine_create();
+    sim_crash_describe_by(describe, m);
     sim_regions_init(&m->regions);
     for (uint32_t i = 0; i < config->disks; i++)
         m->disk[i] = sim_disk_create(m->engine, i, &config->disk[i]);
@@ -38,6 +50,7 @@ void sim_machine_destroy(struct sim_machine *m)
 {
     if (m == NULL)
         return;
+    sim_crash_describe_by(NULL, NULL);
     for (uint32_t i = 0; i < m->config.disks; i++)
         sim_disk_destroy(m->disk[i]);
     for (uint32_t i = 0; i < SIM_PROCESSES_MAX; i++) {
