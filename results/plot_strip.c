@@ -15,7 +15,7 @@
 #include "results/text.h"
 
 #define STRIPS_MAX 16 /* a picture */
-#define DOTS_MAX 400  /* a strip: more are thinned evenly, and the caption says so */
+#define DOTS_MAX 1200 /* a picture: more are thinned evenly, and the caption says so */
 #define STRIP_PX 34
 
 struct strips {
@@ -59,9 +59,10 @@ static double place(double value_ns, double lane_ns, size_t i)
     return value_ns > 0 ? value_ns : lane_ns * pow(10, 0.5 * jitter(i * 7 + 3));
 }
 
-static void write_dots(struct plot *plot, const struct group_times *times, double y, double lane_ns)
+static void write_dots(struct plot *plot, const struct group_times *times, double y, double lane_ns,
+                       size_t dots_max)
 {
-    size_t reached = reached_of(times), step = (reached + DOTS_MAX - 1) / DOTS_MAX;
+    size_t reached = reached_of(times), step = (reached + dots_max - 1) / dots_max;
     fputs("# x_ns y\n", plot->dat);
     for (size_t i = 0; i < reached; i += step)
         fprintf(plot->dat, "%.0f %.4f\n", place(times->ns[i], lane_ns, i), y + 0.55 * jitter(i));
@@ -148,7 +149,7 @@ static void draw(struct plot *plot, const struct strips *what, const struct grou
         const struct group_times *t = times_of(what, strip[i]);
         size_t zero = zeros_of(t), reached = reached_of(t);
         zeros = zeros || zero > 0;
-        thinned = thinned || reached > DOTS_MAX;
+        thinned = thinned || reached > DOTS_MAX / count;
         if (reached > zero) {
             least = fmin(least, t->ns[zero]);
             most = fmax(most, t->ns[reached - 1]);
@@ -170,7 +171,7 @@ static void draw(struct plot *plot, const struct strips *what, const struct grou
     if (!plot_begin(plot, what->kind, 100 + STRIP_PX * (unsigned)count, what->title, caption))
         return;
     for (size_t i = 0; i < count; i++)
-        write_dots(plot, times_of(what, strip[i]), -(double)i, lane_ns);
+        write_dots(plot, times_of(what, strip[i]), -(double)i, lane_ns, DOTS_MAX / count);
     fputs("# median_ns y low_ns high_ns p99_ns text trials\n", plot->dat);
     for (size_t i = 0; i < count; i++)
         write_summary(plot, times_of(what, strip[i]), -(double)i, lane_ns);

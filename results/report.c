@@ -1,0 +1,313 @@
+/* The page of a report, and the pictures in it. */
+#include "results/report_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "assertion.h"
+#include "results/plot.h"
+#include "results/store.h"
+#include "results/text.h"
+
+/* Pictures of one kind that stand in the page; 1 MB is the budget of all. */
+#define PICTURES_MAX 4
+
+/* No script, no web font, nothing from elsewhere; colours as properties for light, dark and print.
+ */
+static const char style[] =
+    ":root{--ink:#222;--soft:#555;--paper:#fff;--line:#d8d8d8;--panel:#f5f6f8;--link:#0b4a86;"
+    "--good:#1b7a43;--bad:#b00d2b;--code:#f0f1f3}\n"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--soft:#b4b4b4;--paper:#191a1c;"
+    "--line:#3a3c40;--panel:#222428;--link:#8cc0f2;--good:#6cce95;--bad:#ff8095;--code:#26282c}}\n"
+    "@media screen and (prefers-color-scheme:dark){.paper svg{filter:invert(.9) "
+    "hue-rotate(180deg)}}\n"
+    "*{box-sizing:border-box}body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:60rem;"
+    "background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\n"
+    "p,ul,dl,h1,h2,.answer{max-width:46rem}h1{font-size:1.7rem;line-height:1.25;margin:.3rem 0 "
+    "1rem}h2{font-size:1.25rem;margin:2.5rem 0 .8rem}a{color:var(--link)}\n"
+    ".meta,figcaption,dt{color:var(--soft);font-size:.9rem}nav{display:flex;flex-wrap:wrap;gap:."
+    "3rem "
+    "1rem;font-size:.95rem}\n"
+    ".answer{border-left:.4rem solid var(--bad);background:var(--panel);padding:.8rem 1rem}"
+    ".answer.good{border-color:var(--good)}.bad{color:var(--bad);font-weight:600}"
+    "p.answer.bad{color:inherit;font-weight:400}\n"
+    "figure{margin:1rem 0;break-inside:avoid}.paper{overflow-x:auto}.paper svg{width:100%;"
+    "min-width:38rem;height:auto}\n"
+    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
+    "font-size:.88rem}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid "
+    "var(--line);white-space:nowrap}th:first-child,td:nth-child(2),td:nth-child(3),"
+    "td:nth-child(8){text-align:left}tbody th{font-weight:600;position:sticky;left:0;"
+    "background:var(--paper)}tr{break-inside:avoid}\n"
+    ".case{border:1px solid var(--line);border-radius:.3rem;padding:.2rem .9rem;margin:.8rem 0;"
+    "break-inside:avoid}pre{background:var(--code);padding:.5rem .7rem;overflow-x:auto;"
+    "font-size:.85rem}dt{float:left;clear:left;width:6rem}dd{margin:0 0 .2rem 6.5rem}\n"
+    "@media print{:root{--ink:#000;--soft:#444;--paper:#fff;--panel:#fff;--line:#bbb;--code:#fff;"
+    "--bad:#b00d2b;--good:#1b7a43}nav{display:none}table{font-size:8pt}th,td{padding:.15rem "
+    ".35rem}::details-content{content-visibility:visible}}\n";
+
+static char *column(sqlite3_stmt *s, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(s, at);
+    return text != NULL ? strdup(text) : NULL;
+}
+
+static bool load(struct report *r, char *error)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(r->db,
+                                  "SELECT name, question, yaml, seed, version, build, started, "
+                                  "finished, notes, (SELECT count(*) FROM trial) FROM campaigns",
+                                  -1, &s, NULL);
+    if (code != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
+        snprintf(error, STORE_ERROR_BYTES, "%s: cannot read the campaign: %s", r->options->path,
+                 sqlite3_errmsg(r->db));
+        sqlite3_finalize(s);
+        return false;
+    }
+    char **const texts[] = {&r->name,  &r->question, &r->yaml,     &r->seed, &r->version,
+                            &r->build, &r->started,  &r->finished, &r->notes};
+    for (int i = 0; i < 9; i++)
+        *texts[i] = column(s, i);
+    r->trials = (uint64_t)sqlite3_column_int64(s, 9);
+    sqlite3_finalize(s);
+    return groups_load(&r->cells, r->db, "variant,workload,fault", NULL, error) == OK &&
+           groups_load(&r->variants, r->db, "variant", NULL, error) == OK;
+}
+
+/* The caption that a picture's script carries. */
+static void read_caption(const struct report *r, const char *name, char *caption, size_t bytes)
+{
+    static const char mark[] = "# caption: ";
+    char path[256], line[600];
+    caption[0] = 0;
+    snprintf(path, sizeof(path), "%s/%s.gp", r->pictures, name);
+    FILE *f = fopen(path, "r");
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+        if (strncmp(line, mark, sizeof(mark) - 1) == 0) {
+            line[strcspn(line, "\n")] = 0;
+            snprintf(caption, bytes, "%.500s", line + sizeof(mark) - 1);
+            break;
+        }
+    if (f != NULL)
+        fclose(f);
+}
+
+/*
+ * Copies an SVG line with its ids, and what refers to them, made this picture's own: all of
+ * gnuplot's pictures use the same. Every id='x', id="x", href='#x' and url(#x) gets "NAME-" before
+ * x.
+ */
+static void copy_line(FILE *page, const char *line, const char *name)
+{
+    static const char *const marks[] = {" id='", " id=\"", "href='#", "href=\"#", "url(#"};
+    while (*line != 0) {
+        size_t i = 0, length = 0;
+        for (; i < sizeof(marks) / sizeof(marks[0]); i++) {
+            length = strlen(marks[i]);
+            if (strncmp(line, marks[i], length) == 0)
+                break;
+        }
+        if (i < sizeof(marks) / sizeof(marks[0])) {
+            fprintf(page, "%s%s-", marks[i], name);
+            line += length;
+        } else {
+            fputc(*line++, page);
+        }
+    }
+}
+
+/* The picture's SVG from its <svg on, without title and description: the caption serves for both.
+ */
+static void inline_svg(struct report *r, const char *name, const char *caption)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s.svg", r->pictures, name);
+    FILE *f = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0;
+    bool begun = false;
+    while (f != NULL && getline(&line, &room, f) > 0) {
+        if (strncmp(line, "<svg", 4) == 0) {
+            begun = true;
+            fputs("<svg role=\"img\" aria-label=\"", r->page);
+            text_xml(r->page, caption);
+            fputs("\"\n", r->page);
+        } else if (begun && strncmp(line, "<title>", 7) != 0 && strncmp(line, "<desc>", 6) != 0) {
+            copy_line(r->page, line, name);
+        }
+    }
+    free(line);
+    if (f != NULL)
+        fclose(f);
+}
+
+/* All pictures of a kind, up to PICTURES_MAX. Returns how many there are. */
+static unsigned put_figures(struct report *r, const char *kind, const char *heading)
+{
+    unsigned shown = 0;
+    for (unsigned i = 1; i <= PICTURES_MAX; i++) {
+        char name[64], path[256], caption[520];
+        snprintf(name, sizeof(name), i == 1 ? "%s" : "%s-%u", kind, i);
+        snprintf(path, sizeof(path), "%s/%s.svg", r->pictures, name);
+        if (access(path, R_OK) != 0)
+            break;
+        if (shown++ == 0 && heading != NULL)
+            fprintf(r->page, "<h2>%s</h2>\n", heading);
+        read_caption(r, name, caption, sizeof(caption));
+        fputs("<figure><div class=\"paper\" tabindex=\"0\" role=\"region\" aria-label=\"picture\">",
+              r->page);
+        inline_svg(r, name, caption);
+        fputs("</div><figcaption>", r->page);
+        text_xml(r->page, caption);
+        fputs("</figcaption></figure>\n", r->page);
+    }
+    return shown;
+}
+
+static void put_head(struct report *r)
+{
+    char count[TEXT_SHORT_BYTES];
+    const char *question = r->question != NULL && r->question[0] != 0 ? r->question : r->name;
+    fputs(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width, initial-scale=1\"><title>",
+        r->page);
+    text_xml(r->page, r->name);
+    fprintf(r->page, "</title><style>\n%s</style></head>\n<body>\n<p class=\"meta\">", style);
+    text_xml(r->page, r->name);
+    fprintf(r->page, ", %s trials, ", text_count(count, r->trials));
+    text_xml(r->page, r->started != NULL ? r->started : "");
+    fputs(", build ", r->page);
+    text_xml(r->page, r->build != NULL ? r->build : "");
+    fputs("</p>\n<h1>", r->page);
+    text_xml(r->page, question);
+    fputs("</h1>\n", r->page);
+}
+
+static void put_page(struct report *r)
+{
+    put_head(r);
+    report_answer(r);
+    fputs("<h2>Which promises were kept?</h2>\n", r->page);
+    (void)put_figures(r, "success", NULL);
+    report_table(r);
+    (void)put_figures(r, "levels", "What was left to the applications?");
+    (void)put_figures(r, "timeline", "What did users feel?");
+    (void)put_figures(r, "latency", "How bad is the tail?");
+    (void)put_figures(r, "recovery", "How long did it take?");
+    (void)put_figures(r, "loss", "How much work was lost?");
+    (void)put_figures(r, "where", "Which moments are unsafe?");
+    report_broken(r);
+    report_never(r);
+    report_method(r);
+    fputs("</body></html>\n", r->page);
+}
+
+/* Draws all pictures into a folder of their own; a campaign without any is a page without any. */
+static int draw_pictures(struct report *r)
+{
+    const char *base = getenv("TMPDIR");
+    if (base == NULL || strlen(base) > 32)
+        base = "/tmp";
+    snprintf(r->pictures, sizeof(r->pictures), "%s/loris-report-XXXXXX", base);
+    if (mkdtemp(r->pictures) == NULL) {
+        fprintf(r->err, "%s: %s\n", base, strerror(errno));
+        r->pictures[0] = 0;
+        return 2;
+    }
+    struct plot_options options = {
+        .path = r->options->path, .out_dir = r->pictures, .format = PLOT_SVG};
+    FILE *nowhere = fopen("/dev/null", "w");
+    ASSERT(nowhere != NULL);
+    int code = r->trials > 0 ? plot_run(&options, nowhere, r->err) : 0;
+    fclose(nowhere);
+    return code;
+}
+
+static void remove_pictures(const struct report *r)
+{
+    DIR *dir = r->pictures[0] != 0 ? opendir(r->pictures) : NULL;
+    if (dir == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char path[400];
+        snprintf(path, sizeof(path), "%s/%s", r->pictures, entry->d_name);
+        if (entry->d_name[0] != '.')
+            unlink(path);
+    }
+    closedir(dir);
+    rmdir(r->pictures);
+}
+
+/* NAME.html of PATH/NAME.db. */
+static void default_name(const char *path, char *name, size_t bytes)
+{
+    const char *last = strrchr(path, '/');
+    last = last != NULL ? last + 1 : path;
+    size_t length = strlen(last);
+    if (length > 3 && strcmp(last + length - 3, ".db") == 0)
+        length -= 3;
+    snprintf(name, bytes, "%.*s.html", (int)(length < 200 ? length : 200), last);
+}
+
+/* Writes the page beside its name and renames it: a reader never sees half of one. */
+static int write_page(struct report *r, const char *out_path)
+{
+    char beside[4096];
+    if (snprintf(beside, sizeof(beside), "%s.new", out_path) >= (int)sizeof(beside)) {
+        fprintf(r->err, "%s: name too long\n", out_path);
+        return 2;
+    }
+    r->page = fopen(beside, "w");
+    if (r->page == NULL) {
+        fprintf(r->err, "%s: %s\n", out_path, strerror(errno));
+        return 2;
+    }
+    put_page(r);
+    bool bad = ferror(r->page) != 0;
+    bad = fclose(r->page) != 0 || bad;
+    if (bad || rename(beside, out_path) != 0) {
+        fprintf(r->err, "%s: %s\n", out_path, strerror(errno));
+        unlink(beside);
+        return 2;
+    }
+    return 0;
+}
+
+int report_run(const struct report_options *options, FILE *out, FILE *err)
+{
+    ASSERT(options->path != NULL);
+    char error[STORE_ERROR_BYTES] = "", name[256];
+    struct report r = {.options = options, .err = err};
+    const char *out_path = options->out_path;
+    if (store_open_read(&r.db, options->path, error) != OK) {
+        fprintf(err, "%s\n", error);
+        return 2;
+    }
+    if (out_path == NULL) {
+        default_name(options->path, name, sizeof(name));
+        out_path = name;
+    }
+    int code = 2;
+    if (!load(&r, error))
+        fprintf(err, "%s\n", error);
+    else
+        code = draw_pictures(&r);
+    if (code == 0)
+        code = write_page(&r, out_path);
+    if (code == 0)
+        fprintf(out, "%s\n", out_path);
+    remove_pictures(&r);
+    char *const texts[] = {r.name,  r.question, r.yaml,     r.seed, r.version,
+                           r.build, r.started,  r.finished, r.notes};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    groups_free(&r.cells);
+    groups_free(&r.variants);
+    sqlite3_close(r.db);
+    return code;
+}

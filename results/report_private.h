@@ -1,0 +1,36 @@
+/* What report.c (page and pictures) and report_text.c (answer, tables, lists) share. */
+#ifndef LORIS_RESULTS_REPORT_PRIVATE_H
+#define LORIS_RESULTS_REPORT_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "results/group.h"
+#include "results/report.h"
+
+struct report {
+    const struct report_options *options;
+    sqlite3 *db;
+    struct groups cells;    /* by variant, workload, fault */
+    struct groups variants; /* by variant */
+    char *name, *question, *yaml, *seed, *version, *build, *started, *finished, *notes;
+    uint64_t trials;
+    FILE *page, *err;
+    char pictures[64]; /* the folder with the pictures */
+};
+
+/* The box under the heading: did the first variant keep its promises? */
+void report_answer(struct report *r);
+
+/* Every cell, the worst 20 open. */
+void report_table(struct report *r);
+
+/* One of each kind of broken promise, with its story and how to replay it. */
+void report_broken(struct report *r);
+
+/* Skipped, thin and unfinished cells. */
+void report_never(struct report *r);
+
+/* Method, limits, campaign, versions. */
+void report_method(struct report *r);
+
+#endif

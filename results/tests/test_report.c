@@ -1,0 +1,140 @@
+/* report: one page that needs nothing else, whose numbers are the file's, and whose names are
+ * texts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "results/report.h"
+#include "results/tests/rig.h"
+#include "scripts/check_main.h"
+
+static struct rig rig;
+static struct trial_record r;
+static char *out, *err, *page;
+static size_t out_bytes, err_bytes;
+
+/* bad: broken trials of the first cell; the second has 12 struck trials. */
+static void build(uint64_t n, uint64_t bad)
+{
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < n; i++)
+        for (uint32_t cell = 0; cell < 2; cell++) {
+            rig_record(&rig, &r, cell, i, cell == 0 && i < bad ? LEVEL_SILENT : LEVEL_DURABLE);
+            r.injected = cell == 0 || i < 12;
+            rig_put(&rig, &r);
+        }
+    ck_assert_int_eq(store_finish(rig.store), OK);
+    rig_close(&rig);
+}
+
+static int report(void)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/page.html", rig.dir);
+    struct report_options options = {.path = rig.path[0], .out_path = path};
+    free(out);
+    free(err);
+    FILE *o = open_memstream(&out, &out_bytes), *e = open_memstream(&err, &err_bytes);
+    int code = report_run(&options, o, e);
+    fclose(o);
+    fclose(e);
+    FILE *f = fopen(path, "r");
+    page = realloc(page, 4000000);
+    page[f != NULL ? fread(page, 1, 3999999, f) : 0] = 0;
+    if (f != NULL)
+        fclose(f);
+    return code;
+}
+
+static void has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%.3000s", part, text);
+}
+
+START_TEST(test_report__answers_from_the_numbers)
+{
+    rig_init(&rig, 1, 2, 200);
+    rig.cell[1].fault = "double";
+    build(200, 3);
+    ck_assert_msg(report() == 0, "%s", err);
+    has(page, "<h1>Does it hold?</h1>");
+    has(page,
+        "<strong>Not entirely.</strong> <code>loris</code> broke a promise in 3 of 212 injected "
+        "trials (1.4 %, at most 4.1 %): 3 in mail/power.");
+    has(page, "It kept every promise in 12 trials of 1 other cell, so there it breaks fewer than "
+              "26.5 % in each (95 %).");
+    has(page, "Broken promises (3; one of each kind)");
+    has(page, " --verbose</pre>");
+    has(page, "thin: every fault struck in 12 of 200 trials of loris/mail/double");
+    has(page, "campaign: rig\n</pre>");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_report__says_yes_no_and_nothing)
+{
+    rig_init(&rig, 1, 2, 60);
+    build(60, 0);
+    ck_assert_int_eq(report(), 0);
+    has(page, "<strong>Yes, as far as 72 trials can tell.</strong>");
+    has(page, "<p>None.</p>");
+    rig_fini(&rig);
+    rig_init(&rig, 1, 2, 60);
+    build(60, 40);
+    ck_assert_int_eq(report(), 0);
+    has(page, "<strong>No.</strong>");
+    rig_fini(&rig);
+    rig_init(&rig, 1, 2, 60);
+    rig_open(&rig, 0, STORE_NEW);
+    rig_close(&rig);
+    ck_assert_int_eq(report(), 0);
+    has(page, "There are no trials yet.");
+    has(page, "It has not finished");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_report__needs_nothing_from_elsewhere)
+{
+    rig_init(&rig, 1, 2, 60);
+    build(60, 3);
+    ck_assert_int_eq(report(), 0);
+    ck_assert_ptr_null(strstr(page, "<script"));
+    ck_assert_ptr_null(strstr(page, "src="));
+    for (const char *p = page; (p = strstr(p, "http")) != NULL; p++)
+        ck_assert_msg(strncmp(p, "http://www.w3.org/", 18) == 0, "%.60s", p); /* names, not links */
+    has(page, "<svg role=\"img\" aria-label=\"Of 2 faults, loris");
+    has(page, "id='success-gpPt0'");
+    has(page, "id='levels-gpPt0'");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_report__names_are_texts)
+{
+    rig_init(&rig, 1, 2, 40);
+    rig.cell[0].fault = "<img src=x>&\"'";
+    build(40, 3);
+    ck_assert_int_eq(report(), 0);
+    has(page, "&lt;img src=x&gt;&amp;&quot;'");
+    ck_assert_ptr_null(strstr(page, "<img"));
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_report__wrong_input_leaves_no_page)
+{
+    rig_init(&rig, 1, 1, 1);
+    ck_assert_int_eq(report(), 2);
+    has(err, "a.db: No such file");
+    ck_assert_uint_eq(strlen(page), 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+CHECK_MAIN("report", 120, tcase_add_test(tc, test_report__answers_from_the_numbers);
+           tcase_add_test(tc, test_report__says_yes_no_and_nothing);
+           tcase_add_test(tc, test_report__needs_nothing_from_elsewhere);
+           tcase_add_test(tc, test_report__names_are_texts);
+           tcase_add_test(tc, test_report__wrong_input_leaves_no_page);)
