@@ -24,8 +24,9 @@
 #define SEQUENCE_MAX (UINT64_C(1) << (64 - SLOT_BITS))
 #define FIRST_CAPACITY 256u   /* entries; grows by doubling */
 #define SWEEP_MIN_ENTRIES 64u /* a sweep of fewer is not worth its call */
-#define NEXT_UNKNOWN 0u /* an answer that costs a look at the heap, and is never wrong to give up  \
-                         */
+#define NEXT_UNKNOWN                                                                               \
+    0u /* an answer that costs a look at the heap, and is never wrong to give up                   \
+        */
 #define HASH_START UINT64_C(0x6c6f7269732d3031)
 
 _Static_assert(SIM_EVENTS_MAX == 1u << SLOT_BITS, "a slot number fits its bits of a key");
