@@ -106,4 +106,17 @@ MUST_USE enum err block_fence(struct block_client *c); /* also collects and drop
  */
 bool block_client_take(struct block_client *c, const struct msg *m);
 
+/*
+ * For servers: who fenced last. Endpoints of different processes have no order, so "of an earlier
+ * endpoint" means: the sender is dead, or is another instance of the very process that fenced.
+ */
+struct block_fencer {
+    uint32_t endpoint; /* ENDPOINT_NONE before the first fence */
+    enum layer layer;
+    uint32_t instance;
+};
+void block_fencer_set(struct block_fencer *f, uint32_t source);
+/* Whether a request (a fence: is_fence) from `source` comes too late to be served. */
+bool block_fencer_refuses(const struct block_fencer *f, uint32_t source, bool is_fence);
+
 #endif

@@ -32,9 +32,7 @@ struct driver {
     uint32_t next_id;
     uint32_t waiting[SLOTS]; /* ring of slots that the device had no place for */
     uint32_t waiting_first, waiting_count;
-    uint32_t fencer; /* endpoint of the last fence, ENDPOINT_NONE before the first */
-    enum layer fencer_layer;
-    uint32_t fencer_instance;
+    struct block_fencer fencer;
 };
 
 static void answer(const struct slot *s, enum err status)
@@ -188,28 +186,10 @@ static void serve_fence(struct driver *d, const struct msg *m)
         for (uint32_t i = 0; i < SLOTS; i++)
             d->slot[i].id = 0;
         d->waiting_first = d->waiting_count = 0;
-        d->fencer = m->source;
-        d->fencer_layer = plat_layer_of(m->source, &d->fencer_instance);
+        block_fencer_set(&d->fencer, m->source);
     }
     plat_probe(PROBE_DRIVER_FENCE);
     refuse(m, OK);
-}
-
-/*
- * Whether the sender was there before the last fence and is gone since: messages of a dead process
- * are still delivered. Endpoints of different processes cannot be compared, so: it is dead, or it
- * is another instance of the very process that fenced.
- */
-static bool is_fenced(const struct driver *d, uint32_t source)
-{
-    uint32_t instance = 0;
-    if (d->fencer == ENDPOINT_NONE || source == d->fencer)
-        return false;
-    enum layer layer = plat_layer_of(source, &instance);
-    if (layer == LAYER_NONE)
-        return true;
-    return layer == d->fencer_layer && instance == d->fencer_instance &&
-           plat_lookup(layer, instance) == d->fencer;
 }
 
 static void serve(struct driver *d, const struct msg *m)
@@ -222,17 +202,15 @@ static void serve(struct driver *d, const struct msg *m)
         refuse(m, e);
         return;
     }
-    if (r.op == BLOCK_FENCE && plat_layer_of(m->source, &(uint32_t){0}) != LAYER_NONE) {
-        serve_fence(d, m);
-        return;
-    }
-    if (is_fenced(d, m->source)) {
+    if (block_fencer_refuses(&d->fencer, m->source, r.op == BLOCK_FENCE)) {
         refuse(m, E_DEAD);
         return;
     }
     if (r.op == BLOCK_IDENTIFY)
         serve_identify(d, m);
-    else if (r.op != BLOCK_FENCE)
+    else if (r.op == BLOCK_FENCE)
+        serve_fence(d, m);
+    else
         serve_transfer(d, m, &r);
 }
 
