@@ -40,11 +40,15 @@
 #define CACHE_IO_MAX_BYTES (1u << 20)      /* one READ or WRITE of naming: VFS's largest */
 #define CACHE_ENVS (ENVIRONMENTS_MAX + 1u) /* slot 0: single requests */
 #define CACHE_SYNCS_MAX 16u                /* requests that wait for one checkpoint */
-#define CACHE_REDO_MAX 8u        /* times a request is run again after a recovery, then E_MEDIA */
-#define CACHE_RECOVERY_TRIES 40u /* failed restores or replays in one recovery, then give up */
-#define CACHE_SKIPS_MAX 8u       /* poison records before the pool is read-only */
-#define CACHE_WINDOW_NS 1000000u /* syncs of several environments share a checkpoint: 0-5 ms */
-#define CACHE_SOON_NS 10000000u  /* checkpoint after a recovery */
+#define CACHE_REDO_MAX 8u          /* times a request is run again after a recovery, then E_MEDIA */
+#define CACHE_RECOVERY_TRIES 60u   /* failed restores or replays in one recovery, then give up */
+#define CACHE_PAUSE_NS 2000000000u /* longest wait between two of them */
+#define CACHE_STARTS_MAX                                                                           \
+    3u                     /* instances that die over the survivor region before it is given up    \
+                            */
+#define CACHE_SKIPS_MAX 8u /* poison records before the pool is read-only */
+#define CACHE_WINDOW_NS 1000000u      /* syncs of several environments share a checkpoint: 0-5 ms */
+#define CACHE_SOON_NS 10000000u       /* checkpoint after a recovery */
 #define CACHE_AWAIT_NS 60000000000ull /* for logical to come up */
 #define CACHE_CALL_NS 300000000000ull /* above physical's 5 tries of 35 s */
 #define CACHE_READ_AHEAD 16u          /* blocks beyond a sequential miss */
@@ -91,7 +95,7 @@ struct record {
     uint32_t serial; /* of the segment */
     uint8_t data[OBJECT_RESULT_BYTES]; /* attributes or the transaction's result */
     uint32_t attempts;                 /* deaths of a layer below with this record in flight */
-    uint32_t unused;
+    uint32_t forgotten;                /* planted bug: not there any more once it has been pushed */
 };
 
 struct reply_entry {
@@ -120,7 +124,8 @@ struct super {
 
 struct survivor {
     struct super *super[2];
-    uint64_t *tail; /* count of records in the log, with a check: written in one store */
+    uint64_t *starts; /* of instances that did not come to service */
+    uint64_t *tail;   /* count of records in the log, with a check: written in one store */
     struct reply_entry *replies;
     struct record *log;
     struct frame *frame; /* [frames + 1]; 0 is not used */
@@ -270,6 +275,8 @@ struct cache {
 void survivor_map(struct cache *c);
 /* Reads the newest valid superblock into mem.now; false if there is none. */
 bool survivor_load(struct survivor *s);
+/* No superblock was ever written: the first restore of the system is not through. */
+bool survivor_untouched(const struct survivor *s);
 /* Writes the older copy from the cache's counters; `serial` of the log segment. */
 void survivor_store(struct cache *c, uint64_t serial);
 /* Seal of a frame descriptor, of a reply entry; 64-bit multiplicative mixing. */

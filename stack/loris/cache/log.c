@@ -11,6 +11,7 @@
  */
 #include "cache.h"
 
+#define ATTEMPTS_SKIPPED (1u << 31) /* as a record's attempts: it was skipped as poison */
 #define RECORD_CRC_BYTES (offsetof(struct record, attempts) - offsetof(struct record, op))
 
 bool log_has_room(const struct cache *c, uint32_t count)
@@ -36,11 +37,19 @@ struct record *log_add(struct cache *c, enum record_op op, uint64_t oid, uint64_
     return r;
 }
 
+static bool is_structural(const struct record *r)
+{
+    return r->op == RECORD_CREATE || r->op == RECORD_DELETE || r->op == RECORD_TRUNCATE;
+}
+
 void log_finish(struct cache *c, struct record *r)
 {
     if (!c->log_on)
         return;
-    if (r->op == RECORD_WRITE && PLANTED(PLANTED_RECORD_DROPPED) && ++c->planted_count % 7 == 0)
+    bool drop = PLANTED(PLANTED_RECORD_DROPPED) && ++c->planted_count % 7 == 0;
+    if (drop && is_structural(r))
+        r->forgotten = 1;
+    else if (drop && r->op != RECORD_COMMIT)
         r->op = RECORD_NONE;
     r->crc = plat_crc32c(&r->op, RECORD_CRC_BYTES);
 }
@@ -127,8 +136,16 @@ static void give_up(struct cache *c, const struct record *r, enum err why)
     }
 }
 
-static void skip_poison(struct cache *c, const struct record *r)
+/* Counted and said once; a later replay only steps over it. */
+static void skip_poison(struct cache *c, struct record *r)
 {
+    struct object *o = object_known(c, r->oid);
+    if (r->attempts >= ATTEMPTS_SKIPPED) {
+        if (o != NULL && !o->pending)
+            o->lost = true;
+        return;
+    }
+    r->attempts = ATTEMPTS_SKIPPED;
     plat_report(REPORT_SKIPPED, r->lsn, r->oid);
     give_up(c, r, E_LOST);
     if (++c->skips > CACHE_SKIPS_MAX && !c->read_only) {
@@ -159,11 +176,6 @@ static enum err push_one(struct cache *c, struct record *r, uint32_t flags)
     return OK;
 }
 
-static bool is_structural(const struct record *r)
-{
-    return r->op == RECORD_CREATE || r->op == RECORD_DELETE || r->op == RECORD_TRUNCATE;
-}
-
 enum err log_push(struct cache *c, uint32_t flags)
 {
     bool replay = (flags & OBJECT_REPLAY) != 0;
@@ -179,6 +191,10 @@ enum err log_push(struct cache *c, uint32_t flags)
             enum err e = push_one(c, r, flags);
             if (e != OK)
                 return e;
+            if (r->forgotten != 0 && !replay) {
+                r->op = RECORD_NONE;
+                r->crc = plat_crc32c(&r->op, RECORD_CRC_BYTES);
+            }
         }
         c->log_sent++;
         if (replay)

@@ -102,6 +102,7 @@ void cache_main(const struct boot *boot)
     if (c->options.tries == 0)
         c->options.tries = 3;
     start(c);
+    *c->mem.starts = 0;
     plat_ready();
     for (;;) {
         struct msg m;

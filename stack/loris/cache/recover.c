@@ -155,6 +155,18 @@ static enum err recover_once(struct cache *c)
     return e;
 }
 
+/* Gives what died time to come back: longer with each failure, cut short by a death or start. */
+static void pause_before(uint32_t tries)
+{
+    if (tries < 3)
+        return;
+    uint64_t ns = UINT64_C(1000000) << (tries < 16 ? tries : 16);
+    struct msg m;
+    enum err e =
+        proto_receive(ENDPOINT_DS, &m, plat_now() + (ns < CACHE_PAUSE_NS ? ns : CACHE_PAUSE_NS));
+    ASSERT(e == OK || e == E_TIMEOUT || e == E_DEAD);
+}
+
 void recover(struct cache *c)
 {
     bool start = c->system; /* of the whole system: nothing is being recovered above */
@@ -163,8 +175,10 @@ void recover(struct cache *c)
         plat_probe(PROBE_CACHE_ROLLBACK);
     }
     enum err e = E_SESSION;
-    for (uint32_t tries = 0; tries < CACHE_RECOVERY_TRIES && e == E_SESSION; tries++)
+    for (uint32_t tries = 0; tries < CACHE_RECOVERY_TRIES && e == E_SESSION; tries++) {
+        pause_before(tries);
         e = recover_once(c);
+    }
     c->need_recovery = false;
     if (e != OK) {
         c->down = e == E_SESSION ? E_MEDIA : (int32_t)e;

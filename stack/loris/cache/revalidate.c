@@ -13,7 +13,7 @@
  * for each dirty object. */
 #define LSN_GAP (2 * CACHE_DIRTY_OBJECTS_MAX)
 
-/* Everything in the log since the checkpoint cannot be known: say so, begin from below. */
+/* Everything since the checkpoint cannot be known: say so, begin from below. */
 static void begin_empty(struct cache *c)
 {
     memset(&c->mem.now, 0, sizeof(c->mem.now));
@@ -216,7 +216,12 @@ static void take_log(struct cache *c)
 void revalidate(struct cache *c)
 {
     plat_probe(PROBE_CACHE_REVALIDATE);
-    if (!survivor_load(&c->mem)) {
+    bool hopeless = ++*c->mem.starts > CACHE_STARTS_MAX;
+    if (survivor_untouched(&c->mem)) {
+        c->system = true; /* nothing was answered yet */
+        return;
+    }
+    if (hopeless || !survivor_load(&c->mem)) {
         begin_empty(c);
         return;
     }

@@ -1,7 +1,8 @@
 /*
  * Layout of the region that outlives the process, its superblock and its seals.
  *
- *   0       superblock, copy 0        2048  copy 1        1024  tail word of the log
+ *   0     superblock, copy 0      2048  copy 1
+ *   1024  tail word of the log    1536  starts that have not come to service yet
  *   4096    reply table | log records | frame descriptors | page data
  *
  * Each part begins at a multiple of 4096. The layout follows from the options and the region's size
@@ -11,6 +12,7 @@
 
 #define SUPER_MAGIC UINT64_C(0x4c4f52495343414b)
 #define TAIL_OFFSET 1024u
+#define STARTS_OFFSET 1536u
 #define SUPER_1_OFFSET 2048u
 #define LOG_SLOTS_MIN 64u
 #define LOG_SLOTS_MAX (1u << 20)
@@ -79,6 +81,7 @@ void survivor_map(struct cache *c)
     s->super[0] = (struct super *)(void *)base;
     s->super[1] = (struct super *)(void *)(base + SUPER_1_OFFSET);
     s->tail = (uint64_t *)(void *)(base + TAIL_OFFSET);
+    s->starts = (uint64_t *)(void *)(base + STARTS_OFFSET);
     s->replies = (struct reply_entry *)(void *)(base + replies_at);
     s->log = (struct record *)(void *)(base + log_at);
     s->frame = (struct frame *)(void *)(base + frames_at);
@@ -98,6 +101,11 @@ static bool super_valid(const struct survivor *s, const struct super *super)
 {
     return super->magic == SUPER_MAGIC && super->layout == layout_of(s) &&
            super->seal == seal_words(super, offsetof(struct super, seal) / 8);
+}
+
+bool survivor_untouched(const struct survivor *s)
+{
+    return s->super[0]->magic == 0 && s->super[1]->magic == 0;
 }
 
 bool survivor_load(struct survivor *s)

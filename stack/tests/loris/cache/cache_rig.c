@@ -42,6 +42,8 @@ void rig_start(struct rig *r)
     fake_reset();
     memset(region, 0, sizeof(region));
     fake_peer(LAYER_LOGICAL, 0, store_handler, &r->store);
+    if (r->physical)
+        fake_peer(LAYER_PHYSICAL, 0, store_handler, &r->store);
     for (uint32_t k = 0; k < RIG_ENVS; k++)
         r->client[k] = fake_client(LAYER_NAMING, k);
     boot_cache(r);

@@ -18,7 +18,8 @@ struct rig {
     uint64_t sequence[RIG_ENVS];
     uint32_t next_id;
     uint32_t crashes;
-    bool parked; /* the last call got no answer, and the cache lives */
+    bool physical; /* there is one, which nobody calls */
+    bool parked;   /* the last call got no answer, and the cache lives */
 };
 
 /* Options that tests start from; change them before rig_start. */

@@ -249,7 +249,10 @@ static enum err execute(struct store *s, const struct msg *m, const struct objec
         reply->size = s->capacity_blocks;
         reply->blocks = store_free(s);
         return OK;
-    case OBJECT_PREPARE:
+    case OBJECT_PREPARE: {
+        struct msg early;
+        while (s->watched != 0 && fake_take_reply(s->watched, &early))
+            s->answered_early++;
         ASSERT(r->epoch > s->highest_epoch); /* numbers are never used twice */
         s->highest_epoch = r->epoch;
         s->prepares++;
@@ -257,6 +260,7 @@ static enum err execute(struct store *s, const struct msg *m, const struct objec
         s->clean = (r->flags & OBJECT_CLEAN) != 0;
         image_copy(&s->checkpoint, &s->live);
         return OK;
+    }
     case OBJECT_RELEASE:
         ASSERT(r->epoch == s->checkpoint.epoch);
         return OK;
@@ -290,7 +294,9 @@ void store_handler(void *ctx, const struct msg *m)
     s->calls++;
     s->count[r.op]++;
     bool dies =
-        s->calls == s->die_at || (s->die_again != 0 && r.op == s->die_op && r.oid == s->die_again);
+        s->calls == s->die_at ||
+        (s->die_again != 0 && r.op == s->die_op &&
+         (r.oid == s->die_again || (s->die_again == STORE_ANY_OBJECT && r.oid >= OID_FIRST_FREE)));
     if (dies && s->how == DIE_BEFORE) {
         die(s);
         return;

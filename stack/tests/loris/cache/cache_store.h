@@ -8,6 +8,7 @@
 #include "object.h"
 
 #define STORE_OBJECTS 128u
+#define STORE_ANY_OBJECT UINT64_MAX
 #define STORE_BLOCKS 300u /* an object */
 
 struct store_block {
@@ -37,7 +38,8 @@ struct store {
     uint64_t calls;
     uint64_t die_at;    /* n-th call from the start, 0: never */
     uint64_t die_gap;   /* after the first death: another so many calls later, once; 0: none */
-    uint64_t die_again; /* and every call of this operation on this oid, 0: none */
+    uint64_t die_again; /* STORE_ANY_OBJECT (of naming's), or and every call of this operation on
+                           this oid, 0: none */
     enum object_op die_op;
     enum store_death how;
     uint64_t fail_at; /* n-th call answers fail_with */
@@ -46,6 +48,8 @@ struct store {
     uint64_t poison_lsn;    /* dies whenever a request (or entry) has it; 0: none */
     uint64_t corrupt_oid;   /* READ of it answers E_CORRUPT */
     uint64_t capacity_blocks;
+    uint32_t watched;        /* client whose answers are counted when PREPARE comes; 0: none */
+    uint32_t answered_early; /* answers to it that were there by then */
     uint32_t deaths, restores, prepares, bad_crcs, bad_sessions, refused, system_restores;
     uint32_t count[OBJECT_OP_COUNT];
     uint64_t highest_epoch, max_batch;

@@ -161,6 +161,18 @@ START_TEST(test_cache__checkpoint_comes_by_itself_in_time)
 }
 END_TEST
 
+START_TEST(test_cache__sync_is_not_answered_before_all_is_prepared)
+{
+    start();
+    (void)make(0, 20000, 9);
+    r.store.watched = r.client[0];
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    ck_assert_uint_eq(r.store.prepares, 1);
+    ck_assert_uint_eq(r.store.answered_early, 0);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache__sync_of_nothing_new_asks_nobody)
 {
     start();
@@ -401,6 +413,7 @@ CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was
            tcase_add_test(tc, test_cache__others_see_a_transaction_only_when_it_is_committed);
            tcase_add_test(tc, test_cache__sync_makes_everything_answered_durable);
            tcase_add_test(tc, test_cache__checkpoint_comes_by_itself_in_time);
+           tcase_add_test(tc, test_cache__sync_is_not_answered_before_all_is_prepared);
            tcase_add_test(tc, test_cache__sync_of_nothing_new_asks_nobody);
            tcase_add_test(tc, test_cache__delete_and_create_go_below_at_commit);
            tcase_add_test(tc, test_cache__a_committed_transaction_runs_once);

@@ -258,6 +258,106 @@ START_TEST(test_cache__a_poison_page_is_skipped_alone)
 }
 END_TEST
 
+START_TEST(test_cache__too_many_poisons_make_the_pool_read_only)
+{
+    start();
+    r.store.die_op = OBJECT_CREATE;
+    r.store.die_again = STORE_ANY_OBJECT;
+    enum err e = OK;
+    uint32_t made = 0;
+    while (e != E_ROFS && made < 40) {
+        uint64_t oid;
+        r.sequence[0]++;
+        e = rig_begin(&r, 0, NULL);
+        if (e == OK)
+            e = rig_create(&r, 0, &oid);
+        if (e == OK)
+            e = rig_commit(&r, 0);
+        made++;
+    }
+    ck_assert_int_eq(e, E_ROFS);
+    ck_assert_uint_gt(made, 8);
+    ck_assert_uint_eq(fake_report_count(REPORT_READ_ONLY), 1);
+    ck_assert_uint_eq(r.crashes, 0);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_death_of_physical_while_idle_is_noticed)
+{
+    rig_init(&r);
+    r.physical = true;
+    rig_start(&r);
+    script_run(&s, &r);
+    uint32_t before = r.store.restores;
+    fake_kill(LAYER_PHYSICAL, 0);
+    fake_restart(LAYER_PHYSICAL, 0);
+    (void)fake_run();
+    ck_assert_uint_eq(r.store.restores, before + 1);
+    expect_all("physical died", 0);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__layers_below_that_cannot_be_restored_are_an_error_not_a_hang)
+{
+    rig_init(&r);
+    r.store.fail_at = 1;
+    r.store.fail_with = E_MEDIA;
+    rig_start(&r);
+    ck_assert(fake_is_ready());
+    uint64_t size;
+    uint8_t value;
+    ck_assert_int_eq(rig_getattr(&r, 0, OID_SHARED_ROOT, &size, &value, false), E_MEDIA);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), E_MEDIA);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__own_crash_with_the_log_off_keeps_what_was_synced)
+{
+    bool fired = true;
+    for (uint64_t n = 1; fired; n++) {
+        rig_init(&r);
+        r.boot.options.log = false;
+        rig_start(&r);
+        uint64_t oid = 0, later = 0, size;
+        uint8_t value, back[4];
+        uint32_t moved;
+        r.sequence[0] = 1;
+        ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+        ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
+        ck_assert_int_eq(rig_write(&r, 0, oid, 0, "kept", 4), OK);
+        ck_assert_int_eq(rig_commit(&r, 0), OK);
+        ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+        fake_crash_at_call(n);
+        r.sequence[0] = 2;
+        enum err e = rig_begin(&r, 0, NULL);
+        if (e == OK)
+            e = rig_create(&r, 0, &later);
+        if (e == OK)
+            e = rig_setattr(&r, 0, oid, 99);
+        if (e == OK)
+            e = rig_commit(&r, 0);
+        if (e == OK)
+            e = rig_sync(&r, 0, oid);
+        fired = r.crashes > 0;
+        fake_crash_at_call(0);
+        ck_assert_msg(fake_is_ready(), "%s", fake_crash());
+        enum err alive = E_DEAD;
+        while (alive == E_DEAD) /* it may have died after its last answer */
+            alive = rig_read(&r, 0, oid, 0, back, 4, &moved, false);
+        ck_assert_int_eq(alive, OK);
+        ck_assert_mem_eq(back, "kept", 4);
+        ck_assert_int_eq(rig_getattr(&r, 0, oid, &size, &value, false), OK);
+        ck_assert(value == 99 || (value == 7 && e != OK));
+        enum err found = rig_getattr(&r, 0, later, &size, &value, false);
+        ck_assert(found == OK || e != OK);
+        rig_fini(&r);
+    }
+}
+END_TEST
+
 CHECK_MAIN(
     "cache_faults", 300, tcase_add_test(tc, test_cache__script_without_faults);
     tcase_add_test(tc, test_cache__death_below_before_the_nth_call_is_transparent);
@@ -270,4 +370,8 @@ CHECK_MAIN(
     tcase_add_test(tc, test_cache__an_error_below_is_never_silent);
     tcase_add_test(tc, test_cache__log_off_goes_back_to_the_last_checkpoint);
     tcase_add_test(tc, test_cache__a_poison_create_is_skipped_alone);
-    tcase_add_test(tc, test_cache__a_poison_page_is_skipped_alone);)
+    tcase_add_test(tc, test_cache__a_poison_page_is_skipped_alone);
+    tcase_add_test(tc, test_cache__too_many_poisons_make_the_pool_read_only);
+    tcase_add_test(tc, test_cache__a_death_of_physical_while_idle_is_noticed);
+    tcase_add_test(tc, test_cache__layers_below_that_cannot_be_restored_are_an_error_not_a_hang);
+    tcase_add_test(tc, test_cache__own_crash_with_the_log_off_keeps_what_was_synced);)

@@ -129,9 +129,6 @@ END_TEST
 
 START_TEST(test_cache__a_written_back_page_is_mended_while_it_is_pinned)
 {
-    rig_init(&r);
-    rig_start(&r);
-    rig_fini(&r);
     start_with(CHECKSUMS_EAGER);
     /* A death below makes the cache write the log's pages back: they are below, but pinned. */
     r.store.session = 0;
