@@ -169,9 +169,17 @@ $(BUILD)/tests/stack/tests/$(1)/test_%: $(BUILD)/obj/stack/tests/$(1)/test_%.o \
 	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$^ $$(CHECK_LIBS) -lisal
 endef
 $(foreach layer,$(sort $(LAYERS) stack/proto),$(eval $(call STACK_TEST_RULE,$(layer:stack/%=%))))
-$(BUILD)/tests/%: $(BUILD)/obj/%.o $(TEST_RIG_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/libloris.a
-	@mkdir -p $(@D)
-	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(CHECK_LIBS) $(HOST_LIBS)
+
+# Any other test links the whole program, and of the helpers of its top folder's tests what it calls.
+define HOST_TEST_RULE
+$(BUILD)/obj/$(1)/tests/librig.a: $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter $(1)/%,$$(TEST_RIG_SRC)))
+	@mkdir -p $$(@D) && rm -f $$@
+	$$(say)ar qcs $$@ $$^
+$(BUILD)/tests/$(1)/%: $(BUILD)/obj/$(1)/%.o $(BUILD)/obj/$(1)/tests/librig.a $(BUILD)/libloris.a
+	@mkdir -p $$(@D)
+	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$^ $$(CHECK_LIBS) $$(HOST_LIBS)
+endef
+$(foreach dir,$(HOST_DIRS),$(eval $(call HOST_TEST_RULE,$(dir))))
 
 .SECONDARY:
 -include $(shell find $(BUILD)/obj $(BUILD)/plain -name '*.d' 2>/dev/null)
