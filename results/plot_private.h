@@ -72,6 +72,8 @@ void plot_timeline(struct plot *plot);
 void plot_latency(struct plot *plot);
 void plot_recovery(struct plot *plot);
 void plot_loss(struct plot *plot);
+void plot_sweep(struct plot *plot);
 void plot_where(struct plot *plot);
+void plot_detection(struct plot *plot);
 
 #endif

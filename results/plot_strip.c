@@ -100,7 +100,7 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
     FILE *gp = plot->gp;
     fprintf(gp, "set logscale x\nset xrange [%g:%g]\nset yrange [%.1f:0.6]\n", low_ns, high_ns,
             0.4 - (double)count);
-    plot_time_tics(gp, "x", low_ns, high_ns);
+    plot_time_tics(gp, "x", lane_ns > 0 ? lane_ns * pow(10, 0.32) : low_ns, high_ns);
     if (lane_ns > 0) {
         fprintf(gp, "set xtics add ('%s' %g)\n", none, lane_ns);
         fprintf(gp,

@@ -200,7 +200,9 @@ static void put_page(struct report *r)
     (void)put_figures(r, "latency", "How bad is the tail?");
     (void)put_figures(r, "recovery", "How long did it take?");
     (void)put_figures(r, "loss", "How much work was lost?");
+    (void)put_figures(r, "sweep", "What do the swept options cost?");
     (void)put_figures(r, "where", "Which moments are unsafe?");
+    (void)put_figures(r, "detection", "Who notices?");
     report_broken(r);
     report_never(r);
     report_method(r);

@@ -63,6 +63,12 @@ static char *slurp(const char *name)
 START_TEST(test_plot__draws_every_available_kind)
 {
     rig_init(&rig, 2, 2, 60);
+    rig.cell[0].variant = rig.cell[1].variant = "loris@checkpoint=1s";
+    rig.cell[2].variant = rig.cell[3].variant = "loris@checkpoint=5s";
+    rig.parameter[0] =
+        (struct store_parameter){"variant", "loris@checkpoint=1s", "checkpoint", "1s", 1e9};
+    rig.parameter[1] =
+        (struct store_parameter){"variant", "loris@checkpoint=5s", "checkpoint", "5s", 5e9};
     build(2, 2, 60);
     ck_assert_msg(plot(NULL, PLOT_SVG, NULL) == 0, "%s", err);
     for (int i = 0; plot_kinds[i].name != NULL; i++) {
