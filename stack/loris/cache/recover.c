@@ -60,6 +60,8 @@ static enum err restore(struct cache *c, uint64_t *epoch)
         return e;
     lower_note(c);
     *epoch = reply.epoch;
+    if (c->epoch <= reply.blocks) /* numbers that some disk has seen: not again */
+        c->epoch = reply.blocks;
     if (c->next_lsn <= reply.lsn)
         c->next_lsn = reply.lsn + 1;
     if (!c->system) {
@@ -175,9 +177,13 @@ void recover(struct cache *c)
         plat_probe(PROBE_CACHE_ROLLBACK);
     }
     enum err e = E_SESSION;
-    for (uint32_t tries = 0; tries < CACHE_RECOVERY_TRIES && e == E_SESSION; tries++) {
+    uint32_t refused = 0; /* times that the layers below said no, rather than die */
+    for (uint32_t tries = 0; tries < CACHE_RECOVERY_TRIES && refused < c->options.tries; tries++) {
         pause_before(tries);
         e = recover_once(c);
+        if (e == OK)
+            break;
+        refused += e == E_SESSION ? 0 : 1;
     }
     c->need_recovery = false;
     if (e != OK) {

@@ -191,6 +191,7 @@ static enum err do_restore(struct store *s, const struct object_request *r,
     s->restores++;
     s->system_restores += (r->flags & OBJECT_SYSTEM) != 0 ? 1 : 0;
     reply->epoch = s->checkpoint.epoch;
+    reply->blocks = s->highest_epoch;
     return OK;
 }
 
@@ -303,6 +304,7 @@ void store_handler(void *ctx, const struct msg *m)
     }
     struct object_reply reply = {0};
     bool fails = s->calls == s->fail_at && (!s->fail_only_changes || is_change(r.op));
+    fails = fails || s->calls <= s->fail_until;
     enum err e = fails ? s->fail_with : execute(s, m, &r, &reply);
     reply.session = s->session;
     if (dies || (e == E_DEAD && s->poison_lsn != 0)) {

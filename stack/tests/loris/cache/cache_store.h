@@ -42,7 +42,8 @@ struct store {
                            this oid, 0: none */
     enum object_op die_op;
     enum store_death how;
-    uint64_t fail_at; /* n-th call answers fail_with */
+    uint64_t fail_at;    /* n-th call answers fail_with */
+    uint64_t fail_until; /* all calls up to this one answer fail_with; 0: none */
     enum err fail_with;
     bool fail_only_changes; /* ... if it is a structural change, attributes or data */
     uint64_t poison_lsn;    /* dies whenever a request (or entry) has it; 0: none */

@@ -302,7 +302,7 @@ END_TEST
 START_TEST(test_cache__layers_below_that_cannot_be_restored_are_an_error_not_a_hang)
 {
     rig_init(&r);
-    r.store.fail_at = 1;
+    r.store.fail_until = 1000;
     r.store.fail_with = E_MEDIA;
     rig_start(&r);
     ck_assert(fake_is_ready());
