@@ -19,20 +19,20 @@ static enum err write_copy(struct physical *p, uint32_t slot, uint32_t copy,
                            const struct root *root)
 {
     uint8_t raw[FORMAT_ROOT_BYTES];
-    uint64_t sector = layout_root_sector(&p->layout, slot, copy);
+    uint64_t sector = phys_layout_root_sector(&p->layout, slot, copy);
     memset(raw, 0, sizeof(raw));
     if (root != NULL)
-        root_encode(raw, root, sector);
+        phys_root_encode(raw, root, sector);
     enum err e = block_write(&p->client, sector, raw, sizeof(raw), false);
-    return e == OK ? io_flush(p) : e;
+    return e == OK ? phys_io_flush(p) : e;
 }
 
 static enum err read_back(struct physical *p, uint32_t slot, const struct root *root)
 {
     uint8_t want[FORMAT_ROOT_BYTES], got[FORMAT_ROOT_BYTES];
     for (uint32_t copy = 0; copy < 2; copy++) {
-        uint64_t sector = layout_root_sector(&p->layout, slot, copy);
-        root_encode(want, root, sector);
+        uint64_t sector = phys_layout_root_sector(&p->layout, slot, copy);
+        phys_root_encode(want, root, sector);
         enum err e = block_read(&p->client, sector, got, sizeof(got));
         if (e == OK && memcmp(want, got, sizeof(want)) != 0)
             e = E_CORRUPT;
@@ -42,7 +42,7 @@ static enum err read_back(struct physical *p, uint32_t slot, const struct root *
     return OK;
 }
 
-enum err root_write(struct physical *p, uint32_t slot, const struct root *root)
+enum err phys_root_write(struct physical *p, uint32_t slot, const struct root *root)
 {
     enum err e = E_MEDIA;
     for (uint32_t attempt = 0; attempt < ROOT_TRIES; attempt++) {
@@ -62,7 +62,7 @@ enum err root_write(struct physical *p, uint32_t slot, const struct root *root)
     return E_MEDIA;
 }
 
-enum err root_void(struct physical *p, uint32_t slot)
+enum err phys_root_void(struct physical *p, uint32_t slot)
 {
     enum err e = write_copy(p, slot, 0, NULL);
     return e == OK ? write_copy(p, slot, 1, NULL) : e;
@@ -94,21 +94,21 @@ static enum err write_tree(struct physical *p, const struct object_root *id, uin
 {
     struct root root;
     enum err e = OK;
-    *written = node_collect(p);
+    *written = phys_node_collect(p);
     if (PLANTED(PLANTED_ROOT_BEFORE_CHILDREN)) {
         make_root(p, id, &root);
-        e = root_write(p, slot, &root);
+        e = phys_root_write(p, slot, &root);
     }
     if (e == OK)
-        e = node_write_collected(p, *written);
+        e = phys_node_write_collected(p, *written);
     if (e == OK && !PLANTED(PLANTED_NO_FLUSH_BEFORE_ROOT))
-        e = io_flush(p);
+        e = phys_io_flush(p);
     if (e != OK)
         return e;
     plat_probe(PROBE_PHYS_META_FLUSHED);
     make_root(p, id, &root);
     p->core.live = root;
-    return root_write(p, slot, &root);
+    return phys_root_write(p, slot, &root);
 }
 
 /* Logical's own identity of the checkpoint, or a new member list for one that is prepared (L4). */
@@ -126,11 +126,11 @@ static enum err prepare_again(struct physical *p, const struct object_root *id)
     memcpy(root.id.pool_uuid, mine.pool_uuid, sizeof(mine.pool_uuid));
     p->core.live = root;
     p->core.id = root.id;
-    return root_write(p, 1 - p->core.live_slot, &root);
+    return phys_root_write(p, 1 - p->core.live_slot, &root);
 }
 
-enum err checkpoint_prepare(struct physical *p, const struct object_request *request,
-                            const struct object_root *id, struct object_reply *reply)
+enum err phys_checkpoint_prepare(struct physical *p, const struct object_request *request,
+                                 const struct object_root *id, struct object_reply *reply)
 {
     uint32_t written = 0;
     enum err e;
@@ -151,7 +151,7 @@ enum err checkpoint_prepare(struct physical *p, const struct object_request *req
     return e;
 }
 
-enum err checkpoint_release(struct physical *p, uint64_t epoch)
+enum err phys_checkpoint_release(struct physical *p, uint64_t epoch)
 {
     if (epoch <= p->core.released)
         return OK;
@@ -159,7 +159,7 @@ enum err checkpoint_release(struct physical *p, uint64_t epoch)
         return E_INVAL;
     p->core.released = epoch;
     p->core.live_slot = 1 - p->core.live_slot;
-    space_release(p);
-    intent_release(p);
+    phys_space_release(p);
+    phys_intent_release(p);
     return OK;
 }

@@ -24,11 +24,11 @@ static bool look_up(struct physical *p, uint64_t oid, const uint8_t *inode, uint
                     struct pointer *at, struct object_block_meta *meta)
 {
     struct spot spot;
-    enum err e = tree_spot(p, oid, 0, block, NODE_LOOK, false, &spot);
+    enum err e = phys_tree_spot(p, oid, 0, block, NODE_LOOK, false, &spot);
     *at = (struct pointer){.address = 0};
     *meta = (struct object_block_meta){.status = OK};
     if (e == OK)
-        pointer_decode(at, spot.raw);
+        phys_pointer_decode(at, spot.raw);
     if (e != OK && e != E_NOENT)
         meta->status = e;
     else if (at->flags & POINTER_BAD)
@@ -37,7 +37,7 @@ static bool look_up(struct physical *p, uint64_t oid, const uint8_t *inode, uint
         meta->status = E_LOST;
     else if (at->address == 0)
         meta->flags = META_BLOCK_HOLE;
-    else if (!layout_is_data(&p->layout, at->address))
+    else if (!phys_layout_is_data(&p->layout, at->address))
         meta->status = E_CORRUPT;
     meta->crc = at->crc;
     meta->birth = at->birth;
@@ -53,7 +53,7 @@ static void verify_read(struct physical *p, const struct io_item *item,
     if (plat_crc32c(item->page, BLOCK_BYTES) == meta->crc)
         return;
     /* The read may have been misdirected: once more. */
-    meta->status = io_block(p, BLOCK_READ, item->address, item->page);
+    meta->status = phys_io_block(p, BLOCK_READ, item->address, item->page);
     if (meta->status == OK && plat_crc32c(item->page, BLOCK_BYTES) != meta->crc)
         meta->status = E_CORRUPT;
     if (meta->status != OK)
@@ -63,7 +63,7 @@ static void verify_read(struct physical *p, const struct io_item *item,
 static void read_blocks(struct physical *p, struct object_block_meta *meta, uint32_t count,
                         uint32_t to_read)
 {
-    (void)io_run(p, BLOCK_READ, p->items, to_read);
+    (void)phys_io_run(p, BLOCK_READ, p->items, to_read);
     for (uint32_t i = 0, item = 0; i < count; i++) {
         if (meta[i].status != OK || meta[i].flags & META_BLOCK_HOLE)
             continue;
@@ -95,8 +95,8 @@ static void read_range(struct physical *p, const struct object_request *request,
         read_blocks(p, meta, count, to_read);
 }
 
-enum err data_read(struct physical *p, const struct object_request *request, uint32_t source,
-                   struct object_reply *reply)
+enum err phys_data_read(struct physical *p, const struct object_request *request, uint32_t source,
+                        struct object_reply *reply)
 {
     struct object_block_meta meta[OBJECT_IO_MAX_BLOCKS];
     struct node *leaf;
@@ -105,7 +105,7 @@ enum err data_read(struct physical *p, const struct object_request *request, uin
     if (request->offset % BLOCK_BYTES != 0 || request->length % BLOCK_BYTES != 0 || count == 0 ||
         count > OBJECT_IO_MAX_BLOCKS)
         return E_INVAL;
-    enum err e = tree_object(p, request->oid, &leaf, &inode);
+    enum err e = phys_tree_object(p, request->oid, &leaf, &inode);
     if (e != OK)
         return e;
     read_range(p, request, inode, meta, count);
@@ -133,14 +133,14 @@ static void release_old(struct physical *p, struct write_plan *w, const struct p
 {
     if (old->address == 0)
         return;
-    space_free(p, old->address);
+    phys_space_free(p, old->address);
     put_le64(w->inode + INODE_BLOCKS, get_le64(w->inode + INODE_BLOCKS) - 1);
 }
 
 static enum err take_new(struct physical *p, struct write_plan *w, const struct pointer *old)
 {
     uint64_t address;
-    enum err e = space_data(p, w->privileged, &address);
+    enum err e = phys_space_data(p, w->privileged, &address);
     if (e != OK)
         return e;
     release_old(p, w, old);
@@ -161,15 +161,15 @@ static enum err choose_place(struct physical *p, struct write_plan *w, const str
 {
     if (old->address == 0)
         return take_new(p, w, old);
-    if (!space_in_last(p, old->address)) {
+    if (!phys_space_in_last(p, old->address)) {
         w->address = old->address; /* no checkpoint has it: free to overwrite */
         w->place = PLACE_NEW;
         return OK;
     }
-    bool durable = intent_is_durable(p, old->address, w->entry.crc);
+    bool durable = phys_intent_is_durable(p, old->address, w->entry.crc);
     if (must_shadow(p, w))
         return take_new(p, w, old);
-    if (!durable && !intent_room(p)) {
+    if (!durable && !phys_intent_room(p)) {
         enum err e = take_new(p, w, old);
         return e == E_FULL ? E_AGAIN : e; /* a checkpoint makes room for intents */
     }
@@ -186,14 +186,14 @@ static void point_to(struct physical *p, const struct write_plan *w, const struc
         to = (struct pointer){.flags = POINTER_BAD, .birth = to.birth};
     if (w->place == PLACE_HOLE)
         to = (struct pointer){.address = 0};
-    tree_point(p, spot, &to);
+    phys_tree_point(p, spot, &to);
 }
 
 /* The same later in the batch, when the tree may have grown and moved its pointers. */
 static void point_again(struct physical *p, const struct write_plan *w)
 {
     struct spot spot;
-    enum err e = tree_spot(p, w->entry.oid, 0, w->entry.block, NODE_LOOK, true, &spot);
+    enum err e = phys_tree_spot(p, w->entry.oid, 0, w->entry.block, NODE_LOOK, true, &spot);
     ASSERT(e == OK); /* the plan made it, and what a request touched stays in memory */
     point_to(p, w, &spot);
 }
@@ -210,15 +210,15 @@ static enum err plan_one(struct physical *p, struct write_plan *w)
     bool lost = (entry->flags & OBJECT_LOST_BLOCKS) != 0;
     if (!lost && plat_crc32c(w->page, BLOCK_BYTES) != entry->crc)
         return E_CORRUPT; /* damaged on its way here: the sender still has it */
-    enum err e = tree_object(p, entry->oid, &leaf, &w->inode);
+    enum err e = phys_tree_object(p, entry->oid, &leaf, &w->inode);
     if (e == OK)
-        e = tree_spot(p, entry->oid, 0, entry->block, mode, w->privileged, &spot);
+        e = phys_tree_spot(p, entry->oid, 0, entry->block, mode, w->privileged, &spot);
     if (e != OK)
         return e;
-    pointer_decode(&old, spot.raw);
-    if (old.address != 0 && !layout_is_data(&p->layout, old.address))
+    phys_pointer_decode(&old, spot.raw);
+    if (old.address != 0 && !phys_layout_is_data(&p->layout, old.address))
         return E_CORRUPT;
-    node_change(p, leaf);
+    phys_node_change(p, leaf);
     if (lost || (entry->oid == OID_MAPPING && is_zero(w->page))) {
         release_old(p, w, &old);
         w->place = lost ? PLACE_LOST : PLACE_HOLE;
@@ -268,7 +268,7 @@ static void write_intents(struct physical *p, struct write_plan *plan, uint32_t 
     }
     if (used == 0)
         return;
-    if (intent_write(p, intents, used) != OK)
+    if (phys_intent_write(p, intents, used) != OK)
         shadow_instead(p, plan, count);
 }
 
@@ -310,7 +310,7 @@ static void write_data(struct physical *p, struct write_plan *plan, uint32_t cou
         uint32_t used = list_items(p, plan, count);
         uint32_t item = 0;
         again = false;
-        if (used == 0 || io_run(p, BLOCK_WRITE, p->items, used) == OK)
+        if (used == 0 || phys_io_run(p, BLOCK_WRITE, p->items, used) == OK)
             return;
         for (uint32_t i = 0; i < count; i++) {
             struct write_plan *w = &plan[i];
@@ -374,15 +374,15 @@ static enum err answer(struct physical *p, const struct object_request *request,
             e = w->status;
         reply->moved += w->status == OK && (w->place == PLACE_IN_PLACE || w->place == PLACE_INTENT);
     }
-    if (intent_half_full(p))
+    if (phys_intent_half_full(p))
         reply->flags |= OBJECT_NEED_CHECKPOINT;
     enum err copied =
         plat_copy_out(source, request->grant_meta, 0, p->meta, (size_t)count * OBJECT_ENTRY_BYTES);
     return e == OK ? copied : e;
 }
 
-enum err data_write(struct physical *p, const struct object_request *request, uint32_t source,
-                    struct object_reply *reply)
+enum err phys_data_write(struct physical *p, const struct object_request *request, uint32_t source,
+                         struct object_reply *reply)
 {
     uint32_t count = (uint32_t)(request->length / BLOCK_BYTES);
     if (request->length % BLOCK_BYTES != 0 || count == 0 || count > OBJECT_BATCH_MAX_BLOCKS)

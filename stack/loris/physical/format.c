@@ -12,7 +12,7 @@
 
 /* ---- Layout ---------------------------------------------------------------------------------- */
 
-enum err layout_init(struct layout *l, uint64_t blocks)
+enum err phys_layout_init(struct layout *l, uint64_t blocks)
 {
     ASSERT(l != NULL);
     *l = (struct layout){.blocks = blocks};
@@ -35,24 +35,24 @@ enum err layout_init(struct layout *l, uint64_t blocks)
     return OK;
 }
 
-uint64_t layout_group_start(const struct layout *l, uint32_t group)
+uint64_t phys_layout_group_start(const struct layout *l, uint32_t group)
 {
     ASSERT(group < l->groups);
     return l->group_first + (uint64_t)group * FORMAT_GROUP_BLOCKS;
 }
 
-uint32_t layout_group_blocks(const struct layout *l, uint32_t group)
+uint32_t phys_layout_group_blocks(const struct layout *l, uint32_t group)
 {
-    uint64_t left = l->group_end - layout_group_start(l, group);
+    uint64_t left = l->group_end - phys_layout_group_start(l, group);
     return left < FORMAT_GROUP_BLOCKS ? (uint32_t)left : FORMAT_GROUP_BLOCKS;
 }
 
-uint32_t layout_zone_blocks(const struct layout *l, uint32_t group)
+uint32_t phys_layout_zone_blocks(const struct layout *l, uint32_t group)
 {
-    return layout_group_blocks(l, group) / 8;
+    return phys_layout_group_blocks(l, group) / 8;
 }
 
-uint32_t layout_group_of(const struct layout *l, uint64_t address)
+uint32_t phys_layout_group_of(const struct layout *l, uint64_t address)
 {
     ASSERT(address >= l->group_first && address < l->group_end);
     return (uint32_t)((address - l->group_first) / FORMAT_GROUP_BLOCKS);
@@ -63,43 +63,43 @@ static bool place(const struct layout *l, uint64_t address, uint32_t *offset, ui
 {
     if (address < l->group_first || address >= l->group_end)
         return false;
-    *group = layout_group_of(l, address);
-    *offset = (uint32_t)(address - layout_group_start(l, *group));
+    *group = phys_layout_group_of(l, address);
+    *offset = (uint32_t)(address - phys_layout_group_start(l, *group));
     return true;
 }
 
-bool layout_is_data(const struct layout *l, uint64_t address)
+bool phys_layout_is_data(const struct layout *l, uint64_t address)
 {
     uint32_t offset, group;
     if (!place(l, address, &offset, &group))
         return false;
-    uint32_t zone = layout_zone_blocks(l, group);
-    return offset >= zone && offset < layout_group_blocks(l, group) - zone;
+    uint32_t zone = phys_layout_zone_blocks(l, group);
+    return offset >= zone && offset < phys_layout_group_blocks(l, group) - zone;
 }
 
-bool layout_is_slot(const struct layout *l, uint64_t address)
+bool phys_layout_is_slot(const struct layout *l, uint64_t address)
 {
     uint32_t offset, group;
-    return place(l, address, &offset, &group) && !layout_is_data(l, address);
+    return place(l, address, &offset, &group) && !phys_layout_is_data(l, address);
 }
 
-uint64_t layout_twin(const struct layout *l, uint64_t address)
+uint64_t phys_layout_twin(const struct layout *l, uint64_t address)
 {
-    ASSERT(layout_is_slot(l, address));
-    uint32_t group = layout_group_of(l, address);
-    uint32_t zone = layout_zone_blocks(l, group);
-    uint32_t apart = layout_group_blocks(l, group) - zone;
-    bool in_a = address - layout_group_start(l, group) < zone;
+    ASSERT(phys_layout_is_slot(l, address));
+    uint32_t group = phys_layout_group_of(l, address);
+    uint32_t zone = phys_layout_zone_blocks(l, group);
+    uint32_t apart = phys_layout_group_blocks(l, group) - zone;
+    bool in_a = address - phys_layout_group_start(l, group) < zone;
     return in_a ? address + apart : address - apart;
 }
 
-uint64_t layout_slot(const struct layout *l, uint64_t address)
+uint64_t phys_layout_slot(const struct layout *l, uint64_t address)
 {
-    uint64_t twin = layout_twin(l, address);
+    uint64_t twin = phys_layout_twin(l, address);
     return twin < address ? twin : address;
 }
 
-uint64_t layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy)
+uint64_t phys_layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy)
 {
     ASSERT(slot < 2 && copy < 2);
     uint64_t block = 4 * (slot + UINT64_C(1));
@@ -108,7 +108,7 @@ uint64_t layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy
 
 /* ---- Pointers and heads ---------------------------------------------------------------------- */
 
-void pointer_decode(struct pointer *p, const uint8_t raw[FORMAT_POINTER_BYTES])
+void phys_pointer_decode(struct pointer *p, const uint8_t raw[FORMAT_POINTER_BYTES])
 {
     uint64_t word = get_le64(raw);
     p->address = word & UINT64_C(0xffffffffffff);
@@ -117,7 +117,7 @@ void pointer_decode(struct pointer *p, const uint8_t raw[FORMAT_POINTER_BYTES])
     p->birth = get_le32(raw + 12);
 }
 
-void pointer_encode(uint8_t raw[FORMAT_POINTER_BYTES], const struct pointer *p)
+void phys_pointer_encode(uint8_t raw[FORMAT_POINTER_BYTES], const struct pointer *p)
 {
     ASSERT(p->address < UINT64_C(1) << 48);
     ASSERT(p->flags < 1u << 16);
@@ -126,7 +126,7 @@ void pointer_encode(uint8_t raw[FORMAT_POINTER_BYTES], const struct pointer *p)
     put_le32(raw + 12, p->birth);
 }
 
-void block_head_encode(uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *head)
+void phys_block_head_encode(uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *head)
 {
     put_le32(raw, HEAD_MAGIC);
     put_le16(raw + 4, FORMAT_VERSION);
@@ -142,7 +142,7 @@ void block_head_encode(uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *
     put_le64(raw + 56, head->disk_uuid[1]);
 }
 
-enum err block_head_check(const uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *want)
+enum err phys_block_head_check(const uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *want)
 {
     if (get_le32(raw) != HEAD_MAGIC)
         return E_CORRUPT;
@@ -157,14 +157,14 @@ enum err block_head_check(const uint8_t raw[FORMAT_HEAD_BYTES], const struct blo
 
 /* ---- Intents --------------------------------------------------------------------------------- */
 
-void intent_block_seal(uint8_t raw[BLOCK_BYTES])
+void phys_intent_block_seal(uint8_t raw[BLOCK_BYTES])
 {
     put_le32(raw + HEAD_CRC, 0);
     put_le32(raw + HEAD_CRC, plat_crc32c(raw, BLOCK_BYTES));
 }
 
-enum err intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES], uint64_t address,
-                             const uint64_t disk_uuid[2])
+enum err phys_intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES],
+                                  uint64_t address, const uint64_t disk_uuid[2])
 {
     if (get_le32(raw) != HEAD_MAGIC || get_le16(raw + 6) != TYPE_INTENT ||
         get_le16(raw + 4) != FORMAT_VERSION)
@@ -187,7 +187,7 @@ enum err intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES], 
     return OK;
 }
 
-void intent_entry_encode(uint8_t *raw, const struct object_intent *intent)
+void phys_intent_entry_encode(uint8_t *raw, const struct object_intent *intent)
 {
     ASSERT(intent->block < UINT64_C(1) << 32);
     put_le64(raw, intent->oid);
@@ -197,7 +197,7 @@ void intent_entry_encode(uint8_t *raw, const struct object_intent *intent)
     put_le64(raw + 24, intent->lsn);
 }
 
-void intent_entry_decode(struct object_intent *intent, const uint8_t *raw)
+void phys_intent_entry_decode(struct object_intent *intent, const uint8_t *raw)
 {
     intent->oid = get_le64(raw);
     intent->block = get_le32(raw + 8);
@@ -209,7 +209,7 @@ void intent_entry_decode(struct object_intent *intent, const uint8_t *raw)
 
 /* ---- Roots ----------------------------------------------------------------------------------- */
 
-void root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, uint64_t sector)
+void phys_root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, uint64_t sector)
 {
     const struct object_root *id = &root->id;
     memset(raw, 0, FORMAT_ROOT_BYTES);
@@ -239,7 +239,7 @@ void root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, uint64
     put_le32(raw + ROOT_CRC, plat_crc32c(raw, ROOT_CRC));
 }
 
-enum err root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES], uint64_t sector)
+enum err phys_root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES], uint64_t sector)
 {
     struct object_root *id = &root->id;
     *root = (struct root){.blocks = 0};

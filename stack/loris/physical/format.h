@@ -5,7 +5,7 @@
  * Invariants:
  *   (1) every block of the disk belongs to exactly one of: roots, intent region, zone A, data or
  *       zone B of one group, the unused margins;
- *   (2) layout_twin(layout_twin(a)) == a, and the two lie at least 1 MiB apart;
+ *   (2) phys_layout_twin(phys_layout_twin(a)) == a, and the two lie at least 1 MiB apart;
  *   (3) what decode accepts, encode gives back byte for byte.
  */
 #ifndef LORIS_STACK_LORIS_PHYSICAL_FORMAT_H
@@ -72,41 +72,41 @@ struct root {
 };
 
 /* E_INVAL: too small a disk. */
-MUST_USE enum err layout_init(struct layout *l, uint64_t blocks);
-uint64_t layout_group_start(const struct layout *l, uint32_t group);
-uint32_t layout_group_blocks(const struct layout *l, uint32_t group);
+MUST_USE enum err phys_layout_init(struct layout *l, uint64_t blocks);
+uint64_t phys_layout_group_start(const struct layout *l, uint32_t group);
+uint32_t phys_layout_group_blocks(const struct layout *l, uint32_t group);
 /* Slots of zone A, which are as many as blocks of zone B. */
-uint32_t layout_zone_blocks(const struct layout *l, uint32_t group);
+uint32_t phys_layout_zone_blocks(const struct layout *l, uint32_t group);
 /* Group of an address inside the groups. */
-uint32_t layout_group_of(const struct layout *l, uint64_t address);
+uint32_t phys_layout_group_of(const struct layout *l, uint64_t address);
 /* In the data part of a group; in zone A or B of one. */
-bool layout_is_data(const struct layout *l, uint64_t address);
-bool layout_is_slot(const struct layout *l, uint64_t address);
+bool phys_layout_is_data(const struct layout *l, uint64_t address);
+bool phys_layout_is_slot(const struct layout *l, uint64_t address);
 /* The other place of a metadata block; the place in zone A, which the map speaks of. */
-uint64_t layout_twin(const struct layout *l, uint64_t address);
-uint64_t layout_slot(const struct layout *l, uint64_t address);
+uint64_t phys_layout_twin(const struct layout *l, uint64_t address);
+uint64_t phys_layout_slot(const struct layout *l, uint64_t address);
 /* First sector of a copy (0, 1) of a root slot (0, 1). */
-uint64_t layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy);
+uint64_t phys_layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy);
 
-void pointer_decode(struct pointer *p, const uint8_t raw[FORMAT_POINTER_BYTES]);
-void pointer_encode(uint8_t raw[FORMAT_POINTER_BYTES], const struct pointer *p);
+void phys_pointer_decode(struct pointer *p, const uint8_t raw[FORMAT_POINTER_BYTES]);
+void phys_pointer_encode(uint8_t raw[FORMAT_POINTER_BYTES], const struct pointer *p);
 
-void block_head_encode(uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *head);
+void phys_block_head_encode(uint8_t raw[FORMAT_HEAD_BYTES], const struct block_head *head);
 /* OK; E_CORRUPT: not such a block, or written for another place, disk or owner; E_VERSION. */
-MUST_USE enum err block_head_check(const uint8_t raw[FORMAT_HEAD_BYTES],
-                                   const struct block_head *want);
+MUST_USE enum err phys_block_head_check(const uint8_t raw[FORMAT_HEAD_BYTES],
+                                        const struct block_head *want);
 
 /* Intent blocks have a checksum of their own, since no parent names them. */
-void intent_block_seal(uint8_t raw[BLOCK_BYTES]);
-MUST_USE enum err intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES],
-                                      uint64_t address, const uint64_t disk_uuid[2]);
-void intent_entry_encode(uint8_t *raw, const struct object_intent *intent);
-void intent_entry_decode(struct object_intent *intent, const uint8_t *raw);
+void phys_intent_block_seal(uint8_t raw[BLOCK_BYTES]);
+MUST_USE enum err phys_intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES],
+                                           uint64_t address, const uint64_t disk_uuid[2]);
+void phys_intent_entry_encode(uint8_t *raw, const struct object_intent *intent);
+void phys_intent_entry_decode(struct object_intent *intent, const uint8_t *raw);
 
-void root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, uint64_t sector);
+void phys_root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, uint64_t sector);
 /* OK, E_CORRUPT, E_VERSION. */
-MUST_USE enum err root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES],
-                              uint64_t sector);
+MUST_USE enum err phys_root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES],
+                                   uint64_t sector);
 
 /* Inode fields, by place inside the 256 bytes. */
 #define INODE_OID 0u

@@ -21,7 +21,7 @@
 
 /* ---- What is durable already ----------------------------------------------------------------- */
 
-void intent_clear_durable(struct physical *p)
+void phys_intent_clear_durable(struct physical *p)
 {
     p->generation++;
     if (p->generation == 0) {
@@ -41,7 +41,7 @@ static uint64_t durable_key(const struct physical *p, uint64_t address)
     return address | (uint64_t)p->generation << 48;
 }
 
-bool intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc)
+bool phys_intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc)
 {
     const struct durable *d = durable_slot(p, address);
     return d->key == durable_key(p, address) && d->crc == crc;
@@ -60,13 +60,13 @@ static uint32_t ring_size(const struct physical *p)
     return p->layout.intent_blocks;
 }
 
-bool intent_room(const struct physical *p)
+bool phys_intent_room(const struct physical *p)
 {
     uint32_t at = (uint32_t)(p->core.intent_head % ring_size(p));
     return p->core.ring[at] <= p->core.released;
 }
 
-bool intent_half_full(const struct physical *p)
+bool phys_intent_half_full(const struct physical *p)
 {
     return p->core.intent_live >= ring_size(p) / 2;
 }
@@ -82,29 +82,29 @@ static void fill_block(struct physical *p, const struct object_intent *intents, 
                               .epoch = p->core.released + 1,
                               .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
     memset(p->intent, 0, BLOCK_BYTES);
-    block_head_encode(p->intent, &head);
+    phys_block_head_encode(p->intent, &head);
     for (uint32_t i = 0; i < count; i++)
-        intent_entry_encode(p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES,
-                            &intents[i]);
-    intent_block_seal(p->intent);
+        phys_intent_entry_encode(p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES,
+                                 &intents[i]);
+    phys_intent_block_seal(p->intent);
 }
 
-enum err intent_write(struct physical *p, const struct object_intent *intents, uint32_t count)
+enum err phys_intent_write(struct physical *p, const struct object_intent *intents, uint32_t count)
 {
     enum err e = E_FULL;
     ASSERT(count > 0 && count <= FORMAT_INTENTS);
-    for (uint32_t attempt = 0; attempt < WRITE_TRIES && intent_room(p); attempt++) {
+    for (uint32_t attempt = 0; attempt < WRITE_TRIES && phys_intent_room(p); attempt++) {
         uint32_t at = (uint32_t)(p->core.intent_head % ring_size(p));
         fill_block(p, intents, count, p->layout.intent_first + at);
         p->core.ring[at] = p->core.released + 1;
         p->core.intent_live++;
         p->core.intent_head++;
-        e = io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
+        e = phys_io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
         if (e != E_MEDIA)
             break; /* else the next block of the ring may be better */
     }
     if (e == OK && !PLANTED(PLANTED_NO_INTENT_FLUSH))
-        e = io_flush(p);
+        e = phys_io_flush(p);
     if (e != OK)
         return e;
     plat_probe(PROBE_PHYS_INTENT);
@@ -113,12 +113,12 @@ enum err intent_write(struct physical *p, const struct object_intent *intents, u
     return OK;
 }
 
-void intent_release(struct physical *p)
+void phys_intent_release(struct physical *p)
 {
     p->core.intent_live = 0;
     for (uint32_t k = 0; k < ring_size(p); k++)
         p->core.intent_live += p->core.ring[k] > p->core.released;
-    intent_clear_durable(p);
+    phys_intent_clear_durable(p);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static void see_block(struct physical *p, struct scan *scan, uint32_t at, uint8_
     struct block_head head;
     struct object_intent intent;
     p->core.ring[at] = 0;
-    if (intent_block_decode(&head, raw, p->layout.intent_first + at, disk_uuid) != OK)
+    if (phys_intent_block_decode(&head, raw, p->layout.intent_first + at, disk_uuid) != OK)
         return;
     p->core.ring[at] = head.epoch;
     if (scan->blocks == 0 || head.index < scan->first)
@@ -147,7 +147,8 @@ static void see_block(struct physical *p, struct scan *scan, uint32_t at, uint8_
     if (head.index >= p->core.intent_head)
         p->core.intent_head = head.index + 1;
     for (uint32_t i = 0; i < head.count; i++) {
-        intent_entry_decode(&intent, raw + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
+        phys_intent_entry_decode(&intent,
+                                 raw + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
         if (intent.lsn > p->highest_lsn)
             p->highest_lsn = intent.lsn;
     }
@@ -163,7 +164,7 @@ static enum err wipe_block(struct physical *p, uint32_t at, const uint8_t *raw)
         return OK;
     p->core.ring[at] = 0;
     memset(p->intent, 0, BLOCK_BYTES);
-    return io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
+    return phys_io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
 }
 
 static enum err scan_part(struct physical *p, struct scan *scan, uint32_t first, uint32_t count,
@@ -173,7 +174,7 @@ static enum err scan_part(struct physical *p, struct scan *scan, uint32_t first,
         p->items[k] = (struct io_item){.address = p->layout.intent_first + first + k,
                                        .page = p->batch + (size_t)k * BLOCK_BYTES};
     }
-    (void)io_run(p, BLOCK_READ, p->items, count); /* each block has its own status */
+    (void)phys_io_run(p, BLOCK_READ, p->items, count); /* each block has its own status */
     for (uint32_t k = 0; k < count; k++) {
         uint8_t *raw = p->items[k].page;
         enum err e = OK;
@@ -191,7 +192,7 @@ static enum err scan_part(struct physical *p, struct scan *scan, uint32_t first,
     return OK;
 }
 
-enum err intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe)
+enum err phys_intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe)
 {
     struct scan scan = {.blocks = 0};
     for (uint32_t first = 0; first < ring_size(p); first += SCAN_BLOCKS) {
@@ -213,14 +214,14 @@ static bool names_tree(struct physical *p, const struct object_intent *intent)
     struct pointer at;
     if (intent->oid <= OID_MAP)
         return false;
-    if (tree_spot(p, intent->oid, 0, intent->block, NODE_LOOK, false, &spot) != OK)
+    if (phys_tree_spot(p, intent->oid, 0, intent->block, NODE_LOOK, false, &spot) != OK)
         return false;
-    pointer_decode(&at, spot.raw);
+    phys_pointer_decode(&at, spot.raw);
     return at.address != 0 && at.address == intent->address;
 }
 
-enum err intent_collect(struct physical *p, uint32_t ring_index,
-                        struct object_intent out[FORMAT_INTENTS], uint32_t *count)
+enum err phys_intent_collect(struct physical *p, uint32_t ring_index,
+                             struct object_intent out[FORMAT_INTENTS], uint32_t *count)
 {
     struct block_head head;
     *count = 0;
@@ -228,17 +229,17 @@ enum err intent_collect(struct physical *p, uint32_t ring_index,
     if (p->core.ring[ring_index] <= p->core.released)
         return OK;
     uint64_t address = p->layout.intent_first + ring_index;
-    enum err e = io_block(p, BLOCK_READ, address, p->intent);
+    enum err e = phys_io_block(p, BLOCK_READ, address, p->intent);
     if (e == OK)
-        e = intent_block_decode(&head, p->intent, address, p->core.id.disk_uuid);
+        e = phys_intent_block_decode(&head, p->intent, address, p->core.id.disk_uuid);
     if (e != OK) {
         plat_report(REPORT_DETECTED, (uint64_t) - (int)e, address);
         return e == E_DEAD ? E_DEAD : OK; /* R3: its blocks must match the checkpoint then */
     }
     for (uint32_t i = 0; i < head.count; i++) {
         struct object_intent *intent = &out[*count];
-        intent_entry_decode(intent,
-                            p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
+        phys_intent_entry_decode(intent,
+                                 p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
         intent->epoch = head.epoch;
         *count += names_tree(p, intent);
     }

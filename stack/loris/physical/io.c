@@ -45,7 +45,7 @@ static uint32_t submit(struct physical *p, enum block_op op, const struct io_ite
 static void retry_each(struct physical *p, enum block_op op, struct io_item *items, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        items[i].status = io_block(p, op, items[i].address, items[i].page);
+        items[i].status = phys_io_block(p, op, items[i].address, items[i].page);
 }
 
 static void finish(struct physical *p, enum block_op op, struct io_item *items,
@@ -61,7 +61,7 @@ static void finish(struct physical *p, enum block_op op, struct io_item *items,
         items[run->first + i].status = e;
 }
 
-enum err io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count)
+enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count)
 {
     struct run runs[IO_OUTSTANDING];
     uint32_t begun = 0, done = 0, next = 0;
@@ -86,7 +86,7 @@ enum err io_run(struct physical *p, enum block_op op, struct io_item *items, uin
     return OK;
 }
 
-enum err io_block(struct physical *p, enum block_op op, uint64_t address, void *page)
+enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, void *page)
 {
     enum err e = op == BLOCK_READ
                      ? block_read(&p->client, address * SECTORS, page, BLOCK_BYTES)
@@ -95,7 +95,7 @@ enum err io_block(struct physical *p, enum block_op op, uint64_t address, void *
     return e;
 }
 
-enum err io_flush(struct physical *p)
+enum err phys_io_flush(struct physical *p)
 {
     enum err e = block_flush(&p->client);
     check_reset(p);

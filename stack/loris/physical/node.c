@@ -22,7 +22,7 @@
 
 /* ---- Guards ---------------------------------------------------------------------------------- */
 
-void node_damaged(uint64_t place)
+void phys_node_damaged(uint64_t place)
 {
     plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, place);
     plat_panic(E_CORRUPT);
@@ -45,13 +45,13 @@ static uint32_t guard_of(const struct node *n)
     return (uint32_t)(mix(h, (uint64_t)n->children << 2 | (n->dirty ? 2u : 0u)) >> 16);
 }
 
-void node_use(struct physical *p, struct node *n)
+void phys_node_use(struct physical *p, struct node *n)
 {
     if (n->stamp == p->stamp)
         return;
     ASSERT(n->used);
     if (n->guard != guard_of(n))
-        node_damaged(n->address);
+        phys_node_damaged(n->address);
     n->stamp = p->stamp;
     n->recent = true;
     n->changed = false;
@@ -59,15 +59,15 @@ void node_use(struct physical *p, struct node *n)
     p->touched = n;
 }
 
-void node_begin(struct physical *p)
+void phys_node_begin(struct physical *p)
 {
     if (p->core_guard != plat_crc32c(&p->core, sizeof(p->core)))
-        node_damaged(0);
+        phys_node_damaged(0);
     p->stamp++;
     p->touched = NULL;
 }
 
-void node_end(struct physical *p)
+void phys_node_end(struct physical *p)
 {
     for (struct node *n = p->touched; n != NULL; n = n->touched_next) {
         if (n->used && n->changed)
@@ -87,7 +87,7 @@ static struct bucket *bucket_of(struct physical *p, uint64_t oid, uint32_t level
     return &p->bucket[(h >> 20) % BUCKETS];
 }
 
-struct node *node_find(struct physical *p, uint64_t oid, uint32_t level, uint64_t index)
+struct node *phys_node_find(struct physical *p, uint64_t oid, uint32_t level, uint64_t index)
 {
     struct bucket *b = bucket_of(p, oid, level, index);
     struct node *before = NULL;
@@ -95,7 +95,7 @@ struct node *node_find(struct physical *p, uint64_t oid, uint32_t level, uint64_
     for (struct node *n = b->first; n != NULL; n = n->chain_next) {
         ASSERT(n->chain_prev == before && walked < b->count);
         if (n->oid == oid && n->level == level && n->index == index) {
-            node_use(p, n);
+            phys_node_use(p, n);
             return n;
         }
         before = n;
@@ -170,18 +170,18 @@ static void dirty_out(struct physical *p, struct node *n)
 /* The fields or the block changed, not necessarily what goes to disk. */
 static void touch_fields(struct physical *p, struct node *n)
 {
-    node_use(p, n);
+    phys_node_use(p, n);
     n->changed = true;
 }
 
-void node_change(struct physical *p, struct node *n)
+void phys_node_change(struct physical *p, struct node *n)
 {
     touch_fields(p, n);
     if (!n->dirty)
         dirty_in(p, n);
 }
 
-void node_adopt_child(struct physical *p, struct node *child, struct node *parent)
+void phys_node_adopt_child(struct physical *p, struct node *child, struct node *parent)
 {
     touch_fields(p, child);
     if (child->parent != NULL) {
@@ -196,10 +196,10 @@ void node_adopt_child(struct physical *p, struct node *child, struct node *paren
     }
 }
 
-void node_drop(struct physical *p, struct node *n)
+void phys_node_drop(struct physical *p, struct node *n)
 {
     ASSERT(n->used && n->children == 0);
-    node_adopt_child(p, n, NULL);
+    phys_node_adopt_child(p, n, NULL);
     if (n->dirty)
         dirty_out(p, n);
     chain_out(p, n);
@@ -208,7 +208,7 @@ void node_drop(struct physical *p, struct node *n)
     p->free_frames = n;
 }
 
-void node_reset(struct physical *p)
+void phys_node_reset(struct physical *p)
 {
     p->free_frames = NULL;
     for (uint32_t i = p->nodes; i-- > 0;) {
@@ -231,7 +231,7 @@ static void finalize(struct physical *p, struct node *n)
     touch_fields(p, n);
     bool again = n->birth > (uint32_t)p->core.released;
     if (!again)
-        n->address = layout_twin(&p->layout, n->address);
+        n->address = phys_layout_twin(&p->layout, n->address);
     n->birth = (uint32_t)p->core.released + 1;
     struct block_head head = {.type = n->type,
                               .level = n->level,
@@ -240,13 +240,13 @@ static void finalize(struct physical *p, struct node *n)
                               .index = n->index,
                               .epoch = n->birth,
                               .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
-    block_head_encode(n->raw, &head);
+    phys_block_head_encode(n->raw, &head);
     n->crc = plat_crc32c(n->raw, BLOCK_BYTES);
     struct spot spot;
-    enum err e = tree_spot(p, n->oid, n->level, n->index, NODE_LOOK, false, &spot);
+    enum err e = phys_tree_spot(p, n->oid, n->level, n->index, NODE_LOOK, false, &spot);
     ASSERT(e == OK); /* rule (3): the parent is in memory */
     struct pointer to = {.address = n->address, .crc = n->crc, .birth = n->birth};
-    tree_point(p, &spot, &to);
+    phys_tree_point(p, &spot, &to);
 }
 
 /* Shell sort by address: neighbours go out in one request. Order of equals does not arise. */
@@ -262,7 +262,7 @@ static void sort_items(struct io_item *items, uint32_t count)
         }
 }
 
-uint32_t node_collect(struct physical *p)
+uint32_t phys_node_collect(struct physical *p)
 {
     uint32_t count = 0;
     for (uint32_t rank = 0; rank < RANKS; rank++)
@@ -288,26 +288,26 @@ static enum err relocate_failed(struct physical *p, uint32_t count)
             continue;
         if (p->items[i].status != E_MEDIA || n->type == TYPE_MAP)
             return p->items[i].status;
-        enum err e = space_slot(p, true, &address);
+        enum err e = phys_space_slot(p, true, &address);
         if (e != OK)
             return E_MEDIA;
-        node_change(p, n);
+        phys_node_change(p, n);
         n->address = address; /* never written there: the same again */
     }
     return OK;
 }
 
-enum err node_write_collected(struct physical *p, uint32_t count)
+enum err phys_node_write_collected(struct physical *p, uint32_t count)
 {
     enum err e = OK;
     for (uint32_t attempt = 0; attempt < RELOCATIONS_MAX; attempt++) {
-        e = io_run(p, BLOCK_WRITE, p->items, count);
+        e = phys_io_run(p, BLOCK_WRITE, p->items, count);
         if (e != E_MEDIA)
             return e;
         e = relocate_failed(p, count);
         if (e != OK)
             return e;
-        count = node_collect(p);
+        count = phys_node_collect(p);
     }
     return E_MEDIA;
 }
@@ -340,14 +340,14 @@ static enum err evict(struct physical *p, struct node *n)
     if (n->dirty) {
         finalize(p, n);
         dirty_out(p, n);
-        enum err e = io_block(p, BLOCK_WRITE, n->address, n->raw);
+        enum err e = phys_io_block(p, BLOCK_WRITE, n->address, n->raw);
         if (e != OK) {
-            node_change(p, n); /* stays: it is nowhere else */
+            phys_node_change(p, n); /* stays: it is nowhere else */
             return e;
         }
     }
-    node_use(p, n); /* its links are about to be believed */
-    node_drop(p, n);
+    phys_node_use(p, n); /* its links are about to be believed */
+    phys_node_drop(p, n);
     return OK;
 }
 
@@ -413,8 +413,8 @@ static void start_node(struct physical *p, struct node *n, uint64_t oid, uint32_
     chain_in(p, n);
 }
 
-enum err node_new(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
-                  uint64_t address, struct node **out)
+enum err phys_node_new(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                       uint64_t address, struct node **out)
 {
     struct node *n;
     enum err e = take_frame(p, &n);
@@ -441,7 +441,7 @@ static enum err check_loaded(struct physical *p, const struct node *n)
                               .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
     if (plat_crc32c(n->raw, BLOCK_BYTES) != n->crc)
         return E_CORRUPT;
-    return block_head_check(n->raw, &want);
+    return phys_block_head_check(n->raw, &want);
 }
 
 /* Reads what `from` names; once more if it is wrong, since a read can be misdirected. */
@@ -451,10 +451,10 @@ static enum err read_node(struct physical *p, struct node *n, const struct point
     n->address = from->address;
     n->crc = from->crc;
     n->birth = from->birth;
-    if (!layout_is_slot(&p->layout, from->address))
+    if (!phys_layout_is_slot(&p->layout, from->address))
         return E_CORRUPT;
     for (uint32_t attempt = 0; attempt < 2 && e == E_CORRUPT; attempt++) {
-        e = io_block(p, BLOCK_READ, from->address, n->raw);
+        e = phys_io_block(p, BLOCK_READ, from->address, n->raw);
         if (e == OK)
             e = check_loaded(p, n);
     }
@@ -468,15 +468,16 @@ static void fill_lost(struct physical *p, struct node *n)
     memset(n->raw, 0, BLOCK_BYTES);
     if (n->type == TYPE_NODE)
         for (uint32_t k = 0; k < FORMAT_FANOUT; k++)
-            pointer_encode(n->raw + FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k, &lost);
+            phys_pointer_encode(n->raw + FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k, &lost);
     n->changed = true;
     if (!n->dirty)
         dirty_in(p, n);
 }
 
-static bool repairable(uint64_t oid, uint32_t level)
+/* Not what the whole disk hangs on: the first leaf has the inodes of mapping and map. */
+static bool repairable(uint64_t oid, uint32_t level, uint64_t index)
 {
-    return oid == OID_INODES ? level == 0 : oid != OID_MAP;
+    return oid == OID_INODES ? level == 0 && index > 0 : oid != OID_MAP;
 }
 
 static enum err load(struct physical *p, struct node *n, const struct pointer *from,
@@ -486,8 +487,8 @@ static enum err load(struct physical *p, struct node *n, const struct pointer *f
     if (e == OK)
         return OK;
     plat_report(REPORT_DETECTED, (uint64_t) - (int)e, from->address);
-    if (mode != NODE_REPAIR || e == E_DEAD || !repairable(n->oid, n->level) ||
-        !layout_is_slot(&p->layout, from->address))
+    if (mode != NODE_REPAIR || e == E_DEAD || !repairable(n->oid, n->level, n->index) ||
+        !phys_layout_is_slot(&p->layout, from->address))
         return e;
     fill_lost(p, n);
     return OK;
@@ -498,36 +499,36 @@ static enum err make(struct physical *p, uint64_t oid, uint32_t level, uint64_t 
                      bool privileged, const struct spot *spot, bool lost, struct node **out)
 {
     uint64_t address;
-    enum err e = space_slot(p, privileged, &address);
+    enum err e = phys_space_slot(p, privileged, &address);
     if (e != OK)
         return e;
-    e = node_new(p, oid, level, index, address, out);
+    e = phys_node_new(p, oid, level, index, address, out);
     if (e != OK) {
-        space_free(p, address);
+        phys_space_free(p, address);
         return e;
     }
-    node_adopt_child(p, *out, spot->holder);
+    phys_node_adopt_child(p, *out, spot->holder);
     struct pointer to = {.address = address, .birth = (*out)->birth};
-    tree_point(p, spot, &to);
+    phys_tree_point(p, spot, &to);
     if (lost)
         fill_lost(p, *out);
     return OK;
 }
 
-enum err node_get(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
-                  enum node_get_mode mode, bool privileged, struct node **out)
+enum err phys_node_get(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                       enum node_get_mode mode, bool privileged, struct node **out)
 {
     struct spot spot;
     struct pointer to;
-    struct node *n = node_find(p, oid, level, index);
+    struct node *n = phys_node_find(p, oid, level, index);
     if (n != NULL) {
         *out = n;
         return OK;
     }
-    enum err e = tree_spot(p, oid, level, index, mode, privileged, &spot);
+    enum err e = phys_tree_spot(p, oid, level, index, mode, privileged, &spot);
     if (e != OK)
         return e;
-    pointer_decode(&to, spot.raw);
+    phys_pointer_decode(&to, spot.raw);
     if (to.flags & POINTER_BAD && mode != NODE_REPAIR)
         return E_LOST;
     if (to.address == 0) {
@@ -542,10 +543,10 @@ enum err node_get(struct physical *p, uint64_t oid, uint32_t level, uint64_t ind
     start_node(p, n, oid, level, index);
     e = load(p, n, &to, mode);
     if (e != OK) {
-        node_drop(p, n);
+        phys_node_drop(p, n);
         return e;
     }
-    node_adopt_child(p, n, spot.holder);
+    phys_node_adopt_child(p, n, spot.holder);
     *out = n;
     return OK;
 }

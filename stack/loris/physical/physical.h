@@ -10,10 +10,9 @@
  * Rules that all keep:
  *   (1) nothing that the last released root reaches is overwritten, but in-place data named by a
  *       durable intent (P1);
- *   (2) a metadata block is looked at only through node_use and changed only through node_change,
- *       so that each request verifies its guard before and renews it after (P5);
- *   (3) the parent of a node in memory is in memory;
- *   (4) between PREPARE and RELEASE nothing changes.
+ *   (2) a metadata block is looked at only through node_use and changed only through
+ * phys_node_change, so that each request verifies its guard before and renews it after (P5); (3)
+ * the parent of a node in memory is in memory; (4) between PREPARE and RELEASE nothing changes.
  */
 #ifndef LORIS_STACK_LORIS_PHYSICAL_PHYSICAL_H
 #define LORIS_STACK_LORIS_PHYSICAL_PHYSICAL_H
@@ -126,9 +125,9 @@ struct io_item {
 
 /* Reads or writes all items, neighbours in one request, several outstanding. Each item has its own
  * status; the result is the first that is not OK. */
-enum err io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count);
-MUST_USE enum err io_block(struct physical *p, enum block_op op, uint64_t address, void *page);
-MUST_USE enum err io_flush(struct physical *p);
+enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count);
+MUST_USE enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, void *page);
+MUST_USE enum err phys_io_flush(struct physical *p);
 
 /* ---- node.c ---- */
 
@@ -139,41 +138,41 @@ enum node_get_mode {
 };
 
 /* Begins and ends a request: verifies core, renews the guards of all that was changed. */
-void node_begin(struct physical *p);
-void node_end(struct physical *p);
-void node_reset(struct physical *p);
+void phys_node_begin(struct physical *p);
+void phys_node_end(struct physical *p);
+void phys_node_reset(struct physical *p);
 /* Verifies the guard if this request has not yet; crashes on purpose if it fails. */
-void node_use(struct physical *p, struct node *n);
-void node_change(struct physical *p, struct node *n);
-struct node *node_find(struct physical *p, uint64_t oid, uint32_t level, uint64_t index);
+void phys_node_use(struct physical *p, struct node *n);
+void phys_node_change(struct physical *p, struct node *n);
+struct node *phys_node_find(struct physical *p, uint64_t oid, uint32_t level, uint64_t index);
 /*
  * The node of an object's tree. Level 0 exists for OID_INODES (leaves) and OID_MAP (map blocks)
  * only. OK; E_NOENT; E_LOST: the pointer is BAD; E_CORRUPT; E_MEDIA; E_DEAD; E_FULL, E_AGAIN: no
  * slot for a new one, or no frame.
  */
-MUST_USE enum err node_get(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
-                           enum node_get_mode mode, bool privileged, struct node **out);
+MUST_USE enum err phys_node_get(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                                enum node_get_mode mode, bool privileged, struct node **out);
 /* Puts an empty node with a slot into the pool. OK or E_FULL. parent may be NULL. */
-MUST_USE enum err node_new(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
-                           uint64_t address, struct node **out);
-void node_adopt_child(struct physical *p, struct node *child, struct node *parent);
+MUST_USE enum err phys_node_new(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                                uint64_t address, struct node **out);
+void phys_node_adopt_child(struct physical *p, struct node *child, struct node *parent);
 /* Forgets a node without children; its slot is freed by the caller. */
-void node_drop(struct physical *p, struct node *n);
+void phys_node_drop(struct physical *p, struct node *n);
 /* Completes all dirty nodes, children before parents, and lists them in p->items; how many. */
-uint32_t node_collect(struct physical *p);
+uint32_t phys_node_collect(struct physical *p);
 /* Writes what was collected; a block that cannot be written moves to another slot. */
-MUST_USE enum err node_write_collected(struct physical *p, uint32_t count);
-_Noreturn void node_damaged(uint64_t place);
+MUST_USE enum err phys_node_write_collected(struct physical *p, uint32_t count);
+_Noreturn void phys_node_damaged(uint64_t place);
 
 /* ---- space.c ---- */
 
-MUST_USE enum err space_data(struct physical *p, bool privileged, uint64_t *address);
-MUST_USE enum err space_slot(struct physical *p, bool privileged, uint64_t *address);
-void space_free(struct physical *p, uint64_t address); /* data, or either twin of a slot */
-bool space_in_last(struct physical *p, uint64_t address);
-void space_release(struct physical *p);
-MUST_USE enum err space_group_make(struct physical *p, uint32_t group, struct node *map);
-uint64_t space_reserve(const struct physical *p);
+MUST_USE enum err phys_space_data(struct physical *p, bool privileged, uint64_t *address);
+MUST_USE enum err phys_space_slot(struct physical *p, bool privileged, uint64_t *address);
+void phys_space_free(struct physical *p, uint64_t address); /* data, or either twin of a slot */
+bool phys_space_in_last(struct physical *p, uint64_t address);
+void phys_space_release(struct physical *p);
+MUST_USE enum err phys_space_group_make(struct physical *p, uint32_t group, struct node *map);
+uint64_t phys_space_reserve(const struct physical *p);
 
 /* ---- tree.c ---- */
 
@@ -182,62 +181,62 @@ struct spot {            /* where a pointer is */
     uint8_t *raw;
 };
 
-MUST_USE enum err tree_inode(struct physical *p, uint64_t oid, enum node_get_mode mode,
-                             bool privileged, struct node **leaf, uint8_t **inode);
-/* Like tree_inode, for an object that must exist: E_NOENT. */
-MUST_USE enum err tree_object(struct physical *p, uint64_t oid, struct node **leaf,
-                              uint8_t **inode);
+MUST_USE enum err phys_tree_inode(struct physical *p, uint64_t oid, enum node_get_mode mode,
+                                  bool privileged, struct node **leaf, uint8_t **inode);
+/* Like phys_tree_inode, for an object that must exist: E_NOENT. */
+MUST_USE enum err phys_tree_object(struct physical *p, uint64_t oid, struct node **leaf,
+                                   uint8_t **inode);
 /* The place of the pointer to (oid, level, index), for level >= 0. */
-MUST_USE enum err tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
-                            enum node_get_mode mode, bool privileged, struct spot *spot);
-void tree_point(struct physical *p, const struct spot *spot, const struct pointer *to);
+MUST_USE enum err phys_tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                                 enum node_get_mode mode, bool privileged, struct spot *spot);
+void phys_tree_point(struct physical *p, const struct spot *spot, const struct pointer *to);
 /* Frees all blocks from `first` on. Unreadable subtrees leak; that is reported. */
-void tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first);
+void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first);
 /* Removes an inode without blocks, and the nodes above that have nothing left. */
-void tree_remove(struct physical *p, struct node *leaf, uint8_t *inode);
+void phys_tree_remove(struct physical *p, struct node *leaf, uint8_t *inode);
 /* The smallest object >= *oid but the map. OK, E_NOENT, or why a node cannot be read. */
-MUST_USE enum err tree_next(struct physical *p, uint64_t *oid);
+MUST_USE enum err phys_tree_next(struct physical *p, uint64_t *oid);
 
 /* ---- intent.c ---- */
 
-void intent_clear_durable(struct physical *p);
-bool intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc);
-bool intent_room(const struct physical *p);
-bool intent_half_full(const struct physical *p);
+void phys_intent_clear_durable(struct physical *p);
+bool phys_intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc);
+bool phys_intent_room(const struct physical *p);
+bool phys_intent_half_full(const struct physical *p);
 /* Writes one block of `count` intents and makes it stable. */
-MUST_USE enum err intent_write(struct physical *p, const struct object_intent *intents,
-                               uint32_t count);
-void intent_release(struct physical *p);
+MUST_USE enum err phys_intent_write(struct physical *p, const struct object_intent *intents,
+                                    uint32_t count);
+void phys_intent_release(struct physical *p);
 /* Reads the region: ring, head, highest numbers. Unreadable blocks count as none. */
-MUST_USE enum err intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe);
+MUST_USE enum err phys_intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe);
 /* Loads the intents of one block of the region that are above `released` and name the place where
  * the adopted tree has the block. Answers how many. */
-MUST_USE enum err intent_collect(struct physical *p, uint32_t ring_index,
-                                 struct object_intent out[FORMAT_INTENTS], uint32_t *count);
+MUST_USE enum err phys_intent_collect(struct physical *p, uint32_t ring_index,
+                                      struct object_intent out[FORMAT_INTENTS], uint32_t *count);
 
 /* ---- data.c ---- */
 
-enum err data_read(struct physical *p, const struct object_request *request, uint32_t source,
-                   struct object_reply *reply);
-enum err data_write(struct physical *p, const struct object_request *request, uint32_t source,
-                    struct object_reply *reply);
+enum err phys_data_read(struct physical *p, const struct object_request *request, uint32_t source,
+                        struct object_reply *reply);
+enum err phys_data_write(struct physical *p, const struct object_request *request, uint32_t source,
+                         struct object_reply *reply);
 
 /* ---- checkpoint.c and restore.c ---- */
 
 /* Both copies, flushed, read back. */
-MUST_USE enum err root_write(struct physical *p, uint32_t slot, const struct root *root);
-MUST_USE enum err root_void(struct physical *p, uint32_t slot);
-enum err checkpoint_prepare(struct physical *p, const struct object_request *request,
-                            const struct object_root *id, struct object_reply *reply);
-enum err checkpoint_release(struct physical *p, uint64_t epoch);
-enum err restore_roots(struct physical *p, const struct object_request *request, uint32_t source,
-                       struct object_reply *reply);
-enum err restore_adopt(struct physical *p, const struct object_request *request,
-                       const struct object_root *id);
-enum err restore_intents(struct physical *p, const struct object_request *request, uint32_t source,
-                         struct object_reply *reply);
-enum err restore_format(struct physical *p, const struct object_request *request,
-                        const struct object_root *id);
+MUST_USE enum err phys_root_write(struct physical *p, uint32_t slot, const struct root *root);
+MUST_USE enum err phys_root_void(struct physical *p, uint32_t slot);
+enum err phys_checkpoint_prepare(struct physical *p, const struct object_request *request,
+                                 const struct object_root *id, struct object_reply *reply);
+enum err phys_checkpoint_release(struct physical *p, uint64_t epoch);
+enum err phys_restore_roots(struct physical *p, const struct object_request *request,
+                            uint32_t source, struct object_reply *reply);
+enum err phys_restore_adopt(struct physical *p, const struct object_request *request,
+                            const struct object_root *id);
+enum err phys_restore_intents(struct physical *p, const struct object_request *request,
+                              uint32_t source, struct object_reply *reply);
+enum err phys_restore_format(struct physical *p, const struct object_request *request,
+                             const struct object_root *id);
 
 /* ---- serve.c ---- */
 

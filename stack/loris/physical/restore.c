@@ -17,7 +17,7 @@
 static void forget(struct physical *p)
 {
     p->active = false;
-    node_reset(p);
+    phys_node_reset(p);
     for (uint32_t k = 0; k < p->layout.groups; k++) {
         struct group *g = &p->group[k];
         *g = (struct group){.last = g->last};
@@ -27,7 +27,7 @@ static void forget(struct physical *p)
     memset(p->found, 0, sizeof(p->found));
     p->highest_epoch = 0;
     p->highest_lsn = 0;
-    intent_clear_durable(p);
+    phys_intent_clear_durable(p);
 }
 
 /* Finds the disk, the first time. */
@@ -38,7 +38,7 @@ static enum err identify(struct physical *p)
         return p->client.gone ? E_DEAD : OK;
     enum err e = block_client_init(&p->client, LAYER_DRIVER, p->disk, &identity);
     if (e == OK)
-        e = layout_init(&p->layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES));
+        e = phys_layout_init(&p->layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES));
     if (e != OK)
         return e;
     p->group = plat_alloc(p->layout.groups * sizeof(p->group[0]), TAG_HEAP);
@@ -59,16 +59,16 @@ static enum err begin(struct physical *p, uint32_t session)
     forget(p);
     e = block_fence(&p->client);
     if (e == OK && !PLANTED(PLANTED_NO_RESTORE_FLUSH))
-        e = io_flush(p);
+        e = phys_io_flush(p);
     return e;
 }
 
 static void set_totals(struct physical *p)
 {
     for (uint32_t k = 0; k < p->layout.groups; k++) {
-        uint32_t zone = layout_zone_blocks(&p->layout, k);
+        uint32_t zone = phys_layout_zone_blocks(&p->layout, k);
         p->core.total_slots += zone;
-        p->core.total_data += layout_group_blocks(&p->layout, k) - 2 * zone;
+        p->core.total_data += phys_layout_group_blocks(&p->layout, k) - 2 * zone;
     }
 }
 
@@ -84,12 +84,12 @@ static enum err read_copy(struct physical *p, uint32_t slot, uint32_t copy)
     uint8_t raw[FORMAT_ROOT_BYTES];
     struct root root;
     struct found_root *found = &p->found[slot];
-    uint64_t sector = layout_root_sector(&p->layout, slot, copy);
+    uint64_t sector = phys_layout_root_sector(&p->layout, slot, copy);
     enum err e = block_read(&p->client, sector, raw, sizeof(raw));
     if (e == E_DEAD)
         return E_DEAD;
     if (e == OK)
-        e = root_decode(&root, raw, sector);
+        e = phys_root_decode(&root, raw, sector);
     if (e == E_VERSION)
         return E_VERSION;
     if (e != OK || root.blocks != p->layout.blocks ||
@@ -115,8 +115,8 @@ static uint32_t newest_slot(const struct physical *p)
     return best;
 }
 
-enum err restore_roots(struct physical *p, const struct object_request *request, uint32_t source,
-                       struct object_reply *reply)
+enum err phys_restore_roots(struct physical *p, const struct object_request *request,
+                            uint32_t source, struct object_reply *reply)
 {
     uint8_t raw[OBJECT_ROOTS_MAX * OBJECT_ROOT_BYTES];
     uint32_t count = 0;
@@ -125,7 +125,7 @@ enum err restore_roots(struct physical *p, const struct object_request *request,
         e = read_copy(p, k / 2, k % 2);
     uint32_t best = newest_slot(p);
     if (e == OK && best < 2)
-        e = intent_scan(p, p->found[best].root.id.disk_uuid, false);
+        e = phys_intent_scan(p, p->found[best].root.id.disk_uuid, false);
     if (e != OK)
         return e;
     for (uint32_t k = 0; k < 2 && best < 2; k++) {
@@ -152,7 +152,7 @@ static enum err void_dead(struct physical *p, uint64_t epoch)
         const struct found_root *found = &p->found[slot];
         if ((found->valid && found->root.id.epoch <= epoch) || PLANTED(PLANTED_DEAD_ROOT_KEPT))
             continue;
-        enum err e = root_void(p, slot);
+        enum err e = phys_root_void(p, slot);
         if (e != OK)
             return e;
     }
@@ -174,7 +174,7 @@ static void load_core(struct physical *p, uint32_t slot)
         core->intent_head = root->intent_head;
     memcpy(core->inodes, root->inodes, FORMAT_POINTER_BYTES);
     set_totals(p);
-    intent_release(p);
+    phys_intent_release(p);
 }
 
 static enum err adopt_slot(struct physical *p, uint32_t slot, const struct object_root *id)
@@ -183,7 +183,7 @@ static enum err adopt_slot(struct physical *p, uint32_t slot, const struct objec
     uint8_t *inode;
     struct root root = p->found[slot].root;
     load_core(p, slot);
-    enum err e = tree_object(p, OID_MAP, &leaf, &inode);
+    enum err e = phys_tree_object(p, OID_MAP, &leaf, &inode);
     if (e != OK)
         return e == E_NOENT ? E_CORRUPT : e; /* the top of the tree is bad: a flush that lied */
     root.id.rev = id->rev;
@@ -193,7 +193,7 @@ static enum err adopt_slot(struct physical *p, uint32_t slot, const struct objec
     memcpy(root.id.ancestor, id->ancestor, sizeof(root.id.ancestor));
     p->core.id = root.id;
     p->core.live = root;
-    e = root_write(p, slot, &root);
+    e = phys_root_write(p, slot, &root);
     if (e != OK)
         return e;
     p->active = true;
@@ -201,8 +201,8 @@ static enum err adopt_slot(struct physical *p, uint32_t slot, const struct objec
     return OK;
 }
 
-enum err restore_adopt(struct physical *p, const struct object_request *request,
-                       const struct object_root *id)
+enum err phys_restore_adopt(struct physical *p, const struct object_request *request,
+                            const struct object_root *id)
 {
     if (request->size == OBJECT_ADOPT_VOID)
         return void_dead(p, request->epoch);
@@ -216,8 +216,8 @@ enum err restore_adopt(struct physical *p, const struct object_request *request,
 
 /* ---- Intents --------------------------------------------------------------------------------- */
 
-enum err restore_intents(struct physical *p, const struct object_request *request, uint32_t source,
-                         struct object_reply *reply)
+enum err phys_restore_intents(struct physical *p, const struct object_request *request,
+                              uint32_t source, struct object_reply *reply)
 {
     struct object_intent found[FORMAT_INTENTS];
     size_t room = request->length / OBJECT_INTENT_BYTES;
@@ -229,7 +229,7 @@ enum err restore_intents(struct physical *p, const struct object_request *reques
     room = room < limit ? room : limit;
     for (; at < p->layout.intent_blocks && used + FORMAT_INTENTS <= room; at++) {
         uint32_t count;
-        enum err e = intent_collect(p, at, found, &count);
+        enum err e = phys_intent_collect(p, at, found, &count);
         if (e != OK)
             return e;
         for (uint32_t i = 0; i < count; i++)
@@ -249,37 +249,37 @@ static enum err make_tree(struct physical *p)
 {
     struct node *map, *leaf;
     uint64_t address;
-    enum err e = node_new(p, OID_MAP, 0, 0, layout_group_start(&p->layout, 0), &map);
+    enum err e = phys_node_new(p, OID_MAP, 0, 0, phys_layout_group_start(&p->layout, 0), &map);
     if (e == OK)
-        e = space_group_make(p, 0, map);
+        e = phys_space_group_make(p, 0, map);
     if (e == OK)
-        e = space_slot(p, true, &address);
+        e = phys_space_slot(p, true, &address);
     if (e == OK)
-        e = node_new(p, OID_INODES, 0, 0, address, &leaf);
+        e = phys_node_new(p, OID_INODES, 0, 0, address, &leaf);
     if (e != OK)
         return e;
     struct pointer to = {.address = address, .birth = leaf->birth};
-    pointer_encode(p->core.inodes, &to);
+    phys_pointer_encode(p->core.inodes, &to);
     uint8_t *inode = leaf->raw + FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * OID_MAP;
     put_le64(inode + INODE_OID, OID_MAP);
     put_le32(inode + INODE_FLAGS, OBJECT_META);
     to = (struct pointer){.address = map->address, .birth = map->birth};
-    pointer_encode(inode + INODE_POINTER(0), &to);
-    node_adopt_child(p, map, leaf);
+    phys_pointer_encode(inode + INODE_POINTER(0), &to);
+    phys_node_adopt_child(p, map, leaf);
     return OK;
 }
 
-enum err restore_format(struct physical *p, const struct object_request *request,
-                        const struct object_root *id)
+enum err phys_restore_format(struct physical *p, const struct object_request *request,
+                             const struct object_root *id)
 {
     struct object_reply ignored = {.oid = 0};
     enum err e = begin(p, request->session);
     if (e == OK && id->epoch != request->epoch)
         e = E_INVAL;
     for (uint32_t slot = 0; slot < 2 && e == OK; slot++)
-        e = root_void(p, slot);
+        e = phys_root_void(p, slot);
     if (e == OK)
-        e = intent_scan(p, id->disk_uuid, true);
+        e = phys_intent_scan(p, id->disk_uuid, true);
     if (e != OK)
         return e;
     p->core.id = *id;
@@ -288,9 +288,9 @@ enum err restore_format(struct physical *p, const struct object_request *request
     set_totals(p);
     e = make_tree(p);
     if (e == OK)
-        e = checkpoint_prepare(p, request, id, &ignored);
+        e = phys_checkpoint_prepare(p, request, id, &ignored);
     if (e == OK)
-        e = checkpoint_release(p, request->epoch);
+        e = phys_checkpoint_release(p, request->epoch);
     p->active = e == OK;
     return e;
 }

@@ -34,7 +34,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
 static void set_attributes(struct physical *p, struct node *leaf, uint8_t *inode,
                            const struct object_request *request)
 {
-    node_change(p, leaf);
+    phys_node_change(p, leaf);
     put_le64(inode + INODE_SIZE, request->size);
     put_le64(inode + INODE_LSN, request->lsn);
     memcpy(inode + INODE_ATTR, request->attr, OBJECT_ATTR_BYTES);
@@ -50,14 +50,14 @@ static enum err create(struct physical *p, const struct object_request *request)
     if (request->oid <= OID_NONE || request->oid == OID_MAP)
         return E_INVAL;
     enum err e =
-        tree_inode(p, request->oid, repair ? NODE_REPAIR : NODE_MAKE, again, &leaf, &inode);
+        phys_tree_inode(p, request->oid, repair ? NODE_REPAIR : NODE_MAKE, again, &leaf, &inode);
     if (e != OK)
         return e;
     bool exists = get_le64(inode + INODE_OID) == request->oid;
     if (exists && !again)
         return E_EXIST;
     if (!exists) {
-        node_change(p, leaf);
+        phys_node_change(p, leaf);
         memset(inode, 0, FORMAT_INODE_BYTES);
         put_le64(inode + INODE_OID, request->oid);
     }
@@ -75,13 +75,13 @@ static enum err remove_object(struct physical *p, const struct object_request *r
     uint8_t *inode;
     if (request->oid == OID_MAP)
         return E_INVAL;
-    enum err e = tree_object(p, request->oid, &leaf, &inode);
+    enum err e = phys_tree_object(p, request->oid, &leaf, &inode);
     if (e == E_NOENT && request->flags & OBJECT_REPLAY)
         return OK;
     if (e != OK)
         return e;
-    tree_truncate(p, leaf, inode, 0);
-    tree_remove(p, leaf, inode);
+    phys_tree_truncate(p, leaf, inode, 0);
+    phys_tree_remove(p, leaf, inode);
     return OK;
 }
 
@@ -92,11 +92,11 @@ static enum err truncate(struct physical *p, const struct object_request *reques
     uint8_t *inode;
     if (request->offset % BLOCK_BYTES != 0 || request->oid == OID_MAP)
         return E_INVAL;
-    enum err e = tree_object(p, request->oid, &leaf, &inode);
+    enum err e = phys_tree_object(p, request->oid, &leaf, &inode);
     if (e != OK)
         return e;
-    tree_truncate(p, leaf, inode, request->offset / BLOCK_BYTES);
-    node_change(p, leaf);
+    phys_tree_truncate(p, leaf, inode, request->offset / BLOCK_BYTES);
+    phys_node_change(p, leaf);
     put_le64(inode + INODE_SIZE, request->size);
     put_le64(inode + INODE_LSN, request->lsn);
     return OK;
@@ -107,7 +107,7 @@ static enum err get_attributes(struct physical *p, const struct object_request *
 {
     struct node *leaf;
     uint8_t *inode;
-    enum err e = tree_object(p, request->oid, &leaf, &inode);
+    enum err e = phys_tree_object(p, request->oid, &leaf, &inode);
     if (e != OK)
         return e;
     reply->oid = request->oid;
@@ -123,7 +123,7 @@ static enum err put_attributes(struct physical *p, const struct object_request *
 {
     struct node *leaf;
     uint8_t *inode;
-    enum err e = tree_object(p, request->oid, &leaf, &inode);
+    enum err e = phys_tree_object(p, request->oid, &leaf, &inode);
     if (e != OK)
         return e;
     set_attributes(p, leaf, inode, request);
@@ -138,7 +138,7 @@ static enum err statfs(const struct physical *p, struct object_reply *reply)
     const struct core *core = &p->core;
     uint64_t data = core->total_data - core->used_data - core->held_data;
     uint64_t slots = core->total_slots - core->used_slots - core->held_slots;
-    uint64_t keep = space_reserve(p);
+    uint64_t keep = phys_space_reserve(p);
     data = data > keep ? data - keep : 0;
     slots = slots > SLOTS_RESERVE ? (slots - SLOTS_RESERVE) * DATA_PER_SLOT : 0;
     reply->size = core->total_data;
@@ -150,7 +150,7 @@ static enum err next(struct physical *p, const struct object_request *request,
                      struct object_reply *reply)
 {
     reply->oid = request->oid;
-    return tree_next(p, &reply->oid);
+    return phys_tree_next(p, &reply->oid);
 }
 
 /* ---- Dispatch -------------------------------------------------------------------------------- */
@@ -175,9 +175,9 @@ static enum err serve_tree(struct physical *p, const struct object_request *requ
     case OBJECT_DELETE:
         return remove_object(p, request);
     case OBJECT_READ:
-        return data_read(p, request, source, reply);
+        return phys_data_read(p, request, source, reply);
     case OBJECT_WRITE:
-        return data_write(p, request, source, reply);
+        return phys_data_write(p, request, source, reply);
     case OBJECT_TRUNCATE:
         return truncate(p, request);
     case OBJECT_GETATTR:
@@ -187,11 +187,11 @@ static enum err serve_tree(struct physical *p, const struct object_request *requ
     case OBJECT_STATFS:
         return statfs(p, reply);
     case OBJECT_FLUSH:
-        return io_flush(p);
+        return phys_io_flush(p);
     case OBJECT_RELEASE:
-        return checkpoint_release(p, request->epoch);
+        return phys_checkpoint_release(p, request->epoch);
     case OBJECT_INTENTS:
-        return restore_intents(p, request, source, reply);
+        return phys_restore_intents(p, request, source, reply);
     case OBJECT_NEXT:
         return next(p, request, reply);
     default:
@@ -216,10 +216,10 @@ static enum err serve_identity(struct physical *p, const struct object_request *
     if (e != OK)
         return e;
     if (request->op == OBJECT_FORMAT)
-        return restore_format(p, request, &id);
+        return phys_restore_format(p, request, &id);
     if (request->op == OBJECT_ADOPT)
-        return restore_adopt(p, request, &id);
-    return checkpoint_prepare(p, request, &id, reply);
+        return phys_restore_adopt(p, request, &id);
+    return phys_checkpoint_prepare(p, request, &id, reply);
 }
 
 enum err physical_serve(struct physical *p, const struct msg *m, struct object_reply *reply)
@@ -229,15 +229,15 @@ enum err physical_serve(struct physical *p, const struct msg *m, struct object_r
     enum err e = object_request_unpack(&request, m);
     if (e != OK)
         return e;
-    node_begin(p);
+    phys_node_begin(p);
     if (request.op == OBJECT_ROOTS)
-        e = restore_roots(p, &request, m->source, reply);
+        e = phys_restore_roots(p, &request, m->source, reply);
     else if (request.op == OBJECT_FORMAT || request.op == OBJECT_ADOPT ||
              request.op == OBJECT_PREPARE)
         e = serve_identity(p, &request, m->source, reply);
     else
         e = serve_tree(p, &request, m->source, reply);
-    node_end(p);
+    phys_node_end(p);
     reply->session = p->session;
     return e;
 }

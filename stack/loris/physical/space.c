@@ -28,7 +28,7 @@ static bool bit_get(const uint8_t *bits, uint32_t bit)
     return (bits[bit / 8] >> (bit % 8) & 1) != 0;
 }
 
-uint64_t space_reserve(const struct physical *p)
+uint64_t phys_space_reserve(const struct physical *p)
 {
     uint64_t share = p->core.total_data / RESERVE_SHARE;
     return share < RESERVE_MIN ? RESERVE_MIN : share;
@@ -78,8 +78,8 @@ static uint32_t count_clear(const struct group *g, uint32_t from, uint32_t to)
 static enum err group_open(struct physical *p, uint32_t index, struct node *map)
 {
     struct group *g = &p->group[index];
-    uint32_t zone = layout_zone_blocks(&p->layout, index);
-    uint32_t blocks = layout_group_blocks(&p->layout, index);
+    uint32_t zone = phys_layout_zone_blocks(&p->layout, index);
+    uint32_t blocks = phys_layout_group_blocks(&p->layout, index);
     if (g->last == NULL)
         g->last = plat_alloc(BITMAP_BYTES, TAG_HEAP);
     if (g->last == NULL)
@@ -106,7 +106,7 @@ static void claim_own_slot(struct physical *p, struct group *g)
     p->core.used_slots++;
 }
 
-enum err space_group_make(struct physical *p, uint32_t index, struct node *map)
+enum err phys_space_group_make(struct physical *p, uint32_t index, struct node *map)
 {
     struct group *g = &p->group[index];
     enum err e = group_open(p, index, map);
@@ -124,24 +124,24 @@ static enum err group_create(struct physical *p, uint32_t index)
 {
     struct node *map;
     struct spot spot;
-    uint64_t address = layout_group_start(&p->layout, index);
-    enum err e = node_new(p, OID_MAP, 0, index, address, &map);
+    uint64_t address = phys_layout_group_start(&p->layout, index);
+    enum err e = phys_node_new(p, OID_MAP, 0, index, address, &map);
     if (e != OK)
         return e;
-    e = space_group_make(p, index, map);
+    e = phys_space_group_make(p, index, map);
     if (e != OK) {
-        node_drop(p, map);
+        phys_node_drop(p, map);
         return e;
     }
     p->core.slot_group = index;
-    e = tree_spot(p, OID_MAP, 0, index, NODE_MAKE, true, &spot);
+    e = phys_tree_spot(p, OID_MAP, 0, index, NODE_MAKE, true, &spot);
     if (e != OK) {
         p->group[index].bad = true; /* half made: nobody may use it in this life */
         return e;
     }
-    node_adopt_child(p, map, spot.holder);
+    phys_node_adopt_child(p, map, spot.holder);
     struct pointer to = {.address = address, .birth = map->birth};
-    tree_point(p, &spot, &to);
+    phys_tree_point(p, &spot, &to);
     return OK;
 }
 
@@ -150,13 +150,13 @@ static enum err group_load(struct physical *p, uint32_t index)
     struct node *map;
     struct spot spot;
     struct pointer to = {.address = 0};
-    enum err e = tree_spot(p, OID_MAP, 0, index, NODE_LOOK, true, &spot);
+    enum err e = phys_tree_spot(p, OID_MAP, 0, index, NODE_LOOK, true, &spot);
     if (e == OK)
-        pointer_decode(&to, spot.raw);
+        phys_pointer_decode(&to, spot.raw);
     if (e == E_NOENT || (e == OK && to.address == 0))
         return group_create(p, index);
     if (e == OK)
-        e = node_get(p, OID_MAP, 0, index, NODE_LOOK, true, &map);
+        e = phys_node_get(p, OID_MAP, 0, index, NODE_LOOK, true, &map);
     if (e == OK)
         e = group_open(p, index, map);
     return e;
@@ -169,14 +169,15 @@ static struct group *group_get(struct physical *p, uint32_t index)
     if (g->bad)
         return NULL;
     if (g->map == NULL && group_load(p, index) != OK) {
-        plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, layout_group_start(&p->layout, index));
+        plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT,
+                    phys_layout_group_start(&p->layout, index));
         g->bad = true;
         return NULL;
     }
-    node_use(p, g->map);
+    phys_node_use(p, g->map);
     if (g->stamp != p->stamp) {
         if (g->last_guard != plat_crc32c(g->last, BITMAP_BYTES))
-            node_damaged(layout_group_start(&p->layout, index));
+            phys_node_damaged(phys_layout_group_start(&p->layout, index));
         g->stamp = p->stamp;
     }
     return g;
@@ -188,7 +189,7 @@ static void mark(struct physical *p, struct group *g, uint32_t bit, bool busy)
 {
     uint8_t mask = (uint8_t)(1u << (bit % 8));
     ASSERT(bit_get(bits_now(g), bit) != busy);
-    node_change(p, g->map);
+    phys_node_change(p, g->map);
     if (busy)
         bits_now(g)[bit / 8] |= mask;
     else
@@ -203,8 +204,8 @@ static bool take_data(struct physical *p, uint32_t index, uint64_t *address)
     struct group *g = group_get(p, index);
     if (g == NULL || g->free_data == 0)
         return false;
-    uint32_t zone = layout_zone_blocks(&p->layout, index);
-    uint32_t end = layout_group_blocks(&p->layout, index) - zone;
+    uint32_t zone = phys_layout_zone_blocks(&p->layout, index);
+    uint32_t end = phys_layout_group_blocks(&p->layout, index) - zone;
     uint32_t bit = find_clear(bits_now(g), g->last, g->hint, end);
     if (bit == end)
         bit = find_clear(bits_now(g), g->last, zone, end);
@@ -213,7 +214,7 @@ static bool take_data(struct physical *p, uint32_t index, uint64_t *address)
     g->free_data--;
     g->hint = bit + 1 < end ? bit + 1 : zone;
     p->core.used_data++;
-    *address = layout_group_start(&p->layout, index) + bit;
+    *address = phys_layout_group_start(&p->layout, index) + bit;
     return true;
 }
 
@@ -222,13 +223,13 @@ static bool take_slot(struct physical *p, uint32_t index, uint64_t *address)
     struct group *g = group_get(p, index);
     if (g == NULL || g->free_slots == 0)
         return false;
-    uint32_t zone = layout_zone_blocks(&p->layout, index);
+    uint32_t zone = phys_layout_zone_blocks(&p->layout, index);
     uint32_t bit = find_clear(bits_now(g), g->last, 0, zone);
     ASSERT(bit < zone);
     mark(p, g, bit, true);
     g->free_slots--;
     p->core.used_slots++;
-    *address = layout_group_start(&p->layout, index) + bit;
+    *address = phys_layout_group_start(&p->layout, index) + bit;
     return true;
 }
 
@@ -237,10 +238,10 @@ static enum err shortage(uint64_t held)
     return held > 0 ? E_AGAIN : E_FULL;
 }
 
-enum err space_data(struct physical *p, bool privileged, uint64_t *address)
+enum err phys_space_data(struct physical *p, bool privileged, uint64_t *address)
 {
     uint64_t usable = p->core.total_data - p->core.used_data - p->core.held_data;
-    uint64_t keep = privileged ? 0 : space_reserve(p);
+    uint64_t keep = privileged ? 0 : phys_space_reserve(p);
     if (usable <= keep)
         return shortage(p->core.held_data);
     for (uint32_t k = 0; k < p->layout.groups; k++) {
@@ -253,7 +254,7 @@ enum err space_data(struct physical *p, bool privileged, uint64_t *address)
     return shortage(p->core.held_data);
 }
 
-enum err space_slot(struct physical *p, bool privileged, uint64_t *address)
+enum err phys_space_slot(struct physical *p, bool privileged, uint64_t *address)
 {
     uint64_t usable = p->core.total_slots - p->core.used_slots - p->core.held_slots;
     if (usable <= (privileged ? 0 : SLOTS_RESERVE))
@@ -268,13 +269,13 @@ enum err space_slot(struct physical *p, bool privileged, uint64_t *address)
     return shortage(p->core.held_slots);
 }
 
-void space_free(struct physical *p, uint64_t address)
+void phys_space_free(struct physical *p, uint64_t address)
 {
-    bool slot = layout_is_slot(&p->layout, address);
-    uint64_t place = slot ? layout_slot(&p->layout, address) : address;
-    uint32_t index = layout_group_of(&p->layout, place);
+    bool slot = phys_layout_is_slot(&p->layout, address);
+    uint64_t place = slot ? phys_layout_slot(&p->layout, address) : address;
+    uint32_t index = phys_layout_group_of(&p->layout, place);
     struct group *g = group_get(p, index);
-    uint32_t bit = (uint32_t)(place - layout_group_start(&p->layout, index));
+    uint32_t bit = (uint32_t)(place - phys_layout_group_start(&p->layout, index));
     if (g == NULL || !bit_get(bits_now(g), bit)) {
         plat_report(REPORT_LEAK, 1, 0); /* its map is lost, or the tree was damaged */
         return;
@@ -296,22 +297,22 @@ void space_free(struct physical *p, uint64_t address)
     }
 }
 
-bool space_in_last(struct physical *p, uint64_t address)
+bool phys_space_in_last(struct physical *p, uint64_t address)
 {
-    uint32_t index = layout_group_of(&p->layout, address);
+    uint32_t index = phys_layout_group_of(&p->layout, address);
     struct group *g = group_get(p, index);
     /* Unknown counts as held: then nothing is overwritten without an intent. */
     return g == NULL ||
-           bit_get(g->last, (uint32_t)(address - layout_group_start(&p->layout, index)));
+           bit_get(g->last, (uint32_t)(address - phys_layout_group_start(&p->layout, index)));
 }
 
-void space_release(struct physical *p)
+void phys_space_release(struct physical *p)
 {
     for (uint32_t index = 0; index < p->layout.groups && p->changed_groups > 0; index++) {
         struct group *g = &p->group[index];
         if (!g->changed)
             continue;
-        node_use(p, g->map);
+        phys_node_use(p, g->map);
         (void)group_open(p, index, g->map); /* its memory is there already */
         g->changed = false;
         p->changed_groups--;

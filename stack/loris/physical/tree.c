@@ -24,11 +24,11 @@ static bool is_null(const uint8_t *raw)
     return get_le64(raw) == 0;
 }
 
-void tree_point(struct physical *p, const struct spot *spot, const struct pointer *to)
+void phys_tree_point(struct physical *p, const struct spot *spot, const struct pointer *to)
 {
     if (spot->holder != NULL)
-        node_change(p, spot->holder);
-    pointer_encode(spot->raw, to);
+        phys_node_change(p, spot->holder);
+    phys_pointer_encode(spot->raw, to);
 }
 
 /* FANOUT^level; all heights are small enough. */
@@ -49,25 +49,26 @@ static enum err grow(struct physical *p, uint64_t oid, struct node *holder, uint
     static const uint8_t zeros[FORMAT_POINTER_BYTES];
     uint64_t address;
     struct node *top;
-    enum err e = space_slot(p, privileged, &address);
+    enum err e = phys_space_slot(p, privileged, &address);
     if (e != OK)
         return e;
-    e = node_new(p, oid, height + 1, 0, address, &top);
+    e = phys_node_new(p, oid, height + 1, 0, address, &top);
     if (e != OK) {
-        space_free(p, address);
+        phys_space_free(p, address);
         return e;
     }
     memcpy(entry(top, 0), raw, (size_t)count * FORMAT_POINTER_BYTES);
     for (uint32_t k = 0; k < count; k++) {
-        struct node *child =
-            height > 0 || oid == OID_INODES || oid == OID_MAP ? node_find(p, oid, height, k) : NULL;
+        struct node *child = height > 0 || oid == OID_INODES || oid == OID_MAP
+                                 ? phys_node_find(p, oid, height, k)
+                                 : NULL;
         if (child != NULL)
-            node_adopt_child(p, child, top);
+            phys_node_adopt_child(p, child, top);
         memcpy(raw + (size_t)k * FORMAT_POINTER_BYTES, zeros, sizeof(zeros));
     }
-    node_adopt_child(p, top, holder);
+    phys_node_adopt_child(p, top, holder);
     struct pointer to = {.address = address, .birth = top->birth};
-    tree_point(p, &(struct spot){.holder = holder, .raw = raw}, &to);
+    phys_tree_point(p, &(struct spot){.holder = holder, .raw = raw}, &to);
     return OK;
 }
 
@@ -107,7 +108,7 @@ static enum err grow_object(struct physical *p, uint64_t oid, struct node *leaf,
             if (e != OK)
                 return e;
         }
-        node_change(p, leaf);
+        phys_node_change(p, leaf);
         put_le32(inode + INODE_HEIGHT, ++height);
     }
     return OK;
@@ -115,8 +116,8 @@ static enum err grow_object(struct physical *p, uint64_t oid, struct node *leaf,
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-enum err tree_inode(struct physical *p, uint64_t oid, enum node_get_mode mode, bool privileged,
-                    struct node **leaf, uint8_t **inode)
+enum err phys_tree_inode(struct physical *p, uint64_t oid, enum node_get_mode mode, bool privileged,
+                         struct node **leaf, uint8_t **inode)
 {
     uint64_t index = oid / FORMAT_LEAF_INODES;
     if (oid == OID_INODES)
@@ -126,16 +127,16 @@ enum err tree_inode(struct physical *p, uint64_t oid, enum node_get_mode mode, b
         if (e != OK)
             return e;
     }
-    enum err e = node_get(p, OID_INODES, 0, index, mode, privileged, leaf);
+    enum err e = phys_node_get(p, OID_INODES, 0, index, mode, privileged, leaf);
     if (e != OK)
         return e;
     *inode = (*leaf)->raw + FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * (oid % FORMAT_LEAF_INODES);
     return OK;
 }
 
-enum err tree_object(struct physical *p, uint64_t oid, struct node **leaf, uint8_t **inode)
+enum err phys_tree_object(struct physical *p, uint64_t oid, struct node **leaf, uint8_t **inode)
 {
-    enum err e = tree_inode(p, oid, NODE_LOOK, false, leaf, inode);
+    enum err e = phys_tree_inode(p, oid, NODE_LOOK, false, leaf, inode);
     if (e != OK)
         return e;
     return get_le64(*inode + INODE_OID) == oid ? OK : E_NOENT;
@@ -145,15 +146,15 @@ static enum err spot_in_node(struct physical *p, uint64_t oid, uint32_t level, u
                              enum node_get_mode mode, bool privileged, struct spot *spot)
 {
     struct node *parent;
-    enum err e = node_get(p, oid, level + 1, index / FORMAT_FANOUT, mode, privileged, &parent);
+    enum err e = phys_node_get(p, oid, level + 1, index / FORMAT_FANOUT, mode, privileged, &parent);
     if (e != OK)
         return e;
     *spot = (struct spot){.holder = parent, .raw = entry(parent, index % FORMAT_FANOUT)};
     return OK;
 }
 
-enum err tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
-                   enum node_get_mode mode, bool privileged, struct spot *spot)
+enum err phys_tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
+                        enum node_get_mode mode, bool privileged, struct spot *spot)
 {
     struct node *leaf;
     uint8_t *inode;
@@ -164,7 +165,7 @@ enum err tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64_t in
         *spot = (struct spot){.holder = NULL, .raw = p->core.inodes};
         return index == 0 ? OK : E_NOENT;
     }
-    enum err e = tree_object(p, oid, &leaf, &inode);
+    enum err e = phys_tree_object(p, oid, &leaf, &inode);
     if (e != OK)
         return e;
     uint64_t block = index * reach(level);
@@ -202,7 +203,7 @@ static void free_node(struct physical *p, const struct cut *cut, const struct sp
     static const struct pointer null = {.address = 0};
     struct node *n;
     bool whole = index * reach(level) >= cut->first;
-    enum err e = node_get(p, cut->oid, level, index, NODE_LOOK, true, &n);
+    enum err e = phys_node_get(p, cut->oid, level, index, NODE_LOOK, true, &n);
     if (e == OK) {
         for (uint32_t k = 0; k < FORMAT_FANOUT; k++) {
             struct spot child = {.holder = n, .raw = entry(n, k)};
@@ -215,10 +216,10 @@ static void free_node(struct physical *p, const struct cut *cut, const struct sp
         return;
     uint64_t address = e == OK ? n->address : at->address;
     if (e == OK)
-        node_drop(p, n);
-    if (layout_is_slot(&p->layout, address))
-        space_free(p, address);
-    tree_point(p, spot, &null);
+        phys_node_drop(p, n);
+    if (phys_layout_is_slot(&p->layout, address))
+        phys_space_free(p, address);
+    phys_tree_point(p, spot, &null);
 }
 
 static void free_below(struct physical *p, const struct cut *cut, const struct spot *spot,
@@ -228,25 +229,25 @@ static void free_below(struct physical *p, const struct cut *cut, const struct s
     struct pointer at;
     if (is_null(spot->raw) || (index + 1) * reach(level) <= cut->first)
         return;
-    pointer_decode(&at, spot->raw);
+    phys_pointer_decode(&at, spot->raw);
     if (at.address != 0 && level > 0) {
         free_node(p, cut, spot, level, index, &at);
         return;
     }
-    if (at.address != 0 && layout_is_data(&p->layout, at.address)) {
-        space_free(p, at.address);
+    if (at.address != 0 && phys_layout_is_data(&p->layout, at.address)) {
+        phys_space_free(p, at.address);
         put_le64(cut->inode + INODE_BLOCKS, get_le64(cut->inode + INODE_BLOCKS) - 1);
     }
     if (level == 0 || index * reach(level) >= cut->first)
-        tree_point(p, spot, &null);
+        phys_tree_point(p, spot, &null);
 }
 
-void tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first)
+void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first)
 {
     struct cut cut = {.oid = get_le64(inode + INODE_OID), .first = first, .inode = inode};
     uint32_t height = get_le32(inode + INODE_HEIGHT);
     ASSERT(cut.oid > OID_MAP || cut.oid == OID_MAPPING);
-    node_change(p, leaf);
+    phys_node_change(p, leaf);
     if (height > FORMAT_HEIGHT_MAX)
         return;
     for (uint32_t k = 0; k < FORMAT_INODE_POINTERS; k++) {
@@ -267,20 +268,20 @@ static bool is_empty(const struct node *n)
     return true;
 }
 
-void tree_remove(struct physical *p, struct node *leaf, uint8_t *inode)
+void phys_tree_remove(struct physical *p, struct node *leaf, uint8_t *inode)
 {
     static const struct pointer null = {.address = 0};
     struct node *n = leaf;
-    node_change(p, leaf);
+    phys_node_change(p, leaf);
     memset(inode, 0, FORMAT_INODE_BYTES);
     while (n != NULL && is_empty(n)) {
         struct spot spot;
-        enum err e = tree_spot(p, OID_INODES, n->level, n->index, NODE_LOOK, true, &spot);
+        enum err e = phys_tree_spot(p, OID_INODES, n->level, n->index, NODE_LOOK, true, &spot);
         ASSERT(e == OK); /* its parent is in memory */
         uint64_t address = n->address;
-        node_drop(p, n);
-        tree_point(p, &spot, &null);
-        space_free(p, address);
+        phys_node_drop(p, n);
+        phys_tree_point(p, &spot, &null);
+        phys_space_free(p, address);
         n = spot.holder;
     }
 }
@@ -290,7 +291,7 @@ void tree_remove(struct physical *p, struct node *leaf, uint8_t *inode)
 static enum err next_in_leaf(struct physical *p, uint64_t index, uint64_t *oid)
 {
     struct node *leaf;
-    enum err e = node_get(p, OID_INODES, 0, index, NODE_LOOK, false, &leaf);
+    enum err e = phys_node_get(p, OID_INODES, 0, index, NODE_LOOK, false, &leaf);
     if (e != OK)
         return e;
     for (uint32_t k = 0; k < FORMAT_LEAF_INODES; k++) {
@@ -311,7 +312,7 @@ static enum err next_below(struct physical *p, uint32_t level, uint64_t index, u
         return E_NOENT;
     if (level == 0)
         return next_in_leaf(p, index, oid);
-    enum err e = node_get(p, OID_INODES, level, index, NODE_LOOK, false, &n);
+    enum err e = phys_node_get(p, OID_INODES, level, index, NODE_LOOK, false, &n);
     for (uint32_t k = 0; e == OK && k < FORMAT_FANOUT; k++) {
         if (is_null(entry(n, k)))
             continue;
@@ -322,7 +323,7 @@ static enum err next_below(struct physical *p, uint32_t level, uint64_t index, u
     return e == OK ? E_NOENT : e;
 }
 
-enum err tree_next(struct physical *p, uint64_t *oid)
+enum err phys_tree_next(struct physical *p, uint64_t *oid)
 {
     if (is_null(p->core.inodes))
         return E_NOENT;

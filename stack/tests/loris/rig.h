@@ -35,6 +35,7 @@ struct rig_disk {
     bool bad_write;                   /* every write fails with E_MEDIA */
     uint64_t bad_sector, bad_sectors; /* reads of this range fail with E_MEDIA */
     uint64_t writes, flushes;
+    uint64_t die_at; /* dies with its own n-th write: 0 never */
 };
 
 static struct rig {
@@ -137,6 +138,10 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
     }
     d->writes++;
     rig.writes++;
+    if (d->writes == d->die_at) {
+        d->gone = true;
+        return E_DEAD;
+    }
     if (d->bad_write || rig.writes == rig.fail_at)
         return E_MEDIA;
     if (rig.writes == rig.lose_at)

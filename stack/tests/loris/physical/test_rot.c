@@ -79,7 +79,7 @@ START_TEST(test_rot__of_one_root_copy_is_survived)
     for (uint32_t slot = 0; slot < 2; slot++)
         for (uint32_t copy = 0; copy < 2; copy++) {
             use_image();
-            uint64_t sector = layout_root_sector(&ph.p->layout, slot, copy);
+            uint64_t sector = phys_layout_root_sector(&ph.p->layout, slot, copy);
             rig.disk[0].seen[sector * SECTOR_BYTES + 100] ^= 1;
             ph_boot();
             ph_ok(ph_restore());
@@ -95,7 +95,7 @@ START_TEST(test_rot__unreadable_and_misplaced_blocks_are_errors)
     start();
     ph_boot();
     ph_ok(ph_restore());
-    rig.disk[0].bad_sector = layout_root_sector(&ph.p->layout, 0, 0);
+    rig.disk[0].bad_sector = phys_layout_root_sector(&ph.p->layout, 0, 0);
     rig.disk[0].bad_sectors = 1;
     ph_ok(ph_restore());
     rig.disk[0].bad_sectors = 0;

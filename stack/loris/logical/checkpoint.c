@@ -1,0 +1,132 @@
+/*
+ * The global checkpoint below the cache: the mapping goes down, then every disk prepares, all at a
+ * time; when all have, it is durable. A disk that fails meanwhile is taken off the member list, and
+ * the others get the same number again with the next rev, before anybody is told (L4).
+ */
+#include "logical.h"
+
+#include "assertion.h"
+#include "mem.h"
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    uint64_t z = (hash ^ value) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 29) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 32;
+}
+
+/*
+ * Random, and mixed with all that it follows: a stream of chance that begins anew at each power-on
+ * must not give two halves of a pool the same incarnation.
+ */
+void logical_new_incarnation(struct logical *l)
+{
+    uint64_t last = l->core.incarnation;
+    uint64_t fresh = 0;
+    memmove(l->core.ancestor + 1, l->core.ancestor,
+            (OBJECT_ANCESTORS - 1) * sizeof(l->core.ancestor[0]));
+    l->core.ancestor[0] = last;
+    while (fresh == 0 || fresh == last) {
+        fresh = mix(mix(plat_random(), last), l->core.epoch);
+        fresh = mix(mix(fresh, l->core.rev), l->core.members);
+    }
+    l->core.incarnation = fresh;
+    l->core.new_members = false;
+}
+
+/* Sends PREPARE with the identity of the pool to all members; *failed: disks that could not. */
+static enum err prepare_all(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean,
+                            uint32_t *failed)
+{
+    uint8_t raw[OBJECT_ROOT_BYTES];
+    uint32_t count = 0;
+    struct object_root root = {.valid = true,
+                               .clean = clean,
+                               .epoch = epoch,
+                               .rev = l->core.rev,
+                               .lsn = lsn,
+                               .members = l->core.members,
+                               .incarnation = l->core.incarnation,
+                               .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]}};
+    memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
+    object_root_encode(raw, &root);
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        if ((l->core.members >> k & 1) == 0)
+            continue;
+        struct call *call = &l->call[count++];
+        *call = (struct call){
+            .disk = k,
+            .request = {.op = OBJECT_PREPARE, .epoch = epoch, .rev = l->core.rev, .lsn = lsn}};
+        call->request.members = l->core.members;
+        call->request.grant_data = plat_grant(l->endpoint[k], raw, sizeof(raw), PLAT_GRANT_READ);
+    }
+    enum err e = logical_calls_run(l, l->call, count);
+    *failed = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        plat_revoke(l->call[i].request.grant_data);
+        if (l->call[i].done && l->call[i].status == OK)
+            continue;
+        *failed |= 1u << l->call[i].disk;
+    }
+    return e;
+}
+
+enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean)
+{
+    uint32_t failed = 0;
+    if (epoch <= l->core.epoch)
+        return epoch == l->core.epoch ? OK : E_INVAL;
+    if (l->core.prepared > l->core.epoch)
+        return epoch == l->core.prepared ? OK : E_INVAL;
+    if (lsn > l->core.highest_lsn)
+        l->core.highest_lsn = lsn;
+    if (epoch > l->core.highest_epoch)
+        l->core.highest_epoch = epoch;
+    enum err e = logical_mapping_write_all(l, lsn);
+    if (e != OK)
+        return e;
+    l->in_pause = true;
+    l->core.rev = 1;
+    if (l->core.new_members)
+        logical_new_incarnation(l);
+    do {
+        e = prepare_all(l, epoch, lsn, clean, &failed);
+        if (e != OK)
+            return e;
+        plat_probe(PROBE_CKPT_ONE_PREPARED);
+        for (uint32_t k = 0; k < DISKS_MAX && e == OK; k++)
+            if ((failed >> k & 1) != 0)
+                e = logical_disk_drop(l, k);
+        if (e != OK) {
+            l->active = false; /* some have prepared: only a restore says what holds */
+            return E_SESSION;
+        }
+        l->core.rev++;
+        if (l->core.new_members)
+            logical_new_incarnation(l);
+    } while (failed != 0);
+    l->core.prepared = epoch;
+    l->core.unflushed = 0;
+    plat_probe(PROBE_CKPT_ALL_PREPARED);
+    return OK;
+}
+
+enum err logical_checkpoint_release(struct logical *l, uint64_t epoch)
+{
+    uint32_t count;
+    struct object_request request = {.op = OBJECT_RELEASE, .epoch = epoch};
+    if (epoch <= l->core.epoch)
+        return OK;
+    if (epoch != l->core.prepared)
+        return E_INVAL;
+    enum err e = logical_calls_all(l, l->core.members, &request, &count);
+    if (e != OK)
+        return e;
+    plat_probe(PROBE_CKPT_ONE_RELEASED);
+    for (uint32_t i = 0; i < count; i++)
+        if (l->call[i].status != OK)
+            return E_SESSION; /* it is durable, but who holds what must be found out */
+    l->core.epoch = epoch;
+    l->in_pause = false;
+    return OK;
+}

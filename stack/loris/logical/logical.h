@@ -1,0 +1,225 @@
+/*
+ * The state of logical, and what its files offer each other.
+ *
+ *   calls.c    requests to several physicals at a time; a disk that failed leaves the pool
+ *   mapping.c  object -> {level, stripe, disks}, in the mapping object, an entry a CRC (L3)
+ *   place.c    the arithmetic of striping
+ *   read.c     reads, other copies, read-repair; write.c batches, staggered mirrors (L5)
+ *   objects.c  create, delete, truncate, attributes; mending a copy
+ *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
+ *   serve.c    requests; main.c the process
+ *
+ * Rules that all keep:
+ *   (1) OK to a write: every live copy accepted it (L1);
+ *   (2) a copy is overwritten in place only while another is known whole and flushed (L5);
+ *   (3) a process that died below ends the request with E_SESSION: nothing is mended here, the
+ *       cache restores everybody; a disk that failed below leaves the pool and service goes on;
+ *   (4) between PREPARE and RELEASE nothing below changes, repairs included.
+ */
+#ifndef LORIS_STACK_LORIS_LOGICAL_LOGICAL_H
+#define LORIS_STACK_LORIS_LOGICAL_LOGICAL_H
+
+#include "object.h"
+
+#define PAGES_MAX 512u /* mapping pages in memory: 32768 objects */
+#define PAGE_BUCKETS 512u
+#define ENTRY_BYTES 64u
+#define ENTRIES_PER_PAGE (BLOCK_BYTES / ENTRY_BYTES)
+#define PHYSICAL_CALL_NS UINT64_C(200000000000) /* five tries of 35 s in the block client */
+#define PHYSICAL_AWAIT_NS UINT64_C(60000000000)
+#define MEND_BLOCKS 32u
+#define WIRE_BYTES 8192u         /* entries of a batch, or metas of a read, for one disk */
+#define STATFS_META_BLOCKS 1024u /* that directories may take on every disk between two looks */
+#define CALLS_MAX 96u            /* of one request of the cache: 64 stripes and more */
+
+struct entry { /* of the mapping */
+    uint64_t oid;
+    uint8_t level;          /* 0 or 1 */
+    uint8_t count;          /* disks */
+    uint16_t flags;         /* OBJECT_META, OBJECT_COW */
+    uint32_t stripe_blocks; /* of level 0 */
+    uint8_t disk[DISKS_MAX];
+};
+
+struct page { /* 64 entries, as in the mapping object */
+    uint8_t *raw;
+    uint64_t index;
+    bool used, dirty, recent;
+    struct page *next;
+};
+
+/* Small state under one guard. */
+struct core {
+    uint64_t epoch, prepared; /* released, and in the making (equal: none) */
+    uint64_t highest_epoch, highest_lsn;
+    uint64_t pool_uuid[2], incarnation;
+    uint64_t ancestor[OBJECT_ANCESTORS];
+    uint64_t disk_uuid[DISKS_MAX][2];
+    uint32_t members; /* live disks, a bit each */
+    uint32_t lost;    /* were members of the adopted root or later, and are no more */
+    uint32_t rev;
+    uint32_t unflushed; /* disks with data overwritten in place since their last flush */
+    bool new_members;   /* since the last root: the next one needs a new incarnation */
+};
+
+struct call {
+    uint32_t disk;
+    struct object_request request;
+    struct object_reply reply;
+    enum err status;
+    bool sent, done;
+    uint32_t id;
+};
+
+/* Blocks on their way down. entry[i] goes to the disks in mask[i], status there in status[k][i]. */
+struct batch {
+    uint32_t count, flags;
+    struct object_write_entry entry[OBJECT_BATCH_MAX_BLOCKS];
+    const uint8_t *page[OBJECT_BATCH_MAX_BLOCKS]; /* own memory; NULL: in the caller's grant */
+    uint32_t caller, grant;                       /* whose data, block i at i * 4096 */
+    uint64_t local[OBJECT_BATCH_MAX_BLOCKS];      /* block on its disk */
+    uint32_t mask[OBJECT_BATCH_MAX_BLOCKS];
+    bool shadow[OBJECT_BATCH_MAX_BLOCKS];
+    bool stagger[OBJECT_BATCH_MAX_BLOCKS]; /* may be overwritten in place: mirror 1 first */
+    int32_t status[OBJECT_BATCH_MAX_BLOCKS];
+    uint32_t failed[OBJECT_BATCH_MAX_BLOCKS]; /* disks whose copy refused for itself */
+    uint64_t moved[DISKS_MAX];                /* overwritten in place, a disk */
+};
+
+struct logical {
+    struct stack_options options;
+    bool format; /* make an empty pool at the first restore */
+    struct core core;
+    uint32_t core_guard;
+    bool active, in_pause; /* in_pause: PREPARE was answered, RELEASE not yet */
+    uint32_t session, next_id;
+    uint32_t endpoint[DISKS_MAX];
+    uint32_t deaths[DISKS_MAX]; /* of physical while it was restored */
+    struct page *page[PAGES_MAX];
+    struct page *bucket[PAGE_BUCKETS];
+    uint32_t pages, hand;
+    struct call call[CALLS_MAX];
+    struct batch batch;
+    bool need_checkpoint;     /* some disk's intents run short */
+    uint8_t *wire[DISKS_MAX]; /* encoded entries or metas, a disk each */
+    uint8_t *data;            /* OBJECT_BATCH_MAX_BLOCKS blocks of a batch */
+    uint8_t *copies;          /* a block a disk: copies that are compared */
+    uint8_t *mend;            /* MEND_BLOCKS blocks of a copy that is made anew */
+    struct object_block_meta metas[OBJECT_IO_MAX_BLOCKS];
+    uint8_t meta_wire[OBJECT_IO_MAX_BLOCKS * OBJECT_META_BYTES];
+    struct intent_item *items;
+};
+
+/* ---- calls.c ---- */
+
+/*
+ * Carries out calls[0..count): at most one outstanding at each physical, several physicals at a
+ * time. OK: each has its status. E_SESSION: a process died or belongs to another session; the
+ * request of the cache ends with that.
+ */
+MUST_USE enum err logical_calls_run(struct logical *l, struct call *calls, uint32_t count);
+MUST_USE enum err logical_calls_one(struct logical *l, struct call *call);
+/* The same request to all disks of `mask`, into calls[]; their number in *count. */
+MUST_USE enum err logical_calls_all(struct logical *l, uint32_t mask,
+                                    const struct object_request *request, uint32_t *count);
+/* true: this status means that the disk cannot serve any more. */
+bool logical_disk_failed(enum err status);
+/*
+ * Takes a disk out of the pool; flushes the others, so that no block hangs on it. OK; E_MEDIA: the
+ * pool cannot do without it (nothing has changed); E_SESSION.
+ */
+MUST_USE enum err logical_disk_drop(struct logical *l, uint32_t disk);
+bool logical_pool_can_lose(const struct logical *l, uint32_t missing);
+void logical_core_seal(struct logical *l);
+void logical_core_check(const struct logical *l);
+
+/* ---- mapping.c ---- */
+
+MUST_USE enum err logical_mapping_get(struct logical *l, uint64_t oid, struct entry *entry);
+/* entry->count 0: forget the object. */
+MUST_USE enum err logical_mapping_put(struct logical *l, uint64_t oid, const struct entry *entry);
+/* What a new object gets. */
+void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flags,
+                            struct entry *entry);
+MUST_USE enum err logical_mapping_write_all(struct logical *l, uint64_t lsn);
+void logical_mapping_reset(struct logical *l);
+/* Disks of the pool that have a part or copy of it. */
+uint32_t logical_entry_disks(const struct logical *l, const struct entry *entry);
+
+/* ---- place.c ---- */
+
+struct place {
+    uint32_t disk;
+    uint64_t block; /* on that disk */
+    uint32_t run;   /* blocks that follow each other there, this one included */
+};
+void logical_place_stripe(const struct entry *entry, uint64_t block, struct place *place);
+/* Blocks that the k-th disk of the entry keeps of the first `blocks` of the object. */
+uint64_t logical_place_kept(const struct entry *entry, uint32_t k, uint64_t blocks);
+
+/* ---- read.c, write.c, objects.c ---- */
+
+enum err logical_read_serve(struct logical *l, const struct object_request *request,
+                            uint32_t source, struct object_reply *reply);
+/* Reads one block of one disk into own memory. The status of the block is in *meta. */
+MUST_USE enum err logical_read_copy(struct logical *l, uint32_t disk, uint64_t oid, uint64_t block,
+                                    uint8_t *page, struct object_block_meta *meta);
+/* One block of OID_MAPPING, from any copy, bad ones repaired. */
+MUST_USE enum err logical_read_mapping(struct logical *l, uint64_t block, uint8_t *page);
+
+enum err logical_write_serve(struct logical *l, const struct object_request *request,
+                             uint32_t source, struct object_reply *reply);
+/* Sends l->batch to the disks of its masks, staggered where it matters, dropping disks that fail.
+ */
+MUST_USE enum err logical_write_batch(struct logical *l);
+/* One phase of it: to exactly those in mask[]. For resync, where the order does not matter. */
+MUST_USE enum err logical_write_phase(struct logical *l, const uint32_t *mask);
+MUST_USE enum err logical_write_repair(struct logical *l, uint32_t disk, uint64_t oid,
+                                       uint64_t block, const uint8_t *page, uint32_t crc);
+MUST_USE enum err logical_flush_disks(struct logical *l, uint32_t mask);
+
+enum err logical_objects_serve(struct logical *l, const struct object_request *request,
+                               struct object_reply *reply);
+enum err logical_objects_statfs(struct logical *l, struct object_reply *reply);
+/* Makes the copy of an object on `bad` anew from `good`. */
+MUST_USE enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
+                                       uint32_t good);
+
+/* ---- choose.c ---- */
+
+struct candidate { /* what one disk answered */
+    bool present;
+    uint32_t count;
+    struct object_root root[OBJECT_ROOTS_MAX];
+};
+struct choice {
+    struct object_root root;   /* the chosen one, as some disk has it */
+    struct object_root newest; /* of the newest incarnation: whose line goes on */
+    uint32_t members;          /* present members */
+    uint64_t highest_epoch, highest_lsn;
+};
+/*
+ * OK; E_NOENT: no disk has a root; E_CORRUPT: halves ran apart, or no root is complete; E_MEDIA:
+ * too few members. missing_max: absent members that the levels bear.
+ */
+MUST_USE enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t missing_max,
+                                      struct choice *choice);
+
+/* ---- checkpoint.c, restore.c, resync.c ---- */
+
+enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean);
+enum err logical_checkpoint_release(struct logical *l, uint64_t epoch);
+void logical_new_incarnation(struct logical *l);
+enum err logical_restore_serve(struct logical *l, const struct object_request *request,
+                               struct object_reply *reply);
+enum err logical_restore_format(struct logical *l, const struct object_request *request,
+                                struct object_reply *reply);
+/* *found: blocks named by intents. quiet: what is lost will be replayed, so it is not reported. */
+MUST_USE enum err logical_resync_run(struct logical *l, bool quiet, uint32_t *found);
+
+/* ---- serve.c ---- */
+
+void logical_init(struct logical *l, const struct boot *boot);
+enum err logical_serve(struct logical *l, const struct msg *m, struct object_reply *reply);
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * The mapping: an entry of 64 bytes for each object, at oid x 64 in OID_MAPPING, which is mirrored
+ * on every disk and always shadowed. FORMAT.md of physical has the fields.
+ *
+ * Pages of it are kept as they are on disk. Each entry has its own CRC, verified at each use and
+ * renewed at each change (L3): one that fails is damaged memory, since what came from below was
+ * verified on arrival, and the process crashes on purpose.
+ */
+#include "logical.h"
+
+#include "assertion.h"
+#include "bytes.h"
+#include "mem.h"
+
+#define ENTRY_CRC 60u
+
+/* ---- Entries --------------------------------------------------------------------------------- */
+
+static void encode(uint8_t raw[ENTRY_BYTES], const struct entry *entry)
+{
+    memset(raw, 0, ENTRY_BYTES);
+    if (entry->count == 0)
+        return;
+    put_le64(raw, entry->oid);
+    raw[8] = entry->level;
+    raw[9] = entry->count;
+    put_le16(raw + 10, entry->flags);
+    put_le32(raw + 12, entry->stripe_blocks);
+    memcpy(raw + 16, entry->disk, DISKS_MAX);
+    put_le32(raw + ENTRY_CRC, plat_crc32c(raw, ENTRY_CRC));
+}
+
+static bool is_blank(const uint8_t raw[ENTRY_BYTES])
+{
+    uint64_t any = 0;
+    for (uint32_t k = 0; k < ENTRY_BYTES; k += 8)
+        any |= get_le64(raw + k);
+    return any == 0;
+}
+
+/* OK, E_NOENT, E_CORRUPT. */
+static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint64_t oid)
+{
+    if (is_blank(raw))
+        return E_NOENT;
+    if (get_le32(raw + ENTRY_CRC) != plat_crc32c(raw, ENTRY_CRC) || get_le64(raw) != oid)
+        return E_CORRUPT;
+    *entry = (struct entry){.oid = oid,
+                            .level = raw[8],
+                            .count = raw[9],
+                            .flags = get_le16(raw + 10),
+                            .stripe_blocks = get_le32(raw + 12)};
+    memcpy(entry->disk, raw + 16, DISKS_MAX);
+    bool sane = entry->level <= 1 && entry->count >= 1 && entry->count <= DISKS_MAX &&
+                (entry->level == 1 || entry->stripe_blocks > 0);
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        sane = sane && entry->disk[k] < DISKS_MAX;
+    return sane ? OK : E_CORRUPT;
+}
+
+uint32_t logical_entry_disks(const struct logical *l, const struct entry *entry)
+{
+    uint32_t mask = 0;
+    for (uint32_t k = 0; k < entry->count; k++)
+        mask |= 1u << entry->disk[k];
+    return mask & l->core.members;
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+void logical_mapping_reset(struct logical *l)
+{
+    for (uint32_t k = 0; k < l->pages; k++)
+        l->page[k]->used = l->page[k]->dirty = false;
+    memset(l->bucket, 0, sizeof(l->bucket));
+    l->hand = 0;
+}
+
+static struct page **bucket_of(struct logical *l, uint64_t index)
+{
+    return &l->bucket[index * UINT64_C(0x9e3779b97f4a7c15) >> 40 & (PAGE_BUCKETS - 1)];
+}
+
+static struct page *find_page(struct logical *l, uint64_t index)
+{
+    uint32_t walked = 0;
+    for (struct page *p = *bucket_of(l, index); p != NULL; p = p->next) {
+        ASSERT(p->used && walked++ < PAGES_MAX);
+        if (p->index != index)
+            continue;
+        p->recent = true;
+        return p;
+    }
+    return NULL;
+}
+
+static void unlink_page(struct logical *l, struct page *page)
+{
+    struct page **at = bucket_of(l, page->index);
+    while (*at != page) {
+        ASSERT(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = page->next;
+    page->used = false;
+}
+
+/* Puts up to a batch of dirty pages, from page[from] on, down to all members. *next: where to go
+ * on. */
+static enum err write_some(struct logical *l, uint32_t from, uint64_t lsn, uint32_t *next)
+{
+    struct batch *b = &l->batch;
+    *b = (struct batch){.flags = OBJECT_REPLAY};
+    uint32_t k = from;
+    for (; k < l->pages && b->count < OBJECT_BATCH_MAX_BLOCKS; k++) {
+        const struct page *page = l->page[k];
+        if (!page->used || !page->dirty)
+            continue;
+        uint32_t i = b->count++;
+        b->entry[i] = (struct object_write_entry){.oid = OID_MAPPING,
+                                                  .block = page->index,
+                                                  .lsn = lsn,
+                                                  .crc = plat_crc32c(page->raw, BLOCK_BYTES)};
+        b->page[i] = page->raw;
+        b->local[i] = page->index;
+        b->mask[i] = l->core.members;
+    }
+    enum err e = b->count == 0 ? OK : logical_write_batch(l);
+    for (uint32_t i = 0; i < b->count && e == OK; i++)
+        e = (enum err)b->status[i];
+    for (uint32_t i = from; i < k && e == OK; i++)
+        l->page[i]->dirty = false;
+    *next = k;
+    return e;
+}
+
+/* The pages are verified as a whole just before they go down: a flip must not become durable. */
+static void check_pages(struct logical *l)
+{
+    struct entry entry;
+    for (uint32_t k = 0; k < l->pages; k++) {
+        struct page *page = l->page[k];
+        for (uint32_t i = 0; page->used && page->dirty && i < ENTRIES_PER_PAGE; i++)
+            if (decode(&entry, page->raw + (size_t)i * ENTRY_BYTES,
+                       page->index * ENTRIES_PER_PAGE + i) == E_CORRUPT) {
+                plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, page->index);
+                plat_panic(E_CORRUPT);
+            }
+    }
+}
+
+enum err logical_mapping_write_all(struct logical *l, uint64_t lsn)
+{
+    check_pages(l);
+    for (uint32_t next = 0; next < l->pages;) {
+        enum err e = write_some(l, next, lsn, &next);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+static struct page *add_page(struct logical *l)
+{
+    if (l->pages == PAGES_MAX)
+        return NULL;
+    uint8_t *raw = plat_alloc(BLOCK_BYTES, TAG_HEAP);
+    struct page *page = raw == NULL ? NULL : plat_alloc(sizeof(*page), TAG_HEAP);
+    if (page == NULL)
+        return NULL;
+    page->raw = raw;
+    l->page[l->pages++] = page;
+    return page;
+}
+
+/* A page that nobody uses; if all are dirty they are written first. */
+static enum err take_page(struct logical *l, struct page **out)
+{
+    *out = add_page(l);
+    for (uint32_t k = 0; *out == NULL && k < 4 * l->pages; k++) {
+        struct page *page = l->page[l->hand];
+        l->hand = (l->hand + 1) % l->pages;
+        if (k == 2 * l->pages) { /* none was clean */
+            if (l->in_pause)
+                return E_FULL;
+            enum err e = logical_mapping_write_all(l, l->core.highest_lsn);
+            if (e != OK)
+                return e;
+        }
+        if (page->used && (page->dirty || page->recent)) {
+            page->recent = false;
+            continue;
+        }
+        if (page->used)
+            unlink_page(l, page);
+        *out = page;
+    }
+    return *out == NULL ? E_FULL : OK;
+}
+
+static enum err get_page(struct logical *l, uint64_t index, struct page **out)
+{
+    struct page *page = find_page(l, index);
+    if (page == NULL) {
+        enum err e = take_page(l, &page);
+        if (e == OK)
+            e = logical_read_mapping(l, index, page->raw);
+        if (e != OK)
+            return e;
+        page->index = index;
+        page->used = page->recent = true;
+        page->dirty = false;
+        struct page **bucket = bucket_of(l, index);
+        page->next = *bucket;
+        *bucket = page;
+    }
+    *out = page;
+    return OK;
+}
+
+/* ---- The mapping ----------------------------------------------------------------------------- */
+
+enum err logical_mapping_get(struct logical *l, uint64_t oid, struct entry *entry)
+{
+    struct page *page;
+    if (oid == OID_NONE || oid == OID_MAPPING)
+        return E_INVAL;
+    enum err e = get_page(l, oid / ENTRIES_PER_PAGE, &page);
+    if (e != OK)
+        return e;
+    e = decode(entry, page->raw + oid % ENTRIES_PER_PAGE * ENTRY_BYTES, oid);
+    if (e == E_CORRUPT) {
+        plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, oid);
+        plat_panic(E_CORRUPT);
+    }
+    return e;
+}
+
+enum err logical_mapping_put(struct logical *l, uint64_t oid, const struct entry *entry)
+{
+    struct page *page;
+    struct entry old;
+    enum err e = logical_mapping_get(l, oid, &old);
+    if (e != OK && e != E_NOENT)
+        return e;
+    e = get_page(l, oid / ENTRIES_PER_PAGE, &page);
+    if (e != OK)
+        return e;
+    ASSERT(entry->count == 0 || entry->oid == oid);
+    encode(page->raw + oid % ENTRIES_PER_PAGE * ENTRY_BYTES, entry);
+    page->dirty = true;
+    return OK;
+}
+
+void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flags,
+                            struct entry *entry)
+{
+    uint8_t live[DISKS_MAX];
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        if ((l->core.members >> k & 1) != 0)
+            live[n++] = (uint8_t)k;
+    ASSERT(n > 0);
+    *entry = (struct entry){.oid = oid, .flags = (uint16_t)(flags & (OBJECT_META | OBJECT_COW))};
+    bool meta = (flags & OBJECT_META) != 0;
+    uint32_t copies = l->options.raid == 1 ? (n < 2 ? n : 2) : n;
+    entry->level = meta || l->options.raid == 1 ? 1 : 0;
+    entry->count = (uint8_t)(meta ? n : copies);
+    if (entry->level == 0) {
+        uint64_t stripe = l->options.stripe_bytes / BLOCK_BYTES;
+        entry->stripe_blocks = stripe == 0 ? 16u : (uint32_t)stripe;
+    }
+    uint32_t first = (uint32_t)(oid % n);
+    uint32_t step = n > 2 && copies == 2 && !meta ? 1 + (uint32_t)(oid / n % (n - 1)) : 1;
+    for (uint32_t k = 0; k < entry->count; k++)
+        entry->disk[k] = live[(first + k * step) % n];
+}

@@ -1,0 +1,329 @@
+/*
+ * Operations on whole objects: the same request to every disk that has a part, all at a time.
+ *
+ * A copy that refuses while another accepts is damaged below (its inode cannot be read): it is made
+ * anew from the good one, or its disk leaves the pool (L1: OK means that every live copy has it).
+ */
+#include "logical.h"
+
+#include "assertion.h"
+#include "mem.h"
+
+/* ---- Mending a copy -------------------------------------------------------------------------- */
+
+static enum err call_disk(struct logical *l, uint32_t disk, const struct object_request *request,
+                          struct object_reply *reply)
+{
+    struct call call = {.disk = disk, .request = *request};
+    enum err e = logical_calls_one(l, &call);
+    *reply = call.reply;
+    return e == OK ? call.status : e;
+}
+
+/* Reads a range of the good copy into l->mend. */
+static enum err read_good(struct logical *l, uint64_t oid, uint32_t good, uint64_t first,
+                          struct object_block_meta meta[MEND_BLOCKS])
+{
+    struct object_reply reply;
+    struct object_request r = {.op = OBJECT_READ,
+                               .oid = oid,
+                               .offset = first * BLOCK_BYTES,
+                               .length = MEND_BLOCKS * BLOCK_BYTES};
+    uint32_t to = l->endpoint[good];
+    r.grant_data = plat_grant(to, l->mend, MEND_BLOCKS * BLOCK_BYTES, PLAT_GRANT_WRITE);
+    r.grant_meta = plat_grant(to, l->wire[good], MEND_BLOCKS * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
+    enum err e = call_disk(l, good, &r, &reply);
+    plat_revoke(r.grant_data);
+    plat_revoke(r.grant_meta);
+    for (uint32_t i = 0; i < MEND_BLOCKS; i++)
+        object_block_meta_decode(&meta[i], l->wire[good] + (size_t)i * OBJECT_META_BYTES);
+    return e;
+}
+
+static enum err copy_range(struct logical *l, uint64_t oid, uint32_t bad, uint32_t good,
+                           uint64_t first, uint64_t *copied)
+{
+    struct object_block_meta meta[MEND_BLOCKS];
+    enum err e = read_good(l, oid, good, first, meta);
+    if (e == E_SESSION || e == E_NOENT || e == E_DEAD)
+        return e;
+    for (uint32_t i = 0; i < MEND_BLOCKS; i++) {
+        if (meta[i].status != OK || (meta[i].flags & 1) != 0)
+            continue; /* a hole, or lost here too */
+        e = logical_write_repair(l, bad, oid, first + i, l->mend + (size_t)i * BLOCK_BYTES,
+                                 meta[i].crc);
+        if (e != OK)
+            return e;
+        (*copied)++;
+    }
+    return OK;
+}
+
+enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
+                              uint32_t good)
+{
+    struct object_reply whole, reply;
+    uint64_t copied = 0;
+    struct object_request r = {.op = OBJECT_GETATTR, .oid = entry->oid};
+    if (l->in_pause || entry->level != 1)
+        return E_CORRUPT;
+    enum err e = call_disk(l, good, &r, &whole);
+    if (e != OK)
+        return e;
+    r = (struct object_request){.op = OBJECT_CREATE,
+                                .oid = entry->oid,
+                                .flags = whole.flags | OBJECT_REPAIR,
+                                .size = whole.size,
+                                .lsn = whole.lsn};
+    memcpy(r.attr, whole.attr, OBJECT_ATTR_BYTES);
+    e = call_disk(l, bad, &r, &reply);
+    uint64_t blocks = (whole.size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    if (entry->oid == OID_MAPPING)
+        blocks = OBJECT_SIZE_MAX / BLOCK_BYTES; /* its size is not kept: all its blocks count */
+    for (uint64_t b = 0; e == OK && b < blocks && copied < whole.blocks; b += MEND_BLOCKS)
+        e = copy_range(l, entry->oid, bad, good, b, &copied);
+    if (e != OK)
+        return e;
+    r.op = OBJECT_SETATTR;
+    r.flags = OBJECT_REPAIR;
+    return call_disk(l, bad, &r, &reply);
+}
+
+/* ---- The same to all disks ------------------------------------------------------------------- */
+
+struct outcome {
+    uint32_t ok, damaged, failed; /* disks */
+    enum err first;               /* other refusal, OK if none */
+};
+
+static void sort_out(const struct call *calls, uint32_t count, struct outcome *out)
+{
+    *out = (struct outcome){.first = OK};
+    for (uint32_t i = 0; i < count; i++) {
+        enum err e = calls[i].status;
+        uint32_t bit = 1u << calls[i].disk;
+        if (e == OK)
+            out->ok |= bit;
+        else if (logical_disk_failed(e))
+            out->failed |= bit;
+        else if (e == E_CORRUPT || e == E_NOENT || e == E_LOST)
+            out->damaged |= bit;
+        else if (out->first == OK)
+            out->first = e;
+    }
+}
+
+static uint32_t lowest(uint32_t mask)
+{
+    uint32_t k = 0;
+    ASSERT(mask != 0);
+    while ((mask >> k & 1) == 0)
+        k++;
+    return k;
+}
+
+/* Brings one damaged copy to where the others are after `request`. */
+static enum err redo_on(struct logical *l, const struct entry *entry,
+                        const struct object_request *request, uint32_t disk, uint32_t good)
+{
+    struct object_reply reply;
+    struct object_request r = *request;
+    enum err e = OK;
+    if (request->op == OBJECT_DELETE)
+        r = (struct object_request){.op = OBJECT_CREATE, .oid = entry->oid, .flags = OBJECT_REPAIR};
+    if (request->op == OBJECT_CREATE)
+        r.flags |= OBJECT_REPAIR;
+    if (request->op == OBJECT_DELETE || request->op == OBJECT_CREATE)
+        e = call_disk(l, disk, &r, &reply);
+    else
+        e = logical_objects_mend(l, entry, disk, good);
+    r = *request;
+    if (request->op == OBJECT_CREATE) { /* new, so its holes are holes */
+        r.op = OBJECT_SETATTR;
+        r.flags = OBJECT_REPAIR;
+    }
+    return e == OK ? call_disk(l, disk, &r, &reply) : e;
+}
+
+/* Sends what is in l->call[0..count) and deals with disks and copies that fail. */
+static enum err fan_out(struct logical *l, const struct entry *entry, uint32_t count,
+                        uint32_t *accepted)
+{
+    struct object_request request = l->call[0].request;
+    struct outcome out;
+    enum err e = logical_calls_run(l, l->call, count);
+    if (e != OK)
+        return e;
+    sort_out(l->call, count, &out);
+    *accepted = out.ok;
+    if (out.ok == 0 && out.first == OK) /* a copy that says why knows more than a dead disk */
+        return out.damaged != 0 ? E_CORRUPT : E_MEDIA;
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        uint32_t bit = 1u << k;
+        e = OK;
+        if ((out.damaged & bit) != 0 && out.ok != 0 && entry->level == 1)
+            e = redo_on(l, entry, &request, k, lowest(out.ok));
+        else if ((out.damaged & bit) != 0)
+            return E_CORRUPT;
+        if (e == E_SESSION)
+            return e;
+        if (e != OK || (out.failed & bit) != 0)
+            e = logical_disk_drop(l, k);
+        if (e != OK)
+            return e;
+    }
+    return out.first;
+}
+
+/* ---- The operations -------------------------------------------------------------------------- */
+
+static uint32_t spread(struct logical *l, const struct entry *entry,
+                       const struct object_request *request)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < entry->count; k++) {
+        if ((l->core.members >> entry->disk[k] & 1) == 0)
+            continue;
+        struct call *call = &l->call[count++];
+        *call = (struct call){.disk = entry->disk[k], .request = *request};
+        if (request->op == OBJECT_TRUNCATE) {
+            uint64_t blocks = (request->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+            call->request.offset = logical_place_kept(entry, k, blocks) * BLOCK_BYTES;
+        }
+    }
+    return count;
+}
+
+static enum err create(struct logical *l, const struct object_request *request)
+{
+    struct entry entry;
+    uint32_t accepted = 0;
+    bool replay = (request->flags & OBJECT_REPLAY) != 0;
+    enum err e = logical_mapping_get(l, request->oid, &entry);
+    if (e == OK && !replay)
+        return E_EXIST;
+    if (e != OK && e != E_NOENT)
+        return e;
+    if (e == E_NOENT)
+        logical_mapping_choose(l, request->oid, request->flags, &entry);
+    uint32_t count = spread(l, &entry, request);
+    e = count == 0 ? E_MEDIA : fan_out(l, &entry, count, &accepted);
+    if (e == OK)
+        return logical_mapping_put(l, request->oid, &entry);
+    if (e == E_SESSION || accepted == 0)
+        return e;
+    struct object_request undo = {.op = OBJECT_DELETE, .oid = request->oid, .flags = OBJECT_REPLAY};
+    enum err undone = logical_calls_all(l, accepted & l->core.members, &undo, &count);
+    return undone == OK ? e : undone;
+}
+
+static enum err change(struct logical *l, const struct object_request *request)
+{
+    struct entry entry;
+    uint32_t accepted;
+    bool forgiving = request->op == OBJECT_DELETE && (request->flags & OBJECT_REPLAY) != 0;
+    enum err e = logical_mapping_get(l, request->oid, &entry);
+    if (e != OK)
+        return e == E_NOENT && forgiving ? OK : e;
+    uint32_t count = spread(l, &entry, request);
+    if (count == 0)
+        return E_MEDIA;
+    e = fan_out(l, &entry, count, &accepted);
+    if (e != OK || request->op != OBJECT_DELETE)
+        return e;
+    entry.count = 0;
+    return logical_mapping_put(l, request->oid, &entry);
+}
+
+/* Asks the disks one after the other; level 0: all, for the sum of their blocks. */
+static enum err ask(struct logical *l, const struct entry *entry,
+                    const struct object_request *request, struct object_reply *reply,
+                    struct outcome *out)
+{
+    *out = (struct outcome){.first = OK};
+    for (uint32_t k = 0; k < entry->count && (entry->level == 0 || out->ok == 0); k++) {
+        struct object_reply part;
+        uint32_t bit = 1u << entry->disk[k];
+        if ((l->core.members & bit) == 0)
+            continue;
+        enum err e = call_disk(l, entry->disk[k], request, &part);
+        if (e == E_SESSION)
+            return e;
+        if (e != OK) {
+            out->damaged |= e == E_DEAD ? 0 : bit;
+            out->failed |= e == E_DEAD ? bit : 0;
+            out->first = e;
+            continue;
+        }
+        out->ok |= bit;
+        part.blocks += reply->blocks;
+        *reply = part;
+    }
+    return OK;
+}
+
+static enum err get_attributes(struct logical *l, const struct object_request *request,
+                               struct object_reply *reply)
+{
+    struct entry entry;
+    struct outcome out;
+    enum err e = logical_mapping_get(l, request->oid, &entry);
+    if (e == OK)
+        e = ask(l, &entry, request, reply, &out);
+    if (e != OK)
+        return e;
+    for (uint32_t k = 0; k < DISKS_MAX && entry.level == 1; k++) {
+        e = OK;
+        if ((out.failed >> k & 1) != 0)
+            e = logical_disk_drop(l, k);
+        else if ((out.damaged >> k & 1) != 0 && out.ok != 0)
+            e = logical_objects_mend(l, &entry, k, lowest(out.ok));
+        if (e == E_SESSION)
+            return e; /* else the answer is good all the same */
+    }
+    if (out.ok != 0)
+        return OK;
+    return out.first == E_NOENT || out.first == E_CORRUPT ? E_CORRUPT : E_MEDIA;
+}
+
+enum err logical_objects_serve(struct logical *l, const struct object_request *request,
+                               struct object_reply *reply)
+{
+    if (request->oid == OID_MAPPING || request->oid == OID_NONE)
+        return E_INVAL;
+    if (request->lsn > l->core.highest_lsn)
+        l->core.highest_lsn = request->lsn;
+    switch (request->op) {
+    case OBJECT_CREATE:
+        return create(l, request);
+    case OBJECT_GETATTR:
+        return get_attributes(l, request, reply);
+    default:
+        return change(l, request);
+    }
+}
+
+/*
+ * What a caller may count on, in blocks: each of them is a block on every disk that holds a copy,
+ * and a directory is on all disks.
+ */
+enum err logical_objects_statfs(struct logical *l, struct object_reply *reply)
+{
+    uint32_t count;
+    struct object_request request = {.op = OBJECT_STATFS};
+    enum err e = logical_calls_all(l, l->core.members, &request, &count);
+    uint64_t size = UINT64_MAX, free = UINT64_MAX;
+    for (uint32_t i = 0; i < count && e == OK; i++) {
+        const struct object_reply *r = &l->call[i].reply;
+        e = l->call[i].status;
+        size = r->size < size ? r->size : size;
+        free = r->blocks < free ? r->blocks : free;
+    }
+    if (e != OK)
+        return e;
+    uint64_t disks = l->options.raid == 1 ? 1 : count;
+    uint64_t everywhere = free < STATFS_META_BLOCKS ? free : STATFS_META_BLOCKS;
+    reply->size = size * disks;
+    reply->blocks = free * disks - (disks - 1) * everywhere;
+    return OK;
+}

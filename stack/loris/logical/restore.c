@@ -1,0 +1,293 @@
+/*
+ * Going back to the newest complete checkpoint, at start and after a crash below: read what every
+ * disk holds, choose, void the dead roots everywhere, then give the chosen one a new incarnation
+ * everywhere, then resolve what was being overwritten in place.
+ *
+ * Data are resynchronised at every restore, before anything is replayed. So there is one path, and
+ * the copies of each block are equal and flushed when the replay overwrites them, staggered as
+ * ever.
+ */
+#include "logical.h"
+
+#include "assertion.h"
+#include "mem.h"
+
+/* ---- Who is there ---------------------------------------------------------------------------- */
+
+static void forget(struct logical *l)
+{
+    memset(&l->core, 0, sizeof(l->core));
+    logical_mapping_reset(l);
+    l->active = false;
+    l->in_pause = false;
+    l->need_checkpoint = false;
+}
+
+/* All physicals up, or given up for this restore. */
+static uint32_t await_all(struct logical *l)
+{
+    uint32_t up = 0;
+    uint32_t disks = l->options.disks < DISKS_MAX ? l->options.disks : DISKS_MAX;
+    uint64_t deadline = plat_now() + PHYSICAL_AWAIT_NS;
+    for (uint32_t k = 0; k < disks; k++) {
+        uint32_t tries = l->options.tries == 0 ? 3 : l->options.tries;
+        if (l->deaths[k] >= tries)
+            continue; /* it dies of what is on its disk: the disk is given up */
+        l->endpoint[k] = proto_await(LAYER_PHYSICAL, k, deadline);
+        if (l->endpoint[k] != ENDPOINT_NONE)
+            up |= 1u << k;
+    }
+    return up;
+}
+
+static enum err read_roots(struct logical *l, uint32_t up, struct candidate disk[DISKS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        disk[k] = (struct candidate){.present = false};
+        if ((up >> k & 1) == 0)
+            continue;
+        struct call *call = &l->call[count++];
+        *call = (struct call){.disk = k, .request = {.op = OBJECT_ROOTS}};
+        call->request.grant_data = plat_grant(
+            l->endpoint[k], l->wire[k], OBJECT_ROOTS_MAX * OBJECT_ROOT_BYTES, PLAT_GRANT_WRITE);
+    }
+    enum err e = logical_calls_run(l, l->call, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct candidate *c = &disk[l->call[i].disk];
+        plat_revoke(l->call[i].request.grant_data);
+        if (e != OK || l->call[i].status != OK)
+            continue;
+        c->present = true;
+        uint32_t found = l->call[i].reply.moved / OBJECT_ROOT_BYTES;
+        for (uint32_t n = 0; n < found && n < OBJECT_ROOTS_MAX; n++)
+            if (object_root_decode(&c->root[c->count],
+                                   l->wire[l->call[i].disk] + (size_t)n * OBJECT_ROOT_BYTES) == OK)
+                c->count++;
+    }
+    return e;
+}
+
+/* ---- Adopting -------------------------------------------------------------------------------- */
+
+static void take_identity(struct logical *l, const struct candidate disk[DISKS_MAX],
+                          const struct choice *choice)
+{
+    struct core *core = &l->core;
+    core->epoch = core->prepared = choice->root.epoch;
+    core->highest_epoch = choice->highest_epoch;
+    core->highest_lsn = choice->highest_lsn;
+    core->members = choice->members;
+    core->lost = choice->root.members & ~choice->members;
+    for (uint32_t k = 0; k < DISKS_MAX && k < l->options.disks; k++)
+        core->lost |= (choice->members >> k & 1) == 0 ? 1u << k : 0;
+    core->rev = choice->root.rev + 1;
+    memcpy(core->pool_uuid, choice->root.pool_uuid, sizeof(core->pool_uuid));
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        memcpy(core->disk_uuid[k], disk[k].root[0].disk_uuid, sizeof(core->disk_uuid[k]));
+    core->incarnation = choice->newest.incarnation;
+    memcpy(core->ancestor, choice->newest.ancestor, sizeof(core->ancestor));
+    logical_new_incarnation(l);
+}
+
+/* One step of ADOPT on all members; *failed: disks that could not. */
+static enum err adopt_all(struct logical *l, uint64_t step, uint32_t *failed)
+{
+    uint8_t raw[OBJECT_ROOT_BYTES];
+    uint32_t count = 0;
+    struct object_root root = {.valid = true,
+                               .epoch = l->core.epoch,
+                               .rev = l->core.rev,
+                               .members = l->core.members,
+                               .incarnation = l->core.incarnation,
+                               .lsn = l->core.highest_lsn,
+                               .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]}};
+    memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
+    object_root_encode(raw, &root);
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        if ((l->core.members >> k & 1) == 0)
+            continue;
+        struct call *call = &l->call[count++];
+        *call = (struct call){
+            .disk = k, .request = {.op = OBJECT_ADOPT, .epoch = l->core.epoch, .size = step}};
+        call->request.rev = l->core.rev;
+        call->request.members = l->core.members;
+        call->request.grant_data = plat_grant(l->endpoint[k], raw, sizeof(raw), PLAT_GRANT_READ);
+    }
+    enum err e = logical_calls_run(l, l->call, count);
+    for (uint32_t i = 0; i < count; i++) {
+        plat_revoke(l->call[i].request.grant_data);
+        if (e == OK && l->call[i].status != OK)
+            *failed |= 1u << l->call[i].disk;
+    }
+    return e;
+}
+
+static void report_missing(const struct logical *l, const struct choice *choice)
+{
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        if (((choice->root.members & ~choice->members) >> k & 1) != 0) {
+            plat_report(REPORT_DEGRADED, k, l->core.epoch);
+            plat_probe(PROBE_LOGICAL_DEGRADED);
+        }
+}
+
+/*
+ * One attempt without the disks in `without`. OK: a tree is loaded on all members; E_AGAIN: disks
+ * failed, which are now in *without; E_NOENT: no disk has a pool; or why there is none to have.
+ */
+static enum err attempt(struct logical *l, uint32_t up, uint32_t *without)
+{
+    struct candidate disk[DISKS_MAX];
+    struct choice choice;
+    uint32_t failed = 0;
+    forget(l);
+    enum err e = read_roots(l, up & ~*without, disk);
+    if (e == OK)
+        e = logical_choose_root(disk, l->options.raid == 1 && l->options.disks > 1 ? 1 : 0,
+                                &choice);
+    if (e != OK)
+        return e;
+    plat_probe(PROBE_LOGICAL_CHOSEN);
+    take_identity(l, disk, &choice);
+    e = adopt_all(l, OBJECT_ADOPT_VOID, &failed);
+    if (e == OK && failed == 0)
+        e = adopt_all(l, OBJECT_ADOPT_LOAD, &failed);
+    if (e == OK && failed != 0) {
+        *without |= failed;
+        return E_AGAIN;
+    }
+    if (e == OK)
+        report_missing(l, &choice);
+    return e;
+}
+
+/* ---- Making a pool --------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t seed, uint64_t salt)
+{
+    uint64_t z = seed + salt * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ z >> 31) | 1;
+}
+
+/* An empty tree on each disk, checkpoint 1. */
+static enum err format_disks(struct logical *l, uint32_t up)
+{
+    uint64_t seed = l->options.seed;
+    uint32_t count = 0;
+    struct object_root root = {.valid = true,
+                               .epoch = 1,
+                               .rev = 1,
+                               .members = up,
+                               .pool_uuid = {mix(seed, 1), mix(seed, 2)},
+                               .incarnation = mix(seed, 3)};
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        if ((up >> k & 1) == 0)
+            continue;
+        struct call *call = &l->call[count++];
+        root.self = k;
+        root.disk_uuid[0] = mix(seed, 100 + 2 * (uint64_t)k);
+        root.disk_uuid[1] = mix(seed, 101 + 2 * (uint64_t)k);
+        object_root_encode(l->wire[k], &root);
+        *call = (struct call){.disk = k, .request = {.op = OBJECT_FORMAT, .epoch = 1}};
+        call->request.grant_data =
+            plat_grant(l->endpoint[k], l->wire[k], OBJECT_ROOT_BYTES, PLAT_GRANT_READ);
+    }
+    enum err e = logical_calls_run(l, l->call, count);
+    for (uint32_t i = 0; i < count; i++) {
+        plat_revoke(l->call[i].request.grant_data);
+        if (e == OK)
+            e = l->call[i].status;
+    }
+    l->core.epoch = l->core.prepared = 1;
+    l->core.highest_epoch = 1;
+    l->core.members = up;
+    l->core.incarnation = root.incarnation;
+    memcpy(l->core.pool_uuid, root.pool_uuid, sizeof(l->core.pool_uuid));
+    return e;
+}
+
+/* The mapping object, in checkpoint 2: a pool without it was never whole. */
+static enum err format_pool(struct logical *l, uint32_t up)
+{
+    uint32_t count;
+    struct object_request request = {.op = OBJECT_CREATE, .oid = OID_MAPPING, .flags = OBJECT_META};
+    forget(l);
+    enum err e = format_disks(l, up);
+    if (e == OK)
+        e = logical_calls_all(l, l->core.members, &request, &count);
+    for (uint32_t i = 0; e == OK && i < count; i++)
+        e = l->call[i].status;
+    if (e == OK)
+        e = logical_checkpoint_prepare(l, 2, 0, false);
+    if (e == OK)
+        e = logical_checkpoint_release(l, 2);
+    return e;
+}
+
+static uint32_t all_disks(const struct logical *l)
+{
+    return l->options.disks >= DISKS_MAX ? 0xffffu : (1u << l->options.disks) - 1;
+}
+
+enum err logical_restore_format(struct logical *l, const struct object_request *request,
+                                struct object_reply *reply)
+{
+    l->session = request->session;
+    uint32_t up = await_all(l);
+    if (up != all_disks(l))
+        return E_MEDIA;
+    enum err e = format_pool(l, up);
+    if (e != OK)
+        return e;
+    l->active = true;
+    l->format = false;
+    reply->epoch = l->core.epoch;
+    return OK;
+}
+
+/* ---- The cache's request --------------------------------------------------------------------- */
+
+/* After a system crash what was resolved becomes a checkpoint of its own, then intents are void. */
+static enum err settle(struct logical *l, bool system)
+{
+    uint32_t found = 0;
+    enum err e = logical_resync_run(l, !system, &found);
+    if (e != OK || found == 0)
+        return e;
+    e = logical_flush_disks(l, l->core.members);
+    if (e != OK || !system)
+        return e;
+    uint64_t next = l->core.epoch > l->core.highest_epoch ? l->core.epoch : l->core.highest_epoch;
+    e = logical_checkpoint_prepare(l, next + 1, l->core.highest_lsn + 1, false);
+    return e == OK ? logical_checkpoint_release(l, next + 1) : e;
+}
+
+enum err logical_restore_serve(struct logical *l, const struct object_request *request,
+                               struct object_reply *reply)
+{
+    uint32_t without = 0;
+    enum err e = E_AGAIN;
+    l->session = request->session;
+    l->active = false;
+    uint32_t up = await_all(l);
+    for (uint32_t k = 0; k < DISKS_MAX && e == E_AGAIN; k++)
+        e = l->format && k == 0 ? E_NOENT : attempt(l, up, &without);
+    if (e == E_NOENT && l->format && up == all_disks(l))
+        e = format_pool(l, up);
+    if (e == OK)
+        e = settle(l, (request->flags & OBJECT_SYSTEM) != 0);
+    if (e != OK)
+        return e == E_NOENT || e == E_AGAIN ? E_MEDIA : e;
+    memset(l->deaths, 0, sizeof(l->deaths));
+    l->format = false;
+    l->active = true;
+    if (request->epoch > l->core.highest_epoch)
+        l->core.highest_epoch = request->epoch;
+    reply->epoch = l->core.epoch;
+    reply->lsn = l->core.highest_lsn;
+    reply->blocks = l->core.highest_epoch; /* numbers to come are above it */
+    return OK;
+}
