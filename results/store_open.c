@@ -390,7 +390,29 @@ static void compare_parameters(sqlite3 *db, const char *path, const struct store
             (size_t)stored - found, stored);
 }
 
-/* The stored plan and the wanted: a larger number of trials is taken over, all else must agree. */
+/* What a resumed campaign may say otherwise: the newer words are kept. */
+static int update_words(sqlite3 *db, const struct store_plan *plan)
+{
+    sqlite3_stmt *s;
+    int code = sqlite3_prepare_v2(
+        db, "UPDATE campaign SET question = ?1, tags = ?2, notes = ?3, compare = ?4, yaml = ?5", -1,
+        &s, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    bind(s, 1, plan->question);
+    bind(s, 2, plan->tags);
+    bind(s, 3, plan->notes);
+    bind(s, 4, plan->compare);
+    bind(s, 5, plan->yaml);
+    code = sqlite3_step(s);
+    sqlite3_finalize(s);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/*
+ * The stored plan and the wanted: a larger number of trials and other words are taken over, all
+ * else must agree.
+ */
 static enum err take_up(struct store *store, const char *path, const struct store_plan *plan,
                         char *error)
 {
@@ -413,6 +435,8 @@ static enum err take_up(struct store *store, const char *path, const struct stor
         sqlite3_reset(s);
     }
     sqlite3_finalize(s);
+    if (code == SQLITE_OK)
+        code = update_words(store->db, plan);
     if (code == SQLITE_OK && more)
         code = sqlite3_exec(store->db, "UPDATE campaign SET finished = NULL", NULL, NULL, NULL);
     if (code == SQLITE_OK)

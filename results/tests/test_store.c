@@ -160,9 +160,11 @@ START_TEST(test_store__resume_goes_on_where_it_stopped)
     rig_close(&rig);
     for (unsigned i = 0; i < 4; i++)
         rig.cell[i].planned = 12; /* more trials: not finished any longer */
+    rig.plan.question = "And now?";
     rig_open(&rig, 0, STORE_RESUME);
     ck_assert(!store_finished(rig.store));
     rig_close(&rig);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT question = 'And now?' FROM campaigns"), 1);
     rig_fini(&rig);
 }
 END_TEST
