@@ -58,24 +58,61 @@ static void demand(struct range_work *w, const struct range_query *q, const stru
     }
 }
 
-/* Offers an effect that may be in by whole blocks; a grown block that is out may be zeros. */
+/* Where an operation's range begins: that of a write beyond the end has a hole before its data. */
+static uint64_t start_of(const struct range_query *q, const struct effect *e)
+{
+    const struct effect *hole = &q->h->effects[e->older];
+    bool has = e->older != 0 && e->what == RANGE_DATA && hole->op == e->op && !hole->is_void;
+    return has ? hole->from : e->from;
+}
+
+/* Whether the operation, its hole included, explains all of [from, to). */
+static bool explains_all(const struct range_query *q, const struct effect *e, uint64_t from,
+                         uint64_t to)
+{
+    uint64_t middle = most(from, least(to, e->from));
+    return content_match_zeros(q->bytes + (from - q->from), middle - from) == middle - from &&
+           explains(q, e, middle, to) == to - middle;
+}
+
+/* Offers an operation that may be in by whole blocks; a grown block that is out may be zeros. */
 static void offer(struct range_work *w, const struct range_query *q, const struct effect *e,
                   uint64_t from, uint64_t to, uint32_t bound)
 {
+    bool hole = start_of(q, e) < e->from;
     while (from < to) {
         uint64_t end = least(to, (from / HISTORY_BLOCK_BYTES + 1) * HISTORY_BLOCK_BYTES);
-        uint64_t grown = most(from, least(e->grown_from, end));
-        if (explains(q, e, from, end) == end - from) {
-            from = end;
-            continue;
-        }
-        if (e->what == RANGE_DATA && grown < end &&
+        uint64_t grown = hole ? from : most(from, least(e->grown_from, end));
+        bool in = explains_all(q, e, from, end);
+        if (!in && e->what == RANGE_DATA && grown < end &&
             content_match_zeros(q->bytes + (grown - q->from), end - grown) == end - grown)
             add_piece(w, from, grown, bound);
-        else
+        else if (!in)
             add_piece(w, from, end, bound);
         from = end;
     }
+}
+
+/* Joins pieces that touch: an operation that is out must not leave a seam, or an older one could be
+ * half in. */
+static void join_pieces(struct range_work *w)
+{
+    for (uint32_t k = 1; k < w->count; k++) {
+        struct range_piece p = w->piece[k];
+        uint32_t at = k;
+        for (; at > 0 && w->piece[at - 1].from > p.from; at--)
+            w->piece[at] = w->piece[at - 1];
+        w->piece[at] = p;
+    }
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < w->count; k++) {
+        struct range_piece *last = kept == 0 ? NULL : &w->piece[kept - 1];
+        if (last != NULL && last->to == w->piece[k].from && last->bound == w->piece[k].bound)
+            last->to = w->piece[k].to;
+        else
+            w->piece[kept++] = w->piece[k];
+    }
+    w->count = kept;
 }
 
 /* One effect against all pieces. Returns false if a piece can no longer be explained. */
@@ -83,10 +120,11 @@ static bool apply_effect(struct range_work *w, const struct range_query *q, cons
                          enum presence presence, uint64_t *failed)
 {
     const struct history_op *o = &q->h->ops[e->op];
+    uint64_t start = presence == OPTIONAL ? start_of(q, e) : e->from;
     uint32_t count = w->count;
     for (uint32_t k = 0; k < count; k++) {
         struct range_piece p = w->piece[k];
-        uint64_t from = most(p.from, e->from);
+        uint64_t from = most(p.from, start);
         uint64_t to = least(p.to, e->to);
         if (from >= to || o->end_tick < p.bound)
             continue;
@@ -108,6 +146,8 @@ static bool apply_effect(struct range_work *w, const struct range_query *q, cons
         if (w->piece[k].from < w->piece[k].to)
             w->piece[kept++] = w->piece[k];
     w->count = kept;
+    if (presence == OPTIONAL)
+        join_pieces(w);
     return true;
 }
 
@@ -122,9 +162,12 @@ bool range_explained(struct range_work *w, const struct range_query *q, uint64_t
     for (uint32_t at = q->newest; at != 0 && w->count != 0; at = q->h->effects[at].older) {
         const struct effect *e = &q->h->effects[at];
         enum presence presence = e->is_void ? OUT : q->presence(q->object, e->op);
-        if (presence != OUT && e->from < q->to && e->to > q->from &&
-            !apply_effect(w, q, e, presence, failed))
+        if (presence == OUT || e->to <= q->from || start_of(q, e) >= q->to)
+            continue;
+        if (!apply_effect(w, q, e, presence, failed))
             return false;
+        if (presence == OPTIONAL && start_of(q, e) < e->from)
+            at = e->older; /* the hole went with the data */
     }
     if (w->count != 0)
         *failed = w->piece[0].from;

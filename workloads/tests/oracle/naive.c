@@ -11,6 +11,8 @@ struct state {
     const struct naive *n;
     const struct naive_tree *t;
     enum count count[NAIVE_OPS];
+    bool zeros[NAIVE_OPS];         /* and of its block only the growth is: zeros */
+    bool chosen[NAIVE_OPS];        /* it may be in or out, and is now tried as in */
     int identity[2 * NAIVE_NAMES]; /* of objects; 0: not chosen */
     int older;                     /* versions: 0 synced wanted, 1 any */
 };
@@ -25,13 +27,21 @@ static bool same_slot(const struct naive_delta *d, enum naive_kind kind, int obj
     return d->kind == kind && d->object == object && d->part == part;
 }
 
-/* Whether delta d may be the last on its slot: no sure operation on it comes after. */
+/* Whether the delta is part of what its operation is taken to have done. */
+static bool is_done(const struct state *s, const struct naive_delta *d)
+{
+    return s->count[d->op] == SURE && (!s->zeros[d->op] || d->grown);
+}
+
+/* Whether delta d may be the last on its slot: no sure operation on it comes after. One without an
+ * answer that is in comes after all that began before it. */
 static bool may_be_last(const struct state *s, const struct naive_delta *d)
 {
     for (int k = 0; k < s->n->deltas; k++) {
         const struct naive_delta *e = &s->n->delta[k];
-        if (same_slot(e, d->kind, d->object, d->part) && s->count[e->op] == SURE &&
-            before(s->n, d->op, e->op))
+        bool after = before(s->n, d->op, e->op) ||
+                     (s->chosen[e->op] && s->n->op[d->op].begin < s->n->op[e->op].begin);
+        if (same_slot(e, d->kind, d->object, d->part) && is_done(s, e) && after)
             return false;
     }
     return true;
@@ -67,45 +77,51 @@ static bool may_hold(const struct state *s, enum naive_kind kind, int object, in
     return value == initial && !any_sure(s, kind, object, part);
 }
 
-/* Under a choice of what counts: whether one cell may be read as this. zero_by: grown by it. */
-static bool cell_may_be(const struct state *s, int inode, int cell, int value, int zero_by)
+/* Under a choice of what counts: whether one cell may be read as this. */
+static bool cell_may_be(const struct state *s, int inode, int cell, int value)
 {
     if (value == CELL_ERROR)
         return true;
     for (int k = 0; k < s->n->deltas; k++) {
         const struct naive_delta *d = &s->n->delta[k];
-        if (same_slot(d, NAIVE_BYTES, inode, cell) && s->count[d->op] == SURE &&
-            may_be_last(s, d) && d->value == value && d->value != CELL_ABSENT)
+        int is = s->zeros[d->op] ? CELL_ZERO : d->value;
+        if (same_slot(d, NAIVE_BYTES, inode, cell) && is_done(s, d) && may_be_last(s, d) &&
+            is == value && is != CELL_ABSENT)
             return true;
-        if (same_slot(d, NAIVE_BYTES, inode, cell) && d->op == zero_by && d->grown &&
-            value == CELL_ZERO && may_be_last(s, d))
+    }
+    return false;
+}
+
+static bool touches(const struct state *s, int op, int inode, int block)
+{
+    for (int k = 0; k < s->n->deltas; k++) {
+        const struct naive_delta *d = &s->n->delta[k];
+        if (d->op == op && d->kind == NAIVE_BYTES && d->object == inode && d->part / 2 == block)
             return true;
     }
     return false;
 }
 
 /* Operations that may be in or out for this block, tried in all ways: in, out, out but grown. */
-static bool block_ways(struct state *s, int inode, int block, const struct naive_object *b, int op,
-                       int zero_by)
+static bool block_ways(struct state *s, int inode, int block, const struct naive_object *b, int op)
 {
-    while (op < NAIVE_OPS && s->count[op] != MAYBE)
+    while (op < NAIVE_OPS && (s->count[op] != MAYBE || !touches(s, op, inode, block)))
         op++;
     if (op == NAIVE_OPS) {
         for (int c = 2 * block; c < 2 * block + 2; c++)
-            if (c < b->size && !cell_may_be(s, inode, c, b->cell[c], zero_by))
+            if (c < b->size && !cell_may_be(s, inode, c, b->cell[c]))
                 return false;
         return true;
     }
-    bool touches = false;
-    for (int k = 0; k < s->n->deltas; k++)
-        touches = touches || (s->n->delta[k].op == op && s->n->delta[k].kind == NAIVE_BYTES &&
-                              s->n->delta[k].object == inode && s->n->delta[k].part / 2 == block);
-    bool right = false;
     s->count[op] = SURE;
-    right = touches && block_ways(s, inode, block, b, op + 1, zero_by);
+    s->chosen[op] = true;
+    bool right = block_ways(s, inode, block, b, op + 1);
+    s->zeros[op] = true;
+    right = right || block_ways(s, inode, block, b, op + 1);
+    s->zeros[op] = false;
+    s->chosen[op] = false;
     s->count[op] = NOT;
-    right = right || block_ways(s, inode, block, b, op + 1, zero_by);
-    right = right || (touches && block_ways(s, inode, block, b, op + 1, op));
+    right = right || block_ways(s, inode, block, b, op + 1);
     s->count[op] = MAYBE;
     return right;
 }
@@ -131,7 +147,7 @@ static bool cut_object(struct state *s, int object, int inode)
         return true;
     if (!may_hold(s, NAIVE_SIZE, inode, 0, b->size, -1))
         return false;
-    return block_ways(s, inode, 0, b, 0, 0) && block_ways(s, inode, 1, b, 0, 0);
+    return block_ways(s, inode, 0, b, 0) && block_ways(s, inode, 1, b, 0);
 }
 
 static bool identity_taken(const struct state *s, int object, int inode)
@@ -282,7 +298,7 @@ static bool block_once(struct state *s, int inode, int block, const struct naive
                 if (s->n->delta[k].op == o && s->n->op[o].begin <= s->n->op[d->op].begin)
                     s->count[o] = x->in_flight || x->troubled ? MAYBE : SURE;
         }
-        if (block_ways(s, inode, block, b, 0, 0))
+        if (block_ways(s, inode, block, b, 0))
             return true;
     }
     return false;
