@@ -56,9 +56,10 @@ static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t 
 #ifdef LORIS_PLANTED
     sim_machine_plant(lab->machine, lab->planted);
 #endif
-    lab->run = (struct run_state){.lists_events = lists_events};
+    lab->run = (struct run_state){
+        .last_struck = NO_FAULT, .cut_wanted = NO_FAULT, .lists_events = lists_events};
+    lab_observe(lab);
     uint64_t reset = lab_host_ns();
-    sim_machine_observe(lab->machine, &(struct sim_observer){0});
     bool booted = lab_boot(lab);
     uint64_t boot = lab_host_ns();
     for (uint32_t d = 0; d < sim_machine_disks(lab->machine); d++)

@@ -10,6 +10,8 @@
 #include "campaign/trial_private.h"
 #include "workloads/checkers/checkers.h"
 
+#define WRONGS_TOLD 5u
+
 static void read_sectors(void *context, uint32_t disk, uint64_t block, uint8_t *to, bool *readable)
 {
     struct lab *lab = context;
@@ -38,6 +40,16 @@ static void check_disks(struct lab *lab, struct judge_checker *checker)
                                       .damages = verdict.damages};
     if (verdict.ran && !verdict.ok)
         lab_event(lab, "checker", "damage", verdict.text);
+}
+
+/* The wrong answers that the history has kept, as events. */
+static void tell_wrongs(struct lab *lab)
+{
+    uint32_t count = history_wrongs(lab->history);
+    for (uint32_t i = 0; i < count && i < WRONGS_TOLD; i++) {
+        const struct history_wrong *w = history_wrong(lab->history, i);
+        lab_event(lab, "oracle", "wrong answer", w->detail);
+    }
 }
 
 static void set_all(enum judge_machine *machine, uint32_t count, enum judge_machine what)
@@ -89,6 +101,7 @@ void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
             in.observed = lab->seen;
         }
     }
+    tell_wrongs(lab);
     in.degraded = lab->run.read_only;
     judge_trial(lab->judge, &in, verdict);
 }

@@ -104,9 +104,10 @@ bool lab_read(struct lab *lab, enum reader_task task, struct observation *o,
             lab_event(lab, "oracle", task == READER_WALK ? "walk unfinished" : "probe failed",
                       readers[e].failed);
         all = all && passed[e];
-        /* One that hangs must not outlive this function: it reaches into `readers`. */
+        /* None may outlive this function: it reaches into `readers`. One that is done has only not
+         * come to its exit yet. */
         (void)sim_machine_kill(lab->machine, LAYER_APP, SIM_APPS_MAX - ENVIRONMENTS_MAX + e,
-                               SIM_DEATH_KILLED);
+                               readers[e].done ? SIM_DEATH_EXIT : SIM_DEATH_KILLED);
     }
     return all;
 }
@@ -118,7 +119,8 @@ void lab_build_machine(struct lab *lab)
     create_machine(lab);
     lab->program_count = design_programs(v->design, &v->stack, lab->programs);
     sim_machine_reset(lab->machine, lab->plan->seed, FORMAT_TRIAL);
-    sim_machine_observe(lab->machine, &(struct sim_observer){0});
+    lab->run = (struct run_state){.last_struck = NO_FAULT, .cut_wanted = NO_FAULT};
+    lab_observe(lab);
     sim_machine_boot(lab->machine, lab->programs, lab->program_count, &v->stack, true);
     bool ready = wait_ready(lab);
     ASSERT(ready); /* a fresh layout on healthy disks */

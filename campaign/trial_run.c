@@ -15,6 +15,22 @@
 /* ---- Strikes -----------------------------------------------------------------------------------
  */
 
+/* Somebody noticed the last fault: recovery from it begins. */
+static void detected(struct lab *lab, const char *layer)
+{
+    uint32_t i = lab->run.last_struck;
+    if (i == NO_FAULT)
+        return;
+    if (lab->run.undetected) {
+        lab->run.undetected = false;
+        lab->run.recovery_begin_ns[i] = sim_machine_now(lab->machine);
+        injector_on_recovery(lab->injector, i);
+    }
+    history_mark(lab->history, HISTORY_MARK_DETECTED, lab_now(lab), layer);
+    lab->run.in_service = false; /* the loop looks anew, and marks when it is whole */
+    sim_machine_stop(lab->machine);
+}
+
 static void on_struck(void *context, uint32_t i)
 {
     struct lab *lab = context;
@@ -30,6 +46,8 @@ static void on_struck(void *context, uint32_t i)
     lab->run.last_struck = i;
     lab->run.undetected = true;
     lab->run.progress_ns = sim_machine_now(lab->machine);
+    if (s->took_effect && !sim_machine_all_ready(lab->machine))
+        detected(lab, "kernel"); /* a crash: the kernel knew before we did */
     sim_machine_stop(lab->machine);
 }
 
@@ -37,22 +55,6 @@ static void on_cut(void *context, uint32_t i)
 {
     struct lab *lab = context;
     lab->run.cut_wanted = i;
-    sim_machine_stop(lab->machine);
-}
-
-/* Somebody noticed the last fault: recovery from it begins. */
-static void detected(struct lab *lab, const char *layer)
-{
-    uint32_t i = lab->run.last_struck;
-    if (i == NO_FAULT)
-        return;
-    if (lab->run.undetected) {
-        lab->run.undetected = false;
-        lab->run.recovery_begin_ns[i] = sim_machine_now(lab->machine);
-        injector_on_recovery(lab->injector, i);
-    }
-    history_mark(lab->history, HISTORY_MARK_DETECTED, lab_now(lab), layer);
-    lab->run.in_service = false; /* the loop looks anew, and marks when it is whole */
     sim_machine_stop(lab->machine);
 }
 
@@ -338,7 +340,10 @@ static enum run_end loop(struct lab *lab)
         if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&
             !idle)
             return lab->run.in_service ? RUN_HANGS : RUN_RECOVERS;
-        (void)sim_machine_run(lab->machine, next_look(lab));
+        uint64_t until = next_look(lab);
+        /* Without power nothing is pending: the clock has to be moved. */
+        if (sim_machine_run(lab->machine, until) == SIM_RUN_IDLE)
+            sim_engine_advance(sim_machine_engine(lab->machine), until);
     }
 }
 

@@ -351,6 +351,7 @@ const char *design_stack_options(const struct design *design, const struct optio
         return "block-level RAID-1 is made of pairs, this machine has an odd number of disks; "
                "an even count, or raid: 0";
     if (design->classic) {
+        out->classic = true;
         out->environments = 1;
         out->sync_ns = option_number(options, "sync");
     } else {

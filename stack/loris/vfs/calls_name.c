@@ -220,8 +220,15 @@ enum err do_readlink(struct vfs *v, uint32_t caller, const struct call_request *
 enum err do_setattr(struct vfs *v, uint32_t caller, const struct call_request *in,
                     struct call_reply *out)
 {
+    const struct client *client = client_of(v, caller);
     struct walked w;
-    enum err e = walk_existing(v, caller, in, &w);
+    if (client == NULL)
+        return E_MFILE;
+    enum err e = walk_fetch(caller, in->path_grant, in->path_bytes, v->path);
+    if (e == OK)
+        e = walk(v, client->cwd, v->path, true, &w); /* POSIX: of what a link leads to */
+    if (e == OK)
+        e = w.found_error;
     if (e != OK)
         return e;
     uint32_t which = VFS_SET_MTIME;

@@ -72,7 +72,8 @@ static enum err step(struct vfs *v, struct walked *out)
 /* Puts the target of the link out->found before what is left of the path. */
 static enum err splice_link(struct vfs *v, const struct walked *out, char *path, const char *rest)
 {
-    struct vfs_request request = {.op = VFS_READLINK, .ino = out->found.ino};
+    struct vfs_request request = {
+        .op = VFS_READLINK, .ino = out->found.ino, .length = VFS_PATH_MAX};
     struct cargo cargo = {.data = v->target, .bytes = VFS_PATH_MAX, .access = PLAT_GRANT_WRITE};
     struct vfs_reply reply;
     enum err e = server_call(v, &request, &cargo, &reply);
