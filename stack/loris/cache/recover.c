@@ -24,9 +24,21 @@ static void redirty_pages(struct cache *c)
     }
 }
 
+/*
+ * What was answered is taken back: nobody may go on as if it held. As with a power cut the
+ * environments end, their processes with them; they start again on the older state.
+ */
+static void end_environments(const struct cache *c)
+{
+    for (uint32_t k = 0; k < c->options.environments && k < ENVIRONMENTS_MAX; k++)
+        plat_kill(LAYER_VFS, k);
+}
+
 /* log off: back to the checkpoint, whatever was answered since. */
 static void forget_all(struct cache *c, uint64_t epoch)
 {
+    if (c->changed)
+        end_environments(c);
     for (uint32_t k = 0; k < CACHE_ENVS; k++)
         txn_kill(c, &c->env[k], true);
     checkpoint_answer(c, E_MEDIA); /* what they wait for is gone */
