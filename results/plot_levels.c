@@ -19,7 +19,7 @@
 
 struct grid {
     const char *variant[NAMES_MAX],
-        *column[NAMES_MAX]; /* a column is "fault" or "workload/fault" */
+        *column[NAMES_MAX]; /* faults; their workloads are taken together */
     size_t variant_count, column_count;
 };
 
@@ -209,7 +209,7 @@ static void draw(struct plot *plot, const struct groups *groups, const struct gr
     for (size_t i = 0; i < groups->count; i++)
         for (size_t c = 0; c < rows * columns; c++)
             if (strcmp(groups->group[i].by[0], grid->variant[c / columns]) == 0 &&
-                strcmp(groups->group[i].by[2], grid->column[first + c % columns]) == 0) {
+                strcmp(groups->group[i].by[1], grid->column[first + c % columns]) == 0) {
                 cell[c] = &groups->group[i];
                 any = any || cell[c]->injected > 0;
             }
@@ -232,26 +232,16 @@ void plot_levels(struct plot *plot)
     struct groups groups;
     struct grid grid = {.variant_count = 0};
     char error[STORE_ERROR_BYTES];
-    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
-        OK) {
+    if (groups_load(&groups, plot->db, "variant,fault", plot->options->where, error) != OK) {
         fprintf(plot->err, "%s\n", error);
         plot->code = 2;
         groups_free(&groups);
         return;
     }
-    bool workloads = false;
-    for (size_t i = 0; i < groups.count; i++)
-        workloads = workloads || strcmp(groups.group[i].by[1], groups.group[0].by[1]) != 0;
     for (size_t i = 0; i < groups.count; i++) {
-        struct group *g = &groups.group[i];
-        if (workloads) { /* the column is the pair; the group's own text is replaced by it */
-            char *both = sqlite3_mprintf("%s/%s", g->by[1], g->by[2]);
-            free(g->by[2]);
-            g->by[2] = strdup(both);
-            sqlite3_free(both);
-        }
+        const struct group *g = &groups.group[i];
         add_name(grid.variant, &grid.variant_count, g->by[0]);
-        add_name(grid.column, &grid.column_count, g->by[2]);
+        add_name(grid.column, &grid.column_count, g->by[1]);
     }
     for (size_t first = 0; first < grid.column_count; first += COLUMNS_MAX)
         draw(plot, &groups, &grid, first);

@@ -113,7 +113,7 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
           gp);
     for (size_t i = 0; i < count; i++) {
         char name[300];
-        snprintf(name, sizeof(name), "%s  %s", strip[i]->by[2], strip[i]->by[0]);
+        snprintf(name, sizeof(name), "%s  %s", strip[i]->by[1], strip[i]->by[0]);
         fputs(i > 0 ? ", " : "", gp);
         plot_quote(gp, name, true);
         fprintf(gp, " %d", -(int)i);
@@ -165,7 +165,7 @@ static void draw(struct plot *plot, const struct strips *what, const struct grou
     if (zeros_of(first) > 0)
         snprintf(none, sizeof(none), "; %zu of %zu %s", zeros_of(first), first->count, what->none);
     snprintf(caption, sizeof(caption), "%s, %s: median %s [%s, %s], p99 %s%s.%s", strip[0]->by[0],
-             strip[0]->by[2], text_time(a, group_quantile(first, 0.5)),
+             strip[0]->by[1], text_time(a, group_quantile(first, 0.5)),
              text_time(b, fmax(ci.low, 0)), text_time(c, ci.high),
              text_time(d, group_quantile(first, 0.99)), none, thinned ? " Dots are thinned." : "");
     if (!plot_begin(plot, what->kind, 100 + STRIP_PX * (unsigned)count, what->title, caption))
@@ -188,11 +188,11 @@ static size_t gather(const struct strips *what, const struct groups *groups,
         const struct group *g = &groups->group[i];
         bool seen = false;
         for (size_t k = 0; k < i; k++)
-            seen = seen || strcmp(groups->group[k].by[2], g->by[2]) == 0;
+            seen = seen || strcmp(groups->group[k].by[1], g->by[1]) == 0;
         for (size_t k = i; k < groups->count && !seen; k++) {
             const struct group *other = &groups->group[k];
             const struct group_times *t = times_of(what, other);
-            if (strcmp(other->by[2], g->by[2]) == 0 && reached_of(t) > zeros_of(t))
+            if (strcmp(other->by[1], g->by[1]) == 0 && reached_of(t) > zeros_of(t))
                 out[count++] = other;
         }
     }
@@ -203,8 +203,7 @@ static void plot_strips(struct plot *plot, const struct strips *what)
 {
     struct groups groups;
     char error[STORE_ERROR_BYTES];
-    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
-        OK) {
+    if (groups_load(&groups, plot->db, "variant,fault", plot->options->where, error) != OK) {
         fprintf(plot->err, "%s\n", error);
         plot->code = 2;
         groups_free(&groups);

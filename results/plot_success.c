@@ -16,47 +16,36 @@
 
 /* Which rows and variants there are, in the file's order. */
 struct axes {
-    const char *row[ROWS_MAX][2]; /* workload, fault */
+    const char *row[ROWS_MAX]; /* faults; their workloads are taken together */
     size_t row_count;
     const char *variant[ROWS_MAX];
     size_t variant_count;
-    bool workloads; /* more than one: rows name it */
 };
 
-static void add_row(struct axes *axes, const struct group *g)
+static void add_name(const char **names, size_t *count, const char *name)
 {
-    for (size_t i = 0; i < axes->row_count; i++)
-        if (strcmp(axes->row[i][0], g->by[1]) == 0 && strcmp(axes->row[i][1], g->by[2]) == 0)
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(names[i], name) == 0)
             return;
-    if (axes->row_count == ROWS_MAX)
-        return;
-    axes->row[axes->row_count][0] = g->by[1];
-    axes->row[axes->row_count++][1] = g->by[2];
-    axes->workloads = axes->workloads || strcmp(axes->row[0][0], g->by[1]) != 0;
+    if (*count < ROWS_MAX)
+        names[(*count)++] = name;
 }
 
 static struct axes find_axes(const struct groups *groups)
 {
-    struct axes axes = {0};
+    struct axes axes = {.row_count = 0};
     for (size_t i = 0; i < groups->count; i++) {
-        const struct group *g = &groups->group[i];
-        add_row(&axes, g);
-        bool known = false;
-        for (size_t k = 0; k < axes.variant_count; k++)
-            known = known || strcmp(axes.variant[k], g->by[0]) == 0;
-        if (!known && axes.variant_count < ROWS_MAX)
-            axes.variant[axes.variant_count++] = g->by[0];
+        add_name(axes.variant, &axes.variant_count, groups->group[i].by[0]);
+        add_name(axes.row, &axes.row_count, groups->group[i].by[1]);
     }
     return axes;
 }
 
-static const struct group *find(const struct groups *groups, const char *variant,
-                                const char *const row[2])
+static const struct group *find(const struct groups *groups, const char *variant, const char *fault)
 {
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *g = &groups->group[i];
-        if (strcmp(g->by[0], variant) == 0 && strcmp(g->by[1], row[0]) == 0 &&
-            strcmp(g->by[2], row[1]) == 0)
+        if (strcmp(g->by[0], variant) == 0 && strcmp(g->by[1], fault) == 0)
             return g;
     }
     return NULL;
@@ -81,18 +70,18 @@ static void label_of(const struct group *g, char *room, size_t bytes)
 }
 
 /* Why the cell was skipped, or "". */
-static void skipped_of(struct plot *plot, const char *variant, const char *const row[2], char *room,
+static void skipped_of(struct plot *plot, const char *variant, const char *fault, char *room,
                        size_t bytes)
 {
     sqlite3_stmt *s;
     room[0] = 0;
     int code = sqlite3_prepare_v2(
-        plot->db, "SELECT skipped FROM cell WHERE variant = ? AND workload = ? AND fault = ?", -1,
-        &s, NULL);
+        plot->db,
+        "SELECT skipped FROM cell WHERE variant = ? AND fault = ? AND skipped IS NOT NULL", -1, &s,
+        NULL);
     ASSERT(code == SQLITE_OK);
     sqlite3_bind_text(s, 1, variant, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 2, row[0], -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 3, row[1], -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, fault, -1, SQLITE_STATIC);
     if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
         snprintf(room, bytes, "skipped: %.20s", (const char *)sqlite3_column_text(s, 0));
     sqlite3_finalize(s);
@@ -127,7 +116,7 @@ static void caption_of(const struct groups *groups, const struct axes *axes, siz
         at +=
             snprintf(room + at, bytes - (size_t)at, " (each broken < %s)", text_percent(a, bound));
     if (worst != NULL && worst->broken > 0 && (size_t)at < bytes)
-        at += snprintf(room + at, bytes - (size_t)at, "; worst: %s, %llu of %llu", worst->by[2],
+        at += snprintf(room + at, bytes - (size_t)at, "; worst: %s, %llu of %llu", worst->by[1],
                        (unsigned long long)worst->broken, (unsigned long long)worst->promised);
     if ((size_t)at < bytes)
         snprintf(room + at, bytes - (size_t)at, ".");
@@ -161,7 +150,7 @@ static double write_data(struct plot *plot, const struct groups *groups, const s
                     g != NULL ? (unsigned long long)g->injected : 0ULL);
             plot_data_text(plot->dat, label);
             fputc(' ', plot->dat);
-            plot_data_text(plot->dat, axes->row[r][1]);
+            plot_data_text(plot->dat, axes->row[r]);
             fputc('\n', plot->dat);
         }
         fputs("\n\n", plot->dat);
@@ -182,11 +171,8 @@ static void write_axes(struct plot *plot, const struct axes *axes, double least)
         fprintf(gp, "%s'%s %%%%' f(%s/100.0)", i > 0 ? ", " : "", tics[i], tics[i]);
     fputs(") font small\nset ytics noenhanced scale 0 (", gp);
     for (size_t r = 0; r < axes->row_count; r++) {
-        char name[256];
-        snprintf(name, sizeof(name), "%s%s%s", axes->workloads ? axes->row[r][0] : "",
-                 axes->workloads ? "/" : "", axes->row[r][1]);
         fputs(r > 0 ? ", " : "", gp);
-        plot_quote(gp, name, true);
+        plot_quote(gp, axes->row[r], true);
         fprintf(gp, " %d", -(int)r);
     }
     fputs(")\nset grid xtics lc rgb '#e4e4e4' lt 1 lw 1\n", gp);
@@ -198,8 +184,7 @@ static void write_axes(struct plot *plot, const struct axes *axes, double least)
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set bmargin at screen %.4f\n",
-            PLOT_X(axes->workloads ? 190 : 120), PLOT_X(690), plot_y(plot, 72),
-            34.0 / plot->height);
+            PLOT_X(130), PLOT_X(690), plot_y(plot, 72), 34.0 / plot->height);
     fprintf(gp, "set key at screen %.4f,%.4f right center horizontal\n", PLOT_X(866),
             plot_y(plot, 58));
 }
@@ -231,8 +216,7 @@ void plot_success(struct plot *plot)
 {
     struct groups groups;
     char error[STORE_ERROR_BYTES], caption[400];
-    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
-        OK) {
+    if (groups_load(&groups, plot->db, "variant,fault", plot->options->where, error) != OK) {
         fprintf(plot->err, "%s\n", error);
         plot->code = 2;
         groups_free(&groups);

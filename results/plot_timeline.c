@@ -312,7 +312,11 @@ static void draw_all(struct plot *plot, const struct groups *groups)
             if (has_timeline(plot, g))
                 panel[count++] = g;
         }
-        if (count > 0)
+        bool waited = false; /* a fault that made nobody wait has no picture */
+        for (size_t k = 0; k < count; k++)
+            waited = waited || group_quantile(&panel[k]->outage, 0.99) > 0 ||
+                     isnan(group_quantile(&panel[k]->outage, 0.99));
+        if (waited)
             draw_cells(plot, panel, count);
     }
     free(drawn);
