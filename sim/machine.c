@@ -267,6 +267,7 @@ void process_start(struct sim_process *p)
     ASSERT(!p->alive);
     ASSERT(m->generation < GENERATION_MAX);
     (void)sim_regions_map(&m->regions, p->region, true);
+    sim_regions_open(&m->regions, p->region); /* strict mode: its stack is prepared below */
     sim_regions_clear(&m->regions, p->region);
     vanish(p);
     p->alive = true;
