@@ -1,0 +1,183 @@
+/*
+ * The process: clients above, one driver a disk below, and in idle moments resynchronisation.
+ */
+#include "assertion.h"
+#include "mem.h"
+#include "programs.h"
+#include "raid.h"
+
+static void serve_identify(struct raid *r, const struct msg *m)
+{
+    struct msg reply = {0};
+    struct block_identity identity = {.sectors = r->volume_sectors,
+                                      .sector_bytes = r->sector_bytes,
+                                      .write_cache = r->write_cache};
+    for (uint32_t d = 0; d < r->disks; d++)
+        identity.resets += r->member[d]->client.resets;
+    block_identity_pack(&reply, &identity);
+    proto_reply(m, r->status == OK ? OK : E_DEAD, &reply);
+}
+
+static void serve_fence(struct raid *r, const struct msg *m)
+{
+    struct msg reply = {0};
+    request_drain(r);
+    block_fencer_set(&r->fencer, m->source);
+    proto_reply(m, OK, &reply);
+}
+
+static void refuse(const struct msg *m, enum err e)
+{
+    struct msg reply = {0};
+    proto_reply(m, e, &reply);
+}
+
+static void serve(struct raid *r, const struct msg *m)
+{
+    struct block_request in;
+    if ((m->type & PROTO_REPLY) != 0)
+        return; /* late, or stray */
+    enum err e = block_request_unpack(&in, m);
+    if (e == OK && block_fencer_refuses(&r->fencer, m->source, in.op == BLOCK_FENCE))
+        e = E_DEAD;
+    if (e != OK)
+        refuse(m, e);
+    else if (in.op == BLOCK_IDENTIFY)
+        serve_identify(r, m);
+    else if (in.op == BLOCK_FENCE)
+        serve_fence(r, m);
+    else if (r->status != OK)
+        refuse(m, E_DEAD);
+    else
+        request_serve(r, m, &in);
+}
+
+/* A message that some driver's client takes; false: it is for serve(). */
+static bool from_below(struct raid *r, const struct msg *m)
+{
+    if (m->type == MSG_NOTIFY) {
+        r->recheck = true;
+        return true;
+    }
+    for (uint32_t d = 0; d < r->disks; d++) {
+        if (m->source != r->member[d]->client.endpoint)
+            continue;
+        if (block_client_take(&r->member[d]->client, m))
+            request_reap(r, d);
+        return true;
+    }
+    return false;
+}
+
+/* While one client waited, messages for the others were taken or passed by: look at all of them,
+ * at deaths as well. */
+static void recheck(struct raid *r)
+{
+    static const struct msg death = {.type = MSG_NOTIFY, .source = ENDPOINT_DS};
+    for (uint32_t rounds = 0; r->recheck && rounds < DISKS_MAX; rounds++) {
+        r->recheck = false;
+        for (uint32_t d = 0; d < r->disks; d++) {
+            struct block_client *c = &r->member[d]->client;
+            if (block_client_take(c, &death))
+                r->recheck = true; /* it waited: once more */
+        }
+        request_reap_all(r);
+    }
+    for (uint32_t c = 0; c < r->columns && r->copies == 2; c++)
+        bitmap_push(r, c);
+}
+
+/* A driver died, and its disk had lost what it had acknowledged. */
+static void look_for_lost_writes(struct raid *r)
+{
+    for (uint32_t d = 0; d < r->disks; d++) {
+        if (!r->member[d]->client.lost_writes)
+            continue;
+        r->member[d]->client.lost_writes = false;
+        repair_lost_writes(r, d);
+    }
+}
+
+static void start_members(struct raid *r, uint64_t *sectors)
+{
+    for (uint32_t d = 0; d < r->disks; d++) {
+        struct member *m = plat_alloc(sizeof(*m), TAG_HEAP);
+        struct block_identity identity = {0};
+        ASSERT(m != NULL);
+        r->member[d] = m;
+        m->queue_end = &m->queue;
+        m->usable = block_client_init(&m->client, LAYER_DRIVER, d, &identity) == OK;
+        sectors[d] = identity.sectors;
+        r->write_cache |= identity.write_cache;
+        if (identity.sector_bytes > r->sector_bytes)
+            r->sector_bytes = identity.sector_bytes;
+    }
+}
+
+static void start(struct raid *r, const struct boot *boot)
+{
+    uint64_t sectors[DISKS_MAX] = {0};
+    r->options = boot->options;
+    r->disks = boot->options.disks;
+    r->block = plat_alloc(BLOCK_BYTES, TAG_PAGES);
+    r->copy = plat_alloc((size_t)RESYNC_BLOCKS * BLOCK_BYTES, TAG_PAGES);
+    struct part *parts = plat_alloc(PARTS_MAX * sizeof(*parts), TAG_HEAP);
+    ASSERT(r->block != NULL && r->copy != NULL && parts != NULL);
+    for (uint32_t k = 0; k < PARTS_MAX; k++) {
+        parts[k].next = r->free_parts;
+        r->free_parts = &parts[k];
+    }
+    start_members(r, sectors);
+    r->status = boot->format ? format_make(r, sectors) : format_load(r);
+    if (r->status != OK)
+        plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)r->status, 0);
+    r->sweep_ns = plat_now() + SWEEP_NS;
+    r->recheck = true;
+}
+
+/* When to wake without a message: for the sweep while bits are set, at once to resynchronise. */
+static uint64_t deadline(const struct raid *r)
+{
+    if (r->status != OK)
+        return PLAT_FOREVER;
+    if (repair_is_needed(r))
+        return r->resync_waits ? plat_now() + RESYNC_RETRY_NS : 0;
+    for (uint32_t c = 0; c < r->columns; c++)
+        if (r->column[c].set > 0)
+            return r->sweep_ns;
+    return PLAT_FOREVER;
+}
+
+static void in_idle_moments(struct raid *r, bool idle)
+{
+    if (r->status != OK || r->copies < 2)
+        return;
+    r->since_resync++;
+    if (idle || r->since_resync >= RESYNC_EVERY) {
+        r->since_resync = 0;
+        r->resync_waits = !repair_step(r); /* every region left is being written */
+    }
+    if (plat_now() >= r->sweep_ns)
+        bitmap_sweep(r);
+}
+
+void blockraid_main(const struct boot *boot)
+{
+    struct raid *r = plat_alloc(sizeof(*r), TAG_HEAP);
+    ASSERT(r != NULL);
+    ASSERT(boot->layer == LAYER_RAID);
+    ASSERT(boot->options.disks > 0 && boot->options.disks <= DISKS_MAX);
+    start(r, boot);
+    plat_ready();
+    for (;;) {
+        struct msg m;
+        if (r->recheck)
+            recheck(r);
+        look_for_lost_writes(r);
+        enum err e = proto_receive(ENDPOINT_ANY, &m, deadline(r));
+        ASSERT(e == OK || e == E_TIMEOUT);
+        if (e == OK && !from_below(r, &m))
+            serve(r, &m);
+        in_idle_moments(r, e == E_TIMEOUT);
+    }
+}
