@@ -20,7 +20,8 @@
 #define PANELS_MAX 4
 #define PANEL_PX 150
 #define SLOW_FACTOR 1.5   /* the median is normal again below this times the one before the fault */
-#define OUTAGE_MIN_NS 4e6 /* shorter outages are drawn as this: the grid is of whole ms */
+#define SCALE_MIN_NS 20e6 /* the picture spans at least some of these: the grid is of whole ms */
+#define SCALE_MAX_NS 20e9 /* a recovery longer than this does not widen the picture */
 
 /* Operations of one panel by display column and latency bin. */
 struct panel {
@@ -36,6 +37,7 @@ struct panel {
 
 struct span {
     double from_ns, to_ns;
+    double unit_ns; /* of the x axis: a ms or a s */
 };
 
 static double column_start(struct span span, size_t column)
@@ -119,7 +121,7 @@ static void find_normal(struct panel *panel, struct span span)
 static bool write_panel(struct plot *plot, const struct panel *panel, struct span span)
 {
     bool any = false;
-    fputs("# from_s median_ns p99_ns operations of ", plot->dat);
+    fputs("# middle_of_column median_ns p99_ns operations of ", plot->dat);
     plot_data_text(plot->dat, panel->group->by[0]);
     fputc('\n', plot->dat);
     unsigned empty = 0;
@@ -132,7 +134,7 @@ static bool write_panel(struct plot *plot, const struct panel *panel, struct spa
         empty = 0;
         any = true;
         double middle_ns = (column_start(span, i) + column_start(span, i + 1)) / 2;
-        fprintf(plot->dat, "%.6f %.0f %.0f %.1f\n", middle_ns / 1e9,
+        fprintf(plot->dat, "%.6f %.0f %.0f %.1f\n", middle_ns / span.unit_ns,
                 quantile_of(panel->column[i], panel->total[i], 0.5),
                 quantile_of(panel->column[i], panel->total[i], 0.99), panel->total[i]);
     }
@@ -145,19 +147,19 @@ static bool write_panel(struct plot *plot, const struct panel *panel, struct spa
 static void draw_shades(struct plot *plot, const struct panel *panel, struct span span)
 {
     FILE *gp = plot->gp;
-    double end_s = panel->outage_ns / 1e9;
+    double end = panel->outage_ns / span.unit_ns;
     fputs("unset object\nunset label 1\nunset arrow\n", gp);
-    if (end_s > 0) {
-        double slow_s = (isnan(panel->normal_ns) ? span.to_ns : panel->normal_ns) / 1e9;
+    if (end > 0) {
+        double slow = (isnan(panel->normal_ns) ? span.to_ns : panel->normal_ns) / span.unit_ns;
         fprintf(gp,
                 "set object 1 rectangle from first 0, graph 0 to first %.6f, graph 1 fc rgb "
                 "'#f6d5cc' fs solid noborder behind\n",
-                end_s);
-        if (slow_s > end_s && panel->before_total > 0)
+                end);
+        if (slow > end && panel->before_total > 0)
             fprintf(gp,
                     "set object 2 rectangle from first %.6f, graph 0 to first %.6f, graph 1 fc rgb "
                     "'#eef3f8' fs solid noborder behind\n",
-                    end_s, slow_s);
+                    end, slow);
     }
     fputs("set arrow 1 from first 0, graph 0 to first 0, graph 1 nohead lc rgb '#c01030' lw 1.5\n"
           "set label 1 ",
@@ -174,10 +176,13 @@ static void draw_panel(struct plot *plot, const struct panel *panel, struct span
     draw_shades(plot, panel, span);
     fprintf(gp, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", plot_y(plot, top),
             plot_y(plot, bottom));
-    fputs(index + 1 == count ? "set xtics auto\nset format x '%g'\nset xlabel 's from the fault' "
-                               "font small tc rgb '#555555' offset 0,0.5\n"
-                             : "set format x ''\nunset xlabel\n",
-          gp);
+    if (index + 1 == count)
+        fprintf(gp,
+                "set xtics auto\nset format x '%%g'\nset xlabel '%s from the fault' font small tc "
+                "rgb '#555555' offset 0,0.5\n",
+                span.unit_ns < 1e9 ? "ms" : "s");
+    else
+        fputs("set format x ''\nunset xlabel\n", gp);
     fprintf(gp,
             "plot '%s.dat' index %zu using 1:3 with lines lw 1 lc rgb '#d55e00' title '99th "
             "percentile', \\\n  '' index %zu using 1:2 with lines lw 3 lc rgb '#0072b2' title "
@@ -196,7 +201,8 @@ static void draw_picture(struct plot *plot, const struct panel *panels, size_t c
         any[i] = write_panel(plot, &panels[i], span);
     fprintf(gp, "set multiplot\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n",
             PLOT_X(76), PLOT_X(864));
-    fprintf(gp, "set xrange [%.6f:%.6f]\nset logscale y\n", span.from_ns / 1e9, span.to_ns / 1e9);
+    fprintf(gp, "set xrange [%.6f:%.6f]\nset logscale y\n", span.from_ns / span.unit_ns,
+            span.to_ns / span.unit_ns);
     plot_time_tics(gp, "y", 1, 1e12);
     fputs("set ytics font small\nset xtics font small\nset grid ytics lc rgb '#e4e4e4' lt 1 lw 1\n",
           gp);
@@ -227,13 +233,16 @@ static void caption_of(const struct panel *panel, char *room, size_t bytes)
                  text_time(c, panel->outage_interval.high), text_time(d, panel->normal_ns));
 }
 
-/* From one outage before the fault to four after it, of the longest median outage of the panels. */
+/* From before the fault to well after it, in terms of the longest median outage or recovery. */
 static struct span span_of(struct plot *plot, const struct panel *panels, size_t count)
 {
-    double longest = OUTAGE_MIN_NS, first = 0, last = 0;
+    double longest = SCALE_MIN_NS, first = 0, last = 0;
     for (size_t i = 0; i < count; i++) {
+        double recovery_ns = group_quantile(&panels[i].group->recovery, 0.5);
         if (panels[i].outage_ns > longest)
             longest = panels[i].outage_ns;
+        if (recovery_ns > longest)
+            longest = fmin(recovery_ns, fmax(longest, SCALE_MAX_NS));
         sqlite3_stmt *s;
         int code = sqlite3_prepare_v2(
             plot->db, "SELECT min(start_ns), max(start_ns) FROM bin WHERE kind = 3 AND cell = ?",
@@ -246,11 +255,13 @@ static struct span span_of(struct plot *plot, const struct panel *panels, size_t
         }
         sqlite3_finalize(s);
     }
-    struct span span = {fmax(-1.5 * longest, first), fmin(5 * longest, last)};
+    struct span span = {fmax(-1.5 * longest, first), fmin(5 * longest, last), 1e9};
     if (span.to_ns < longest * 1.2)
         span.to_ns = longest * 1.2;
     if (span.from_ns > -longest / 10)
         span.from_ns = -longest / 10;
+    if (span.to_ns < 1.5e9)
+        span.unit_ns = 1e6;
     return span;
 }
 

@@ -110,8 +110,8 @@ const char *text_time(char *room, double time_ns)
         const char *name;
     } units[] = {{86400e9, "d"}, {3600e9, "h"}, {60e9, "min"},
                  {1e9, "s"},     {1e6, "ms"},   {1e3, "us"}};
-    if (!isfinite(time_ns)) {
-        snprintf(room, TEXT_SHORT_BYTES, "-");
+    if (!isfinite(time_ns) || time_ns == 0) {
+        snprintf(room, TEXT_SHORT_BYTES, "%s", time_ns == 0 ? "0" : "-");
         return room;
     }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

@@ -24,7 +24,7 @@ void text_csv(FILE *out, const char *text);
 /* A cell of a Markdown table. */
 void text_markdown(FILE *out, const char *text);
 
-/* "412 ms", "1.9 s", "3.1 min": two digits or more, the unit that fits. Not finite: "-". */
+/* "412 ms", "1.9 s", "3.1 min": two digits or more, the unit that fits; "0". Not finite: "-". */
 const char *text_time(char *room, double time_ns);
 
 /* "99.5 %", "100 %" only if it is exactly 1, "0 %" only if 0. Not finite: "-". */
