@@ -1,0 +1,289 @@
+/* The checker of the raw disks against real ones: content with what the stack leaves, not with
+ * damage; and the bytes of a small pool, pinned. */
+#include "scripts/check_main.h"
+#include "stack/tests/loris/logical/rig_pool.h"
+#include "workloads/checkers/loris_check.c"
+
+#define DIR 1100u
+#define FILE_A 1200u
+#define GOLDEN_0 2664513141u
+#define GOLDEN_1 1931301188u
+
+static struct checker_verdict verdict;
+
+static void read_raw(void *context, uint32_t disk, uint64_t block, uint8_t *to, bool *readable)
+{
+    (void)context;
+    *readable = true;
+    memcpy(to, rig.disk[disk].medium + block * BLOCK_BYTES, BLOCK_BYTES);
+}
+
+static void run_check(void)
+{
+    struct checker_disks disks = {.read_block = read_raw, .count = pool.options.disks};
+    for (uint32_t k = 0; k < pool.options.disks; k++) {
+        disks.blocks[k] = rig.disk[k].sectors / 8;
+        disks.dead[k] = rig.disk[k].gone;
+    }
+    loris_check(&disks, &verdict);
+}
+
+static void expect_sound(void)
+{
+    run_check();
+    ck_assert_msg(verdict.ok, "%s", verdict.text);
+    ck_assert_uint_eq(verdict.leaked_blocks, 0);
+}
+
+static void expect_damage(void)
+{
+    run_check();
+    ck_assert(!verdict.ok && verdict.damages > 0 && verdict.text[0] != '\0');
+}
+
+/* Random operations; checkpoints in between. */
+static void work(uint64_t seed, uint32_t steps)
+{
+    uint64_t state = seed;
+    for (uint32_t n = 0; n < steps && !rig.off; n++) {
+        uint64_t oid = 1200 + rig_random(&state) % 30;
+        uint32_t first = (uint32_t)(rig_random(&state) % 300);
+        uint32_t count = 1 + (uint32_t)(rig_random(&state) % 20);
+        switch (rig_random(&state) % 8) {
+        case 0:
+            (void)pool_op(OBJECT_DELETE, oid, 0, 0);
+            break;
+        case 1:
+            (void)pool_op(OBJECT_TRUNCATE, oid, (uint64_t)first * BLOCK_BYTES, 0);
+            break;
+        case 2:
+            (void)pool_checkpoint();
+            break;
+        default:
+            (void)pool_op(OBJECT_CREATE, oid, 0, oid % 4 == 0 ? OBJECT_META : 0);
+            (void)pool_write(oid, first, count, n, 0);
+        }
+    }
+}
+
+START_TEST(test_check__is_content_with_what_the_stack_leaves)
+{
+    static const struct {
+        uint32_t disks, raid;
+    } pools[] = {{1, 0}, {2, 1}, {3, 1}, {4, 0}};
+    for (uint32_t k = 0; k < 4; k++) {
+        for (uint64_t seed = 1; seed < 6; seed++) {
+            pool_make(pools[k].disks, pools[k].raid, 4096, 4 * BLOCK_BYTES);
+            expect_sound();
+            work(seed, 150);
+            pool_ok(pool_checkpoint());
+            expect_sound();
+            /* At rest nothing leaks either. */
+            for (uint64_t oid = 1200; oid < 1230; oid++)
+                (void)pool_op(OBJECT_DELETE, oid, 0, 0);
+            pool_ok(pool_checkpoint());
+            expect_sound();
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_check__is_content_after_cuts_and_recovery)
+{
+    for (uint64_t seed = 1; seed < 120; seed++) {
+        pool_make(seed % 3 == 0 ? 3 : 2, 1, 2048, 0);
+        work(seed, 40);
+        rig.writes = 0;
+        rig.cut_at = 1 + seed * 7 % 60;
+        work(seed + 1000, 60);
+        rig_power_on(seed);
+        run_check(); /* as the cut left it: every block that differs is named by an intent */
+        ck_assert_msg(verdict.ok, "seed %lu: %s", (unsigned long)seed, verdict.text);
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        work(seed + 2000, 10);
+        pool_ok(pool_checkpoint());
+        expect_sound();
+    }
+}
+END_TEST
+
+/* The newest of the two places that such a block may be at. */
+static uint64_t find_head(uint32_t disk, uint32_t type, uint64_t owner)
+{
+    uint64_t best = 0, epoch = 0;
+    for (uint64_t b = 0; b < rig.disk[disk].sectors / 8; b++) {
+        const uint8_t *raw = rig.disk[disk].medium + b * BLOCK_BYTES;
+        if (memcmp(raw, "LRM1", 4) != 0 || get_le16(raw + 6) != type ||
+            get_le64(raw + 24) != owner || get_le64(raw + 40) <= epoch)
+            continue;
+        best = b;
+        epoch = get_le64(raw + 40);
+    }
+    ck_assert_uint_ne(best, 0);
+    return best;
+}
+
+static void small_pool(uint32_t disks, uint32_t raid)
+{
+    pool_make(disks, raid, 2048, 4 * BLOCK_BYTES);
+    pool_ok(pool_op(OBJECT_CREATE, DIR, 5, OBJECT_META));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_A, 6, 0));
+    pool_ok(pool_write(DIR, 0, 3, 1, 0));
+    pool_ok(pool_write(FILE_A, 0, 20, 1, 0));
+    pool_ok(pool_checkpoint());
+    expect_sound();
+}
+
+static uint8_t *at_block(uint32_t disk, uint64_t block)
+{
+    return rig.disk[disk].medium + block * BLOCK_BYTES;
+}
+
+/* Makes every block from a changed node up to the roots valid again, on one disk: as a bug of the
+ * stack would. Only for nodes whose parent is the inode leaf. */
+static void recommit(uint32_t disk, uint64_t node)
+{
+    uint64_t leaf = 0, upper = 0;
+    uint8_t *raw = at_block(disk, node);
+    for (uint64_t b = 0; b < rig.disk[disk].sectors / 8; b++) {
+        uint8_t *l = at_block(disk, b);
+        if (memcmp(l, "LRM1", 4) != 0 || get_le16(l + 6) != 1)
+            continue;
+        for (uint32_t k = HEAD; k + 16 <= BLOCK; k += 16)
+            if ((get_le64(l + k) & 0xffffffffffff) == node) {
+                put_le32(l + k + 8, crc32c(raw, BLOCK));
+                leaf = b;
+            }
+    }
+    ck_assert_uint_ne(leaf, 0);
+    for (uint64_t b = 0; b < rig.disk[disk].sectors / 8; b++) {
+        uint8_t *u = at_block(disk, b);
+        if (memcmp(u, "LRM1", 4) != 0 || get_le16(u + 6) != 2 || get_le64(u + 24) != 0)
+            continue;
+        for (uint32_t k = HEAD; k + 16 <= BLOCK; k += 16)
+            if ((get_le64(u + k) & 0xffffffffffff) == leaf) {
+                put_le32(u + k + 8, crc32c(at_block(disk, leaf), BLOCK));
+                upper = b;
+            }
+    }
+    for (uint64_t b = 0; b < rig.disk[disk].sectors / 8; b++) {
+        uint8_t *r = at_block(disk, b);
+        uint64_t top = upper != 0 ? upper : leaf;
+        if (memcmp(r, "LRR1", 4) != 0 || (get_le64(r + 280) & 0xffffffffffff) != top)
+            continue;
+        put_le32(r + 288, crc32c(at_block(disk, top), BLOCK));
+        put_le32(r + 508, crc32c(r, 508));
+    }
+}
+
+START_TEST(test_check__sees_rot_that_nothing_mends)
+{
+    static const uint32_t types[] = {1, 2};
+    small_pool(1, 0);
+    for (uint32_t k = 0; k < 2; k++) {
+        uint64_t b = find_head(0, types[k], types[k] == 2 ? FILE_A : 0);
+        at_block(0, b)[3000] ^= 1;
+        at_block(0, b)[80] ^= 1;
+        expect_damage();
+        at_block(0, b)[80] ^= 1;
+        at_block(0, b)[3000] ^= 1;
+        expect_sound();
+    }
+    /* One copy of two is no damage. */
+    small_pool(2, 1);
+    at_block(1, find_head(1, 2, FILE_A))[90] ^= 1;
+    run_check();
+    ck_assert_msg(verdict.ok, "%s", verdict.text);
+    at_block(0, find_head(0, 2, FILE_A))[90] ^= 1;
+    expect_damage();
+}
+END_TEST
+
+START_TEST(test_check__sees_a_block_used_twice)
+{
+    small_pool(1, 0);
+    uint64_t node = find_head(0, 2, FILE_A);
+    memcpy(at_block(0, node) + HEAD, at_block(0, node) + HEAD + 16, 16);
+    recommit(0, node);
+    expect_damage();
+}
+END_TEST
+
+START_TEST(test_check__sees_a_pointer_out_of_place)
+{
+    small_pool(1, 0);
+    uint64_t node = find_head(0, 2, FILE_A);
+    put_le64(at_block(0, node) + HEAD, 3);
+    recommit(0, node);
+    expect_damage();
+}
+END_TEST
+
+START_TEST(test_check__sees_a_used_block_that_is_free_and_counts_leaks)
+{
+    small_pool(1, 0);
+    uint64_t map = find_head(0, 3, 2);
+    uint8_t *bits = at_block(0, map) + HEAD;
+    const uint8_t *node = at_block(0, find_head(0, 2, FILE_A));
+    uint64_t first = 16 + 32; /* of the only group */
+    uint64_t bit = (get_le64(node + HEAD) & 0xffffffffffff) - first;
+    uint8_t mask = (uint8_t)(1u << bit % 8);
+    ck_assert((bits[bit / 8] & mask) != 0);
+    bits[bit / 8] &= (uint8_t)~mask;
+    recommit(0, map);
+    expect_damage();
+    bits[bit / 8] |= mask;
+    bits[bit / 8 + 10] |= mask;
+    recommit(0, map);
+    run_check();
+    ck_assert(verdict.ok);
+    ck_assert_uint_eq(verdict.leaked_blocks, 1);
+}
+END_TEST
+
+START_TEST(test_check__sees_copies_that_differ)
+{
+    small_pool(2, 1);
+    uint64_t node = find_head(1, 2, FILE_A);
+    uint8_t *p = at_block(1, node) + HEAD + 32;
+    uint8_t *data = at_block(1, get_le64(p) & 0xffffffffffff);
+    data[7] ^= 1;
+    run_check();
+    ck_assert(verdict.ok); /* bad, and mended by the other */
+    put_le32(p + 8, crc32c(data, BLOCK));
+    recommit(1, node);
+    expect_damage(); /* sound, and different */
+}
+END_TEST
+
+START_TEST(test_check__sees_a_pool_without_a_root)
+{
+    small_pool(1, 0);
+    for (uint64_t b = 4; b <= 8; b += 4) {
+        at_block(0, b)[50] ^= 1;
+        at_block(0, 2048 - b)[50] ^= 1;
+    }
+    expect_damage();
+}
+END_TEST
+
+/* A change of these numbers is a change of the format: version, FORMAT.md, checker. */
+START_TEST(test_check__the_bytes_of_a_small_pool_are_pinned)
+{
+    small_pool(2, 1);
+    ck_assert_uint_eq(crc32c(rig.disk[0].medium, 2048 * BLOCK), GOLDEN_0);
+    ck_assert_uint_eq(crc32c(rig.disk[1].medium, 2048 * BLOCK), GOLDEN_1);
+}
+END_TEST
+
+CHECK_MAIN("loris check", 120,
+           tcase_add_test(tc, test_check__is_content_with_what_the_stack_leaves);
+           tcase_add_test(tc, test_check__is_content_after_cuts_and_recovery);
+           tcase_add_test(tc, test_check__sees_rot_that_nothing_mends);
+           tcase_add_test(tc, test_check__sees_a_block_used_twice);
+           tcase_add_test(tc, test_check__sees_a_pointer_out_of_place);
+           tcase_add_test(tc, test_check__sees_a_used_block_that_is_free_and_counts_leaks);
+           tcase_add_test(tc, test_check__sees_copies_that_differ);
+           tcase_add_test(tc, test_check__sees_a_pool_without_a_root);
+           tcase_add_test(tc, test_check__the_bytes_of_a_small_pool_are_pinned);)

@@ -1,0 +1,673 @@
+/*
+ * Phases: roots, and which checkpoint; the tree of each member, noting every object and block; the
+ * map against what was reached; the mapping against what the disks have.
+ */
+#include "workloads/checkers/loris_check.h"
+
+#include <isa-l.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "bytes.h"
+
+#define BLOCK 4096u
+#define SECTOR 512u
+#define HEAD 64u
+#define FANOUT 252u
+#define INODES 15u
+#define INODE_BYTES 256u
+#define GROUP 32256u
+#define HEIGHT_MAX 6u
+#define MENDING 0x80000000u
+#define ENTRY 64u
+
+enum state { GOOD, BAD, LOST };
+
+struct loris_root {
+    bool valid;
+    uint64_t epoch, incarnation, ancestor[24], intent_head;
+    uint32_t rev, members, height;
+    uint8_t pool[16], uuid[16], top[16];
+};
+
+struct loris_pointer {
+    uint64_t address;
+    uint32_t flags, crc;
+};
+
+struct block { /* one data block on one disk */
+    uint64_t oid, index, address;
+    uint32_t disk, crc;
+    enum state state;
+    bool intent; /* a live intent names it */
+};
+
+struct object { /* one inode on one disk */
+    uint64_t oid, size;
+    uint32_t disk;
+    bool partial; /* some of its tree cannot be read, or it is being mended */
+};
+
+struct intent {
+    uint64_t oid, address;
+    uint32_t index, disk;
+};
+
+struct disk {
+    bool member;
+    uint64_t blocks, first_group, end;
+    uint32_t intent_blocks, groups;
+    struct loris_root slot[2], root;
+    uint8_t *reached, *taken; /* a byte a block */
+    bool blind;               /* part of the inode file cannot be read */
+};
+
+struct check {
+    const struct checker_disks *in;
+    struct checker_verdict *out;
+    struct disk disk[DISKS_MAX];
+    struct block *block;
+    struct object *object;
+    struct intent *intent;
+    size_t blocks, blocks_room, objects, objects_room, intents, intents_room;
+};
+
+static void damage(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void damage(struct check *c, const char *format, ...)
+{
+    va_list list;
+    if (c->out->damages++ > 0)
+        return;
+    va_start(list, format);
+    vsnprintf(c->out->text, sizeof(c->out->text), format, list);
+    va_end(list);
+}
+
+static uint32_t crc32c(const uint8_t *raw, uint32_t bytes)
+{
+    return ~crc32_iscsi((unsigned char *)(uintptr_t)raw, (int)bytes, 0xffffffffu);
+}
+
+/* Room for one more in a growing array. */
+static void *grow(void *array, size_t used, size_t *room, size_t bytes)
+{
+    if (used < *room)
+        return array;
+    *room = *room == 0 ? 1024 : *room * 2;
+    array = realloc(array, *room * bytes);
+    ASSERT(array != NULL);
+    return array;
+}
+
+static bool read_block(const struct check *c, uint32_t k, uint64_t block, uint8_t *raw)
+{
+    bool readable = true;
+    if (block >= c->disk[k].blocks)
+        return false;
+    c->in->read_block(c->in->context, k, block, raw, &readable);
+    return readable;
+}
+
+/* ---- Layout ---------------------------------------------------------------------------------- */
+
+static bool lay_out(struct disk *d, uint64_t blocks)
+{
+    d->blocks = blocks;
+    if (blocks < 2048)
+        return false;
+    uint64_t intents = blocks / 128 / 16 * 16;
+    d->intent_blocks = (uint32_t)(intents < 32 ? 32 : intents > 256 ? 256 : intents);
+    d->first_group = 16 + d->intent_blocks;
+    uint64_t room = blocks - 16 - d->first_group;
+    uint64_t groups = room / GROUP;
+    d->end = d->first_group + groups * GROUP;
+    if (room % GROUP >= 1024) {
+        groups++;
+        d->end += room % GROUP;
+    }
+    d->groups = (uint32_t)groups;
+    if (groups > 2048) {
+        d->groups = 2048;
+        d->end = d->first_group + UINT64_C(2048) * GROUP;
+    }
+    return true;
+}
+
+static uint64_t group_start(const struct disk *d, uint32_t group)
+{
+    return d->first_group + (uint64_t)group * GROUP;
+}
+
+static uint32_t group_blocks(const struct disk *d, uint32_t group)
+{
+    uint64_t left = d->end - group_start(d, group);
+    return (uint32_t)(left < GROUP ? left : GROUP);
+}
+
+enum zone { ZONE_NONE, ZONE_A, ZONE_DATA, ZONE_B };
+
+/* Where an address lies; *slot: the block of zone A that stands for it (itself if it is data). */
+static enum zone zone_of(const struct disk *d, uint64_t address, uint64_t *slot)
+{
+    if (address < d->first_group || address >= d->end)
+        return ZONE_NONE;
+    uint32_t group = (uint32_t)((address - d->first_group) / GROUP);
+    uint64_t inside = address - group_start(d, group);
+    uint32_t n = group_blocks(d, group);
+    *slot = address;
+    if (inside < n / 8)
+        return ZONE_A;
+    if (inside < n - n / 8)
+        return ZONE_DATA;
+    *slot = address - (n - n / 8);
+    return ZONE_B;
+}
+
+/* ---- Roots ----------------------------------------------------------------------------------- */
+
+static bool decode_root(const struct disk *d, uint32_t disk, uint64_t sector, const uint8_t *raw,
+                        struct loris_root *r)
+{
+    if (get_le32(raw) != 0x3152524c || get_le32(raw + 4) != 1 ||
+        get_le32(raw + 508) != crc32c(raw, 508) || get_le64(raw + 496) != sector ||
+        get_le64(raw + 272) != d->blocks || get_le32(raw + 300) != d->intent_blocks ||
+        get_le32(raw + 264) != disk || get_le32(raw + 296) > HEIGHT_MAX)
+        return false;
+    *r = (struct loris_root){.valid = true,
+                             .epoch = get_le64(raw + 40),
+                             .incarnation = get_le64(raw + 56),
+                             .rev = get_le32(raw + 256),
+                             .members = get_le32(raw + 260),
+                             .height = get_le32(raw + 296),
+                             .intent_head = get_le64(raw + 304)};
+    for (uint32_t k = 0; k < 24; k++)
+        r->ancestor[k] = get_le64(raw + 64 + 8 * (size_t)k);
+    memcpy(r->pool, raw + 8, 16);
+    memcpy(r->uuid, raw + 24, 16);
+    memcpy(r->top, raw + 280, 16);
+    return true;
+}
+
+static bool newer(const struct loris_root *a, const struct loris_root *b)
+{
+    return a->epoch != b->epoch ? a->epoch > b->epoch : a->rev > b->rev;
+}
+
+static void read_slots(struct check *c, uint32_t k)
+{
+    uint8_t raw[BLOCK];
+    struct disk *d = &c->disk[k];
+    for (uint32_t n = 0; n < 4; n++) {
+        struct loris_root found;
+        uint64_t block = 4 * (n / 2 + UINT64_C(1));
+        if (n % 2 == 1)
+            block = d->blocks - block;
+        if (!read_block(c, k, block, raw) ||
+            !decode_root(d, k, block * (BLOCK / SECTOR), raw, &found))
+            continue;
+        if (!d->slot[n / 2].valid || newer(&found, &d->slot[n / 2]))
+            d->slot[n / 2] = found;
+    }
+}
+
+static bool in_line(const struct loris_root *r, uint64_t incarnation)
+{
+    if (r->incarnation == incarnation)
+        return true;
+    for (uint32_t k = 0; k < 24; k++)
+        if (r->ancestor[k] == incarnation && incarnation != 0)
+            return true;
+    return false;
+}
+
+/* The root of that number which belongs to `r`, on one disk; NULL: it has none. */
+static const struct loris_root *same_number(const struct disk *d, const struct loris_root *r)
+{
+    for (uint32_t s = 0; s < 2; s++)
+        if (d->slot[s].valid && d->slot[s].epoch == r->epoch &&
+            memcmp(d->slot[s].pool, r->pool, 16) == 0 && in_line(r, d->slot[s].incarnation))
+            return &d->slot[s];
+    return NULL;
+}
+
+/* Every disk of its list that has any root at all has this one. */
+static bool complete(const struct check *c, const struct loris_root *r)
+{
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        const struct disk *d = &c->disk[k];
+        bool has_any = d->slot[0].valid || d->slot[1].valid;
+        if ((r->members >> k & 1) != 0 && has_any && same_number(d, r) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool choose(struct check *c)
+{
+    const struct loris_root *best = NULL;
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        for (uint32_t s = 0; s < 2; s++) {
+            const struct loris_root *r = &c->disk[k].slot[s];
+            if (r->valid && complete(c, r) && (best == NULL || newer(r, best)))
+                best = r;
+        }
+    if (best == NULL) {
+        damage(c, "no complete root on any disk");
+        return false;
+    }
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        const struct loris_root *mine = same_number(&c->disk[k], best);
+        c->disk[k].member = (best->members >> k & 1) != 0 && mine != NULL;
+        if (c->disk[k].member)
+            c->disk[k].root = *mine;
+    }
+    return true;
+}
+
+/* ---- Intents --------------------------------------------------------------------------------- */
+
+static void read_intents(struct check *c, uint32_t k)
+{
+    uint8_t raw[BLOCK];
+    struct disk *d = &c->disk[k];
+    for (uint32_t n = 0; n < d->intent_blocks; n++) {
+        if (!read_block(c, k, 16 + (uint64_t)n, raw) || get_le32(raw) != 0x314d524c ||
+            get_le16(raw + 6) != 4 || get_le64(raw + 16) != 16 + (uint64_t)n ||
+            memcmp(raw + 48, d->root.uuid, 16) != 0 || get_le16(raw + 10) > 126)
+            continue;
+        uint32_t crc = get_le32(raw + 12);
+        put_le32(raw + 12, 0);
+        if (crc32c(raw, BLOCK) != crc || get_le64(raw + 40) <= d->root.epoch)
+            continue;
+        for (uint32_t i = 0; i < get_le16(raw + 10); i++) {
+            const uint8_t *e = raw + HEAD + 32 * (size_t)i;
+            c->intent = grow(c->intent, c->intents, &c->intents_room, sizeof(*c->intent));
+            c->intent[c->intents++] = (struct intent){.oid = get_le64(e),
+                                                      .index = get_le32(e + 8),
+                                                      .address = get_le64(e + 16),
+                                                      .disk = k};
+        }
+    }
+}
+
+static bool has_intent(const struct check *c, uint32_t k, uint64_t oid, uint64_t index,
+                       uint64_t address)
+{
+    for (size_t i = 0; i < c->intents; i++) {
+        const struct intent *t = &c->intent[i];
+        if (t->disk == k && t->oid == oid && t->index == index && t->address == address)
+            return true;
+    }
+    return false;
+}
+
+/* ---- Trees ----------------------------------------------------------------------------------- */
+
+static struct loris_pointer get_pointer(const uint8_t *raw)
+{
+    uint64_t word = get_le64(raw);
+    return (struct loris_pointer){.address = word & 0xffffffffffff,
+                                  .flags = (uint32_t)(word >> 48),
+                                  .crc = get_le32(raw + 8)};
+}
+
+/* Notes that a pointer names this place; false: it must not. */
+static bool reach(struct check *c, uint32_t k, uint64_t oid, uint64_t address, bool data)
+{
+    uint64_t slot = 0;
+    struct disk *d = &c->disk[k];
+    enum zone zone = zone_of(d, address, &slot);
+    if ((zone == ZONE_DATA) != data || zone == ZONE_NONE) {
+        damage(c, "disk %u: object %lu points to block %lu, which is no place for it", k,
+               (unsigned long)oid, (unsigned long)address);
+        return false;
+    }
+    if (d->reached[slot]++ > 0) {
+        damage(c, "disk %u: block %lu is used twice, by object %lu too", k, (unsigned long)slot,
+               (unsigned long)oid);
+        return false;
+    }
+    return true;
+}
+
+/* A metadata block of the tree; false: it cannot be believed. */
+static bool read_node(struct check *c, uint32_t k, uint64_t oid, uint32_t type, uint32_t level,
+                      uint64_t index, const struct loris_pointer *at, uint8_t *raw)
+{
+    if (!reach(c, k, oid, at->address, false))
+        return false;
+    return read_block(c, k, at->address, raw) && crc32c(raw, BLOCK) == at->crc &&
+           get_le32(raw) == 0x314d524c && get_le16(raw + 4) == 1 && get_le16(raw + 6) == type &&
+           get_le16(raw + 8) == level && get_le64(raw + 16) == at->address &&
+           get_le64(raw + 24) == oid && get_le64(raw + 32) == index &&
+           memcmp(raw + 48, c->disk[k].root.uuid, 16) == 0;
+}
+
+static void note_block(struct check *c, uint32_t k, uint64_t oid, uint64_t index,
+                       const struct loris_pointer *at)
+{
+    uint8_t raw[BLOCK];
+    struct block b = {.oid = oid,
+                      .index = index,
+                      .address = at->address,
+                      .disk = k,
+                      .crc = at->crc,
+                      .state = LOST};
+    if (at->address != 0) {
+        if (!reach(c, k, oid, at->address, true))
+            return;
+        bool good = read_block(c, k, at->address, raw) && crc32c(raw, BLOCK) == at->crc;
+        b.state = good ? GOOD : BAD;
+        b.intent = has_intent(c, k, oid, index, at->address);
+    }
+    c->block = grow(c->block, c->blocks, &c->blocks_room, sizeof(*c->block));
+    c->block[c->blocks++] = b;
+}
+
+/* Map blocks: their bits become `taken`. */
+static void note_map(struct check *c, uint32_t k, uint64_t group, const struct loris_pointer *at)
+{
+    uint8_t raw[BLOCK];
+    struct disk *d = &c->disk[k];
+    uint64_t slot = 0;
+    if (group >= d->groups) {
+        damage(c, "disk %u: a map for group %lu", k, (unsigned long)group);
+        return;
+    }
+    uint64_t start = group_start(d, (uint32_t)group);
+    bool known = read_node(c, k, 2, 3, 0, group, at, raw);
+    if (zone_of(d, at->address, &slot) != ZONE_NONE && slot != start)
+        damage(c, "disk %u: the map of group %lu is at %lu", k, (unsigned long)group,
+               (unsigned long)at->address);
+    for (uint32_t b = 0; b < group_blocks(d, (uint32_t)group); b++)
+        d->taken[start + b] = known ? raw[HEAD + b / 8] >> (b % 8) & 1 : 2;
+}
+
+/* Visits what a pointer of level `level` leads to. false: some of it cannot be read. */
+static bool walk(struct check *c, uint32_t k, uint64_t oid, uint32_t level, uint64_t index,
+                 const uint8_t *pointer)
+{
+    uint8_t raw[BLOCK];
+    struct loris_pointer at = get_pointer(pointer);
+    if (at.address == 0 && at.flags == 0)
+        return true;
+    if (level == 0) {
+        if (oid == 2)
+            note_map(c, k, index, &at);
+        else
+            note_block(c, k, oid, index, &at);
+        return true;
+    }
+    if (at.address == 0 || !read_node(c, k, oid, 2, level, index, &at, raw))
+        return false;
+    bool whole = true;
+    for (uint32_t n = 0; n < FANOUT; n++)
+        whole &= walk(c, k, oid, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n);
+    return whole;
+}
+
+static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t *inode)
+{
+    if (get_le64(inode) == 0)
+        return;
+    uint32_t height = get_le32(inode + 12);
+    if (get_le64(inode) != oid || height > HEIGHT_MAX) {
+        damage(c, "disk %u: the inode of object %lu names %lu", k, (unsigned long)oid,
+               (unsigned long)get_le64(inode));
+        return;
+    }
+    size_t before = c->blocks;
+    bool whole = (get_le32(inode + 8) & MENDING) == 0;
+    for (uint32_t n = 0; n < 9; n++)
+        whole &= walk(c, k, oid, height, n, inode + 112 + 16 * (size_t)n);
+    uint64_t counted = 0;
+    for (size_t b = before; b < c->blocks; b++)
+        counted += c->block[b].state != LOST;
+    if (whole && oid != 2 && counted != get_le64(inode + 24))
+        damage(c, "disk %u: object %lu has %lu blocks and says %lu", k, (unsigned long)oid,
+               (unsigned long)counted, (unsigned long)get_le64(inode + 24));
+    if (oid == 2) {
+        c->disk[k].blind |= !whole;
+        return;
+    }
+    c->object = grow(c->object, c->objects, &c->objects_room, sizeof(*c->object));
+    c->object[c->objects++] =
+        (struct object){.oid = oid, .size = get_le64(inode + 16), .disk = k, .partial = !whole};
+}
+
+static void walk_inodes(struct check *c, uint32_t k, uint32_t level, uint64_t index,
+                        const uint8_t *pointer)
+{
+    uint8_t raw[BLOCK];
+    struct loris_pointer at = get_pointer(pointer);
+    if (at.address == 0 && at.flags == 0)
+        return;
+    if (at.address == 0 || !read_node(c, k, 0, level == 0 ? 1 : 2, level, index, &at, raw)) {
+        c->disk[k].blind = true;
+        return;
+    }
+    for (uint32_t n = 0; level > 0 && n < FANOUT; n++)
+        walk_inodes(c, k, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n);
+    for (uint32_t n = 0; level == 0 && n < INODES; n++)
+        note_inode(c, k, index * INODES + n, raw + HEAD + INODE_BYTES * (size_t)n);
+}
+
+static void check_map(struct check *c, uint32_t k)
+{
+    const struct disk *d = &c->disk[k];
+    for (uint64_t b = d->first_group; b < d->end; b++) {
+        if (d->reached[b] > 0 && d->taken[b] == 0)
+            damage(c, "disk %u: block %lu is in use and free in the map", k, (unsigned long)b);
+        if (d->reached[b] == 0 && d->taken[b] == 1)
+            c->out->leaked_blocks++;
+    }
+}
+
+static void check_disk(struct check *c, uint32_t k)
+{
+    struct disk *d = &c->disk[k];
+    d->reached = calloc(d->blocks, 1);
+    d->taken = calloc(d->blocks, 1);
+    ASSERT(d->reached != NULL && d->taken != NULL);
+    read_intents(c, k);
+    walk_inodes(c, k, d->root.height, 0, d->root.top);
+    if (!d->blind)
+        check_map(c, k);
+}
+
+/* ---- The pool -------------------------------------------------------------------------------- */
+
+static int by_block(const void *left, const void *right)
+{
+    const struct block *a = left, *b = right;
+    if (a->oid != b->oid)
+        return a->oid < b->oid ? -1 : 1;
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    return (a->disk > b->disk) - (a->disk < b->disk);
+}
+
+static int by_object(const void *left, const void *right)
+{
+    const struct object *a = left, *b = right;
+    if (a->oid != b->oid)
+        return a->oid < b->oid ? -1 : 1;
+    return (a->disk > b->disk) - (a->disk < b->disk);
+}
+
+static size_t first_block(const struct check *c, uint64_t oid)
+{
+    size_t low = 0, high = c->blocks;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->block[middle].oid < oid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct object *find_object(const struct check *c, uint64_t oid, uint32_t k)
+{
+    struct object key = {.oid = oid, .disk = k};
+    return bsearch(&key, c->object, c->objects, sizeof(key), by_object);
+}
+
+/* The copies of one block: b[0..n) on the disks in `whole` and perhaps others. */
+static void check_copies(struct check *c, const struct block *b, size_t n, uint32_t whole)
+{
+    uint32_t good = 0, lost = 0, seen = 0;
+    const struct block *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        seen |= 1u << b[i].disk;
+        if (b[i].state == LOST)
+            lost |= 1u << b[i].disk;
+        if (b[i].state != GOOD)
+            continue;
+        good |= 1u << b[i].disk;
+        if (first != NULL && first->crc != b[i].crc && !first->intent && !b[i].intent)
+            damage(c, "object %lu block %lu: copies on disks %u and %u differ",
+                   (unsigned long)b->oid, (unsigned long)b->index, first->disk, b[i].disk);
+        first = &b[i];
+    }
+    bool intent = false;
+    for (size_t i = 0; i < n; i++)
+        intent |= b[i].intent;
+    if (good == 0 && lost == 0 && !intent && (whole & ~seen) == 0)
+        damage(c, "object %lu block %lu: no copy is whole", (unsigned long)b->oid,
+               (unsigned long)b->index);
+    if (good != 0 && (whole & ~seen) != 0)
+        damage(c, "object %lu block %lu: a copy has a hole instead", (unsigned long)b->oid,
+               (unsigned long)b->index);
+}
+
+static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
+{
+    uint32_t whole = 0, have = 0;
+    const struct object *one = NULL;
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
+        if (o == NULL && (disks >> k & 1) != 0 && !c->disk[k].blind)
+            damage(c, "object %lu is not on disk %u", (unsigned long)oid, k);
+        if (o == NULL)
+            continue;
+        have |= 1u << k;
+        whole |= o->partial ? 0 : 1u << k;
+        if (one != NULL && one->size != o->size)
+            damage(c, "object %lu: sizes differ", (unsigned long)oid);
+        one = o;
+    }
+    if (have == 0 || (whole == 0 && disks != 0))
+        damage(c, "object %lu: no disk has a whole tree of it", (unsigned long)oid);
+    for (size_t i = first_block(c, oid); i < c->blocks && c->block[i].oid == oid;) {
+        size_t n = 1;
+        while (i + n < c->blocks && c->block[i + n].oid == oid &&
+               c->block[i + n].index == c->block[i].index)
+            n++;
+        check_copies(c, &c->block[i], n, whole);
+        i += n;
+    }
+}
+
+static void check_striped(struct check *c, uint64_t oid, uint32_t disks)
+{
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
+        if ((disks >> k & 1) != 0 && (o == NULL || o->partial))
+            damage(c, "object %lu: its part on disk %u is not whole", (unsigned long)oid, k);
+    }
+    for (size_t i = first_block(c, oid); i < c->blocks && c->block[i].oid == oid; i++)
+        if (c->block[i].state == BAD && !c->block[i].intent)
+            damage(c, "object %lu: block %lu on disk %u is bad", (unsigned long)oid,
+                   (unsigned long)c->block[i].index, c->block[i].disk);
+}
+
+static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_t members,
+                        uint8_t *known)
+{
+    uint32_t disks = 0;
+    if (get_le64(e) == 0 && get_le32(e + 60) == 0)
+        return;
+    if (get_le32(e + 60) != crc32c(e, 60) || get_le64(e) != oid || e[8] > 1 || e[9] == 0 ||
+        e[9] > DISKS_MAX) {
+        damage(c, "mapping: the entry of object %lu is damaged", (unsigned long)oid);
+        return;
+    }
+    for (uint32_t n = 0; n < e[9]; n++)
+        disks |= e[16 + n] < DISKS_MAX ? 1u << e[16 + n] : 0;
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
+        if (o != NULL)
+            known[o - c->object] = 1;
+    }
+    if (e[8] == 1)
+        check_mirrored(c, oid, disks & members);
+    else
+        check_striped(c, oid, disks);
+}
+
+/* One block of the mapping from the first disk that has it whole. */
+static void check_page(struct check *c, const struct block *b, uint32_t members, uint8_t *known)
+{
+    uint8_t raw[BLOCK];
+    if (!read_block(c, b->disk, b->address, raw))
+        return;
+    for (uint32_t n = 0; n < BLOCK / ENTRY; n++)
+        check_entry(c, b->index * (BLOCK / ENTRY) + n, raw + ENTRY * (size_t)n, members, known);
+}
+
+static void check_mapping(struct check *c)
+{
+    uint32_t members = 0;
+    uint64_t next = 0;
+    uint8_t *known = calloc(c->objects + 1, 1);
+    ASSERT(known != NULL);
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        members |= c->disk[k].member ? 1u << k : 0;
+    qsort(c->block, c->blocks, sizeof(*c->block), by_block);
+    qsort(c->object, c->objects, sizeof(*c->object), by_object);
+    check_mirrored(c, 1, members);
+    for (size_t i = first_block(c, 1); i < c->blocks && c->block[i].oid == 1; i++) {
+        if (c->block[i].state != GOOD || c->block[i].index < next)
+            continue;
+        next = c->block[i].index + 1;
+        check_page(c, &c->block[i], members, known);
+    }
+    for (size_t i = 0; i < c->objects; i++)
+        if (known[i] == 0 && c->object[i].oid != 1)
+            damage(c, "disk %u: object %lu is not in the mapping", c->object[i].disk,
+                   (unsigned long)c->object[i].oid);
+    free(known);
+}
+
+void loris_check(const struct checker_disks *disks, struct checker_verdict *verdict)
+{
+    struct check *c = calloc(1, sizeof(*c));
+    ASSERT(c != NULL && disks->count <= DISKS_MAX);
+    *verdict = (struct checker_verdict){.ran = true};
+    c->in = disks;
+    c->out = verdict;
+    for (uint32_t k = 0; k < disks->count; k++)
+        if (!disks->dead[k] && lay_out(&c->disk[k], disks->blocks[k]))
+            read_slots(c, k);
+    if (choose(c)) {
+        for (uint32_t k = 0; k < DISKS_MAX; k++)
+            if (c->disk[k].member)
+                check_disk(c, k);
+        check_mapping(c);
+    }
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        free(c->disk[k].reached);
+        free(c->disk[k].taken);
+    }
+    free(c->block);
+    free(c->object);
+    free(c->intent);
+    free(c);
+    verdict->ok = verdict->damages == 0;
+}

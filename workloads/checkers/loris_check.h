@@ -1,0 +1,22 @@
+/*
+ * The checker of a loris pool from raw bytes alone (stack/loris/physical/FORMAT.md). It shares no
+ * code with the stack.
+ *
+ * What it demands: a complete root; on each member a tree whose pointers are in range and used
+ * once, and a map that says taken for whatever is reached; each object of the mapping readable,
+ * block by block, from at least one of its disks, or marked lost; sound copies equal; no object
+ * that the mapping does not know.
+ *
+ * A bad block that another copy makes good is no damage: it is what redundancy is for. Blocks named
+ * by live intents may differ from their checksums. What the map has taken and nothing reaches is
+ * leaked: counted, no damage.
+ */
+#ifndef LORIS_WORKLOADS_CHECKERS_LORIS_CHECK_H
+#define LORIS_WORKLOADS_CHECKERS_LORIS_CHECK_H
+
+#include "workloads/checkers/checkers.h"
+
+/* Memory: about two bytes a block of each disk and 32 a block in use. */
+void loris_check(const struct checker_disks *disks, struct checker_verdict *verdict);
+
+#endif
