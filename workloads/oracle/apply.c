@@ -36,6 +36,7 @@ static enum err target_of(struct apply *a, bool follow, uint32_t *inode)
             return E_BADF;
         }
         *inode = a->app->fds[c->fd].inode;
+        a->unsettled = a->unsettled || a->app->fds[c->fd].unsure;
         return OK;
     }
     struct where at;

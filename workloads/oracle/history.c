@@ -247,6 +247,22 @@ static bool speaks_of_names(enum err e)
     return e == E_NOENT || e == E_EXIST || e == E_NOTDIR || e == E_ISDIR || e == E_NOTEMPTY;
 }
 
+/* Whether others changed the path of a request that only looks, while it ran. */
+static void look_again(struct history *h, uint32_t op)
+{
+    struct history_op *o = &h->ops[op];
+    uint32_t inode = o->inode;
+    uint32_t name = o->name;
+    bool looks = o->kind == HISTORY_OPEN || o->kind == HISTORY_STAT || o->kind == HISTORY_READDIR ||
+                 o->kind == HISTORY_READLINK;
+    if (!looks || o->effects != 0 || h->apps[o->app].call.path == NULL)
+        return;
+    (void)ask_model(h, op);
+    take_back(h, op);
+    o->inode = inode;
+    o->name = name;
+}
+
 static void end_ok(struct history *h, uint32_t op, const struct history_answer *answer)
 {
     struct history_op *o = &h->ops[op];
@@ -267,6 +283,8 @@ static void end_ok(struct history *h, uint32_t op, const struct history_answer *
         if (ask_model(h, op) != OK && !a->unsettled)
             check_wrong(h, op, CLAUSE_ANSWER, 0, "%s: done, but it cannot be",
                         history_kind_name(o->kind));
+    } else {
+        look_again(h, op);
     }
     if (shift != 0 && o->effects != 0)
         h->effects[o->first_effect + o->effects - 1].shift = shift;
@@ -332,7 +350,7 @@ static void end_special(struct history *h, uint32_t op, const struct history_ans
     if (!held)
         return;
     if (o->kind == HISTORY_OPEN && o->state == HISTORY_DONE)
-        a->fds[fd] = (struct open_file){.inode = o->inode, .slot = o->name};
+        a->fds[fd] = (struct open_file){.inode = o->inode, .slot = o->name, .unsure = a->unsettled};
     else if (o->kind == HISTORY_CLOSE)
         a->fds[fd] = (struct open_file){0};
     else if (o->kind == HISTORY_FSYNC && o->state == HISTORY_DONE)

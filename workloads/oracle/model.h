@@ -73,6 +73,7 @@ struct inode {
 
 struct open_file {
     uint32_t inode, slot; /* 0: closed */
+    bool unsure;          /* others were changing its path when it was opened */
 };
 
 struct app {

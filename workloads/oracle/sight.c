@@ -22,14 +22,30 @@ uint32_t sight_inode_tick(const struct history *h, uint32_t inode)
     return later(h->sync_tick, h->inodes[inode].sync_tick);
 }
 
+static uint32_t tick_of(const struct history *h, const struct effect *e)
+{
+    return e->slot == SLOT_NAME ? sight_name_tick(h, e->object) : sight_inode_tick(h, e->object);
+}
+
 bool sight_effect_synced(const struct history *h, const struct effect *e)
 {
     const struct history_op *o = &h->ops[e->op];
-    if (e->is_void || o->state != HISTORY_DONE)
-        return false;
-    uint32_t tick =
-        e->slot == SLOT_NAME ? sight_name_tick(h, e->object) : sight_inode_tick(h, e->object);
-    return o->end_tick < tick;
+    return !e->is_void && o->state == HISTORY_DONE && o->end_tick < tick_of(h, e);
+}
+
+uint32_t sight_sync_of(const struct history *h, const struct effect *e)
+{
+    uint32_t tick = tick_of(h, e);
+    uint32_t low = 1;
+    uint32_t high = h->op_count;
+    while (low < high) { /* operations begin in the order of their numbers */
+        uint32_t middle = low + (high - low) / 2;
+        if (h->ops[middle].begin_tick < tick)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 bool sight_op_synced(const struct history *h, uint32_t op)

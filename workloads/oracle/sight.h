@@ -92,6 +92,10 @@ uint32_t sight_inode_tick(const struct history *h, uint32_t inode);
 /* Whether this effect is synced. */
 bool sight_effect_synced(const struct history *h, const struct effect *e);
 
+/* The fsync or sync behind a synced effect: the last one that covers its slot. O(log operations).
+ */
+uint32_t sight_sync_of(const struct history *h, const struct effect *e);
+
 /* Whether an operation that was answered OK has a synced effect. */
 bool sight_op_synced(const struct history *h, uint32_t op);
 

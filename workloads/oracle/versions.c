@@ -39,6 +39,7 @@ struct version {
     enum fit fit;
     uint32_t effect;    /* 0: the initial value, or none */
     uint32_t synced_op; /* the newest synced operation on the slot, or 0 */
+    uint32_t sync;      /* the one that synced it, or 0 */
 };
 
 static bool gives(const struct history *h, const struct effect *e, uint64_t value)
@@ -48,6 +49,15 @@ static bool gives(const struct history *h, const struct effect *e, uint64_t valu
     const struct history_op *o = &h->ops[e->op];
     return e->slot == SLOT_SIZE && o->kind == HISTORY_WRITE && o->state != HISTORY_DONE &&
            value > e->grown_from && value < e->value && value % HISTORY_BLOCK_BYTES == 0;
+}
+
+/* Keeps the first synced effect that is met: it is the newest. */
+static void note_sync(const struct history *h, struct version *v, const struct effect *e)
+{
+    if (v->synced_op != 0)
+        return;
+    v->synced_op = e->op;
+    v->sync = sight_sync_of(h, e);
 }
 
 /* initial_fits: the value that was read is the one before any effect. */
@@ -70,7 +80,7 @@ static struct version find_version(const struct history *h, uint32_t newest, uin
         if (v.fit == FIT_SYNCED)
             return v;
         if (sight_effect_synced(h, e)) {
-            v.synced_op = v.synced_op == 0 ? e->op : v.synced_op;
+            note_sync(h, &v, e);
             bound = bound > h->ops[e->op].begin_tick ? bound : h->ops[e->op].begin_tick;
         }
     }
@@ -150,7 +160,7 @@ static struct version find_block(struct bytes *b, uint64_t from, uint64_t to)
         if (v.fit == FIT_SYNCED)
             return v;
         if (sight_effect_synced(h, e)) {
-            v.synced_op = v.synced_op == 0 ? e->op : v.synced_op;
+            note_sync(h, &v, e);
             bound = bound > h->ops[e->op].begin_tick ? bound : h->ops[e->op].begin_tick;
         }
     }
@@ -207,7 +217,7 @@ static enum fit judge_block(struct bytes *b, uint64_t from, uint64_t to, bool te
                    clause == CLAUSE_TORN ? "" : "as ", history_clause_name(clause));
     } else if (v.fit == FIT_OLD) {
         sight_flaw(j, CLAUSE_SYNCED, v.synced_op, b->node,
-                   "block %llu, synced by op %u, reads op %u", number, v.synced_op,
+                   "block %llu, synced by op %u, reads op %u", number, v.sync,
                    j->h->effects[v.effect].op);
     }
     return v.fit;
@@ -258,7 +268,7 @@ static enum fit judge_value(struct pass *p, const struct object *b, uint32_t new
                    history_clause_name(clause), (unsigned long long)value);
     else if (v.fit == FIT_OLD)
         sight_flaw(j, CLAUSE_SYNCED, v.synced_op, b->node, "%s, synced by op %u, is older (%llu)",
-                   history_clause_name(clause), v.synced_op, (unsigned long long)value);
+                   history_clause_name(clause), v.sync, (unsigned long long)value);
     return v.fit;
 }
 
@@ -405,7 +415,7 @@ static void judge_name(struct pass *p, uint32_t node, uint32_t dir)
         sight_flaw(j, CLAUSE_NAME, v.synced_op, node, "leads to another object");
     else if (v.fit == FIT_OLD)
         sight_flaw(j, CLAUSE_SYNCED, v.synced_op, node, "synced by op %u, leads to an older object",
-                   v.synced_op);
+                   v.sync);
     if (is_new && b->inode != 0)
         note_fit(p, judge_object(p, b, b->inode, true));
 }
@@ -425,7 +435,7 @@ static void judge_missing(struct pass *p, uint32_t node, uint32_t dir)
         note_fit(p, v.fit);
         if (v.fit != FIT_SYNCED)
             sight_flaw(j, CLAUSE_SYNCED, v.synced_op, node, "lacks %.60s, synced by op %u",
-                       h->text + h->slots[s].text, v.synced_op);
+                       h->text + h->slots[s].text, v.sync);
     }
 }
 

@@ -1,0 +1,397 @@
+/* The levels, clause by clause, and the measures. */
+#include <string.h>
+
+#include "scripts/check_main.h"
+#include "workloads/tests/oracle/scene.h"
+
+static struct scene s;
+
+static struct history_call path_call(enum history_kind kind, const char *path)
+{
+    return (struct history_call){.kind = kind, .path = path, .mode = 0755};
+}
+
+START_TEST(test_judge__nothing_lost_is_transparent_and_costs_nothing)
+{
+    scene_open(&s, 1);
+    uint32_t w = scene_file(&s, 0, "f", 5000);
+    scene_cut(&s);
+    scene_fill(&s, w, 0, 5000);
+    (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 5000);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+    ck_assert_uint_eq(s.v.ops, 2);
+    ck_assert_uint_eq(s.v.ops_lost + s.v.synced_lost + s.v.bytes_wrong + s.v.ops_failed, 0);
+    ck_assert_int_eq(s.v.rpo_ns, 0);
+    ck_assert_uint_eq(s.v.environment[0].killed, 1);
+    ck_assert_uint_eq(s.v.environments_hit, 1);
+    ck_assert_str_eq(s.v.story, "");
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__what_was_not_synced_may_be_lost_from_the_end)
+{
+    scene_open(&s, 1);
+    uint32_t w = scene_file(&s, 0, "f", 5000);
+    (void)scene_fsync(&s, 0);
+    uint32_t gone = scene_write(&s, 0, 5000, 100);
+    (void)scene_write(&s, 0, 5100, 100);
+    scene_cut(&s);
+    scene_fill(&s, w, 0, 5000);
+    (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 5000);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_DURABLE);
+    ck_assert_uint_eq(s.v.ops_lost, 2);
+    ck_assert_uint_eq(s.v.synced_lost, 0);
+    ck_assert_int_eq(s.v.rpo_ns, (int64_t)(s.now - history_op(s.h, gone)->start_ns));
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__sync_covers_what_ended_before_it_began)
+{
+    scene_open(&s, 2);
+    uint32_t sync = scene_begin(&s, 1, path_call(HISTORY_SYNC, NULL));
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "late"), OK);
+    scene_end(&s, sync, (struct history_answer){.result = OK});
+    scene_cut(&s);
+    (void)scene_root(&s, 0, false);
+    (void)scene_root(&s, 1, false);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_DURABLE);
+    ck_assert_int_eq(s.v.environment[1].level, LEVEL_TRANSPARENT);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__a_prefix_that_lacks_what_is_synced_says_so)
+{
+    scene_open(&s, 1);
+    (void)scene_file(&s, 0, "f", 5000);
+    (void)scene_fsync(&s, 0);
+    scene_cut(&s);
+    (void)scene_root(&s, 0, false);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_PREFIX);
+    ck_assert_int_eq(s.v.clause, CLAUSE_SYNCED);
+    ck_assert_uint_eq(s.v.synced_lost, 2);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__old_blocks_are_synced_or_structural_by_what_was_promised)
+{
+    for (int synced = 0; synced < 2; synced++) {
+        scene_open(&s, 1);
+        uint32_t w = scene_file(&s, 0, "f", 8192);
+        (void)scene_fsync(&s, 0);
+        uint32_t first = scene_write(&s, 0, 0, 4096);
+        if (synced)
+            (void)scene_fsync(&s, 0);
+        uint32_t second = scene_write(&s, 0, 4096, 4096);
+        scene_cut(&s);
+        scene_fill(&s, w, 0, 4096);
+        scene_fill(&s, second, 4096, 4096);
+        (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 8192);
+        ck_assert_int_eq(scene_judge(&s), synced ? LEVEL_STRUCTURAL : LEVEL_SYNCED);
+        ck_assert_uint_eq(s.v.ops_lost, 1);
+        ck_assert_uint_eq(s.v.synced_lost, synced ? 1 : 0);
+        ck_assert_uint_eq(first, w + 2);
+        if (synced)
+            ck_assert_str_eq(s.v.story, "f block 0, synced by op 7, reads op 4");
+        scene_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(test_judge__content_that_never_was_is_silent)
+{
+    scene_open(&s, 1);
+    uint32_t w = scene_file(&s, 0, "f", 8192);
+    uint32_t g = scene_file(&s, 0, "g", 8192);
+    scene_cut(&s);
+    static const enum history_clause want[] = {CLAUSE_FOREIGN, CLAUSE_ZEROS, CLAUSE_SIZE};
+    for (int k = 0; k < 3; k++) {
+        observation_reset(s.o);
+        uint32_t root = scene_root(&s, 0, false);
+        scene_fill(&s, g, 0, 8192);
+        (void)scene_see(&s, root, "g", 2, 8192);
+        scene_fill(&s, w, 0, 8192);
+        if (k == 0)
+            scene_fill(&s, g, 4096, 512);
+        else if (k == 1)
+            memset(s.bytes + 4096, 0, 512);
+        (void)scene_see(&s, root, "f", 1, k == 2 ? 8000 : 8192);
+        ck_assert_int_eq(scene_judge(&s), LEVEL_SILENT);
+        ck_assert_int_eq(s.v.clause, want[k]);
+        ck_assert_uint_eq(s.v.bytes_wrong, k == 2 ? 0 : 512);
+    }
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__a_mix_of_versions_in_one_block_is_torn)
+{
+    scene_open(&s, 1);
+    uint32_t old = scene_file(&s, 0, "f", 4096);
+    uint32_t now = scene_write(&s, 0, 0, 4096);
+    scene_cut(&s);
+    scene_fill(&s, old, 0, 4096);
+    scene_fill(&s, now, 0, 512);
+    (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 4096);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_SILENT);
+    ck_assert_int_eq(s.v.clause, CLAUSE_TORN);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__an_unanswered_write_is_in_by_whole_blocks)
+{
+    for (int torn = 0; torn < 2; torn++) {
+        scene_open(&s, 1);
+        uint32_t old = scene_file(&s, 0, "f", 12288);
+        struct history_call call = {.kind = HISTORY_WRITE, .fd = 3, .offset = 0, .length = 12288};
+        uint32_t late = scene_begin(&s, 0, call);
+        scene_cut(&s);
+        scene_fill(&s, old, 0, 12288);
+        scene_fill(&s, late, 4096, torn ? 512 : 4096);
+        (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 12288);
+        ck_assert_int_eq(scene_judge(&s), torn ? LEVEL_SILENT : LEVEL_TRANSPARENT);
+        scene_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(test_judge__an_unreadable_block_is_detected_in_its_environment_only)
+{
+    scene_open(&s, 2);
+    uint32_t a = scene_file(&s, 0, "f", 8192);
+    uint32_t b = scene_file(&s, 1, "f", 100);
+    scene_fill(&s, a, 0, 8192);
+    uint32_t root = scene_root(&s, 0, false);
+    struct history_stat stat = {
+        .ino = 1, .size = 8192, .type = HISTORY_FILE, .mode = 0644, .nlink = 1};
+    uint32_t f = observe_entry(s.o, root, "f", HISTORY_FILE);
+    observe_stat(s.o, f, OK, &stat);
+    observe_data(s.o, f, 0, OK, s.bytes, 4096);
+    observe_data(s.o, f, 4096, E_IO, NULL, 4096);
+    scene_fill(&s, b, 0, 100);
+    (void)scene_see(&s, scene_root(&s, 1, false), "f", 2, 100);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_DETECTED);
+    ck_assert_int_eq(s.v.environment[0].level, LEVEL_DETECTED);
+    ck_assert_int_eq(s.v.environment[1].level, LEVEL_TRANSPARENT);
+    ck_assert_uint_eq(s.v.environments_hit, 1);
+    ck_assert_uint_eq(s.v.ops_lost, 1);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__an_error_counts_if_its_application_lives)
+{
+    for (int killed = 0; killed < 2; killed++) {
+        scene_open(&s, 1);
+        uint32_t w = scene_file(&s, 0, "f", 100);
+        (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "d"), E_IO);
+        if (killed)
+            history_kill(s.h, 0, s.now, HISTORY_ENVIRONMENT);
+        scene_fill(&s, w, 0, 100);
+        (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 100);
+        ck_assert_int_eq(scene_judge(&s), killed ? LEVEL_TRANSPARENT : LEVEL_DETECTED);
+        ck_assert_uint_eq(s.v.ops_failed, 1);
+        scene_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(test_judge__a_wrong_answer_while_running_is_silent)
+{
+    scene_open(&s, 2);
+    uint32_t w = scene_file(&s, 0, "f", 100);
+    memset(s.bytes, 1, 100);
+    ck_assert(!scene_read(&s, 0, 0, 100, 100));
+    scene_fill(&s, w, 0, 100);
+    (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 100);
+    (void)scene_root(&s, 1, false);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_SILENT);
+    ck_assert_int_eq(s.v.clause, CLAUSE_FOREIGN);
+    ck_assert_uint_eq(s.v.bytes_wrong, 100);
+    ck_assert_int_eq(s.v.environment[1].level, LEVEL_TRANSPARENT);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__a_synced_file_does_not_vanish_between_two_names)
+{
+    scene_open(&s, 1);
+    (void)scene_file(&s, 0, "a", 100);
+    (void)scene_fsync(&s, 0);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_LINK, .path = "a", .path2 = "b"},
+                   OK);
+    (void)scene_do(&s, 0, path_call(HISTORY_UNLINK, "a"), OK);
+    scene_cut(&s);
+    (void)scene_root(&s, 0, false);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_PREFIX); /* nothing at all is a prefix */
+    scene_close(&s);
+    scene_open(&s, 1);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "d"), OK);
+    (void)scene_do(&s, 0, path_call(HISTORY_SYNC, NULL), OK);
+    (void)scene_file(&s, 0, "a", 100);
+    (void)scene_fsync(&s, 0);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_RENAME, .path = "a", .path2 = "b"},
+                   OK);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "e"), OK);
+    scene_cut(&s);
+    uint32_t root = scene_root(&s, 0, false);
+    (void)scene_see_dir(&s, root, "d", 1);
+    (void)scene_see_dir(&s, root, "e", 2);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_STRUCTURAL); /* both names are gone, e is there */
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__fsync_reaches_up_to_the_root)
+{
+    scene_open(&s, 1);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "x"), OK);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "x/y"), OK);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "z"), OK);
+    (void)scene_file(&s, 0, "x/y/f", 0);
+    (void)scene_fsync(&s, 0);
+    scene_cut(&s);
+    uint32_t root = scene_root(&s, 0, false);
+    (void)scene_see_dir(&s, root, "x", 1);
+    (void)scene_see_dir(&s, root, "z", 2);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_STRUCTURAL);
+    ck_assert_uint_eq(s.v.synced_lost, 2); /* x/y and the file, not z */
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__shared_files_count_for_all_who_see_them)
+{
+    scene_open(&s, 2);
+    (void)scene_file(&s, 0, "shared/f", 100);
+    (void)scene_fsync(&s, 0);
+    (void)scene_do(&s, 1, path_call(HISTORY_MKDIR, "d"), OK);
+    scene_cut(&s);
+    (void)scene_root(&s, 0, false);
+    (void)scene_root(&s, 0, true);
+    (void)scene_see_dir(&s, scene_root(&s, 1, false), "d", 5);
+    (void)scene_root(&s, 1, true);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_STRUCTURAL); /* d came after the file, which is gone */
+    ck_assert_int_eq(s.v.environment[0].level, LEVEL_PREFIX);
+    ck_assert_int_eq(s.v.environment[1].level, LEVEL_STRUCTURAL);
+    ck_assert_uint_eq(s.v.environments_hit, 2);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__what_a_repair_found_is_not_judged)
+{
+    scene_open(&s, 1);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "d"), OK);
+    uint32_t root = scene_root(&s, 0, false);
+    (void)scene_see_dir(&s, root, "d", 1);
+    uint32_t found = scene_see_dir(&s, root, "lost+found", 2);
+    (void)scene_see(&s, found, "#17", 17, 300);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+    (void)scene_see_dir(&s, root, "#17", 3);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_SILENT);
+    ck_assert_int_eq(s.v.clause, CLAUSE_NAME);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__the_trees_before_and_after_a_remount_must_agree)
+{
+    scene_open(&s, 1);
+    uint32_t w = scene_file(&s, 0, "f", 100);
+    (void)scene_write(&s, 0, 0, 100);
+    scene_cut(&s);
+    scene_fill(&s, w + 1, 0, 100);
+    (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 100);
+    struct observation *live = s.o;
+    s.o = observation_create();
+    uint32_t root = scene_root(&s, 0, false);
+    scene_fill(&s, w, 0, 100);
+    (void)scene_see(&s, root, "f", 9, 100);
+    ck_assert(observation_agrees(live, live));
+    ck_assert(!observation_agrees(live, s.o));
+    struct judge_input in = {.history = s.h, .observed = live, .again = s.o};
+    judge_trial(s.j, &in, &s.v);
+    ck_assert_int_eq(s.v.level, LEVEL_SILENT);
+    ck_assert_int_eq(s.v.clause, CLAUSE_REMOUNT);
+    in.again = live;
+    judge_trial(s.j, &in, &s.v);
+    ck_assert_int_eq(s.v.level, LEVEL_TRANSPARENT);
+    observation_destroy(live);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__a_machine_that_does_not_serve_is_dead)
+{
+    scene_open(&s, 2);
+    (void)scene_root(&s, 0, false);
+    (void)scene_root(&s, 1, false);
+    struct judge_input in = {.history = s.h, .observed = s.o};
+    in.probe[1] = JUDGE_PROBE_FAILED;
+    judge_trial(s.j, &in, &s.v);
+    ck_assert_int_eq(s.v.level, LEVEL_DEAD);
+    ck_assert_int_eq(s.v.environment[0].level, LEVEL_TRANSPARENT);
+    in.degraded = true;
+    judge_trial(s.j, &in, &s.v);
+    ck_assert_int_eq(s.v.level, LEVEL_DETECTED);
+    in = (struct judge_input){.history = s.h, .observed = NULL};
+    judge_trial(s.j, &in, &s.v);
+    ck_assert_int_eq(s.v.level, LEVEL_DEAD);
+    ck_assert_int_eq(s.v.clause, CLAUSE_MOUNT);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__waits_count_as_outage_less_what_is_usual)
+{
+    struct history_call call = {.kind = HISTORY_SYNC};
+    struct judge_verdict usual;
+    scene_open(&s, 1);
+    (void)scene_root(&s, 0, false);
+    (void)scene_do(&s, 0, call, OK);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+    usual = s.v;
+    uint32_t op = scene_begin(&s, 0, call);
+    history_mark(s.h, HISTORY_MARK_FAULT, s.now + 5, NULL);
+    history_mark(s.h, HISTORY_MARK_DETECTED, s.now + 50, "physical");
+    s.now += 1000;
+    history_mark(s.h, HISTORY_MARK_SERVICE, s.now, NULL);
+    scene_end(&s, op, (struct history_answer){.result = OK});
+    s.now += 5000;
+    op = scene_begin(&s, 0, call); /* after the outage: does not count */
+    s.now += 100000;
+    scene_end(&s, op, (struct history_answer){.result = OK});
+    ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+    ck_assert_uint_eq(judge_outage_ns(&s.v, NULL), 1010);
+    ck_assert_uint_eq(judge_outage_ns(&s.v, &usual), 1000);
+    ck_assert_uint_eq(judge_outage_ns(&usual, NULL), 0);
+    ck_assert_int_eq(s.v.recovery_ns, 950);
+    ck_assert_str_eq(s.v.detected_by, "physical");
+    scene_close(&s);
+}
+END_TEST
+
+CHECK_MAIN("judge", 60,
+           tcase_add_test(tc, test_judge__nothing_lost_is_transparent_and_costs_nothing);
+           tcase_add_test(tc, test_judge__what_was_not_synced_may_be_lost_from_the_end);
+           tcase_add_test(tc, test_judge__sync_covers_what_ended_before_it_began);
+           tcase_add_test(tc, test_judge__a_prefix_that_lacks_what_is_synced_says_so);
+           tcase_add_test(tc, test_judge__old_blocks_are_synced_or_structural_by_what_was_promised);
+           tcase_add_test(tc, test_judge__content_that_never_was_is_silent);
+           tcase_add_test(tc, test_judge__a_mix_of_versions_in_one_block_is_torn);
+           tcase_add_test(tc, test_judge__an_unanswered_write_is_in_by_whole_blocks);
+           tcase_add_test(tc, test_judge__an_unreadable_block_is_detected_in_its_environment_only);
+           tcase_add_test(tc, test_judge__an_error_counts_if_its_application_lives);
+           tcase_add_test(tc, test_judge__a_wrong_answer_while_running_is_silent);
+           tcase_add_test(tc, test_judge__a_synced_file_does_not_vanish_between_two_names);
+           tcase_add_test(tc, test_judge__fsync_reaches_up_to_the_root);
+           tcase_add_test(tc, test_judge__shared_files_count_for_all_who_see_them);
+           tcase_add_test(tc, test_judge__what_a_repair_found_is_not_judged);
+           tcase_add_test(tc, test_judge__the_trees_before_and_after_a_remount_must_agree);
+           tcase_add_test(tc, test_judge__a_machine_that_does_not_serve_is_dead);
+           tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);)
