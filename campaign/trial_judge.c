@@ -64,7 +64,7 @@ static void second_look(struct lab *lab, struct judge_input *in)
     uint32_t count = lab_variant(lab)->stack.environments;
     bool passed[ENVIRONMENTS_MAX];
     (void)lab_read(lab, READER_STOP, NULL, passed);
-    sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, 0);
+    sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, SIM_TEARS_NONE, 0);
     check_disks(lab, &in->checker);
     if (!lab_boot(lab)) {
         in->remount = JUDGE_REMOUNT_FAILED;

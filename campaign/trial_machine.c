@@ -126,6 +126,6 @@ void lab_build_machine(struct lab *lab)
     ASSERT(ready); /* a fresh layout on healthy disks */
     bool stopped = lab_read(lab, READER_STOP, NULL, passed);
     ASSERT(stopped);
-    sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, 0);
+    sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, SIM_TEARS_NONE, 0);
     sim_machine_seal(lab->machine);
 }

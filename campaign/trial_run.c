@@ -266,15 +266,13 @@ static void on_end(void *context)
 static void cut_power(struct lab *lab)
 {
     uint32_t i = lab->run.cut_wanted;
-    enum sim_disk_cut mode;
-    uint64_t key, off_for_ns;
-    injector_cut_plan(lab->injector, i, &mode, &key, &off_for_ns);
+    struct inject_cut cut = injector_cut_plan(lab->injector, i);
     lab->run.cut_wanted = NO_FAULT;
     lab->run.recovering = 0;
     lab->run.in_service = false;
     (void)workload_kill(&lab->work, UINT32_MAX, HISTORY_POWER);
-    sim_machine_power_cut(lab->machine, mode, key);
-    lab->run.power_on_ns = sim_machine_now(lab->machine) + off_for_ns;
+    sim_machine_power_cut(lab->machine, cut.mode, cut.tears, cut.rng_key);
+    lab->run.power_on_ns = sim_machine_now(lab->machine) + cut.off_for_ns;
     lab->run.progress_ns = lab->run.power_on_ns;
 }
 

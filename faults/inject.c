@@ -265,16 +265,21 @@ bool injector_awaits(const struct injector *in)
     return false;
 }
 
-void injector_cut_plan(struct injector *in, uint32_t i, enum sim_disk_cut *mode, uint64_t *rng_key,
-                       uint64_t *off_for_ns)
+struct inject_cut injector_cut_plan(const struct injector *in, uint32_t i)
 {
     static const enum sim_disk_cut modes[] = {[FAULT_CACHE_DROP] = SIM_CUT_DROP,
                                               [FAULT_CACHE_KEEP] = SIM_CUT_KEEP,
                                               [FAULT_CACHE_RANDOM] = SIM_CUT_RANDOM,
                                               [FAULT_CACHE_REORDER] = SIM_CUT_REORDER};
+    static const enum sim_cut_tears tears[] = {[FAULT_TEARS_NONE] = SIM_TEARS_NONE,
+                                               [FAULT_TEARS_PREFIX] = SIM_TEARS_PREFIX,
+                                               [FAULT_TEARS_ANY] = SIM_TEARS_ANY,
+                                               [FAULT_TEARS_ERROR] = SIM_TEARS_ERROR};
     const struct fault *f = fault_of(in, i);
     ASSERT(f->kind == FAULT_POWER_CUT);
-    *mode = modes[f->cache];
-    *rng_key = sim_rng_mix(sim_rng_purpose(in->setup.plan->draw_name, i), DRAW_CUT);
-    *off_for_ns = inject_amount(in, i, &f->off_for_ns, DRAW_OFF_FOR);
+    return (struct inject_cut){
+        .mode = modes[f->cache],
+        .tears = tears[f->tears],
+        .rng_key = sim_rng_mix(sim_rng_purpose(in->setup.plan->draw_name, i), DRAW_CUT),
+        .off_for_ns = inject_amount(in, i, &f->off_for_ns, DRAW_OFF_FOR)};
 }

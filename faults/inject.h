@@ -88,8 +88,15 @@ void injector_on_ready(struct injector *in, enum layer layer, uint32_t instance)
 /* Recovery from fault i begins: detection, or power is back. */
 void injector_on_recovery(struct injector *in, uint32_t i);
 
-/* The mode of power cut i, with its draws, ready for sim_machine_power_cut. */
-void injector_cut_plan(struct injector *in, uint32_t i, enum sim_disk_cut *mode, uint64_t *rng_key,
-                       uint64_t *off_for_ns);
+/* What sim_machine_power_cut is to be told, and after how long power is back. */
+struct inject_cut {
+    enum sim_disk_cut mode;
+    enum sim_cut_tears tears;
+    uint64_t rng_key;
+    uint64_t off_for_ns;
+};
+
+/* How power cut i is to be carried out, with its draws. */
+struct inject_cut injector_cut_plan(const struct injector *in, uint32_t i);
 
 #endif

@@ -119,7 +119,16 @@ static const struct option_spec power_keys[] = {
      .doc = "how one write a disk may be torn"},
 };
 static const struct option_spec crash_keys[] = {REPEAT_KEY};
-static const struct option_spec hang_keys[] = {REPEAT_KEY, FOR_KEY};
+static const struct option_spec hang_keys[] = {
+    REPEAT_KEY,
+    {.name = "for",
+     .type = OPTION_TIME,
+     .not_yet = true,
+     .drawn = true,
+     .min = 1,
+     .source = INTERFACE,
+     .doc = "how long; default for ever"},
+};
 static const struct option_spec bug_keys[] = {
     {.name = "bug",
      .type = OPTION_CHOICE,

@@ -386,7 +386,8 @@ static uint64_t draw_u64(void *rng)
     return sim_rng_u64(rng);
 }
 
-void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, uint64_t rng_key)
+void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, enum sim_cut_tears tears,
+                           uint64_t rng_key)
 {
     ASSERT(m->powered);
     m->powered = false;
@@ -402,7 +403,8 @@ void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, uint64
     for (uint32_t i = 0; i < m->config.disks; i++) {
         struct sim_rng rng;
         sim_rng_init(&rng, m->seed, m->trial, sim_rng_mix(rng_key, i));
-        struct sim_disk_cut_plan plan = {.mode = mode, .draw = draw_u64, .draw_object = &rng};
+        struct sim_disk_cut_plan plan = {
+            .mode = mode, .tears = tears, .draw = draw_u64, .draw_object = &rng};
         sim_disk_power_cut(m->disk[i], &plan);
     }
     device_forget_all(m);

@@ -139,8 +139,10 @@ bool sim_machine_alive(const struct sim_machine *m, enum layer layer, uint32_t i
  * together, has executed its k-th block from now on; k >= 1. One a process at a time; 0 disarms. */
 void sim_machine_arm_block(struct sim_machine *m, enum layer layer, uint32_t instance, uint64_t k);
 
-/* Power: all processes are gone, disks lose what `mode` says. Draws come from `rng_key`. */
-void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, uint64_t rng_key);
+/* Power: all processes are gone, disks lose what `mode` says (not CHOSEN) and a write is torn as
+ * `tears` says. Draws come from `rng_key`. */
+void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, enum sim_cut_tears tears,
+                           uint64_t rng_key);
 bool sim_machine_powered(const struct sim_machine *m);
 
 /* Where a memory fault may strike. */

@@ -272,6 +272,8 @@ START_TEST(test_bad__faults)
          "5:53: no variant can run fault plan `x`: v has 1 of layer `cache`, no instance 1"},
         {F "  x: [{kind: process.crash, layer: cache, repeat: same-request}]\n",
          "5:51: not available yet: `repeat: same-request`"},
+        {F "  x: [{kind: process.hang, layer: cache, for: 3s}]\n",
+         "5:47: not available yet: option `for`"},
         {F "  x: [{kind: disk.fail-stop, disk: 2}]\n",
          "5:36: no variant can run fault plan `x`: the machine of v has 2 disks, no disk 2"},
         {F "  x: [{kind: disk.fail-stop, disk: {holds: a}}]\n",

@@ -250,7 +250,7 @@ START_TEST(test_kernel_device__power_cuts_and_resets_forget_what_the_disk_held)
         while (seen.accepted == 0)
             wait_ms(1);
         if (turn % 2 == 0)
-            sim_machine_power_cut(rig.m, SIM_CUT_RANDOM, turn);
+            sim_machine_power_cut(rig.m, SIM_CUT_RANDOM, SIM_TEARS_PREFIX, turn);
         ck_assert_int_eq(sim_machine_run(rig.m, sim_machine_now(rig.m) + SECOND),
                          turn % 2 == 0 ? SIM_RUN_IDLE : SIM_RUN_TIME);
     }

@@ -264,7 +264,7 @@ START_TEST(test_machine__memory_dies_with_the_process_and_a_survivor_with_the_po
         ck_assert_uint_ge(seen.value[4], 5 << 20);
         ck_assert(sim_machine_kill(rig.m, LAYER_CACHE, 0, SIM_DEATH_KILLED));
     }
-    sim_machine_power_cut(rig.m, SIM_CUT_DROP, 1);
+    sim_machine_power_cut(rig.m, SIM_CUT_DROP, SIM_TEARS_NONE, 1);
     ck_assert(!sim_machine_powered(rig.m));
     ck_assert(!sim_machine_alive(rig.m, LAYER_NAMING, 0));
     ck_assert_int_eq(sim_machine_run(rig.m, 8 * SECOND), SIM_RUN_IDLE);
