@@ -128,8 +128,7 @@ static enum err zero_gap(struct none *n, struct inode *i, uint64_t to)
 static enum err reserve(struct none *n, struct inode *i, uint64_t first, uint64_t last)
 {
     uint64_t worst = last - first + 1 + INDIRECT_WORST;
-    uint64_t free, holes = 0;
-    enum err e = space_count(n, worst, &free);
+    uint64_t free = space_count(n, worst), holes = 0;
     if (free >= worst)
         return OK;
     for (uint64_t at = first; at <= last; at++) {
@@ -143,7 +142,7 @@ static enum err reserve(struct none *n, struct inode *i, uint64_t first, uint64_
         return OK;
     uint64_t indirect = 3 + (last - first) / POINTERS_A_BLOCK;
     if (free < holes + indirect)
-        return e == OK ? E_NOSPC : e;
+        return E_NOSPC;
     return OK;
 }
 

@@ -206,9 +206,9 @@ enum err inode_new(struct none *n, uint32_t near, uint32_t type, struct inode **
 
 enum err inode_delete(struct none *n, struct inode *i)
 {
-    if (map_cut(n, i, 0) != OK)
-        plat_report(REPORT_LEAK, i->d.blocks, i->ino); /* the name is gone all the same */
-    enum err e = space_free_inode(n, i->ino);
+    enum err e = map_cut(n, i, 0);
+    if (space_free_inode(n, i->ino) != OK)
+        plat_report(REPORT_LEAK, 0, i->ino); /* the name is gone all the same */
     if (e == OK)
         e = inode_dirty(n, i);
     i->d = (struct disk_inode){.generation = i->d.generation};

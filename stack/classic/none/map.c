@@ -117,28 +117,32 @@ static uint64_t span_of(uint32_t level)
     return span;
 }
 
-static enum err free_one(struct none *n, struct inode *i, uint32_t block)
+/* A block whose bit cannot be cleared is lost to the volume, not to the caller. */
+static void free_one(struct none *n, struct inode *i, uint32_t block)
 {
     if (i->d.blocks > 0)
         i->d.blocks--;
-    return space_free_block(n, block);
+    if (space_free_block(n, block) != OK)
+        plat_report(REPORT_LEAK, 1, i->ino);
 }
 
 /* Frees what hangs below `block` beyond its first `keep` file blocks, and itself if keep is 0.
- * What cannot be read is leaked: the first such error is returned, the rest goes on. */
+ * Fails only if pointers that must go stay: before anything was freed. What hangs below a block
+ * that goes and cannot be read is leaked. */
 static enum err cut_tree(struct none *n, struct inode *i, uint32_t block, uint32_t level,
                          uint64_t keep)
 {
-    enum err worst = OK;
     uint64_t span = level > 0 ? span_of(level - 1) : 0;
     if (pointer_check(n, block) != OK)
-        return E_CORRUPT;
+        return keep > 0 ? E_CORRUPT : OK; /* what it names is not ours to free */
     for (uint32_t k = level > 0 ? (uint32_t)(keep / span) : POINTERS_A_BLOCK; k < POINTERS_A_BLOCK;
          k++) {
         struct buffer *b;
         enum err e = cache_get(n, block, &b);
+        if (e != OK && keep > 0)
+            return e;
         if (e != OK) {
-            worst = e;
+            plat_report(REPORT_LEAK, POINTERS_A_BLOCK - k, i->ino);
             break;
         }
         uint32_t child = get_le32(b->page + 4 * k);
@@ -150,17 +154,16 @@ static enum err cut_tree(struct none *n, struct inode *i, uint32_t block, uint32
             cache_dirty(n, b, i);
         }
         e = cut_tree(n, i, child, level - 1, child_keep);
-        worst = worst == OK ? e : worst;
+        if (e != OK)
+            return e; /* the first child, which is kept in part: nothing was freed yet */
     }
-    if (keep > 0)
-        return worst;
-    enum err e = free_one(n, i, block);
-    return worst == OK ? e : worst;
+    if (keep == 0)
+        free_one(n, i, block);
+    return OK;
 }
 
 enum err map_cut(struct none *n, struct inode *i, uint64_t from)
 {
-    enum err worst = OK;
     uint64_t base = 0;
     if (i->d.type == VFS_LINK_TYPE && i->d.size <= INODE_INLINE)
         return OK;
@@ -175,8 +178,8 @@ enum err map_cut(struct none *n, struct inode *i, uint64_t from)
         if (keep == 0)
             i->d.pointer[p] = 0;
         enum err e = cut_tree(n, i, block, level, keep);
-        worst = worst == OK ? e : worst;
+        if (e != OK)
+            return e;
     }
-    enum err e = inode_dirty(n, i);
-    return worst == OK ? e : worst;
+    return inode_dirty(n, i);
 }

@@ -168,8 +168,9 @@ MUST_USE enum err space_take_block(struct none *n, uint32_t goal, uint32_t *bloc
 MUST_USE enum err space_free_block(struct none *n, uint32_t block);
 MUST_USE enum err space_take_inode(struct none *n, uint32_t near, uint32_t *ino);
 MUST_USE enum err space_free_inode(struct none *n, uint32_t ino);
-/* Free blocks of the whole volume; stops counting at `enough`. */
-MUST_USE enum err space_count(struct none *n, uint64_t enough, uint64_t *free);
+/* Free blocks of the whole volume; stops counting at `enough`. Those of a group whose bitmap cannot
+ * be read cannot be given out, so they do not count. */
+uint64_t space_count(struct none *n, uint64_t enough);
 
 /* ---- inode.c ---- */
 
@@ -195,7 +196,8 @@ MUST_USE enum err map_find(struct none *n, struct inode *i, uint64_t at, uint32_
 /* The same, allocating; *fresh: it was a hole. */
 MUST_USE enum err map_make(struct none *n, struct inode *i, uint64_t at, uint32_t *block,
                            bool *fresh);
-/* Frees everything from file block `from` on. */
+/* Frees everything from file block `from` on. An error: nothing has changed. What cannot be freed
+ * is leaked and reported. */
 MUST_USE enum err map_cut(struct none *n, struct inode *i, uint64_t from);
 #define FILE_BLOCKS_MAX                                                                            \
     (INODE_DIRECT + (uint64_t)POINTERS_A_BLOCK + (uint64_t)POINTERS_A_BLOCK * POINTERS_A_BLOCK +   \

@@ -189,17 +189,13 @@ enum err space_free_inode(struct none *n, uint32_t ino)
     return OK;
 }
 
-enum err space_count(struct none *n, uint64_t enough, uint64_t *free)
+uint64_t space_count(struct none *n, uint64_t enough)
 {
-    enum err worst = OK;
-    *free = 0;
-    for (uint32_t group = 0; group < n->super.groups && *free < enough; group++) {
+    uint64_t free = 0;
+    for (uint32_t group = 0; group < n->super.groups && free < enough; group++) {
         struct buffer *map;
-        enum err e = n->group[group].free_blocks == UNCOUNTED ? block_map(n, group, &map) : OK;
-        if (e == OK)
-            *free += n->group[group].free_blocks;
-        else
-            worst = e;
+        if (n->group[group].free_blocks != UNCOUNTED || block_map(n, group, &map) == OK)
+            free += n->group[group].free_blocks;
     }
-    return worst;
+    return free;
 }
