@@ -55,7 +55,6 @@ HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAIN_SRC),$(HOST_SRC)
 STACK_OBJ := $(STACK_SRC:%.c=$(BUILD)/obj/%.o)
 PLAIN_OBJ := $(STACK_SRC:%.c=$(BUILD)/plain/%.o)
 PROTO_OBJ := $(filter $(BUILD)/obj/stack/proto/%,$(STACK_OBJ))
-PROTO_PLAIN := $(filter $(BUILD)/plain/stack/proto/%,$(PLAIN_OBJ))
 LAYERS := $(sort $(patsubst %/,%,$(dir $(filter-out stack/proto/%,$(STACK_SRC)))))
 
 # Test programs: one a file. Those of stack/ link the plain stack and a fake platform, the others
@@ -157,14 +156,14 @@ $(BUILD)/loris: $(BUILD)/obj/$(MAIN_SRC:.c=.o) $(BUILD)/libloris.a
 	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
 
 # A test of a layer links that layer, the fake platform, its own folder's helpers, and of the protocols
-# what it does not put a fake in the place of.
-$(BUILD)/libproto.a: $(PROTO_PLAIN)
+# (and the layer below) what it calls and does not put a fake in the place of.
+$(BUILD)/libplain.a: $(PLAIN_OBJ)
 	@rm -f $@
 	$(say)ar qcs $@ $^
 define STACK_TEST_RULE
 $(BUILD)/tests/stack/tests/$(1)/test_%: $(BUILD)/obj/stack/tests/$(1)/test_%.o \
   $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter-out $$(STACK_TEST_SRC),$$(wildcard stack/tests/*.c stack/tests/$(1)/*.c))) \
-  $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $(BUILD)/libproto.a
+  $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $(BUILD)/libplain.a
 	@mkdir -p $$(@D)
 	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$^ $$(CHECK_LIBS) -lisal
 endef

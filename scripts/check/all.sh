@@ -7,6 +7,9 @@
 # JOBS: how many at a time (default: the CPUs). LIMIT_S: how long one may take (default 900).
 set -eu
 export LC_ALL=C BUILD="${BUILD:-build}"
+# Tests of crashes want the signals that AddressSanitizer takes for itself.
+export ASAN_OPTIONS="${ASAN_OPTIONS:-handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0}"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 
 if [ "${1:-}" = --one ]; then
     program=$2
