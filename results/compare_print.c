@@ -63,6 +63,14 @@ static void effect_text(const struct compare_row *row, char *room, size_t bytes)
              cut->interval.low * 100 + 0.0, cut->interval.high * 100 + 0.0);
 }
 
+static void p_text(double p, char *room, size_t bytes)
+{
+    if (p < 1e-6)
+        snprintf(room, bytes, "<1e-6"); /* beyond it nobody reads the digits */
+    else
+        snprintf(room, bytes, "%.2g", p);
+}
+
 /* The last column: the p that decided, or what is missing. */
 static void last_text(const struct comparison *c, const struct compare_row *row, char *room,
                       size_t bytes)
@@ -76,15 +84,15 @@ static void last_text(const struct comparison *c, const struct compare_row *row,
     else if (row->cut_count == 0)
         snprintf(room, bytes, "too few values");
     else if (row->verdict != VERDICT_UNDECIDED)
-        snprintf(room, bytes, "%.2g",
-                 row->verdict == VERDICT_BETTER ? cut->better_adjusted : cut->worse_adjusted);
+        p_text(row->verdict == VERDICT_BETTER ? cut->better_adjusted : cut->worse_adjusted, room,
+               bytes);
     else if (row->needs_n > 0)
         snprintf(room, bytes, "needs %s", text_count(a, row->needs_n));
     else if (c->paired && is_share(row->measure) && row->weaker > 0 &&
              row->weaker + row->stronger < PAIRS_MIN)
         snprintf(room, bytes, "needs %d weaker pairs, has %" PRIu64, PAIRS_MIN, row->weaker);
     else
-        snprintf(room, bytes, "%.2g", cut->worse_adjusted);
+        p_text(cut->worse_adjusted, room, bytes);
 }
 
 static void heading(const struct comparison *c, FILE *out)
