@@ -6,6 +6,9 @@
 #include "mem.h"
 #include "none.h"
 
+/* Numbers that are set aside at most for one request, while their blocks cannot be read. */
+#define BAD_TABLE_TRIES (4 * INODES_A_BLOCK)
+
 static struct inode **bucket_of(struct none *n, uint32_t ino)
 {
     return &n->inode_bucket[ino % INODE_BUCKETS];
@@ -194,13 +197,20 @@ enum err inode_make(struct none *n, uint32_t ino, uint32_t type, struct inode **
 
 enum err inode_new(struct none *n, uint32_t near, uint32_t type, struct inode **out)
 {
-    uint32_t ino;
-    enum err e = space_take_inode(n, near, &ino);
-    if (e != OK)
-        return e;
-    e = inode_make(n, ino, type, out);
-    if (e != OK)
-        (void)!space_free_inode(n, ino);
+    enum err e = E_NOSPC;
+    for (uint32_t tries = 0; tries < BAD_TABLE_TRIES; tries++) {
+        uint32_t ino;
+        e = space_take_inode(n, near, &ino);
+        if (e != OK)
+            return e;
+        e = inode_make(n, ino, type, out);
+        if (e != E_MEDIA) {
+            if (e != OK)
+                (void)!space_free_inode(n, ino);
+            return e;
+        }
+        /* Its block cannot be read: the number stays taken, nobody can use it. */
+    }
     return e;
 }
 
