@@ -161,6 +161,8 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
     enum run_end end;
     record_init(record);
     fill_place(lab, fault, record);
+    if (corrupts(faults))
+        sim_machine_renew(lab->machine); /* it runs in a forked child, in strict mode */
     measure_recoveries(lab, faults, recovery_ns);
     lab->record = record;
     bool booted = run_once(lab, faults, faults->count, recovery_ns, true, &end);

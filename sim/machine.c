@@ -148,6 +148,12 @@ void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial)
     sim_machine_zero_counters(m);
 }
 
+void sim_machine_renew(struct sim_machine *m)
+{
+    ASSERT(m->running == NULL);
+    sim_regions_renew(&m->regions);
+}
+
 void sim_machine_seal(struct sim_machine *m)
 {
     ASSERT(m->running == NULL);

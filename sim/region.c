@@ -31,17 +31,39 @@ void sim_regions_fini(struct sim_regions *regions)
     sim_regions_init(regions);
 }
 
+/* Fresh zero pages at the region's place; `extra` are flags of mmap. */
+static void *map_fresh(uint32_t index, int extra)
+{
+    void *want = (void *)(uintptr_t)sim_plan_base(index);
+    void *got = mmap(want, SIM_REGION_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | extra, -1, 0);
+    ASSERT(got == want);
+    (void)madvise(got, SIM_REGION_BYTES, MADV_HUGEPAGE); /* speed only: may be refused */
+    return got;
+}
+
+void sim_regions_renew(struct sim_regions *regions)
+{
+    regions->strict = false;
+    regions->open_count = 0;
+    for (uint32_t i = 0; i < SIM_REGIONS_MAX; i++) {
+        struct sim_region *r = &regions->region[i];
+        if (r->base == NULL)
+            continue;
+        UNPOISON(r->base, r->mark);
+        r->base = map_fresh(i, MAP_FIXED);
+        r->open = true;
+        r->dirty = false;
+        r->mark = r->has_stack ? SIM_STACK_BYTES : 0;
+    }
+}
+
 uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_stack)
 {
     ASSERT(index < SIM_REGIONS_MAX);
     struct sim_region *r = &regions->region[index];
     if (r->base == NULL) {
-        void *want = (void *)(uintptr_t)sim_plan_base(index);
-        void *got = mmap(want, SIM_REGION_BYTES, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-        ASSERT(got == want);
-        (void)madvise(got, SIM_REGION_BYTES, MADV_HUGEPAGE); /* speed only: may be refused */
-        r->base = got;
+        r->base = map_fresh(index, MAP_FIXED_NOREPLACE);
         r->open = true;
         r->mark = has_stack ? SIM_STACK_BYTES : 0;
         if (regions->strict)
