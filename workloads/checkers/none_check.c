@@ -25,7 +25,7 @@
 enum type { TYPE_FREE, TYPE_FILE, TYPE_DIRECTORY, TYPE_LINK };
 
 struct seen { /* one inode */
-    bool taken, whole;
+    bool taken, looked_at, whole;
     uint8_t type;
     uint16_t nlink;
     uint32_t names, subdirectories, parent; /* as found in directories */
@@ -205,16 +205,15 @@ static void check_inode(struct check *c, uint32_t ino)
 {
     uint8_t raw[256];
     struct seen *s = &c->inode[ino];
-    if (!read_inode(c, ino, raw)) {
-        damage(c, "inode %u: unreadable, or its checksum is wrong", ino);
-        return;
-    }
+    s->looked_at = true;
+    if (!read_inode(c, ino, raw))
+        return; /* broken: whoever has a name for it says so */
     s->type = (uint8_t)(get_le16(raw) >> 12);
     s->nlink = get_le16(raw + 2);
     if (s->type == TYPE_FREE || s->type > TYPE_LINK) {
         if (s->type != TYPE_FREE)
             damage(c, "inode %u: type %u", ino, s->type);
-        return; /* taken and free: leaked, unless a name leads here */
+        return;
     }
     s->whole = true;
     reach_blocks(c, ino, raw);
@@ -255,6 +254,8 @@ static void take_name(struct check *c, uint32_t dir, uint32_t ino, uint32_t type
         return;
     }
     struct seen *s = &c->inode[ino];
+    if (!s->looked_at)
+        check_inode(c, ino);
     if (!s->whole || !s->taken) {
         damage(c, "directory %u: a name leads to inode %u, which is free or broken", dir, ino);
         return;
@@ -366,11 +367,7 @@ static void check_volume(struct check *c)
 {
     for (uint32_t g = 0; g < c->groups; g++)
         read_bitmaps(c, g);
-    /* Inode 0 is none, 2 is set aside. Directories last found cannot shadow each other: a block has
-     * one user, whichever comes first. */
-    for (uint32_t ino = ROOT; ino < c->groups * INODES_A_GROUP; ino++)
-        if (c->inode[ino].taken && ino != 2)
-            check_inode(c, ino);
+    check_inode(c, ROOT);
     c->out->mountable = c->inode[ROOT].whole && c->inode[ROOT].type == TYPE_DIRECTORY;
     if (!c->out->mountable) {
         damage(c, "no root directory");

@@ -58,12 +58,23 @@ enum err map_find(struct none *n, struct inode *i, uint64_t at, uint32_t *block)
 
 static enum err take(struct none *n, struct inode *i, uint32_t *block)
 {
-    enum err e = space_take_block(n, i->goal != 0 ? i->goal : inode_block(i->ino), block);
+    enum err e = inode_dirty(n, i); /* the one that can fail late comes first */
+    if (e == OK)
+        e = space_take_block(n, i->goal != 0 ? i->goal : inode_block(i->ino), block);
     if (e != OK)
         return e;
     i->goal = *block + 1;
     i->d.blocks++;
-    return inode_dirty(n, i);
+    return OK;
+}
+
+/* A block whose bit cannot be cleared is lost to the volume, not to the caller. */
+static void free_one(struct none *n, struct inode *i, uint32_t block)
+{
+    if (i->d.blocks > 0)
+        i->d.blocks--;
+    if (space_free_block(n, block) != OK)
+        plat_report(REPORT_LEAK, 1, i->ino);
 }
 
 /* A fresh indirect block is all holes; a fresh data block is the caller's to fill. */
@@ -98,12 +109,15 @@ enum err map_make(struct none *n, struct inode *i, uint64_t at, uint32_t *block,
         if (e != OK || *block != 0)
             continue;
         e = take_for_level(n, i, k == levels, block);
-        if (e == OK)
-            e = cache_get(n, parent, &b); /* the search for room may have pushed it out */
-        if (e == OK) {
-            put_le32(b->page + 4 * path[k], *block);
-            cache_dirty(n, b, i);
+        if (e != OK)
+            break;
+        e = cache_get(n, parent, &b); /* the search for room may have pushed it out */
+        if (e != OK) {
+            free_one(n, i, *block);
+            break;
         }
+        put_le32(b->page + 4 * path[k], *block);
+        cache_dirty(n, b, i);
         *fresh = k == levels;
     }
     return e;
@@ -117,20 +131,11 @@ static uint64_t span_of(uint32_t level)
     return span;
 }
 
-/* A block whose bit cannot be cleared is lost to the volume, not to the caller. */
-static void free_one(struct none *n, struct inode *i, uint32_t block)
-{
-    if (i->d.blocks > 0)
-        i->d.blocks--;
-    if (space_free_block(n, block) != OK)
-        plat_report(REPORT_LEAK, 1, i->ino);
-}
-
 /* Frees what hangs below `block` beyond its first `keep` file blocks, and itself if keep is 0.
  * Fails only if pointers that must go stay: before anything was freed. What hangs below a block
  * that goes and cannot be read is leaked. */
 static enum err cut_tree(struct none *n, struct inode *i, uint32_t block, uint32_t level,
-                         uint64_t keep)
+                         uint64_t keep, bool *leaked)
 {
     uint64_t span = level > 0 ? span_of(level - 1) : 0;
     if (pointer_check(n, block) != OK)
@@ -143,6 +148,7 @@ static enum err cut_tree(struct none *n, struct inode *i, uint32_t block, uint32
             return e;
         if (e != OK) {
             plat_report(REPORT_LEAK, POINTERS_A_BLOCK - k, i->ino);
+            *leaked = true;
             break;
         }
         uint32_t child = get_le32(b->page + 4 * k);
@@ -153,7 +159,7 @@ static enum err cut_tree(struct none *n, struct inode *i, uint32_t block, uint32
             put_le32(b->page + 4 * k, 0);
             cache_dirty(n, b, i);
         }
-        e = cut_tree(n, i, child, level - 1, child_keep);
+        e = cut_tree(n, i, child, level - 1, child_keep, leaked);
         if (e != OK)
             return e; /* the first child, which is kept in part: nothing was freed yet */
     }
@@ -162,9 +168,31 @@ static enum err cut_tree(struct none *n, struct inode *i, uint32_t block, uint32
     return OK;
 }
 
+/* Blocks in a tree, as far as it can be read. */
+static uint32_t count_tree(struct none *n, uint32_t block, uint32_t level)
+{
+    struct buffer *b;
+    uint32_t count = 1;
+    if (block == 0 || pointer_check(n, block) != OK)
+        return 0;
+    for (uint32_t k = 0; k < POINTERS_A_BLOCK && level > 0; k++)
+        if (cache_get(n, block, &b) == OK)
+            count += count_tree(n, get_le32(b->page + 4 * k), level - 1);
+    return count;
+}
+
+/* After a leak nobody knows how many blocks went: what is left is counted. */
+static void count_again(struct none *n, struct inode *i)
+{
+    i->d.blocks = 0;
+    for (uint32_t p = 0; p < INODE_POINTERS; p++)
+        i->d.blocks += count_tree(n, i->d.pointer[p], p < INODE_DIRECT ? 0 : p - INODE_DIRECT + 1);
+}
+
 enum err map_cut(struct none *n, struct inode *i, uint64_t from)
 {
     uint64_t base = 0;
+    bool leaked = false;
     if (i->d.type == VFS_LINK_TYPE && i->d.size <= INODE_INLINE)
         return OK;
     for (uint32_t p = 0; p < INODE_POINTERS; p++) {
@@ -177,9 +205,11 @@ enum err map_cut(struct none *n, struct inode *i, uint64_t from)
             continue;
         if (keep == 0)
             i->d.pointer[p] = 0;
-        enum err e = cut_tree(n, i, block, level, keep);
+        enum err e = cut_tree(n, i, block, level, keep, &leaked);
         if (e != OK)
             return e;
     }
+    if (leaked)
+        count_again(n, i);
     return inode_dirty(n, i);
 }
