@@ -61,11 +61,12 @@ struct loader {
 __attribute__((format(printf, 2, 3))) static void complain(struct loader *l, const char *format,
                                                            ...)
 {
+    char line[STORE_ERROR_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(l->err, format, arguments);
+    vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    fputc('\n', l->err);
+    fprintf(l->err, "%s\n", line);
     l->errors++;
 }
 
@@ -365,7 +366,8 @@ static void load(struct loader *l, struct compare_options *o)
         check_variant(l, "--base", o->base_variant);
         if (o->base_variant != NULL)
             check_variant(l, "--new", o->new_variant);
-        if (l->errors == 0 && strcmp(o->base_variant, o->new_variant) == 0)
+        if (o->base_variant != NULL && o->new_variant != NULL &&
+            strcmp(o->base_variant, o->new_variant) == 0)
             complain(l, "--new: '%s' is the base too", o->new_variant);
     } else if (o->base_variant != NULL || o->new_variant != NULL) {
         complain(l, "--base, --new: two variants are compared within one file, not between two");
@@ -373,8 +375,11 @@ static void load(struct loader *l, struct compare_options *o)
     read_measures(l);
     read_numbers(l);
     if (l->errors == 0) {
-        c->base_name = strdup(o->new_path != NULL ? o->base_path : o->base_variant);
-        c->new_name = strdup(o->new_path != NULL ? o->new_path : o->new_variant);
+        const char *base_name = o->new_path != NULL ? o->base_path : o->base_variant;
+        const char *new_name = o->new_path != NULL ? o->new_path : o->new_variant;
+        ASSERT(base_name != NULL && new_name != NULL); /* check_variant saw to it */
+        c->base_name = strdup(base_name);
+        c->new_name = strdup(new_name);
         c->base_build = one_text(l, l->base, "SELECT substr(build, 1, 7) FROM campaigns");
         c->new_build = one_text(l, l->new, "SELECT substr(build, 1, 7) FROM campaigns");
         c->why_unpaired = why_unpaired(l);

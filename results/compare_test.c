@@ -44,6 +44,7 @@ static void count_promises(struct compare_cell *cell)
 {
     for (size_t i = 0; i < cell->pair_count; i++) {
         struct pair p = cell->pair[i];
+        ASSERT(p.base != NULL && p.new != NULL);
         if (p.base->promised == LEVEL_NONE || p.base->promised != p.new->promised ||
             breaks(p.base) || !breaks(p.new))
             continue;

@@ -84,8 +84,8 @@ static void write_script(struct plot *plot, const struct curves *curves)
     double low = INFINITY, high = 0;
     for (int phase = 0; phase < PHASE_COUNT; phase++) {
         low = fmin(low, exceeded(curves, phase, 1));
-        for (double p = 1; p > 1e-6; p /= 2)
-            high = fmax(high, exceeded(curves, phase, p));
+        for (int halvings = 0; halvings < 20; halvings++)
+            high = fmax(high, exceeded(curves, phase, ldexp(1, -halvings)));
     }
     fprintf(gp, "set xrange [%g:%g]\n", fmax(low, 1) / 1.5, high * 2);
     plot_time_tics(gp, "x", fmax(low, 1) / 1.5, high * 2);

@@ -107,8 +107,8 @@ static size_t write_texts(struct plot *plot, const struct group *const *cell, si
             snprintf(text, sizeof(text), "%s%s %s%s", broken ? "x " : "", level_name(weakest),
                      text_percent(a, (double)g->level[weakest] / (double)g->injected),
                      g->injected < PLOT_THIN ? ", thin" : "");
-        fprintf(plot->dat, "%.3f %.2f ", (double)(i % columns) + 0.03,
-                -(double)(i / columns) - 0.22);
+        size_t row = i / columns;
+        fprintf(plot->dat, "%.3f %.2f ", (double)(i % columns) + 0.03, -(double)row - 0.22);
         plot_data_text(plot->dat, text);
         fputc('\n', plot->dat);
         count++;
@@ -202,7 +202,7 @@ static void draw(struct plot *plot, const struct groups *groups, const struct gr
 {
     size_t rows = grid->variant_count, columns = grid->column_count - first;
     columns = columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
-    const struct group **cell = calloc(rows * columns, sizeof(*cell));
+    const struct group **cell = calloc(rows * columns, sizeof(const struct group *));
     ASSERT(cell != NULL);
     char caption[300];
     bool any = false;

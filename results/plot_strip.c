@@ -209,7 +209,7 @@ static void plot_strips(struct plot *plot, const struct strips *what)
         groups_free(&groups);
         return;
     }
-    const struct group **strip = calloc(groups.count + 1, sizeof(*strip));
+    const struct group **strip = calloc(groups.count + 1, sizeof(const struct group *));
     ASSERT(strip != NULL);
     size_t count = gather(what, &groups, strip);
     for (size_t first = 0; first < count; first += STRIPS_MAX)

@@ -153,12 +153,12 @@ void report_table(struct report *r)
         "<thead><tr><th>fault</th><th>variant</th><th>workload</th><th>injected</th><th>broken</th>"
         "<th>kept</th><th>95 %</th><th>weakest</th><th>outage p50</th><th>outage p99</th>"
         "<th>recovery p50</th><th>loss p99</th></tr></thead><tbody>\n";
-    const struct group **order = calloc(r->cells.count + 1, sizeof(*order));
+    const struct group **order = calloc(r->cells.count + 1, sizeof(const struct group *));
     ASSERT(order != NULL);
     for (size_t i = 0; i < r->cells.count; i++)
         order[i] = &r->cells.group[i];
     if (r->cells.count > 0)
-        qsort(order, r->cells.count, sizeof(*order), worst_first);
+        qsort(order, r->cells.count, sizeof(const struct group *), worst_first);
     for (size_t i = 0; i < r->cells.count; i++) {
         if (i == ROWS_OPEN)
             fprintf(r->page,

@@ -11,7 +11,8 @@
 
 static struct rig rig;
 static struct trial_record r;
-static char *out, *err, *page;
+static char page[4000000];
+static char *out, *err;
 static size_t out_bytes, err_bytes;
 
 /* bad: broken trials of the first cell; the second has 12 struck trials. */
@@ -40,8 +41,7 @@ static int report(void)
     fclose(o);
     fclose(e);
     FILE *f = fopen(path, "r");
-    page = realloc(page, 4000000);
-    page[f != NULL ? fread(page, 1, 3999999, f) : 0] = 0;
+    page[f != NULL ? fread(page, 1, sizeof(page) - 1, f) : 0] = 0;
     if (f != NULL)
         fclose(f);
     return code;
