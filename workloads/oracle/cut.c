@@ -285,7 +285,7 @@ static bool explains(struct judge *j)
     j->stamp++;
     j->evaluations++;
     for (unsigned shared = 0; shared < 2; shared++) {
-        uint32_t root = observation_root(j->o, j->environment, shared == 1);
+        uint32_t root = j->root[shared];
         uint32_t inode = shared == 1 ? 1 : j->environment + 2;
         if (root != 0 && !directory_right(j, root, inode))
             return false;
@@ -356,7 +356,7 @@ static void prune_all(struct judge *j)
 {
     j->stamp++;
     for (unsigned shared = 0; shared < 2; shared++) {
-        uint32_t root = observation_root(j->o, j->environment, shared == 1);
+        uint32_t root = j->root[shared];
         if (root != 0)
             prune(j, root, shared == 1 ? 1 : j->environment + 2);
     }

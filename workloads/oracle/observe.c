@@ -129,7 +129,7 @@ void observe_data(struct observation *o, uint32_t node, uint64_t offset, enum er
     o->errors += result != OK;
     struct node *n = &o->nodes[node];
     n->data_told = true;
-    if (length == 0)
+    if (length == 0 && result == OK)
         return;
     struct chunk *last = n->last_chunk == 0 ? NULL : &o->chunks[n->last_chunk];
     ASSERT(last == NULL || last->to <= offset);

@@ -283,9 +283,11 @@ bool sight_init(struct judge *j, const struct history *h, const struct observati
     j->h = h;
     j->o = o;
     j->environment = environment;
+    j->root[0] = observation_root(o, environment, false);
+    j->root[1] = observation_root(o, environment, true);
     make_room(j);
     group(j);
-    j->hidden = observation_root(o, environment, false) == 0;
+    j->hidden = j->root[0] == 0;
     j->errors = j->hidden;
     for (uint32_t k = 1; k <= j->object_count; k++)
         j->errors += object_errors(j, &j->objects[k]);

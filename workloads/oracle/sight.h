@@ -53,6 +53,7 @@ struct judge {
     const struct history *h;
     const struct observation *o;
     uint32_t environment;
+    uint32_t root[2]; /* nodes: its own tree, the shared one; 0: not observed */
 
     struct object *objects;
     uint32_t object_count, object_room;

@@ -173,14 +173,15 @@ static enum history_clause clause_of_block(struct bytes *b, uint64_t from, uint6
     struct judge *j = b->pass->j;
     enum history_clause clause = CLAUSE_TORN;
     uint64_t wrong = 0;
+    bool seam = to - from > 16; /* one wrong word between good ones is where two versions meet */
     for (uint64_t at = from; at < to;) {
         uint64_t end = (at / 8 + 1) * 8 < to ? (at / 8 + 1) * 8 : to;
-        if (find_block(b, at, end).fit == FIT_WRONG) {
-            wrong += end - at;
-            bool zeros = content_match_zeros(b->data + (at - b->chunk->from), end - at) == end - at;
-            if (clause == CLAUSE_TORN)
-                clause = zeros ? CLAUSE_ZEROS : CLAUSE_FOREIGN;
-        }
+        bool bad = find_block(b, at, end).fit == FIT_WRONG;
+        bool zeros = content_match_zeros(b->data + (at - b->chunk->from), end - at) == end - at;
+        wrong += bad ? end - at : 0;
+        if (bad && !seam && clause == CLAUSE_TORN)
+            clause = zeros ? CLAUSE_ZEROS : CLAUSE_FOREIGN;
+        seam = !bad && to - from > 16;
         at = end;
     }
     if (b->pass->mark)
@@ -477,7 +478,7 @@ static void judge_unreached(struct pass *p)
 {
     struct judge *j = p->j;
     const struct history *h = j->h;
-    bool shared_seen = observation_root(j->o, j->environment, true) != 0;
+    bool shared_seen = j->root[1] != 0;
     for (uint32_t k = h->setup_ops + 1; k <= h->op_count; k++) {
         const struct inode *i = &h->inodes[k];
         bool here = i->shared ? shared_seen : h->ops[k].environment == j->environment;

@@ -63,65 +63,80 @@ static void describe(const struct rig *r)
     }
 }
 
+struct tally {
+    uint32_t levels[LEVEL_COUNT], clauses[CLAUSES];
+    uint32_t several, lost;
+};
+
+static void check_environment(const struct rig *r, uint32_t number, uint32_t environment,
+                              enum level want)
+{
+    enum level is = verdict.environment[environment].level;
+    if (is != want)
+        describe(r);
+    ck_assert_msg(is == want, "case %u, environment %u: %s, want %s (%s)", number, environment,
+                  level_name(is), level_name(want), verdict.story);
+}
+
+/* Which environments have an application that lives and saw an error. */
+static void find_seen(const struct rig *r, bool seen[2])
+{
+    for (uint32_t op = history_setup_ops(r->h) + 1; op <= history_ops(r->h); op++) {
+        const struct history_op *o = history_op(r->h, op);
+        if (o->state == HISTORY_TROUBLED && !r->killed)
+            seen[o->environment] = true;
+    }
+}
+
+static void check_case(struct rig *r, struct judge *j, uint32_t number, struct tally *tally)
+{
+    bool seen[2] = {false, false};
+    find_seen(r, seen);
+    struct naive_verdict want = naive_judge(&r->n, &r->tree, seen[0]);
+    enum level other = r->shared ? naive_judge(&r->n, &r->tree, seen[1]).level : LEVEL_TRANSPARENT;
+    struct judge_input in = {.history = r->h, .observed = r->o};
+    bool errors = observation_errors(r->o) != 0 || seen[0] || seen[1];
+    enum level level = surround(r, &in, want.level, errors);
+    if (in.checker.damages != 0 || in.remount == JUDGE_REMOUNT_DIFFERS)
+        other = level_weaker(other, errors ? LEVEL_DETECTED : LEVEL_SILENT);
+    judge_trial(j, &in, &verdict);
+    check_environment(r, number, 0, level);
+    if (r->shared)
+        check_environment(r, number, 1, other);
+    ck_assert(!verdict.undecided);
+    if (want.lost >= 0 && !r->shared) {
+        if ((int)verdict.ops_lost != want.lost)
+            describe(r);
+        ck_assert_msg((int)verdict.ops_lost == want.lost, "case %u: %d lost, want %d", number,
+                      (int)verdict.ops_lost, want.lost);
+        tally->lost += want.lost > 0;
+    }
+    tally->levels[level]++;
+    tally->clauses[verdict.clause]++;
+    tally->several += r->n.apps > 1;
+}
+
 START_TEST(test_oracle__equals_brute_force)
 {
     struct rig rig = {.h = history_create(), .o = observation_create()};
     struct judge *j = judge_create();
-    uint32_t levels[LEVEL_COUNT] = {0};
-    uint32_t clauses[CLAUSES] = {0};
-    uint32_t several = 0;
-    uint32_t lost = 0;
+    struct tally tally = {0};
     for (uint32_t k = 0; k < CASES; k++) {
         rig_history(&rig, k, OPERATIONS);
         rig_tree(&rig);
         rig_observe(&rig);
-        bool told = rig.troubled && !rig.killed;
-        struct naive_verdict want = {0};
-        /* environments see the same: an error that an application saw counts in its own only */
-        bool seen[2] = {false, false};
-        for (uint32_t op = history_setup_ops(rig.h) + 1; op <= history_ops(rig.h); op++)
-            if (history_op(rig.h, op)->state == HISTORY_TROUBLED && told)
-                seen[history_op(rig.h, op)->environment] = true;
-        want = naive_judge(&rig.n, &rig.tree, seen[0]);
-        enum level other = LEVEL_TRANSPARENT;
-        if (rig.shared)
-            other = naive_judge(&rig.n, &rig.tree, seen[1]).level;
-        struct judge_input in = {.history = rig.h, .observed = rig.o};
-        bool errors = observation_errors(rig.o) != 0 || seen[0] || seen[1];
-        enum level level = surround(&rig, &in, want.level, errors);
-        if (in.checker.damages != 0 || in.remount == JUDGE_REMOUNT_DIFFERS)
-            other = level_weaker(other, errors ? LEVEL_DETECTED : LEVEL_SILENT);
-        judge_trial(j, &in, &verdict);
-        if (verdict.environment[0].level != level ||
-            (rig.shared && verdict.environment[1].level != other))
-            describe(&rig);
-        ck_assert_msg(verdict.environment[0].level == level, "case %u: %s, want %s (%s)", k,
-                      level_name(verdict.environment[0].level), level_name(level), verdict.story);
-        ck_assert_msg(!rig.shared || verdict.environment[1].level == other,
-                      "case %u: %s, want %s in the other environment", k,
-                      level_name(verdict.environment[1].level), level_name(other));
-        ck_assert(!verdict.undecided);
-        if (want.lost >= 0 && !rig.shared) {
-            if ((int)verdict.ops_lost != want.lost)
-                describe(&rig);
-            ck_assert_msg((int)verdict.ops_lost == want.lost, "case %u: %d lost, want %d", k,
-                          (int)verdict.ops_lost, want.lost);
-            lost += want.lost > 0;
-        }
-        levels[level]++;
-        clauses[verdict.clause]++;
-        several += rig.n.apps > 1;
+        check_case(&rig, j, k, &tally);
     }
     for (unsigned l = 0; l < LEVEL_COUNT; l++)
-        ck_assert_msg(levels[l] >= 100, "%s was hit %u times", level_name((enum level)l),
-                      levels[l]);
+        ck_assert_msg(tally.levels[l] >= 100, "%s was hit %u times", level_name((enum level)l),
+                      tally.levels[l]);
     for (unsigned c = 0; c < CLAUSES; c++) {
         bool elsewhere = c == CLAUSE_CONTENT || c == CLAUSE_ANSWER; /* test_history.c */
-        ck_assert_msg(elsewhere || clauses[c] != 0, "clause %s was never hit",
+        ck_assert_msg(elsewhere || tally.clauses[c] != 0, "clause %s was never hit",
                       history_clause_name((enum history_clause)c));
     }
-    ck_assert_uint_gt(several, CASES / 4);
-    ck_assert_uint_gt(lost, CASES / 10);
+    ck_assert_uint_gt(tally.several, CASES / 4);
+    ck_assert_uint_gt(tally.lost, CASES / 10);
     judge_destroy(j);
     observation_destroy(rig.o);
     history_destroy(rig.h);
