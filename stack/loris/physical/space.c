@@ -233,8 +233,13 @@ static bool take_slot(struct physical *p, uint32_t index, uint64_t *address)
     return true;
 }
 
-static enum err shortage(uint64_t held)
+/* No room: for good, until the next release, or because a group's map cannot be read: then there
+ * may be room that nobody can know of, which is the disk's failure and no full disk. */
+static enum err shortage(const struct physical *p, uint64_t held)
 {
+    for (uint32_t k = 0; k < p->layout.groups; k++)
+        if (p->group[k].bad)
+            return E_MEDIA;
     return held > 0 ? E_AGAIN : E_FULL;
 }
 
@@ -243,7 +248,7 @@ enum err phys_space_data(struct physical *p, bool privileged, uint64_t *address)
     uint64_t usable = p->core.total_data - p->core.used_data - p->core.held_data;
     uint64_t keep = privileged ? 0 : phys_space_reserve(p);
     if (usable <= keep)
-        return shortage(p->core.held_data);
+        return shortage(p, p->core.held_data);
     for (uint32_t k = 0; k < p->layout.groups; k++) {
         uint32_t index = (p->core.data_group + k) % p->layout.groups;
         if (!take_data(p, index, address))
@@ -251,14 +256,14 @@ enum err phys_space_data(struct physical *p, bool privileged, uint64_t *address)
         p->core.data_group = index;
         return OK;
     }
-    return shortage(p->core.held_data);
+    return shortage(p, p->core.held_data);
 }
 
 enum err phys_space_slot(struct physical *p, bool privileged, uint64_t *address)
 {
     uint64_t usable = p->core.total_slots - p->core.used_slots - p->core.held_slots;
     if (usable <= (privileged ? 0 : SLOTS_RESERVE))
-        return shortage(p->core.held_slots);
+        return shortage(p, p->core.held_slots);
     for (uint32_t k = 0; k < p->layout.groups; k++) {
         uint32_t index = (p->core.slot_group + k) % p->layout.groups;
         if (!take_slot(p, index, address))
@@ -266,7 +271,7 @@ enum err phys_space_slot(struct physical *p, bool privileged, uint64_t *address)
         p->core.slot_group = index;
         return OK;
     }
-    return shortage(p->core.held_slots);
+    return shortage(p, p->core.held_slots);
 }
 
 void phys_space_free(struct physical *p, uint64_t address)
