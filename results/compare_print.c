@@ -44,11 +44,13 @@ static void side_text(const struct compare_row *row, bool new, char *room, size_
     char a[TEXT_SHORT_BYTES];
     if (!is_share(row->measure))
         snprintf(room, bytes, "%s", text_time(a, new ? row->new_p50_ns : row->base_p50_ns));
-    else if (row->measure == MEASURE_LEVEL)
+    else if (row->measure != MEASURE_LEVEL)
+        snprintf(room, bytes, "%s", short_percent(a, new ? row->new_share : row->base_share));
+    else if ((new ? row->new_share : row->base_share) == 1) /* all of them: the name says it */
+        snprintf(room, bytes, "%s", level_name(new ? row->new_weakest : row->base_weakest));
+    else
         snprintf(room, bytes, "%s %s", level_name(new ? row->new_weakest : row->base_weakest),
                  short_percent(a, new ? row->new_share : row->base_share));
-    else
-        snprintf(room, bytes, "%s", short_percent(a, new ? row->new_share : row->base_share));
 }
 
 /* "+4.5 [+2.6, +7.6]": points of a share, per cent of a time. */
