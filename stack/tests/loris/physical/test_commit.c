@@ -208,6 +208,37 @@ START_TEST(test_commit__prepare_and_release_are_idempotent)
 }
 END_TEST
 
+/* G5: logical chose the older one, since another disk lacks the newer. */
+START_TEST(test_commit__a_dead_root_is_void_before_anything_else_is_written)
+{
+    uint8_t raw[OBJECT_ROOTS_MAX * OBJECT_ROOT_BYTES];
+    start();
+    ph_ok(ph_op(OBJECT_CREATE, OID, 0, 0));
+    ph_ok(ph_checkpoint());
+    ph_ok(ph_op(OBJECT_CREATE, OID + 1, 0, 0));
+    ph_ok(ph_prepare());
+    ph_boot();
+    ph.session++;
+    uint32_t grant = fake_grant(ph.client, raw, sizeof(raw), PLAT_GRANT_WRITE);
+    struct object_request roots = {.op = OBJECT_ROOTS, .grant_data = grant};
+    ph_ok(ph_call(&roots));
+    ck_assert_uint_eq(ph.reply.moved, 2 * OBJECT_ROOT_BYTES); /* 3, which is dead, and 2 */
+    ph_ok(ph_call(
+        &(struct object_request){.op = OBJECT_ADOPT, .epoch = 2, .size = OBJECT_ADOPT_VOID}));
+    rig_power_on(1);
+    ph_boot();
+    ph.session++;
+    roots.grant_data = fake_grant(ph.client, raw, sizeof(raw), PLAT_GRANT_WRITE);
+    ph_ok(ph_call(&roots));
+    ck_assert_uint_eq(ph.reply.moved, OBJECT_ROOT_BYTES);
+    ck_assert_int_eq(object_root_decode(&ph.root, raw), OK);
+    ck_assert_uint_eq(ph.root.epoch, 2);
+    ph_ok(ph_restore());
+    ck_assert_int_eq(ph_op(OBJECT_GETATTR, OID + 1, 0, 0), E_NOENT);
+    ph_ok(ph_op(OBJECT_GETATTR, OID, 0, 0));
+}
+END_TEST
+
 START_TEST(test_commit__format_writes_little)
 {
     rig_disk_init(0, 16384);
@@ -233,4 +264,5 @@ CHECK_MAIN("physical commit", 120, tcase_add_test(tc, test_commit__gives_back_wh
            tcase_add_test(tc, test_commit__reports_any_write_that_fails_or_works_around_it);
            tcase_add_test(tc, test_commit__a_freed_block_is_not_reused_before_release);
            tcase_add_test(tc, test_commit__prepare_and_release_are_idempotent);
+           tcase_add_test(tc, test_commit__a_dead_root_is_void_before_anything_else_is_written);
            tcase_add_test(tc, test_commit__format_writes_little);)
