@@ -83,7 +83,7 @@ static bool find_volume(struct volume *v)
     v->blocks = super[best].sectors / SECTORS * v->columns;
     v->failed = super[best].failed;
     for (uint32_t d = 0; d < v->disks->count; d++)
-        if (!found[d] || super[d].events != super[best].events || super[d].uuid != super[best].uuid)
+        if (!found[d] || super[d].uuid != super[best].uuid)
             v->failed |= 1u << d;
     return true;
 }

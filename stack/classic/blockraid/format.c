@@ -176,8 +176,14 @@ static enum err read_super(struct raid *r, uint32_t disk, struct super *super)
     return e;
 }
 
-/* Adopts the newest superblock; disks that it calls failed, or that have an older one, are out. */
-static enum err choose(struct raid *r, const struct super *super, const enum err *status)
+/*
+ * Adopts the newest superblock. Out are the disks that it calls failed, and those of another
+ * volume. One that is merely older was passed by when a crash ended the writing of superblocks: a
+ * disk that missed data is called failed on all others before anything else happens. *uneven: some
+ * are older.
+ */
+static enum err choose(struct raid *r, const struct super *super, const enum err *status,
+                       bool *uneven)
 {
     uint32_t best = DISKS_MAX;
     for (uint32_t d = 0; d < r->disks; d++) {
@@ -189,11 +195,12 @@ static enum err choose(struct raid *r, const struct super *super, const enum err
     if (best == DISKS_MAX || super[best].disks != r->disks)
         return E_CORRUPT;
     r->super = super[best];
-    uint32_t failed = r->super.failed;
+    *uneven = false;
     for (uint32_t d = 0; d < r->disks; d++) {
         bool same = status[d] == OK && super[d].uuid[0] == r->super.uuid[0] &&
-                    super[d].uuid[1] == r->super.uuid[1] && super[d].events == r->super.events;
-        r->member[d]->usable = same && (failed >> d & 1) == 0;
+                    super[d].uuid[1] == r->super.uuid[1];
+        r->member[d]->usable = same && (r->super.failed >> d & 1) == 0;
+        *uneven |= r->member[d]->usable && super[d].events != r->super.events;
     }
     return OK;
 }
@@ -232,7 +239,8 @@ enum err format_load(struct raid *r)
     enum err status[DISKS_MAX];
     for (uint32_t d = 0; d < r->disks; d++)
         status[d] = r->member[d]->client.gone ? E_DEAD : read_super(r, d, &super[d]);
-    enum err e = choose(r, super, status);
+    bool uneven;
+    enum err e = choose(r, super, status, &uneven);
     if (e == OK)
         e = format_tables(r);
     if (e != OK)
@@ -246,7 +254,7 @@ enum err format_load(struct raid *r)
         r->super.failed |= 1u << d;
         plat_report(REPORT_DEGRADED, d, 0);
     }
-    if (r->super.failed != before && r->copies == 2) {
+    if (uneven || (r->super.failed != before && r->copies == 2)) {
         r->super.events++; /* before anything is written that it misses */
         format_write_supers(r);
     }

@@ -354,6 +354,34 @@ START_TEST(test_raid__copies_agree_after_a_power_cut_at_any_call)
 }
 END_TEST
 
+START_TEST(test_raid__a_crash_while_a_failure_is_recorded_costs_no_other_disk)
+{
+    bool fired = true;
+    for (uint64_t n = 1; fired; n++) {
+        build_of(4, 1, SMALL_BYTES);
+        ck_assert_int_eq(put(0, data, 256), OK);
+        disk[2].gone = true;
+        fake_crash_at_call(n);
+        fired = put(256, data, 256) != OK;
+        fake_crash_at_call(0);
+        boot.incarnation++;
+        start(false);
+        ck_assert_int_eq(get(0, back, 256), OK);
+        ck_assert_int_eq(memcmp(back, data, 256 * 512), 0);
+        ck_assert_int_eq(put(0, data + 512, 512), OK);
+        start(false);
+        ck_assert_int_eq(get(0, back, 512), OK);
+        ck_assert_int_eq(memcmp(back, data + 512, 512 * 512), 0);
+        uint32_t count;
+        const struct fake_report *reports = fake_reports(&count);
+        for (uint32_t k = 0; k < count; k++)
+            ck_assert(reports[k].what != REPORT_DEGRADED || reports[k].a == 2);
+        teardown();
+        ck_assert_uint_lt(n, 5000);
+    }
+}
+END_TEST
+
 START_TEST(test_raid__resync_itself_may_be_cut_anywhere)
 {
     bool fired = true;
@@ -455,6 +483,7 @@ CHECK_MAIN("blockraid", 120, tcase_add_checked_fixture(tc, NULL, teardown);
            tcase_add_test(tc, test_raid__level_0_passes_errors_on);
            tcase_add_test(tc, test_raid__bits_are_set_by_writes_and_cleared_when_idle_and_flushed);
            tcase_add_test(tc, test_raid__copies_agree_after_a_power_cut_at_any_call);
+           tcase_add_test(tc, test_raid__a_crash_while_a_failure_is_recorded_costs_no_other_disk);
            tcase_add_test(tc, test_raid__resync_itself_may_be_cut_anywhere);
            tcase_add_test(tc, test_raid__reads_the_source_alone_until_a_region_is_in_step);
            tcase_add_test(tc, test_raid__a_disk_that_lost_its_cache_is_filled_from_the_other);
