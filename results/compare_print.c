@@ -167,15 +167,15 @@ static void table_row(const struct comparison *c, const struct compare_row *row,
         cell[0] = '~';
     }
     bool red = c->options->colour && row->verdict == VERDICT_WORSE;
-    fprintf(out, "%s%c %-9s%s  %-*s %-8s %-*s %-*s", red ? "\033[31m" : "", marks[row->verdict],
+    fprintf(out, "%s%c %-9s%s %-*s %-8s %-*s %-*s", red ? "\033[31m" : "", marks[row->verdict],
             verdict_name(row->verdict), red ? "\033[0m" : "", (int)w.cell, cell,
             measure_name(row->measure), (int)w.base, base, (int)w.new, new);
     if (c->paired)
-        fprintf(out, " %7s", pairs);
+        fprintf(out, " %5s", pairs);
     if (row->why == WHY_PROMISE)
-        fprintf(out, "  %s\n", last);
+        fprintf(out, " %s\n", last);
     else
-        fprintf(out, "  %-20s %s\n", effect, last);
+        fprintf(out, " %-19s %s\n", effect, last);
 }
 
 /* The no-worse rows in one line, since a gate's reader looks for the others. */
@@ -188,10 +188,10 @@ static void table_folded(const struct comparison *c, FILE *out)
     }
     const char *what = c->measure_count > 1 ? "rows" : "cells";
     if (count > 0 && identical > 0)
-        fprintf(out, "= no-worse   %zu %s, %zu of them identical event by event\n", count, what,
+        fprintf(out, "= no-worse  %zu %s, %zu of them identical event by event\n", count, what,
                 identical);
     else if (count > 0)
-        fprintf(out, "= no-worse   %zu %s\n", count, what);
+        fprintf(out, "= no-worse  %zu %s\n", count, what);
 }
 
 static void table_replay(const struct comparison *c, const struct compare_row *row, FILE *out)
@@ -275,8 +275,8 @@ static void print_table(const struct comparison *c, FILE *out)
     struct widths w = table_widths(c);
     heading(c, out);
     snprintf(effect, sizeof(effect), "effect [%.0f %%]", 100 * (1 - 2 * c->alpha));
-    fprintf(out, "  %-9s  %-*s %-8s %-*s %-*s%s  %-20s %s\n", "verdict", (int)w.cell, "cell",
-            "measure", (int)w.base, "base", (int)w.new, "new", c->paired ? " wor:bet" : "", effect,
+    fprintf(out, "  %-9s %-*s %-8s %-*s %-*s%s %-19s %s\n", "verdict", (int)w.cell, "cell",
+            "measure", (int)w.base, "base", (int)w.new, "new", c->paired ? "   w:b" : "", effect,
             "p adj");
     for (size_t i = 0; i < c->row_count; i++)
         if (in_table(c, &c->row[i]))
@@ -285,7 +285,7 @@ static void print_table(const struct comparison *c, FILE *out)
         table_folded(c, out);
     if (c->paired) {
         snprintf(pooled, sizeof(pooled), "%" PRIu64 ":%" PRIu64, c->pooled_worse, c->pooled_better);
-        fprintf(out, "  %-*s %-8s %-*s %7s  %-20s %.2g\n", (int)w.cell + 11, "all cells, by trial",
+        fprintf(out, "  %-*s %-8s %-*s %5s %-19s %.2g\n", (int)w.cell + 10, "all cells, by trial",
                 "level", (int)(w.base + w.new) + 1, "", pooled, "", c->pooled_p);
     }
     table_verdict(c, out);

@@ -119,9 +119,8 @@ START_TEST(test_compare__nine_of_two_hundred_is_worse)
     ck_assert(json_value("$.cells[0].examples[0].new_trial") == 1);
     ck_assert(json_value("$.cells[1].needs_n") == 299);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 1);
-    has(out,
-        "x worse      loris/mail/power    level    durable 75% silent 4.5%     9:0  +4.5 [+2.6, "
-        "+7.6]    0.002");
+    has(out, "x worse     loris/mail/power    level    durable 75% silent 4.5%   9:0 +4.5 [+2.6, "
+             "+7.6]   0.002");
     has(out, "WORSE: 1 of 2 cells. loris/mail/power: `silent` in 9 of 200 trials");
     has(out, "loris replay ");
     rig_fini(&rig);
@@ -150,7 +149,7 @@ START_TEST(test_compare__no_worse_needs_its_floor)
     rig_fini(&rig);
     two_files(299, &plain, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
-    has(out, "= no-worse   2 cells\n");
+    has(out, "= no-worse  2 cells\n");
     rig_fini(&rig);
 }
 END_TEST
@@ -218,9 +217,9 @@ START_TEST(test_compare__other_seeds_are_unpaired_and_say_so)
     build(1, 300, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.measures = "level,wrong,outage"}), 1);
     has(out, "unpaired (the seeds differ)");
-    has(out, "x worse      loris/mail/power    wrong ");
-    has(out, "x worse      loris/mail/bit-flip outage ");
-    has(out, "= no-worse   1 rows"); /* wrong of bit-flip: 0 of 300 on both sides */
+    has(out, "x worse     loris/mail/power    wrong ");
+    has(out, "x worse     loris/mail/bit-flip outage ");
+    has(out, "= no-worse  1 rows"); /* wrong of bit-flip: 0 of 300 on both sides */
     rig_fini(&rig);
 }
 END_TEST
@@ -234,8 +233,8 @@ START_TEST(test_compare__two_variants_of_one_file)
     build(0, 300, &content);
     ck_assert_int_eq(compare((struct compare_options){.new_variant = "ffs", .verbose = true}), 1);
     has(out, "loris -> ffs: paired, 2 cells, margin 2 points");
-    has(out, "x worse      mail/power       wrong    0%     20%");
-    has(out, "= no-worse   mail/bit-flip ");
+    has(out, "x worse     mail/power       wrong    0%     20%");
+    has(out, "= no-worse  mail/bit-flip ");
     ck_assert_int_eq(
         compare((struct compare_options){.base_variant = "ffs", .new_variant = "loris"}), 0);
     has(out, "+ better ");
