@@ -161,7 +161,9 @@ struct page_ends {
 
 struct object {
     uint64_t oid, size, blocks;
-    uint32_t flags; /* OBJECT_META, OBJECT_COW */
+    uint64_t saved_size; /* in the last checkpoint */
+    uint64_t low_size;   /* smallest since then */
+    uint32_t flags;      /* OBJECT_META, OBJECT_COW */
     uint32_t first_page, page_count;
     struct object *hash_next; /* in its bucket, or the free list */
     struct object *dirty_prev, *dirty_next;
@@ -259,6 +261,7 @@ struct cache {
     uint32_t session, next_id;
     bool need_recovery, system, read_only;
     int32_t down;    /* not OK: the layers below cannot be restored */
+    bool shadow_all; /* sizes of the checkpoint are not known: no page goes in place */
     bool replaying;  /* writes go down with OBJECT_REPLAY: shadowed, reserves usable */
     uint32_t deaths; /* below, since the last checkpoint */
     uint32_t skips;

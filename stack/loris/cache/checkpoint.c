@@ -78,8 +78,13 @@ void checkpoint_done(struct cache *c)
 {
     ASSERT(c->list[LIST_DIRTY].count == 0);
     unpin_all(c);
-    while (c->dirty_objects != NULL)
-        object_mark_clean(c, c->dirty_objects);
+    while (c->dirty_objects != NULL) {
+        struct object *o = c->dirty_objects;
+        o->saved_size = o->size;
+        o->low_size = o->size;
+        object_mark_clean(c, o);
+    }
+    c->shadow_all = false;
     c->free_blocks -= c->reserved_blocks < c->free_blocks ? c->reserved_blocks : c->free_blocks;
     c->reserved_blocks = 0;
     c->changed = false;

@@ -103,6 +103,8 @@ enum err object_load(struct cache *c, uint64_t oid, struct object **object)
     if (o == NULL)
         return E_FULL;
     o->size = reply.size;
+    o->saved_size = reply.size;
+    o->low_size = reply.size;
     o->blocks = reply.blocks;
     o->flags = reply.flags & (OBJECT_META | OBJECT_COW);
     memcpy(o->attr, reply.attr, OBJECT_ATTR_BYTES);

@@ -47,6 +47,7 @@ static void forget_all(struct cache *c, uint64_t epoch)
     c->reserved_blocks = 0;
     c->changed = false;
     c->want_checkpoint = false;
+    c->shadow_all = false;
     c->deaths = 0;
     log_reset(c);
 }

@@ -233,6 +233,7 @@ void revalidate(struct cache *c)
     c->oid_ceiling = s->next_oid; /* ids below were given out: not again */
     if (c->session <= s->session)
         c->session = (uint32_t)s->session;
+    c->shadow_all = true;
     c->changed = true; /* log off: what was answered is not known */
     if (c->log_on)
         take_log(c);

@@ -135,6 +135,8 @@ static void apply_hold(struct cache *c, struct hold *h)
     apply_pages(c, h);
     o->pending = false;
     o->size = h->size;
+    uint64_t low = h->truncated && h->min_size < h->size ? h->min_size : h->size;
+    o->low_size = o->low_size < low ? o->low_size : low;
     if (h->attr_set)
         memcpy(o->attr, h->attr, OBJECT_ATTR_BYTES);
     object_mark_dirty(c, o);

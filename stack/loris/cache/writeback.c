@@ -38,6 +38,18 @@ static bool judge(struct cache *c, uint32_t page)
     return true;
 }
 
+/*
+ * Whether a page must not go in place. Its object's size goes down with the checkpoint only; a
+ * block that lies across the smallest size since the last one would, after a power cut, show a
+ * later cut or growth under the older size: bytes that this place never had.
+ */
+static bool must_shadow(const struct cache *c, const struct object *o, uint64_t block)
+{
+    bool resized = o->size != o->saved_size || o->low_size != o->saved_size;
+    return c->shadow_all ||
+           (resized && o->low_size % BLOCK_BYTES != 0 && block == o->low_size / BLOCK_BYTES);
+}
+
 /* Entry and span of one page. */
 static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_span *span)
 {
@@ -58,6 +70,8 @@ static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_sp
                                        .crc = f->crc,
                                        .status = UNANSWERED,
                                        .flags = lost ? OBJECT_LOST_BLOCKS : 0};
+    if (!lost && must_shadow(c, p->object, f->block))
+        entry.flags = OBJECT_SHADOW;
     object_write_entry_encode(c->meta + (size_t)k * OBJECT_ENTRY_BYTES, &entry);
     p->attempts++;
     plat_page_state(page_data(c, page), PAGE_WRITING);

@@ -173,6 +173,8 @@ static enum err do_write(struct store *s, const struct msg *m, const struct obje
         if (s->poison_lsn != 0 && entry.lsn == s->poison_lsn &&
             (entry.flags & OBJECT_LOST_BLOCKS) == 0)
             return E_DEAD;
+        if ((entry.flags & OBJECT_SHADOW) != 0)
+            s->shadowed |= UINT64_C(1) << entry.block % 64;
         entry.status = write_one(s, m, r, &entry, k);
         first = first == OK ? (enum err)entry.status : first;
         object_write_entry_encode(raw, &entry);

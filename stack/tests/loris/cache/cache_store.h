@@ -49,6 +49,7 @@ struct store {
     uint64_t poison_lsn;    /* dies whenever a request (or entry) has it; 0: none */
     uint64_t corrupt_oid;   /* READ of it answers E_CORRUPT */
     uint64_t capacity_blocks;
+    uint64_t shadowed;       /* bits of the blocks (mod 64) that came with OBJECT_SHADOW */
     uint32_t watched;        /* client whose answers are counted when PREPARE comes; 0: none */
     uint32_t answered_early; /* answers to it that were there by then */
     uint32_t deaths, restores, prepares, bad_crcs, bad_sessions, refused, system_restores;

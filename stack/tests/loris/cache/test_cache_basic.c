@@ -185,6 +185,37 @@ START_TEST(test_cache__sync_of_nothing_new_asks_nobody)
 }
 END_TEST
 
+/* Sizes go down with the checkpoint: a block across the smallest size must go with it too. */
+START_TEST(test_cache__a_block_across_a_changed_end_is_shadowed)
+{
+    start();
+    uint64_t oid = make(0, 10 * BLOCK_BYTES + 100, 9);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    r.store.shadowed = 0;
+    begin(0); /* the same size: in place */
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, 10 * BLOCK_BYTES + 100), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    ck_assert_uint_eq(r.store.shadowed, 0);
+    begin(0); /* growth */
+    ck_assert_int_eq(rig_write(&r, 0, oid, 9 * BLOCK_BYTES, data, 3 * BLOCK_BYTES), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    ck_assert_uint_eq(r.store.shadowed, 1u << 10);
+    r.store.shadowed = 0;
+    begin(0); /* cut and growth back to the same size, in two transactions */
+    ck_assert_int_eq(rig_truncate(&r, 0, oid, 5 * BLOCK_BYTES + 7), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    begin(0);
+    ck_assert_int_eq(rig_truncate(&r, 0, oid, 12 * BLOCK_BYTES), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, 6 * BLOCK_BYTES), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    ck_assert_uint_eq(r.store.shadowed, 1u << 5);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache__delete_and_create_go_below_at_commit)
 {
     start();
@@ -415,6 +446,7 @@ CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was
            tcase_add_test(tc, test_cache__checkpoint_comes_by_itself_in_time);
            tcase_add_test(tc, test_cache__sync_is_not_answered_before_all_is_prepared);
            tcase_add_test(tc, test_cache__sync_of_nothing_new_asks_nobody);
+           tcase_add_test(tc, test_cache__a_block_across_a_changed_end_is_shadowed);
            tcase_add_test(tc, test_cache__delete_and_create_go_below_at_commit);
            tcase_add_test(tc, test_cache__a_committed_transaction_runs_once);
            tcase_add_test(tc, test_cache__a_late_commit_of_a_dead_naming_is_refused);
