@@ -14,7 +14,7 @@
  *     ck_assert(fake_call(vfs, &m));                       // runs the layer; m is the reply
  *
  * The layer runs on a stack of its own (a coroutine) and comes back whenever it waits and nothing
- * is queued, so XXX_main need not return. A handler is called at once inside
+ * is queued, so NAME_main need not return. A handler is called at once inside
  * plat_send/post/sendrec, in the name of its peer: within it the plat_* and proto_* functions
  * (plat_copy_in, proto_reply, plat_grant, ...) act for the peer. Every grant is really checked:
  * granter, grantee, direction, bounds, death of the granter, sequence.
