@@ -1,8 +1,18 @@
 #include "workloads/checkers/checkers.h"
 
-#include <stddef.h>
+#include <string.h>
 
 #include "assertion.h"
+#include "workloads/checkers/loris_check.h"
+#include "workloads/checkers/none_disks.h"
+
+struct row {
+    const char *design;
+    void (*check)(const struct checker_disks *disks, struct checker_verdict *verdict);
+};
+
+/* Every design that has a checker. */
+static const struct row rows[] = {{"loris", loris_check}, {"none", none_check_disks}};
 
 void checker_run(const char *design, const struct checker_disks *disks,
                  struct checker_verdict *verdict)
@@ -10,4 +20,7 @@ void checker_run(const char *design, const struct checker_disks *disks,
     ASSERT(design != NULL);
     ASSERT(disks->count >= 1 && disks->count <= DISKS_MAX);
     *verdict = (struct checker_verdict){.ran = false};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(rows[i].design, design) == 0)
+            rows[i].check(disks, verdict);
 }
