@@ -96,7 +96,15 @@ static bool fault_is_of_environment(const struct lab *lab)
     return false;
 }
 
-static void take_down(struct lab *lab, enum layer layer, uint32_t instance)
+/* What its applications are told to have died of. */
+static enum history_death death_of_apps(const struct lab *lab, enum sim_death cause)
+{
+    const struct plan_variant *v = lab_variant(lab);
+    bool by_design = cause == SIM_DEATH_RS_ASKED && design_ends_environments(v->design, &v->stack);
+    return by_design || fault_is_of_environment(lab) ? HISTORY_ENVIRONMENT : HISTORY_STRAY;
+}
+
+static void take_down(struct lab *lab, enum layer layer, uint32_t instance, enum sim_death cause)
 {
     const struct design *design = lab_variant(lab)->design;
     for (uint32_t p = 0; p < lab->program_count; p++) {
@@ -104,7 +112,7 @@ static void take_down(struct lab *lab, enum layer layer, uint32_t instance)
         if (design_falls_with(design, layer, instance, o->layer, o->instance))
             (void)sim_machine_kill(lab->machine, o->layer, o->instance, SIM_DEATH_KILLED);
     }
-    enum history_death why = fault_is_of_environment(lab) ? HISTORY_ENVIRONMENT : HISTORY_STRAY;
+    enum history_death why = death_of_apps(lab, cause);
     for (uint32_t e = 0; e < lab_variant(lab)->stack.environments; e++)
         if (design_falls_with(design, layer, instance, LAYER_APP, e))
             (void)workload_kill(&lab->work, e, why);
@@ -136,7 +144,7 @@ static void on_death(void *context, enum layer layer, uint32_t instance, enum si
     lab->run.recovering &= ~(1u << layer); /* it will say so again, if it still is */
     detected(lab, cause == SIM_DEATH_PANIC ? name_of(layer) : "kernel");
     lab->run.in_cascade = true;
-    take_down(lab, layer, instance);
+    take_down(lab, layer, instance, cause);
     lab->run.in_cascade = false;
 }
 

@@ -63,3 +63,8 @@ bool design_falls_with(const struct design *design, enum layer layer, uint32_t i
     return layer == LAYER_VFS && instance == other_instance &&
            (other == LAYER_NAMING || other == LAYER_APP);
 }
+
+bool design_ends_environments(const struct design *design, const struct stack_options *options)
+{
+    return !design->classic && !options->log;
+}

@@ -22,4 +22,11 @@ uint32_t design_programs(const struct design *design, const struct stack_options
 bool design_falls_with(const struct design *design, enum layer layer, uint32_t instance,
                        enum layer other, uint32_t other_instance);
 
+/*
+ * Whether this design ends all environments itself when a process below its cache dies, as a power
+ * cut would: loris without its log goes back to the checkpoint, which no running application could
+ * bear.
+ */
+bool design_ends_environments(const struct design *design, const struct stack_options *options);
+
 #endif
