@@ -71,8 +71,9 @@ static void strike(struct injector *in, uint32_t i)
     if (!in->live || in->fault[i].strike.struck)
         return;
     inject_strike(in, i);
-    if (in->fault[i].stage != STAGE_ARMED) /* else it strikes with the write that it spoils */
-        in->setup.struck(in->setup.context, i);
+    if (in->fault[i].stage == STAGE_ARMED)
+        return; /* it strikes with the request that it spoils */
+    in->setup.struck(in->setup.context, i);
     if (fault_of(in, i)->kind == FAULT_POWER_CUT)
         in->setup.cut(in->setup.context, i);
     wake_after(in, i);
@@ -125,8 +126,8 @@ void injector_on_message(struct injector *in, enum layer layer, uint32_t instanc
         struct armed *a = &in->fault[i];
         if (f->at.kind == FAULT_AT_MESSAGE && f->at.layer == layer && a->count_instance == instance)
             count_reached(in, i, "message", n);
-        if (a->reborn && f->layer == layer && a->instance == instance)
-            inject_kill_again(in, i, layer, instance);
+        if (f->layer == layer && a->reborn[instance])
+            inject_strike_again(in, i, instance);
     }
 }
 
@@ -148,9 +149,8 @@ void injector_on_ready(struct injector *in, enum layer layer, uint32_t instance)
 {
     for (uint32_t i = 0; in->live && i < in->count; i++) {
         struct armed *a = &in->fault[i];
-        if (a->strike.struck && a->restarts_left > 0 && fault_of(in, i)->layer == layer &&
-            a->instance == instance)
-            a->reborn = true;
+        if (fault_of(in, i)->layer == layer && a->deaths_left[instance] > 0)
+            a->reborn[instance] = true;
     }
 }
 
@@ -190,11 +190,11 @@ static void spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
 {
     struct armed *a = &in->fault[i];
     bool first = !a->strike.took_effect;
-    inject_spoil(in, i, disk, e);
-    if (!first || !a->strike.took_effect)
+    if (!inject_spoil(in, i, disk, e) || !first)
         return;
     a->strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
     in->setup.struck(in->setup.context, i);
+    wake_after(in, i);
 }
 
 static void on_request(void *object, struct sim_disk *disk, const struct sim_disk_event *e)
@@ -211,8 +211,7 @@ static void on_request(void *object, struct sim_disk *disk, const struct sim_dis
     for (uint32_t i = 0; i < in->count; i++) {
         struct armed *a = &in->fault[i];
         count_request(in, i, e);
-        if (e->op == SIM_DISK_WRITE && a->stage == STAGE_ARMED &&
-            (a->disk == DISKS_MAX || a->disk == e->disk))
+        if (a->stage == STAGE_ARMED && a->left[e->disk] > 0)
             spoil(in, i, disk, e);
     }
 }
@@ -226,15 +225,18 @@ void injector_arm(struct injector *in, const struct inject_setup *setup)
     *in = (struct injector){.setup = *setup, .count = setup->count, .live = true};
     if (in->count == 0)
         return;
+    inject_draw_moments(in);
     for (uint32_t i = 0; i < in->count; i++)
         inject_draw_targets(in, i);
-    inject_draw_moments(in);
+    for (uint32_t i = 0; i < in->count; i++)
+        inject_draw_number(in, i);
     for (uint32_t d = 0; d < setup->options->disks; d++)
         sim_disk_observe(sim_machine_disk(setup->machine, d), on_request, in);
     for (uint32_t i = 0; i < in->count; i++) {
         const struct fault_when *at = &fault_of(in, i)->at;
         const struct armed *a = &in->fault[i];
-        if (at->kind == FAULT_AT_UNIFORM || at->kind == FAULT_AT_TIME)
+        bool time = at->kind == FAULT_AT_UNIFORM || at->kind == FAULT_AT_TIME;
+        if (time && a->number != UINT64_MAX)
             schedule(in, i, setup->origin_ns + a->number);
         else if (at->kind == FAULT_AT_BLOCK)
             arm_next_block(in, at->layer, a->count_instance);
@@ -277,9 +279,8 @@ struct inject_cut injector_cut_plan(const struct injector *in, uint32_t i)
                                                [FAULT_TEARS_ERROR] = SIM_TEARS_ERROR};
     const struct fault *f = fault_of(in, i);
     ASSERT(f->kind == FAULT_POWER_CUT);
-    return (struct inject_cut){
-        .mode = modes[f->cache],
-        .tears = tears[f->tears],
-        .rng_key = sim_rng_mix(sim_rng_purpose(in->setup.plan->draw_name, i), DRAW_CUT),
-        .off_for_ns = inject_amount(in, i, &f->off_for_ns, DRAW_OFF_FOR)};
+    return (struct inject_cut){.mode = modes[f->cache],
+                               .tears = tears[f->tears],
+                               .rng_key = sim_rng_mix(inject_purpose(in, i), DRAW_CUT),
+                               .off_for_ns = inject_amount(in, i, &f->off_for_ns, DRAW_OFF_FOR)};
 }

@@ -43,7 +43,7 @@ struct inject_setup {
         *recovery_ns; /* [count]: length of the recovery after fault i in a run without the
                          faults behind it; 0 if not measured (no `recovery` entry follows) */
     void *context;
-    /* Fault i struck just now. */
+    /* Fault i struck just now; of faults of requests, with the first that it spoils. */
     void (*struck)(void *context, uint32_t i);
     /* Fault i is a power cut: carry it out as soon as the running process has stopped. */
     void (*cut)(void *context, uint32_t i);
@@ -51,7 +51,7 @@ struct inject_setup {
 
 /* What became of fault i. */
 struct strike {
-    bool struck;       /* its moment came */
+    bool struck;       /* its moment came; of faults of requests: also if none was left to spoil */
     bool took_effect;  /* it changed what a real fault would (ORACLE.md section 7) */
     uint64_t time_ns;  /* since time 0 */
     char target[48];   /* "disk 1", "physical 0", "cache pages" */
@@ -70,9 +70,9 @@ void injector_arm(struct injector *in, const struct inject_setup *setup);
  * back. */
 void injector_disarm(struct injector *in);
 
-/* A fault with a set moment is still to come: time, or `after` and `recovery` whose base has
- * struck. What waits for a count that may never be reached (op, write, message, probe...) does not
- * count. */
+/* A fault with a set moment is still to come: time, `after` whose base has struck, `recovery` that
+ * has begun. What waits for a count that may never be reached (op, write, message, probe...) does
+ * not count. */
 bool injector_awaits(const struct injector *in);
 
 const struct strike *injector_strike(const struct injector *in, uint32_t i);

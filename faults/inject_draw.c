@@ -7,10 +7,15 @@
 #include "faults/inject_private.h"
 #include "sim/rng.h"
 
+/* Not the plan's name alone: a workload may have the same. */
+uint64_t inject_purpose(const struct injector *in, uint32_t i)
+{
+    return sim_rng_mix(sim_rng_purpose("fault", i), sim_rng_purpose(in->setup.plan->draw_name, 0));
+}
+
 double inject_fraction(const struct injector *in, uint32_t i, uint64_t ordinal)
 {
-    uint64_t purpose = sim_rng_purpose(in->setup.plan->draw_name, i);
-    return sim_rng_draw_unit(in->setup.seed, in->setup.n, purpose, ordinal);
+    return sim_rng_draw_unit(in->setup.seed, in->setup.n, inject_purpose(in, i), ordinal);
 }
 
 uint64_t inject_amount(const struct injector *in, uint32_t i, const struct amount *amount,
@@ -84,16 +89,17 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* The uniform positions of a plan are sorted: it strikes in the order written. */
+/* The uniform positions of a plan are sorted: it strikes in the order written. Over all of the
+ * plan, also where only its first faults are armed: those strike then where they always do. */
 static void sort_positions(struct injector *in)
 {
     double sorted[FAULTS_PER_PLAN_MAX];
     uint32_t positions = 0, next = 0;
-    for (uint32_t i = 0; i < in->count; i++)
+    for (uint32_t i = 0; i < in->setup.plan->count; i++)
         if (is_position(&fault_of(in, i)->at))
             sorted[positions++] = in->fault[i].moment;
     qsort(sorted, positions, sizeof(sorted[0]), by_value);
-    for (uint32_t i = 0; i < in->count; i++)
+    for (uint32_t i = 0; i < in->setup.plan->count; i++)
         if (is_position(&fault_of(in, i)->at))
             in->fault[i].moment = sorted[next++];
 }
@@ -134,27 +140,25 @@ static uint64_t offered(const struct injector *in, uint32_t i)
     }
 }
 
-static uint64_t draw_number(const struct injector *in, uint32_t i)
+void inject_draw_number(struct injector *in, uint32_t i)
 {
     const struct fault_when *at = &fault_of(in, i)->at;
-    const struct armed *a = &in->fault[i];
+    struct armed *a = &in->fault[i];
     bool time = at->kind == FAULT_AT_UNIFORM || at->kind == FAULT_AT_TIME;
-    if (at->kind == FAULT_AT_UNIFORM || at->number.kind == AMOUNT_UNIFORM) {
-        uint64_t n = offered(in, i);
-        /* Where a run has none of it the moment never comes. */
-        return n == 0 ? UINT64_MAX : amount_share(a->moment, n) + (time ? 0 : 1);
+    if (at->kind == FAULT_AT_RECOVERY || at->kind == FAULT_AT_AFTER)
+        return; /* known when the entry before it has struck */
+    if (at->kind != FAULT_AT_UNIFORM && at->number.kind != AMOUNT_UNIFORM) {
+        a->number = (uint64_t)amount_at(&at->number, a->moment);
+        return;
     }
-    return (uint64_t)amount_at(&at->number, a->moment);
+    uint64_t n = offered(in, i);
+    /* Where a run has none of it the moment never comes. */
+    a->number = n == 0 ? UINT64_MAX : amount_share(a->moment, n) + (time ? 0 : 1);
 }
 
 void inject_draw_moments(struct injector *in)
 {
-    for (uint32_t i = 0; i < in->count; i++)
+    for (uint32_t i = 0; i < in->setup.plan->count; i++)
         in->fault[i].moment = inject_fraction(in, i, DRAW_MOMENT);
     sort_positions(in);
-    for (uint32_t i = 0; i < in->count; i++) {
-        enum fault_when_kind kind = fault_of(in, i)->at.kind;
-        if (kind != FAULT_AT_RECOVERY && kind != FAULT_AT_AFTER)
-            in->fault[i].number = draw_number(in, i);
-    }
 }

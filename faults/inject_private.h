@@ -28,7 +28,7 @@ enum draw {
 enum stage {
     STAGE_WAITING, /* for a count, or for the entry before it */
     STAGE_TIMED,   /* an event of the engine will strike */
-    STAGE_ARMED,   /* its moment came; waits for the write that it spoils */
+    STAGE_ARMED,   /* its moment came; waits for the requests that it spoils */
     STAGE_OVER
 };
 
@@ -42,42 +42,43 @@ struct armed {
     uint32_t count_disk;     /* whose requests are counted; DISKS_MAX: all */
     uint32_t count_instance; /* of at.layer, whose messages or blocks are counted */
     sim_event_id event;
-    uint64_t writes_left; /* ARMED: writes still to spoil */
+    uint64_t left[DISKS_MAX]; /* ARMED: requests of each disk still to spoil */
     uint64_t spoiled;
-    uint64_t restarts_left; /* repeat: deaths still to come */
-    bool reborn;            /* repeat: a fresh instance has not met a message yet */
+    uint64_t deaths_left[OFFER_INSTANCES_MAX]; /* repeat: of each instance, still to come */
+    bool reborn[OFFER_INSTANCES_MAX]; /* repeat: the fresh instance has not met a message yet */
 };
 
 struct injector {
     struct inject_setup setup;
-    struct armed fault[FAULTS_PER_PLAN_MAX];
-    uint32_t count;
-    bool live;                             /* between arm and disarm */
-    uint64_t total_requests, total_writes; /* since time 0 */
+    struct armed fault[FAULTS_PER_PLAN_MAX]; /* all of the plan: moments are sorted over all */
+    uint32_t count;                          /* the first of them are armed */
+    bool live;                               /* between arm and disarm */
+    uint64_t total_requests, total_writes;   /* since time 0 */
     uint64_t requests[DISKS_MAX], writes[DISKS_MAX];
-    uint64_t blocks_base[LAYER_COUNT][OFFER_INSTANCES_MAX];
 };
 
 static inline const struct fault *fault_of(const struct injector *in, uint32_t i)
 {
-    ASSERT(i < in->count);
+    ASSERT(i < in->setup.plan->count);
     return &in->setup.plan->faults[i];
 }
 
 /* inject_draw.c: fractions, targets and moments. */
+uint64_t inject_purpose(const struct injector *in, uint32_t i);
 double inject_fraction(const struct injector *in, uint32_t i, uint64_t ordinal);
 uint64_t inject_amount(const struct injector *in, uint32_t i, const struct amount *amount,
                        enum draw draw);
 void inject_draw_targets(struct injector *in, uint32_t i);
-void inject_draw_moments(struct injector *in);
+void inject_draw_moments(struct injector *in); /* of all of the plan */
+void inject_draw_number(struct injector *in, uint32_t i);
 uint32_t inject_instances(const struct injector *in, enum layer layer);
 
 /* inject_strike.c: carries fault i out. Fills strike.took_effect as far as it is known at once. */
 void inject_strike(struct injector *in, uint32_t i);
-/* A write that an ARMED fault spoils is being submitted. */
-void inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
+/* A request of a disk that an ARMED fault still has to spoil is being submitted. Whether it was. */
+bool inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
                   const struct sim_disk_event *event);
-/* repeat: kills the reborn instance. */
-void inject_kill_again(struct injector *in, uint32_t i, enum layer layer, uint32_t instance);
+/* repeat: strikes the reborn instance. */
+void inject_strike_again(struct injector *in, uint32_t i, uint32_t instance);
 
 #endif

@@ -62,9 +62,6 @@ static bool strike_disk(struct injector *in, uint32_t i, struct sim_disk *disk)
     case FAULT_DISK_FAIL_STOP:
         sim_disk_fail_stop(disk);
         return true;
-    case FAULT_DISK_TRANSIENT_ERROR:
-        sim_disk_transient_errors(disk, (uint32_t)inject_amount(in, i, &f->count, DRAW_COUNT));
-        return true;
     case FAULT_DISK_LATENT_ERROR:
     case FAULT_DISK_BIT_ROT:
         return strike_media(in, i, disk);
@@ -87,23 +84,53 @@ static bool strike_disks(struct injector *in, uint32_t i)
     return effect;
 }
 
-void inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
-                  const struct sim_disk_event *event)
+/* From now on requests are spoiled: of the target, of each disk `count`. */
+static void lie_in_wait(struct injector *in, uint32_t i)
 {
     struct armed *a = &in->fault[i];
-    ASSERT(a->stage == STAGE_ARMED && a->writes_left > 0);
-    if (fault_of(in, i)->kind == FAULT_DISK_LOST_WRITE) {
+    uint64_t count = inject_amount(in, i, &fault_of(in, i)->count, DRAW_COUNT);
+    a->stage = STAGE_ARMED;
+    for (uint32_t d = 0; d < in->setup.options->disks; d++)
+        a->left[d] = a->disk == DISKS_MAX || a->disk == d ? count : 0;
+}
+
+static bool spoils(const struct fault *f, const struct sim_disk_event *event)
+{
+    switch (f->kind) {
+    case FAULT_DISK_TRANSIENT_ERROR:
+        return true;
+    case FAULT_DISK_LOST_WRITE:
+        return event->op == SIM_DISK_WRITE;
+    default: /* a sector is the atom: of one there is nothing to tear; the next write then */
+        ASSERT(f->kind == FAULT_DISK_TORN_WRITE);
+        return event->op == SIM_DISK_WRITE && event->count >= 2;
+    }
+}
+
+bool inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
+                  const struct sim_disk_event *event)
+{
+    const struct fault *f = fault_of(in, i);
+    struct armed *a = &in->fault[i];
+    ASSERT(a->stage == STAGE_ARMED && a->left[event->disk] > 0);
+    if (sim_disk_failed(disk) || !spoils(f, event))
+        return false;
+    if (f->kind == FAULT_DISK_TRANSIENT_ERROR) {
+        sim_disk_transient_errors(disk, 1);
+    } else if (f->kind == FAULT_DISK_LOST_WRITE) {
         sim_disk_lost_write(disk);
     } else {
-        if (event->count < 2)
-            return; /* a sector is the atom: there is nothing to tear; the next write then */
         double fraction = inject_fraction(in, i, ordinal(DRAW_TEAR, a->spoiled));
         sim_disk_torn_write(disk, 1 + (uint32_t)amount_share(fraction, event->count - 1));
     }
     a->spoiled++;
+    a->left[event->disk]--;
     a->strike.took_effect = true;
-    if (--a->writes_left == 0)
-        a->stage = STAGE_OVER;
+    a->stage = STAGE_OVER;
+    for (uint32_t d = 0; d < in->setup.options->disks; d++)
+        if (a->left[d] > 0)
+            a->stage = STAGE_ARMED;
+    return true;
 }
 
 /* ---- Processes and memory ----------------------------------------------------------------------
@@ -146,6 +173,7 @@ static bool strike_instances(struct injector *in, uint32_t i)
 {
     const struct fault *f = fault_of(in, i);
     struct armed *a = &in->fault[i];
+    uint64_t repeat = inject_amount(in, i, &f->repeat, DRAW_REPEAT);
     bool effect = false;
     for (uint32_t k = 0; k < inject_instances(in, f->layer); k++) {
         if (a->instance != OFFER_INSTANCES_MAX && a->instance != k)
@@ -153,17 +181,19 @@ static bool strike_instances(struct injector *in, uint32_t i)
         bool hit =
             f->kind == FAULT_MEMORY_FLIP ? strike_memory(in, i, k) : strike_process(in, i, k);
         effect = effect || hit;
+        if (hit)
+            a->deaths_left[k] = repeat > 0 ? repeat - 1 : 0;
     }
     return effect;
 }
 
-void inject_kill_again(struct injector *in, uint32_t i, enum layer layer, uint32_t instance)
+void inject_strike_again(struct injector *in, uint32_t i, uint32_t instance)
 {
     struct armed *a = &in->fault[i];
-    ASSERT(a->restarts_left > 0);
-    a->reborn = false;
-    a->restarts_left--;
-    (void)sim_machine_kill(in->setup.machine, layer, instance, SIM_DEATH_KILLED);
+    ASSERT(a->reborn[instance] && a->deaths_left[instance] > 0);
+    a->reborn[instance] = false;
+    a->deaths_left[instance]--;
+    (void)strike_process(in, i, instance);
 }
 
 /* ---- All ---------------------------------------------------------------------------------------
@@ -208,14 +238,12 @@ void inject_strike(struct injector *in, uint32_t i)
         break;
     case FAULT_DISK_TORN_WRITE:
     case FAULT_DISK_LOST_WRITE:
-        a->stage = STAGE_ARMED;
-        a->writes_left = inject_amount(in, i, &f->count, DRAW_COUNT);
+    case FAULT_DISK_TRANSIENT_ERROR:
+        lie_in_wait(in, i);
         break;
     case FAULT_PROCESS_CRASH:
     case FAULT_PROCESS_HANG:
     case FAULT_MEMORY_FLIP:
-        a->restarts_left = inject_amount(in, i, &f->repeat, DRAW_REPEAT);
-        a->restarts_left -= a->restarts_left > 0 ? 1 : 0;
         a->strike.took_effect = strike_instances(in, i);
         break;
     default:
