@@ -5,7 +5,9 @@
  *
  * What it demands: a superblock; inodes whole; pointers in range and used once; bitmaps that say
  * taken for whatever is reached; directories whole, one parent each, `..` right, no cycle; nlink =
- * names. What is taken in the bitmap and reached by nothing is leaked: counted, no damage.
+ * names. What is taken in the bitmap and reached by nothing is leaked: counted, no damage. Nor is a
+ * block that cannot be read: it answers with an error; what it would have said is not held against
+ * the rest.
  */
 #ifndef LORIS_WORKLOADS_CHECKERS_NONE_CHECK_H
 #define LORIS_WORKLOADS_CHECKERS_NONE_CHECK_H
@@ -20,6 +22,8 @@ struct none_check {
     bool ok;        /* no damage */
     bool mountable; /* a superblock and the root are there */
     uint64_t leaked_blocks, leaked_inodes;
+    uint64_t
+        unreadable; /* blocks needed and not readable: an error to whoever uses them, no damage */
     uint64_t damages;
     char text[256]; /* the first damage; "" if there is none */
 };

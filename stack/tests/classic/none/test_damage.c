@@ -150,6 +150,28 @@ START_TEST(test_damage__leaks_are_counted_and_no_damage)
 }
 END_TEST
 
+static uint64_t hole; /* block that the checker cannot read */
+
+static bool read_with_a_hole(void *object, uint64_t at, uint8_t *raw)
+{
+    const struct ramdisk *disk = object;
+    memcpy(raw, disk->bytes + at * 4096, 4096);
+    return at != hole;
+}
+
+START_TEST(test_damage__what_cannot_be_read_is_no_damage)
+{
+    uint32_t seen = 0;
+    for (hole = 0; hole < DISK_BYTES / 4096; hole++) {
+        struct none_check check;
+        none_check(read_with_a_hole, &rig.disk, DISK_BYTES / 4096, &check);
+        ck_assert_msg(check.ok, "block %llu: %s", (unsigned long long)hole, check.text);
+        seen += check.unreadable > 0 ? 1 : 0;
+    }
+    ck_assert_uint_ge(seen, 8); /* super, bitmaps, two of the table, directories, indirect */
+}
+END_TEST
+
 /* ---- Failing disks ---- */
 
 /* Some of everything; what is answered does not matter here. */
@@ -254,6 +276,7 @@ END_TEST
 CHECK_MAIN("none damage", 120, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_damage__the_checker_sees_each_broken_field);
            tcase_add_test(tc, test_damage__leaks_are_counted_and_no_damage);
+           tcase_add_test(tc, test_damage__what_cannot_be_read_is_no_damage);
            tcase_add_test(tc, test_damage__the_nth_failing_read_leaves_a_sound_tree);
            tcase_add_test(tc, test_damage__the_nth_failing_write_is_told_and_no_crash);
            tcase_add_test(tc, test_damage__a_power_cut_may_ruin_it_but_not_crash_it);)
