@@ -43,6 +43,18 @@ STACK_BASE = -std=c17 $(OPT) $(WARN) $(SAN) $(DEFS) -fno-pie -fcf-protection=non
   -Istack/include -MMD -MP
 STACK_CFLAGS = $(STACK_BASE) -fsanitize-coverage=trace-pc
 
+# Where the compiler and the processor allow it, the count of blocks is held in a register, and each
+# call of the callback becomes a decrement in place (sim/coroutine.h). Then all code keeps off it.
+COUNTER := $(if $(SAN),,$(shell $(CC) -dumpmachine | grep -q '^x86_64.*linux' && \
+  echo 'int x;' | $(CC) -ffixed-r15 -fsanitize-coverage=trace-pc -x c -S - -o /dev/null 2>/dev/null && \
+  echo -ffixed-r15))
+HOST_CFLAGS += $(COUNTER) $(if $(COUNTER),-DSIM_BLOCKS_IN_REGISTER)
+
+# Objects of other flags are not mixed with these.
+FLAGS := $(BUILD)/flags
+$(shell mkdir -p $(BUILD) && echo '$(CC) $(OPT) $(SAN) $(DEFS) $(COUNTER)' > $(FLAGS).new && \
+  { cmp -s $(FLAGS).new $(FLAGS) && rm $(FLAGS).new || mv $(FLAGS).new $(FLAGS); })
+
 HOST_DIRS := sim faults workloads results campaign
 HOST_SRC := $(shell find $(HOST_DIRS) -name '*.c' -not -path '*/tests/*') $(wildcard stack/*.c)
 STACK_DIRS := stack/proto stack/loris stack/classic
@@ -55,6 +67,7 @@ HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(MAIN_SRC),$(HOST_SRC)
 STACK_OBJ := $(STACK_SRC:%.c=$(BUILD)/obj/%.o)
 PLAIN_OBJ := $(STACK_SRC:%.c=$(BUILD)/plain/%.o)
 PROTO_OBJ := $(filter $(BUILD)/obj/stack/proto/%,$(STACK_OBJ))
+PROTO_PLAIN := $(filter $(BUILD)/plain/stack/proto/%,$(PLAIN_OBJ))
 LAYERS := $(sort $(patsubst %/,%,$(dir $(filter-out stack/proto/%,$(STACK_SRC)))))
 
 # Test programs: one a file. Those of stack/ link the plain stack and a fake platform, the others
@@ -111,7 +124,7 @@ asan:
 	@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -g' \
 	  SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' all tests
 planted:
-	@$(MAKE) BUILD=$(BUILD)/planted DEFS=-DLORIS_PLANTED all
+	@$(MAKE) BUILD=$(BUILD)/planted DEFS=-DLORIS_PLANTED all $(BUILD)/planted/run-planted
 .PHONY: tests
 tests: $(TESTS)
 
@@ -124,35 +137,49 @@ tidy-run:
 
 # ---- Rules --------------------------------------------------------------------------------------
 
+ifeq ($(COUNTER),)
 define STACK_RULE
-$(BUILD)/obj/$(1)/%.o: $(1)/%.c
+$(BUILD)/obj/$(1)/%.o: $(1)/%.c $(FLAGS)
 	@mkdir -p $$(@D)
 	$$(say)$$(CC) $$(STACK_CFLAGS) -c $$< -o $$@
 endef
+else
+define STACK_RULE
+$(BUILD)/obj/$(1)/%.o: $(1)/%.c $(FLAGS) scripts/count_blocks.sed
+	@mkdir -p $$(@D)
+	$$(say)$$(CC) $$(STACK_CFLAGS) $$(COUNTER) -MT $$@ -S $$< -o $$(@:.o=.s) && \
+	  sed -i -f scripts/count_blocks.sed $$(@:.o=.s) && $$(CC) -c $$(@:.o=.s) -o $$@ && rm $$(@:.o=.s)
+endef
+endif
 $(foreach dir,$(STACK_DIRS),$(eval $(call STACK_RULE,$(dir))))
-$(BUILD)/plain/%.o: %.c
+$(BUILD)/plain/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(say)$(CC) $(STACK_BASE) -c $< -o $@
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(say)$(CC) $(HOST_CFLAGS) -c $< -o $@
-$(BUILD)/obj/%.o: %.S
+$(BUILD)/obj/%.o: %.S $(FLAGS)
 	@mkdir -p $(@D)
 	$(say)$(CC) $(HOST_CFLAGS) -c $< -o $@
 
 # A layer is one object that shows nothing but its main: layers cannot call each other's functions,
-# and may use the same names.
+# and may use the same names. Each has protocols of its own, which count blocks; the laboratory has
+# plain ones.
 define LAYER_RULE
-$(BUILD)/obj/$(1).layer.o: $$(filter $(BUILD)/obj/$(1)/%.o,$$(STACK_OBJ))
+$(BUILD)/obj/$(1).layer.o: $$(filter $(BUILD)/obj/$(1)/%.o,$$(STACK_OBJ)) $$(PROTO_OBJ)
 	$$(say)ld -r -o $$@ $$^ && objcopy -w --keep-global-symbol='*_main' $$@
 endef
 $(foreach layer,$(LAYERS),$(eval $(call LAYER_RULE,$(layer))))
 
-$(BUILD)/libloris.a: $(HOST_OBJ) $(PROTO_OBJ) $(LAYERS:%=$(BUILD)/obj/%.layer.o)
+$(BUILD)/libloris.a: $(HOST_OBJ) $(PROTO_PLAIN) $(LAYERS:%=$(BUILD)/obj/%.layer.o)
 	@rm -f $@
 	$(say)ar qcs $@ $^
 
 $(BUILD)/loris: $(BUILD)/obj/$(MAIN_SRC:.c=.o) $(BUILD)/libloris.a
+	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
+
+# Only a build with LORIS_PLANTED has what it calls.
+$(BUILD)/run-planted: $(BUILD)/obj/scripts/check/planted.o $(BUILD)/libloris.a
 	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
 
 # A test of a layer links that layer, the fake platform, its own folder's helpers, and of the protocols

@@ -6,7 +6,7 @@
 #define CACHE_LINE_BYTES 64u
 #define COLOURS 64u
 
-struct sim_cpu sim_cpu = {.blocks_left = SIM_BLOCKS_UNLIMITED};
+struct sim_cpu sim_cpu;
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -63,6 +63,7 @@ static void first_frame(void)
 {
     struct sim_coroutine *co = sim_cpu.running;
     sim_asan_enter_process(co);
+    sim_blocks_left = sim_cpu.blocks_left;
     co->entry(co->argument);
     sim_coroutine_end(SIM_STOP_EXIT);
 }
@@ -80,25 +81,36 @@ void sim_coroutine_init(struct sim_coroutine *co, uint8_t *stack_low, size_t sta
     co->sp = sim_context_make(top, first_frame);
 }
 
+/* A process that runs wild may leave any number in the register. */
+static uint64_t believable(uint64_t left)
+{
+    return left <= sim_cpu.blocks_granted ? left : sim_cpu.blocks_granted;
+}
+
 _Noreturn void sim_coroutine_end(enum sim_stop stop)
 {
     struct sim_coroutine *co = sim_cpu.running;
     sim_cpu.stop = stop;
+    sim_cpu.blocks_left = believable(sim_blocks_left);
     co->sp = NULL; /* running it again is a defect that sim_coroutine_run asserts */
     asan_drop_process();
     sim_context_drop(sim_cpu.simulator);
 }
 
-static __attribute__((noinline, cold)) void blocks_used_up(void)
+__attribute__((noinline, cold)) void sim_coroutine_blocks_used_up(void)
 {
-    if (sim_cpu.running != NULL)
-        sim_coroutine_leave(SIM_STOP_BLOCKS);
-    else
-        sim_cpu.blocks_left = SIM_BLOCKS_UNLIMITED;
+    sim_coroutine_leave(SIM_STOP_BLOCKS);
 }
 
 void __sanitizer_cov_trace_pc(void)
 {
-    if (__builtin_expect(--sim_cpu.blocks_left == 0, 0))
-        blocks_used_up();
+#ifdef SIM_BLOCKS_IN_REGISTER
+    if (sim_cpu.running == NULL)
+        return;
+    if (--sim_blocks_left == 0)
+        sim_coroutine_blocks_used_up();
+#else
+    if (__builtin_expect(--sim_cpu.blocks_left == 0, 0) && sim_cpu.running != NULL)
+        sim_coroutine_blocks_used_up();
+#endif
 }
