@@ -145,6 +145,14 @@ static uint32_t parent_of(const struct history *h, uint32_t dir)
     return i->setup || i->up == 0 ? dir : h->slots[i->up].dir;
 }
 
+uint32_t model_root(const struct history *h, uint32_t dir)
+{
+    uint32_t at = dir;
+    for (uint32_t steps = 0; steps <= h->op_count && !h->inodes[at].setup; steps++)
+        at = parent_of(h, at);
+    return h->inodes[at].setup ? at : 0;
+}
+
 bool model_below(const struct history *h, uint32_t inner, uint32_t outer)
 {
     uint32_t at = inner;
@@ -256,6 +264,18 @@ static uint32_t *list_of(struct history *h, enum slot_kind slot, uint32_t object
     return NULL;
 }
 
+/* The inode can be seen in the shared tree, with all that lies or lay below it. */
+static void mark_shared(struct history *h, uint32_t inode)
+{
+    if (h->inodes[inode].shared)
+        return;
+    h->inodes[inode].shared = true;
+    for (uint32_t s = h->inodes[inode].slots; s != 0; s = h->slots[s].next)
+        for (uint32_t at = h->slots[s].newest; at != 0; at = h->effects[at].older)
+            if (h->effects[at].value != 0)
+                mark_shared(h, (uint32_t)h->effects[at].value);
+}
+
 /* A name came to lead to an inode. */
 static void lead_to(struct history *h, uint32_t effect, uint32_t slot, uint32_t inode)
 {
@@ -265,7 +285,7 @@ static void lead_to(struct history *h, uint32_t effect, uint32_t slot, uint32_t 
     i->up = slot;
     i->dead_op = 0;
     if (h->inodes[h->slots[slot].dir].shared)
-        i->shared = true;
+        mark_shared(h, inode);
 }
 
 static void touch(struct history *h, uint32_t inode, uint32_t op)

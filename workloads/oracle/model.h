@@ -181,6 +181,9 @@ uint32_t model_names(const struct history *h, uint32_t inode, enum view view, ui
 /* Makes all effects of an operation void. */
 void model_void(struct history *h, uint32_t op);
 
+/* The root above a directory as things are now, or 0 if it hangs nowhere. */
+uint32_t model_root(const struct history *h, uint32_t dir);
+
 /* Whether directory `inner` is `outer` or lies below it. */
 bool model_below(const struct history *h, uint32_t inner, uint32_t outer);
 

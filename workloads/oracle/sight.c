@@ -79,7 +79,8 @@ void sight_flaw(struct judge *j, enum history_clause clause, uint32_t op, uint32
                 const char *form, ...)
 {
     struct flaw *f = &j->flaw;
-    if (f->clause != CLAUSE_NONE)
+    bool worse = f->clause == CLAUSE_SYNCED && clause != CLAUSE_SYNCED && clause != CLAUSE_NONE;
+    if (f->clause != CLAUSE_NONE && !worse)
         return;
     f->clause = clause;
     f->op = op;

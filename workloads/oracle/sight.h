@@ -113,7 +113,7 @@ uint32_t sight_slot(struct judge *j, uint32_t node, uint32_t dir);
 /* The path of a node, in to[0, room), cut where needed. */
 void sight_path(const struct judge *j, uint32_t node, char *to, size_t room);
 
-/* Keeps the flaw if it is the first. node may be 0. */
+/* Keeps the flaw if it is the first, or if what was kept is only CLAUSE_SYNCED. node may be 0. */
 void sight_flaw(struct judge *j, enum history_clause clause, uint32_t op, uint32_t node,
                 const char *form, ...) __attribute__((format(printf, 5, 6)));
 

@@ -473,16 +473,29 @@ static bool inode_synced(const struct history *h, uint32_t inode)
     return false;
 }
 
+/* Whether all names that the inode ever had lie in trees that this sight shows. */
+static bool all_names_here(const struct judge *j, uint32_t inode)
+{
+    const struct history *h = j->h;
+    for (uint32_t at = h->inodes[inode].names; at != 0; at = h->effects[at].sibling) {
+        const struct effect *e = &h->effects[at];
+        if (e->is_void)
+            continue;
+        uint32_t root = model_root(h, h->slots[e->object].dir);
+        if (root != j->environment + 2 && !(root == 1 && j->root[1] != 0))
+            return false;
+    }
+    return true;
+}
+
 /* Inodes that nothing leads to any more: a synced one must have lost its last name by request. */
 static void judge_unreached(struct pass *p)
 {
     struct judge *j = p->j;
     const struct history *h = j->h;
-    bool shared_seen = j->root[1] != 0;
     for (uint32_t k = h->setup_ops + 1; k <= h->op_count; k++) {
         const struct inode *i = &h->inodes[k];
-        bool here = i->shared ? shared_seen : h->ops[k].environment == j->environment;
-        if (i->type == 0 || !here || j->inode_stamp[k] == j->stamp)
+        if (i->type == 0 || j->inode_stamp[k] == j->stamp || !all_names_here(j, k))
             continue;
         lose_inode(p, k);
         if (i->dead_op != 0 || !inode_synced(h, k))

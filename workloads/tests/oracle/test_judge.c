@@ -283,6 +283,57 @@ START_TEST(test_judge__shared_files_count_for_all_who_see_them)
 }
 END_TEST
 
+START_TEST(test_judge__what_moved_to_another_environment_is_not_missed)
+{
+    scene_open(&s, 2);
+    uint32_t g = scene_file(&s, 1, "shared/g", 100);
+    (void)scene_fsync(&s, 1);
+    (void)scene_do(
+        &s, 1, (struct history_call){.kind = HISTORY_RENAME, .path = "shared/g", .path2 = "g"}, OK);
+    uint32_t old = scene_file(&s, 0, "f", 8192);
+    (void)scene_write(&s, 0, 0, 4096);
+    uint32_t now = scene_write(&s, 0, 4096, 4096);
+    scene_cut(&s);
+    scene_fill(&s, old, 0, 4096);
+    scene_fill(&s, now, 4096, 4096);
+    (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 8192);
+    (void)scene_root(&s, 0, true);
+    scene_fill(&s, g, 0, 100);
+    (void)scene_see(&s, scene_root(&s, 1, false), "g", 2, 100);
+    (void)scene_root(&s, 1, true);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_SYNCED);
+    ck_assert_int_eq(s.v.environment[1].level, LEVEL_TRANSPARENT);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__what_lies_in_a_directory_moved_to_the_shared_tree_is_shared)
+{
+    for (int lost = 0; lost < 2; lost++) {
+        scene_open(&s, 2);
+        (void)scene_do(&s, 1, path_call(HISTORY_MKDIR, "d"), OK);
+        uint32_t f = scene_file(&s, 1, "d/f", 100);
+        (void)scene_do(
+            &s, 1, (struct history_call){.kind = HISTORY_RENAME, .path = "d", .path2 = "shared/d"},
+            OK);
+        uint32_t more = scene_write(&s, 1, 100, 100);
+        scene_cut(&s);
+        scene_fill(&s, f, 0, 100);
+        scene_fill(&s, more, 100, 100);
+        for (uint32_t e = 0; e < 2; e++) {
+            (void)scene_root(&s, e, false);
+            uint32_t d = scene_see_dir(&s, scene_root(&s, e, true), "d", 1);
+            (void)scene_see(&s, d, "f", 2, lost ? 100 : 200);
+        }
+        (void)scene_judge(&s);
+        enum level want = lost ? LEVEL_DURABLE : LEVEL_TRANSPARENT;
+        ck_assert_int_eq(s.v.environment[0].level, want);
+        ck_assert_int_eq(s.v.environment[1].level, want);
+        scene_close(&s);
+    }
+}
+END_TEST
+
 START_TEST(test_judge__what_a_repair_found_is_not_judged)
 {
     scene_open(&s, 1);
@@ -391,6 +442,9 @@ CHECK_MAIN("judge", 60,
            tcase_add_test(tc, test_judge__a_synced_file_does_not_vanish_between_two_names);
            tcase_add_test(tc, test_judge__fsync_reaches_up_to_the_root);
            tcase_add_test(tc, test_judge__shared_files_count_for_all_who_see_them);
+           tcase_add_test(tc, test_judge__what_moved_to_another_environment_is_not_missed);
+           tcase_add_test(tc,
+                          test_judge__what_lies_in_a_directory_moved_to_the_shared_tree_is_shared);
            tcase_add_test(tc, test_judge__what_a_repair_found_is_not_judged);
            tcase_add_test(tc, test_judge__the_trees_before_and_after_a_remount_must_agree);
            tcase_add_test(tc, test_judge__a_machine_that_does_not_serve_is_dead);
