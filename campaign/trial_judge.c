@@ -58,31 +58,45 @@ static void set_all(enum judge_machine *machine, uint32_t count, enum judge_mach
         machine[e] = what;
 }
 
+/* Every probe that failed was told so by an I/O error or by a read-only file system: the loss is
+ * reported, which is degraded service (level `detected`) and no dead machine. */
+static bool refused_honestly(const enum err *result, uint32_t count)
+{
+    bool refused = false;
+    for (uint32_t e = 0; e < count; e++) {
+        if (result[e] != OK && result[e] != E_IO && result[e] != E_ROFS)
+            return false;
+        refused = refused || result[e] != OK;
+    }
+    return refused;
+}
+
 /* Stops, checks, boots, reads again, probes. */
 static void second_look(struct lab *lab, struct judge_input *in)
 {
     uint32_t count = lab_variant(lab)->stack.environments;
-    bool passed[ENVIRONMENTS_MAX];
-    (void)lab_read(lab, READER_STOP, NULL, passed);
+    enum err result[ENVIRONMENTS_MAX];
+    (void)lab_read(lab, READER_STOP, NULL, result);
     sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, SIM_TEARS_NONE, 0);
     check_disks(lab, &in->checker);
     if (!lab_boot(lab)) {
         in->remount = JUDGE_REMOUNT_FAILED;
         return;
     }
-    bool walked = lab_read(lab, READER_WALK, lab->again, passed);
+    bool walked = lab_read(lab, READER_WALK, lab->again, result);
     in->again = lab->again;
     in->remount = walked && observation_agrees(lab->seen, lab->again) ? JUDGE_REMOUNT_AGREES
                                                                       : JUDGE_REMOUNT_DIFFERS;
-    (void)lab_read(lab, READER_PROBE, NULL, passed);
+    (void)lab_read(lab, READER_PROBE, NULL, result);
+    in->degraded = in->degraded || refused_honestly(result, count);
     for (uint32_t e = 0; e < count; e++)
-        in->probe[e] = passed[e] ? JUDGE_PROBE_PASSED : JUDGE_PROBE_FAILED;
+        in->probe[e] = result[e] == OK ? JUDGE_PROBE_PASSED : JUDGE_PROBE_FAILED;
 }
 
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
 {
     uint32_t count = lab_variant(lab)->stack.environments;
-    bool passed[ENVIRONMENTS_MAX];
+    enum err result[ENVIRONMENTS_MAX];
     struct judge_input in = {.history = lab->history};
     if (end == RUN_RECOVERS) {
         set_all(in.machine, count, JUDGE_MACHINE_RECOVERS);
@@ -91,17 +105,17 @@ void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
             set_all(in.machine, count, JUDGE_MACHINE_HANGS);
         observation_reset(lab->seen);
         observation_reset(lab->again);
-        if (lab_read(lab, READER_WALK, lab->seen, passed)) {
+        if (lab_read(lab, READER_WALK, lab->seen, result)) {
             in.observed = lab->seen;
             second_look(lab, &in);
         } else {
             for (uint32_t e = 0; e < count; e++)
-                if (!passed[e])
+                if (result[e] != OK)
                     in.machine[e] = JUDGE_MACHINE_HANGS;
             in.observed = lab->seen;
         }
     }
     tell_wrongs(lab);
-    in.degraded = lab->run.read_only;
+    in.degraded = in.degraded || lab->run.read_only;
     judge_trial(lab->judge, &in, verdict);
 }

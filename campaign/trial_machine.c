@@ -82,7 +82,7 @@ static bool run_readers(struct lab *lab, const struct reader *readers, uint32_t 
 }
 
 bool lab_read(struct lab *lab, enum reader_task task, struct observation *o,
-              bool passed[ENVIRONMENTS_MAX])
+              enum err result[ENVIRONMENTS_MAX])
 {
     struct reader readers[ENVIRONMENTS_MAX];
     const struct plan_variant *v = lab_variant(lab);
@@ -99,11 +99,11 @@ bool lab_read(struct lab *lab, enum reader_task task, struct observation *o,
     }
     bool all = run_readers(lab, readers, count);
     for (uint32_t e = 0; e < count; e++) {
-        passed[e] = readers[e].done && readers[e].result == OK;
-        if (!passed[e])
+        result[e] = readers[e].done ? readers[e].result : E_TIMEOUT;
+        if (result[e] != OK)
             lab_event(lab, "oracle", task == READER_WALK ? "walk unfinished" : "probe failed",
                       readers[e].failed);
-        all = all && passed[e];
+        all = all && result[e] == OK;
         /* None may outlive this function: it reaches into `readers`. One that is done has only not
          * come to its exit yet. */
         (void)sim_machine_kill(lab->machine, LAYER_APP, SIM_APPS_MAX - ENVIRONMENTS_MAX + e,
@@ -115,7 +115,7 @@ bool lab_read(struct lab *lab, enum reader_task task, struct observation *o,
 void lab_build_machine(struct lab *lab)
 {
     const struct plan_variant *v = lab_variant(lab);
-    bool passed[ENVIRONMENTS_MAX];
+    enum err result[ENVIRONMENTS_MAX];
     create_machine(lab);
     lab->program_count = design_programs(v->design, &v->stack, lab->programs);
     sim_machine_reset(lab->machine, lab->plan->seed, FORMAT_TRIAL);
@@ -124,7 +124,7 @@ void lab_build_machine(struct lab *lab)
     sim_machine_boot(lab->machine, lab->programs, lab->program_count, &v->stack, true);
     bool ready = wait_ready(lab);
     ASSERT(ready); /* a fresh layout on healthy disks */
-    bool stopped = lab_read(lab, READER_STOP, NULL, passed);
+    bool stopped = lab_read(lab, READER_STOP, NULL, result);
     ASSERT(stopped);
     sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, SIM_TEARS_NONE, 0);
     sim_machine_seal(lab->machine);

@@ -84,10 +84,10 @@ void lab_event(struct lab *lab, const char *layer, const char *what, const char 
 void lab_build_machine(struct lab *lab);
 /* Boots the stack on what the disks hold; runs until all are up. False: not within the limit. */
 bool lab_boot(struct lab *lab);
-/* Runs readers of this task in all environments to their end. False: no progress within the limit,
- * or some task failed. */
+/* Runs readers of this task in all environments to their end. result: of each, OK or the first
+ * error that it met, E_TIMEOUT if it made no progress within the limit. True: all OK. */
 bool lab_read(struct lab *lab, enum reader_task task, struct observation *o,
-              bool passed[ENVIRONMENTS_MAX]);
+              enum err result[ENVIRONMENTS_MAX]);
 
 /* trial_run.c: the run from time 0 with the first `count` faults of the plan (NULL: none). */
 enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t count,
