@@ -141,6 +141,8 @@ enum page_list { LIST_NONE, LIST_CLEAN, LIST_DIRTY, LIST_PINNED, LIST_COUNT };
 enum page_flags {
     PAGE_LOST = 1u << 0,     /* content known bad, no copy: E_LOST to readers, never written */
     PAGE_UNLOGGED = 1u << 1, /* planted bug: the log does not know */
+    PAGE_REFUSED = 1u << 2,  /* the layers below could not write it once */
+    PAGE_UNMARKED = 1u << 3, /* nor mark it lost: it is kept, in no list */
 };
 
 /* What the arena knows of a frame: same index. Index 0 means none. */

@@ -147,9 +147,10 @@ static enum err send_objects(struct cache *c)
         if (o->lost)
             continue; /* its creation or cut was skipped: nothing to say about it below */
         enum err e = send_attributes(c, o->oid, o->size, o->attr);
-        if (e == E_NOENT || e == E_LOST) {
+        if (e != OK && e != E_SESSION && !lower_short(e)) { /* no copy of it takes any change */
             o->lost = true;
-            o->error = E_LOST;
+            o->error = (int32_t)e;
+            c->error = (int32_t)e;
             plat_report(REPORT_LOST, o->oid, UINT64_MAX);
             e = OK;
         }

@@ -7,6 +7,8 @@
  */
 #include "cache.h"
 
+#define ROUNDS 4u
+
 static uint32_t window(const struct cache *c)
 {
     return c->deaths >= 2 ? 1 : OBJECT_BATCH_MAX_BLOCKS;
@@ -82,10 +84,13 @@ static void written(struct cache *c, uint32_t page)
 {
     struct page *p = &c->page[page];
     page_list_take(c, page);
+    if ((p->flags & PAGE_UNMARKED) != 0)
+        return; /* in no list: it stays, so that no older version is read in its place */
     if ((p->flags & PAGE_LOST) != 0 && !c->log_on) {
         page_drop(c, page); /* the layers below know */
         return;
     }
+    p->flags &= (uint8_t)~PAGE_REFUSED;
     page_list_put(c, page, c->log_on ? LIST_PINNED : LIST_CLEAN);
     plat_page_state(page_data(c, page), PAGE_CLEAN);
 }
@@ -99,16 +104,17 @@ static enum err settle(struct cache *c, uint32_t page, enum err status)
         written(c, page);
         return OK;
     }
-    if (status == E_NOENT) { /* its object was skipped as poison */
-        page_lose(c, page);
+    if ((p->flags & PAGE_LOST) != 0 && !lower_short(status)) {
+        p->flags |= PAGE_UNMARKED;
         written(c, page);
         return OK;
     }
+    if (status == E_NOENT || ((p->flags & PAGE_REFUSED) != 0 && !lower_short(status)))
+        page_lose(c, page); /* no disk takes it: the mark goes down instead */
+    p->flags |= lower_short(status) ? 0 : PAGE_REFUSED;
     plat_page_state(page_data(c, page), PAGE_DIRTY);
     page_list_take(c, page); /* last: the others get their turn */
     page_list_put(c, page, LIST_DIRTY);
-    p->object->error = (int32_t)status;
-    c->error = (int32_t)status;
     return status;
 }
 
@@ -173,8 +179,9 @@ enum err writeback_batch(struct cache *c, uint32_t *done)
 
 enum err writeback_all(struct cache *c, uint32_t *done)
 {
-    /* A second round for those that failed alone (a flip on the way): then they stay dirty. */
-    for (uint32_t round = 0; round < 2; round++) {
+    /* Again for those that were refused (a flip on the way), then for the marks of those that were
+     * refused again; only a shortage of space leaves any. */
+    for (uint32_t round = 0; round < ROUNDS; round++) {
         uint32_t target = c->list[LIST_DIRTY].count;
         uint32_t sent = 0;
         enum err result = OK;
@@ -188,8 +195,8 @@ enum err writeback_all(struct cache *c, uint32_t *done)
         }
         if (c->list[LIST_DIRTY].count == 0)
             return OK;
-        if (round == 1)
-            return result;
+        if (round == ROUNDS - 1)
+            return result == OK ? E_MEDIA : result;
     }
     return OK;
 }

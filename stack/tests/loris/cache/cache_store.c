@@ -136,6 +136,8 @@ static enum err write_one(struct store *s, const struct msg *m, const struct obj
     struct store_object *o = store_find(&s->live, entry->oid);
     if (o == NULL || entry->block >= STORE_BLOCKS)
         return E_NOENT;
+    if (entry->oid == s->media_oid)
+        return E_MEDIA;
     struct store_block *block = o->block[entry->block];
     if (block == NULL && store_free(s) == 0) {
         s->refused++;

@@ -47,6 +47,7 @@ struct store {
     enum err fail_with;
     bool fail_only_changes; /* ... if it is a structural change, attributes or data */
     uint64_t poison_lsn;    /* dies whenever a request (or entry) has it; 0: none */
+    uint64_t media_oid;     /* its blocks cannot be written, nor marked */
     uint64_t corrupt_oid;   /* READ of it answers E_CORRUPT */
     uint64_t capacity_blocks;
     uint64_t shadowed;       /* bits of the blocks (mod 64) that came with OBJECT_SHADOW */

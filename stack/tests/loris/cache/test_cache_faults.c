@@ -258,6 +258,37 @@ START_TEST(test_cache__a_poison_page_is_skipped_alone)
 }
 END_TEST
 
+START_TEST(test_cache__a_block_that_cannot_be_written_is_an_error_for_its_object_alone)
+{
+    start();
+    uint64_t oid[2];
+    uint8_t back[4];
+    uint32_t moved;
+    for (uint32_t k = 0; k < 2; k++) {
+        r.sequence[0]++;
+        ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+        ck_assert_int_eq(rig_create(&r, 0, &oid[k]), OK);
+        ck_assert_int_eq(rig_write(&r, 0, oid[k], 0, "data", 4), OK);
+        ck_assert_int_eq(rig_commit(&r, 0), OK);
+    }
+    r.store.media_oid = oid[0];
+    ck_assert_int_eq(rig_sync(&r, 0, oid[1]), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, oid[0]), E_LOST);
+    r.store.media_oid = 0;
+    ck_assert_int_eq(rig_read(&r, 0, oid[0], 0, back, 4, &moved, false), E_LOST);
+    ck_assert_int_eq(rig_read(&r, 0, oid[1], 0, back, 4, &moved, false), OK);
+    r.sequence[0]++; /* written anew it is good again */
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid[0], 0, "next", 4), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, oid[0]), OK);
+    rig_power_cut(&r);
+    ck_assert_int_eq(rig_read(&r, 0, oid[0], 0, back, 4, &moved, false), OK);
+    ck_assert_mem_eq(back, "next", 4);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache__too_many_poisons_make_the_pool_read_only)
 {
     start();
@@ -371,6 +402,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_cache__log_off_goes_back_to_the_last_checkpoint);
     tcase_add_test(tc, test_cache__a_poison_create_is_skipped_alone);
     tcase_add_test(tc, test_cache__a_poison_page_is_skipped_alone);
+    tcase_add_test(tc, test_cache__a_block_that_cannot_be_written_is_an_error_for_its_object_alone);
     tcase_add_test(tc, test_cache__too_many_poisons_make_the_pool_read_only);
     tcase_add_test(tc, test_cache__a_death_of_physical_while_idle_is_noticed);
     tcase_add_test(tc, test_cache__layers_below_that_cannot_be_restored_are_an_error_not_a_hang);
