@@ -28,6 +28,10 @@
 #define PHYSICAL_CALL_NS UINT64_C(200000000000) /* five tries of 35 s in the block client */
 #define PHYSICAL_AWAIT_NS UINT64_C(60000000000)
 #define MEND_BLOCKS 32u
+#define MEND_SCAN_MAX 16384u           /* blocks up to which holes and lost blocks are told apart */
+#define MEND_REACH (UINT64_C(1) << 22) /* blocks; an object spread wider is not made anew */
+#define DAMAGES_MAX 32u
+#define NEIGHBOURS 15u           /* ids on either side that may share a block of inodes below */
 #define WIRE_BYTES 8192u         /* entries of a batch, or metas of a read, for one disk */
 #define STATFS_META_BLOCKS 1024u /* that directories may take on every disk between two looks */
 #define CALLS_MAX 96u            /* of one request of the cache: 64 stripes and more */
@@ -86,6 +90,11 @@ struct batch {
     uint64_t moved[DISKS_MAX];                /* overwritten in place, a disk */
 };
 
+struct damage { /* an object that was made anew on a disk: its neighbours may have gone too */
+    uint64_t oid;
+    uint32_t disk;
+};
+
 struct logical {
     struct stack_options options;
     bool format; /* make an empty pool at the first restore */
@@ -108,6 +117,8 @@ struct logical {
     struct object_block_meta metas[OBJECT_IO_MAX_BLOCKS];
     uint8_t meta_wire[OBJECT_IO_MAX_BLOCKS * OBJECT_META_BYTES];
     struct intent_item *items;
+    struct damage damage[DAMAGES_MAX];
+    uint32_t damages;
 };
 
 /* ---- calls.c ---- */
@@ -176,11 +187,16 @@ MUST_USE enum err logical_write_batch(struct logical *l);
 MUST_USE enum err logical_write_phase(struct logical *l, const uint32_t *mask);
 MUST_USE enum err logical_write_repair(struct logical *l, uint32_t disk, uint64_t oid,
                                        uint64_t block, const uint8_t *page, uint32_t crc);
+/* One block to one disk, whatever the batch does. flags: of the entry. */
+MUST_USE enum err logical_write_one(struct logical *l, uint32_t disk, uint64_t oid, uint64_t block,
+                                    const uint8_t *page, uint32_t crc, uint32_t flags);
 MUST_USE enum err logical_flush_disks(struct logical *l, uint32_t mask);
 
 enum err logical_objects_serve(struct logical *l, const struct object_request *request,
                                struct object_reply *reply);
 enum err logical_objects_statfs(struct logical *l, struct object_reply *reply);
+/* Mends what shares its place with objects that were mended; when no batch is under way. */
+MUST_USE enum err logical_objects_mend_neighbours(struct logical *l);
 /* Makes the copy of an object on `bad` anew from `good`. */
 MUST_USE enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
                                        uint32_t good);

@@ -40,6 +40,14 @@ static enum err read_good(struct logical *l, uint64_t oid, uint32_t good, uint64
     return e;
 }
 
+/* A block that the good copy does not have either is marked lost: it must not look like a hole. */
+static enum err copy_block(struct logical *l, uint64_t oid, uint32_t bad, uint64_t block,
+                           const uint8_t *page, const struct object_block_meta *meta)
+{
+    uint32_t flags = meta->status == OK ? 0 : OBJECT_LOST_BLOCKS;
+    return logical_write_one(l, bad, oid, block, page, meta->crc, OBJECT_REPAIR | flags);
+}
+
 static enum err copy_range(struct logical *l, uint64_t oid, uint32_t bad, uint32_t good,
                            uint64_t first, uint64_t *copied)
 {
@@ -48,15 +56,37 @@ static enum err copy_range(struct logical *l, uint64_t oid, uint32_t bad, uint32
     if (e == E_SESSION || e == E_NOENT || e == E_DEAD)
         return e;
     for (uint32_t i = 0; i < MEND_BLOCKS; i++) {
-        if (meta[i].status != OK || (meta[i].flags & 1) != 0)
-            continue; /* a hole, or lost here too */
-        e = logical_write_repair(l, bad, oid, first + i, l->mend + (size_t)i * BLOCK_BYTES,
-                                 meta[i].crc);
+        if (meta[i].status == OK && (meta[i].flags & 1) != 0)
+            continue; /* a hole */
+        e = copy_block(l, oid, bad, first + i, l->mend + (size_t)i * BLOCK_BYTES, &meta[i]);
         if (e != OK)
             return e;
-        (*copied)++;
+        *copied += meta[i].status != E_LOST; /* which the count of blocks does not have */
     }
     return OK;
+}
+
+/* An empty copy whose holes count as lost. */
+static enum err make_anew(struct logical *l, uint64_t oid, uint32_t bad,
+                          const struct object_reply *whole)
+{
+    struct object_reply reply;
+    struct object_request r = {.op = OBJECT_CREATE,
+                               .oid = oid,
+                               .flags = whole->flags | OBJECT_REPAIR,
+                               .size = whole->size,
+                               .lsn = whole->lsn};
+    memcpy(r.attr, whole->attr, OBJECT_ATTR_BYTES);
+    enum err e = call_disk(l, bad, &r, &reply);
+    r.op = OBJECT_TRUNCATE;
+    r.flags = 0;
+    return e == OK ? call_disk(l, bad, &r, &reply) : e;
+}
+
+static void note_neighbours(struct logical *l, uint64_t oid, uint32_t disk)
+{
+    if (l->damages < DAMAGES_MAX)
+        l->damage[l->damages++] = (struct damage){.oid = oid, .disk = disk};
 }
 
 enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
@@ -67,26 +97,72 @@ enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint
     struct object_request r = {.op = OBJECT_GETATTR, .oid = entry->oid};
     if (l->in_pause || entry->level != 1)
         return E_CORRUPT;
+    plat_report(REPORT_REPAIR, entry->oid, UINT64_MAX);
     enum err e = call_disk(l, good, &r, &whole);
+    if (e == OK)
+        e = make_anew(l, entry->oid, bad, &whole);
+    /* Blocks may lie beyond the size, which comes down last; lost ones, uncounted, only before. */
+    uint64_t blocks = (whole.size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    bool scanned = entry->oid == OID_MAPPING || blocks <= MEND_SCAN_MAX;
+    for (uint64_t b = 0; e == OK && (copied < whole.blocks || (scanned && b < blocks));
+         b += MEND_BLOCKS)
+        e = b < MEND_REACH ? copy_range(l, entry->oid, bad, good, b, &copied) : E_FBIG;
     if (e != OK)
         return e;
-    r = (struct object_request){.op = OBJECT_CREATE,
+    note_neighbours(l, entry->oid, bad);
+    if (!scanned)
+        return OK; /* a hole might be a lost block: that copy is not asked about holes */
+    r = (struct object_request){.op = OBJECT_SETATTR,
                                 .oid = entry->oid,
-                                .flags = whole.flags | OBJECT_REPAIR,
+                                .flags = OBJECT_REPAIR,
                                 .size = whole.size,
                                 .lsn = whole.lsn};
     memcpy(r.attr, whole.attr, OBJECT_ATTR_BYTES);
-    e = call_disk(l, bad, &r, &reply);
-    uint64_t blocks = (whole.size + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    if (entry->oid == OID_MAPPING)
-        blocks = OBJECT_SIZE_MAX / BLOCK_BYTES; /* its size is not kept: all its blocks count */
-    for (uint64_t b = 0; e == OK && b < blocks && copied < whole.blocks; b += MEND_BLOCKS)
-        e = copy_range(l, entry->oid, bad, good, b, &copied);
-    if (e != OK)
-        return e;
-    r.op = OBJECT_SETATTR;
-    r.flags = OBJECT_REPAIR;
     return call_disk(l, bad, &r, &reply);
+}
+
+static uint32_t lowest(uint32_t mask)
+{
+    uint32_t k = 0;
+    ASSERT(mask != 0);
+    while ((mask >> k & 1) == 0)
+        k++;
+    return k;
+}
+
+/* Looks at one object near a damaged one. */
+static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk)
+{
+    struct entry entry;
+    struct object_reply reply;
+    struct object_request r = {.op = OBJECT_GETATTR, .oid = oid};
+    uint32_t bit = 1u << disk;
+    enum err e = logical_mapping_get(l, oid, &entry);
+    if (e != OK)
+        return e == E_SESSION ? e : OK;
+    uint32_t live = logical_entry_disks(l, &entry);
+    if (entry.level != 1 || (live & bit) == 0 || (live & ~bit) == 0)
+        return OK;
+    e = call_disk(l, disk, &r, &reply);
+    if (e == E_NOENT || e == E_CORRUPT)
+        e = logical_objects_mend(l, &entry, disk, lowest(live & ~bit));
+    return e == E_SESSION ? e : OK;
+}
+
+enum err logical_objects_mend_neighbours(struct logical *l)
+{
+    uint32_t count = l->damages;
+    for (uint32_t n = 0; n < count; n++) {
+        uint64_t oid = l->damage[n].oid;
+        uint64_t first = oid > NEIGHBOURS ? oid - NEIGHBOURS : OID_MAPPING + 1;
+        for (uint64_t near = first; near <= oid + NEIGHBOURS; near++) {
+            enum err e = near == oid ? OK : look_at(l, near, l->damage[n].disk);
+            if (e != OK)
+                return e;
+        }
+    }
+    l->damages = 0; /* those that were found on the way have the same neighbours */
+    return OK;
 }
 
 /* ---- The same to all disks ------------------------------------------------------------------- */
@@ -113,15 +189,6 @@ static void sort_out(const struct call *calls, uint32_t count, struct outcome *o
     }
 }
 
-static uint32_t lowest(uint32_t mask)
-{
-    uint32_t k = 0;
-    ASSERT(mask != 0);
-    while ((mask >> k & 1) == 0)
-        k++;
-    return k;
-}
-
 /* Brings one damaged copy to where the others are after `request`. */
 static enum err redo_on(struct logical *l, const struct entry *entry,
                         const struct object_request *request, uint32_t disk, uint32_t good)
@@ -133,10 +200,12 @@ static enum err redo_on(struct logical *l, const struct entry *entry,
         r = (struct object_request){.op = OBJECT_CREATE, .oid = entry->oid, .flags = OBJECT_REPAIR};
     if (request->op == OBJECT_CREATE)
         r.flags |= OBJECT_REPAIR;
-    if (request->op == OBJECT_DELETE || request->op == OBJECT_CREATE)
+    if (request->op == OBJECT_DELETE || request->op == OBJECT_CREATE) {
         e = call_disk(l, disk, &r, &reply);
-    else
+        note_neighbours(l, entry->oid, disk);
+    } else {
         e = logical_objects_mend(l, entry, disk, good);
+    }
     r = *request;
     if (request->op == OBJECT_CREATE) { /* new, so its holes are holes */
         r.op = OBJECT_SETATTR;

@@ -39,11 +39,16 @@ enum err logical_read_copy(struct logical *l, uint32_t disk, uint64_t oid, uint6
     return OK;
 }
 
-/* A bad copy gets what a good one has. Its own failure is no failure of the read. */
+/*
+ * A bad copy gets what a good one has: the block, or, if it is the way to it that cannot be read
+ * (then nothing is known of the block's birth), the whole object. Its own failure is no failure of
+ * the read.
+ */
 static enum err repair(struct logical *l, const struct entry *entry, uint32_t bad, uint32_t good,
                        uint64_t block, const uint8_t *page, const struct object_block_meta *meta,
-                       enum err why)
+                       const struct object_block_meta *was)
 {
+    enum err why = (enum err)was->status;
     enum err e = OK;
     if (l->in_pause)
         return OK;
@@ -51,9 +56,10 @@ static enum err repair(struct logical *l, const struct entry *entry, uint32_t ba
         e = logical_disk_drop(l, bad);
         return e == E_SESSION ? e : OK;
     }
-    if (why != E_NOENT)
+    bool whole = was->birth == 0;
+    if (!whole)
         e = logical_write_repair(l, bad, entry->oid, block, page, meta->crc);
-    if (why == E_NOENT || e == E_CORRUPT || e == E_NOENT)
+    if (whole || e == E_CORRUPT || e == E_NOENT)
         e = logical_objects_mend(l, entry, bad, good);
     if (e == E_DEAD)
         e = logical_disk_drop(l, bad);
@@ -65,7 +71,7 @@ static enum err read_other(struct logical *l, const struct entry *entry, uint32_
                            uint64_t block, struct object_block_meta *meta)
 {
     uint32_t others = logical_entry_disks(l, entry) & ~(1u << bad);
-    enum err why = (enum err)meta->status;
+    struct object_block_meta was = *meta;
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         struct object_block_meta found;
         if ((others >> k & 1) == 0)
@@ -76,7 +82,7 @@ static enum err read_other(struct logical *l, const struct entry *entry, uint32_
         if (found.status != OK)
             continue;
         *meta = found;
-        return repair(l, entry, bad, k, block, l->copies, &found, why);
+        return repair(l, entry, bad, k, block, l->copies, &found, &was);
     }
     return OK;
 }
@@ -223,6 +229,7 @@ enum err logical_read_mapping(struct logical *l, uint64_t block, uint8_t *page)
 {
     struct entry entry = {.oid = OID_MAPPING, .level = 1};
     struct object_block_meta good = {.status = E_CORRUPT};
+    struct object_block_meta was[DISKS_MAX];
     uint32_t bad = 0, from = 0;
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         struct object_block_meta meta;
@@ -232,6 +239,7 @@ enum err logical_read_mapping(struct logical *l, uint64_t block, uint8_t *page)
         enum err e = logical_read_copy(l, k, OID_MAPPING, block, to, &meta);
         if (e != OK)
             return e;
+        was[k] = meta;
         if (meta.status != OK) {
             bad |= 1u << k;
         } else if (good.status != OK) {
@@ -242,7 +250,7 @@ enum err logical_read_mapping(struct logical *l, uint64_t block, uint8_t *page)
     for (uint32_t k = 0; k < DISKS_MAX && good.status == OK; k++) {
         if ((bad >> k & 1) == 0)
             continue;
-        enum err e = repair(l, &entry, k, from, block, page, &good, E_CORRUPT);
+        enum err e = repair(l, &entry, k, from, block, page, &good, &was[k]);
         if (e != OK)
             return e;
     }

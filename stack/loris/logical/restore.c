@@ -21,6 +21,7 @@ static void forget(struct logical *l)
     l->active = false;
     l->in_pause = false;
     l->need_checkpoint = false;
+    l->damages = 0;
 }
 
 /* All physicals up, or given up for this restore. */

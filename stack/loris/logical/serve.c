@@ -70,6 +70,10 @@ enum err logical_serve(struct logical *l, const struct msg *m, struct object_rep
         e = logical_restore_format(l, &request, reply);
     else
         e = serve_pool(l, &request, m->source, reply);
+    if (l->damages > 0 && l->active && !l->in_pause && e != E_SESSION) {
+        enum err mended = logical_objects_mend_neighbours(l);
+        e = mended == OK ? e : mended;
+    }
     if (e == E_SESSION && request.session == l->session)
         l->active = false; /* who holds what is unknown until the next restore */
     logical_core_seal(l);

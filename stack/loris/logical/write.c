@@ -285,19 +285,18 @@ enum err logical_write_batch(struct logical *l)
     return e;
 }
 
-enum err logical_write_repair(struct logical *l, uint32_t disk, uint64_t oid, uint64_t block,
-                              const uint8_t *page, uint32_t crc)
+enum err logical_write_one(struct logical *l, uint32_t disk, uint64_t oid, uint64_t block,
+                           const uint8_t *page, uint32_t crc, uint32_t flags)
 {
     struct object_write_entry entry = {.oid = oid,
                                        .block = block,
                                        .lsn = l->core.highest_lsn,
                                        .crc = crc,
-                                       .flags = OBJECT_REPAIR,
+                                       .flags = flags,
                                        .status = E_INVAL};
     struct call call = {
         .disk = disk,
         .request = {.op = OBJECT_WRITE, .flags = OBJECT_REPAIR, .length = BLOCK_BYTES}};
-    plat_probe(PROBE_LOGICAL_REPAIR);
     object_write_entry_encode(l->wire[disk], &entry);
     call.request.grant_data =
         plat_grant(l->endpoint[disk], (void *)(uintptr_t)page, BLOCK_BYTES, PLAT_GRANT_READ);
@@ -310,9 +309,17 @@ enum err logical_write_repair(struct logical *l, uint32_t disk, uint64_t oid, ui
         return e;
     if (call.reply.moved > 0)
         l->core.unflushed |= 1u << disk;
-    if (call.status == OK)
-        plat_report(REPORT_REPAIR, oid, block);
     return call.status;
+}
+
+enum err logical_write_repair(struct logical *l, uint32_t disk, uint64_t oid, uint64_t block,
+                              const uint8_t *page, uint32_t crc)
+{
+    plat_probe(PROBE_LOGICAL_REPAIR);
+    enum err e = logical_write_one(l, disk, oid, block, page, crc, OBJECT_REPAIR);
+    if (e == OK)
+        plat_report(REPORT_REPAIR, oid, block);
+    return e;
 }
 
 /* ---- The cache's request --------------------------------------------------------------------- */

@@ -204,7 +204,6 @@ static enum err plan_one(struct physical *p, struct write_plan *w)
     struct spot spot;
     struct node *leaf;
     const struct object_write_entry *entry = &w->entry;
-    enum node_get_mode mode = entry->flags & OBJECT_REPAIR ? NODE_REPAIR : NODE_MAKE;
     if (entry->oid == OID_MAP || entry->block >= OBJECT_SIZE_MAX / BLOCK_BYTES)
         return E_INVAL;
     bool lost = (entry->flags & OBJECT_LOST_BLOCKS) != 0;
@@ -212,7 +211,7 @@ static enum err plan_one(struct physical *p, struct write_plan *w)
         return E_CORRUPT; /* damaged on its way here: the sender still has it */
     enum err e = phys_tree_object(p, entry->oid, &leaf, &w->inode);
     if (e == OK)
-        e = phys_tree_spot(p, entry->oid, 0, entry->block, mode, w->privileged, &spot);
+        e = phys_tree_spot(p, entry->oid, 0, entry->block, NODE_MAKE, w->privileged, &spot);
     if (e != OK)
         return e;
     phys_pointer_decode(&old, spot.raw);

@@ -461,14 +461,10 @@ static enum err read_node(struct physical *p, struct node *n, const struct point
     return e;
 }
 
-/* What stands in for a block that cannot be read: a tree node whose every block is known lost. */
-static void fill_lost(struct physical *p, struct node *n)
+/* What stands in for a leaf that cannot be read: nothing of its objects is known. */
+static void blank(struct physical *p, struct node *n)
 {
-    struct pointer lost = {.flags = POINTER_BAD};
     memset(n->raw, 0, BLOCK_BYTES);
-    if (n->type == TYPE_NODE)
-        for (uint32_t k = 0; k < FORMAT_FANOUT; k++)
-            phys_pointer_encode(n->raw + FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k, &lost);
     n->changed = true;
     if (!n->dirty)
         dirty_in(p, n);
@@ -477,7 +473,7 @@ static void fill_lost(struct physical *p, struct node *n)
 /* Not what the whole disk hangs on: the first leaf has the inodes of mapping and map. */
 static bool repairable(uint64_t oid, uint32_t level, uint64_t index)
 {
-    return oid == OID_INODES ? level == 0 && index > 0 : oid != OID_MAP;
+    return oid == OID_INODES && level == 0 && index > 0;
 }
 
 static enum err load(struct physical *p, struct node *n, const struct pointer *from,
@@ -490,13 +486,13 @@ static enum err load(struct physical *p, struct node *n, const struct pointer *f
     if (mode != NODE_REPAIR || e == E_DEAD || !repairable(n->oid, n->level, n->index) ||
         !phys_layout_is_slot(&p->layout, from->address))
         return e;
-    fill_lost(p, n);
+    blank(p, n);
     return OK;
 }
 
 /* A node that is not on disk yet, below `spot`. */
 static enum err make(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
-                     bool privileged, const struct spot *spot, bool lost, struct node **out)
+                     bool privileged, const struct spot *spot, struct node **out)
 {
     uint64_t address;
     enum err e = phys_space_slot(p, privileged, &address);
@@ -510,8 +506,6 @@ static enum err make(struct physical *p, uint64_t oid, uint32_t level, uint64_t 
     phys_node_adopt_child(p, *out, spot->holder);
     struct pointer to = {.address = address, .birth = (*out)->birth};
     phys_tree_point(p, spot, &to);
-    if (lost)
-        fill_lost(p, *out);
     return OK;
 }
 
@@ -529,14 +523,10 @@ enum err phys_node_get(struct physical *p, uint64_t oid, uint32_t level, uint64_
     if (e != OK)
         return e;
     phys_pointer_decode(&to, spot.raw);
-    if (to.flags & POINTER_BAD && mode != NODE_REPAIR)
+    if (to.flags & POINTER_BAD)
         return E_LOST;
-    if (to.address == 0) {
-        bool lost = (to.flags & POINTER_BAD) != 0;
-        if (mode == NODE_LOOK)
-            return E_NOENT;
-        return make(p, oid, level, index, privileged, &spot, lost, out);
-    }
+    if (to.address == 0)
+        return mode == NODE_LOOK ? E_NOENT : make(p, oid, level, index, privileged, &spot, out);
     e = take_frame(p, &n);
     if (e != OK)
         return e;

@@ -134,7 +134,7 @@ MUST_USE enum err phys_io_flush(struct physical *p);
 enum node_get_mode {
     NODE_LOOK,   /* E_NOENT if there is none */
     NODE_MAKE,   /* an empty one if there is none */
-    NODE_REPAIR, /* and if it is unreadable, one whose content is known lost */
+    NODE_REPAIR, /* and if a leaf is unreadable, an empty one in its place */
 };
 
 /* Begins and ends a request: verifies core, renews the guards of all that was changed. */

@@ -254,8 +254,10 @@ void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, u
         struct spot spot = {.holder = leaf, .raw = inode + INODE_POINTER(k)};
         free_below(p, &cut, &spot, height, k);
     }
-    if (all_null(inode))
-        put_le32(inode + INODE_HEIGHT, 0);
+    if (!all_null(inode))
+        return;
+    put_le32(inode + INODE_HEIGHT, 0);
+    put_le64(inode + INODE_BLOCKS, 0); /* what could not be read is not counted any more */
 }
 
 static bool is_empty(const struct node *n)

@@ -131,6 +131,8 @@ START_TEST(test_rot__repair_mends_a_leaf_a_node_and_a_block)
         ck_assert_int_eq(ph_read(OID, 19, 1, &version), E_CORRUPT);
         ph_ok(ph_op(OBJECT_CREATE, OID, 7, OBJECT_REPAIR));
         ck_assert_int_ne(ph_read(OID, 19, 1, &version), OK); /* lost, not a hole */
+        ph_ok(ph_op(OBJECT_TRUNCATE, OID, 7, 0)); /* what cannot be read goes */
+        ck_assert_int_eq(ph_read(OID, 19, 1, &version), E_LOST);
         ph_ok(ph_write(OID, 0, 20, 1, OBJECT_REPAIR));
         ph_ok(ph_read(OID, 19, 1, &version));
         ck_assert_int_eq(version, 1);
