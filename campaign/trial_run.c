@@ -46,7 +46,7 @@ static void on_struck(void *context, uint32_t i)
     lab->run.last_struck = i;
     lab->run.undetected = true;
     lab->run.progress_ns = sim_machine_now(lab->machine);
-    if (s->took_effect && !sim_machine_all_ready(lab->machine))
+    if (s->took_effect && !power && !sim_machine_all_ready(lab->machine))
         detected(lab, "kernel"); /* a crash: the kernel knew before we did */
     sim_machine_stop(lab->machine);
 }

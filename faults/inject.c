@@ -74,7 +74,7 @@ static void strike(struct injector *in, uint32_t i)
     if (in->fault[i].stage == STAGE_ARMED)
         return; /* it strikes with the request that it spoils */
     in->setup.struck(in->setup.context, i);
-    if (fault_of(in, i)->kind == FAULT_POWER_CUT)
+    if (fault_of(in, i)->kind == FAULT_POWER_CUT && in->fault[i].strike.took_effect)
         in->setup.cut(in->setup.context, i);
     wake_after(in, i);
 }

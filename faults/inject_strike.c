@@ -234,7 +234,7 @@ void inject_strike(struct injector *in, uint32_t i)
     name_target(in, i);
     switch (f->kind) {
     case FAULT_POWER_CUT:
-        a->strike.took_effect = true;
+        a->strike.took_effect = sim_machine_powered(in->setup.machine); /* none to cut: none */
         break;
     case FAULT_DISK_TORN_WRITE:
     case FAULT_DISK_LOST_WRITE:
