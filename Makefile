@@ -50,6 +50,12 @@ COUNTER := $(if $(SAN),,$(shell $(CC) -dumpmachine | grep -q '^x86_64.*linux' &&
   echo -ffixed-r15))
 HOST_CFLAGS += $(COUNTER) $(if $(COUNTER),-DSIM_BLOCKS_IN_REGISTER)
 
+# Structures of the size of a message: not by string instructions, whose start alone costs more.
+NO_STRINGS := $(foreach it,memset memcpy,-m$(it)-strategy=unrolled_loop:256:noalign,libcall:-1:noalign)
+STRINGS := $(if $(COUNTER),$(NO_STRINGS))
+HOST_CFLAGS += $(STRINGS)
+STACK_BASE += $(STRINGS)
+
 # Objects of other flags are not mixed with these.
 FLAGS := $(BUILD)/flags
 $(shell mkdir -p $(BUILD) && echo '$(CC) $(OPT) $(SAN) $(DEFS) $(COUNTER)' > $(FLAGS).new && \
