@@ -49,8 +49,11 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_LATENT_ERROR:
     case CLASS_BIT_ROT:
     case CLASS_TORN_WRITE:
-    case CLASS_LOST_WRITE: /* parental checksums tell which copy is right */
-        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_DETECTED;
+    case CLASS_LOST_WRITE:
+        /* Parental checksums tell which copy is right. Without a mirror each data block is told
+         * apart too, but one bad block near the root takes its disk, and a pool that lacks a member
+         * refuses to start (section 3): measured. */
+        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
     case CLASS_POWER_CUT:
         return loris_after_cut(o);
     case CLASS_CRASH:
