@@ -608,7 +608,7 @@ static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_
     if (e[8] == 1)
         check_mirrored(c, oid, disks & members);
     else
-        check_striped(c, oid, disks);
+        check_striped(c, oid, disks & members);
 }
 
 /* One block of the mapping from the first disk that has it whole. */

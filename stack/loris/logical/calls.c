@@ -123,20 +123,6 @@ bool logical_disk_failed(enum err status)
     return status == E_DEAD || status == E_MEDIA;
 }
 
-static uint32_t count_bits(uint32_t mask)
-{
-    uint32_t bits = 0;
-    for (; mask != 0; mask &= mask - 1)
-        bits++;
-    return bits;
-}
-
-bool logical_pool_can_lose(const struct logical *l, uint32_t missing)
-{
-    uint32_t bears = l->options.raid == 1 && l->options.disks > 1 ? 1 : 0;
-    return count_bits(missing) <= bears;
-}
-
 enum err logical_flush_disks(struct logical *l, uint32_t mask)
 {
     uint32_t count;
@@ -163,8 +149,8 @@ enum err logical_disk_drop(struct logical *l, uint32_t disk)
     uint32_t bit = 1u << disk;
     if ((l->core.members & bit) == 0)
         return OK;
-    if (!logical_pool_can_lose(l, l->core.lost | bit))
-        return E_MEDIA;
+    if (l->core.members == bit)
+        return E_MEDIA; /* the last one */
     l->core.members &= ~bit;
     l->core.lost |= bit;
     l->core.unflushed &= ~bit;

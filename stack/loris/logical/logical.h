@@ -136,11 +136,10 @@ MUST_USE enum err logical_calls_all(struct logical *l, uint32_t mask,
 /* true: this status means that the disk cannot serve any more. */
 bool logical_disk_failed(enum err status);
 /*
- * Takes a disk out of the pool; flushes the others, so that no block hangs on it. OK; E_MEDIA: the
- * pool cannot do without it (nothing has changed); E_SESSION.
+ * Takes a disk out of the pool; flushes the others, so that no block hangs on it. What only it had
+ * is lost, the rest is served. OK; E_MEDIA: it is the last one (nothing has changed); E_SESSION.
  */
 MUST_USE enum err logical_disk_drop(struct logical *l, uint32_t disk);
-bool logical_pool_can_lose(const struct logical *l, uint32_t missing);
 void logical_core_seal(struct logical *l);
 void logical_core_check(const struct logical *l);
 

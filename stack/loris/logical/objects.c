@@ -225,8 +225,6 @@ static enum err fan_out(struct logical *l, const struct entry *entry, uint32_t c
         return e;
     sort_out(l->call, count, &out);
     *accepted = out.ok;
-    if (out.ok == 0 && out.first == OK) /* a copy that says why knows more than a dead disk */
-        return out.damaged != 0 ? E_CORRUPT : E_MEDIA;
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         uint32_t bit = 1u << k;
         e = OK;
@@ -241,7 +239,7 @@ static enum err fan_out(struct logical *l, const struct entry *entry, uint32_t c
         if (e != OK)
             return e;
     }
-    return out.first;
+    return out.ok == 0 && out.first == OK ? E_LOST : out.first;
 }
 
 /* ---- The operations -------------------------------------------------------------------------- */
@@ -295,9 +293,9 @@ static enum err change(struct logical *l, const struct object_request *request)
     if (e != OK)
         return e == E_NOENT && forgiving ? OK : e;
     uint32_t count = spread(l, &entry, request);
-    if (count == 0)
-        return E_MEDIA;
-    e = fan_out(l, &entry, count, &accepted);
+    if (count == 0 && request->op != OBJECT_DELETE)
+        return E_LOST; /* no disk that has it is left */
+    e = count == 0 ? OK : fan_out(l, &entry, count, &accepted);
     if (e != OK || request->op != OBJECT_DELETE)
         return e;
     entry.count = 0;

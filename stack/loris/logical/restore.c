@@ -134,10 +134,23 @@ static void report_missing(const struct logical *l, const struct choice *choice)
 }
 
 /*
+ * Absent members that do not make the pool refuse. At a start, what the level bears: who is absent
+ * may be back tomorrow. Disks whose tree is bad, and those that died while the machine ran, will
+ * not: without them the rest is served.
+ */
+static uint32_t missing_max(const struct logical *l, bool system, uint32_t without)
+{
+    uint32_t max = l->options.raid == 1 && l->options.disks > 1 ? 1 : 0;
+    for (; without != 0; without &= without - 1)
+        max++;
+    return system ? max : DISKS_MAX;
+}
+
+/*
  * One attempt without the disks in `without`. OK: a tree is loaded on all members; E_AGAIN: disks
  * failed, which are now in *without; E_NOENT: no disk has a pool; or why there is none to have.
  */
-static enum err attempt(struct logical *l, uint32_t up, uint32_t *without)
+static enum err attempt(struct logical *l, uint32_t up, bool system, uint32_t *without)
 {
     struct candidate disk[DISKS_MAX];
     struct choice choice;
@@ -145,8 +158,7 @@ static enum err attempt(struct logical *l, uint32_t up, uint32_t *without)
     forget(l);
     enum err e = read_roots(l, up & ~*without, disk);
     if (e == OK)
-        e = logical_choose_root(disk, l->options.raid == 1 && l->options.disks > 1 ? 1 : 0,
-                                &choice);
+        e = logical_choose_root(disk, missing_max(l, system, *without), &choice);
     if (e != OK)
         return e;
     plat_probe(PROBE_LOGICAL_CHOSEN);
@@ -270,16 +282,17 @@ enum err logical_restore_serve(struct logical *l, const struct object_request *r
                                struct object_reply *reply)
 {
     uint32_t without = 0;
+    bool system = (request->flags & OBJECT_SYSTEM) != 0;
     enum err e = E_AGAIN;
     l->session = request->session;
     l->active = false;
     uint32_t up = await_all(l);
     for (uint32_t k = 0; k < DISKS_MAX && e == E_AGAIN; k++)
-        e = l->format && k == 0 ? E_NOENT : attempt(l, up, &without);
+        e = l->format && k == 0 ? E_NOENT : attempt(l, up, system, &without);
     if (e == E_NOENT && l->format && up == all_disks(l))
         e = format_pool(l, up);
     if (e == OK)
-        e = settle(l, (request->flags & OBJECT_SYSTEM) != 0);
+        e = settle(l, system);
     if (e != OK)
         return e == E_NOENT || e == E_AGAIN ? E_MEDIA : e;
     memset(l->deaths, 0, sizeof(l->deaths));

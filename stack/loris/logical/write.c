@@ -85,7 +85,7 @@ static enum err make_part(struct logical *l, const uint32_t *mask, uint32_t disk
 static bool settle(struct logical *l, const struct part *part, const struct call *call)
 {
     struct batch *b = &l->batch;
-    bool failed = logical_disk_failed(call->status);
+    bool failed = call->status == E_DEAD;
     for (uint32_t n = 0; n < part->count; n++) {
         uint32_t i = part->index[n];
         struct object_write_entry entry;
@@ -93,11 +93,13 @@ static bool settle(struct logical *l, const struct part *part, const struct call
         enum err e = (enum err)entry.status;
         if (e == E_INVAL && call->status != OK)
             e = call->status;
+        bool only = (b->mask[i] & l->core.members & ~(1u << part->disk)) == 0;
         if (e == E_CORRUPT || e == E_NOENT || e == E_LOST)
             b->failed[i] |= 1u << part->disk;
-        else if (e != OK && b->status[i] == OK && !logical_disk_failed(e))
-            b->status[i] = (int32_t)e;
-        failed |= logical_disk_failed(e);
+        else if (e == E_DEAD || (e == E_MEDIA && !only))
+            failed = true;
+        else if (e != OK && b->status[i] == OK)
+            b->status[i] = (int32_t)e; /* E_MEDIA too: no disk goes for the one copy of a block */
     }
     b->moved[part->disk] += call->reply.moved;
     if (call->reply.moved > 0)
@@ -210,7 +212,7 @@ static enum err mend_failed(struct logical *l)
         if (b->status[i] == OK && (b->failed[i] & l->core.members) != 0)
             b->status[i] = E_CORRUPT;
         if (b->status[i] == OK && (b->mask[i] & l->core.members) == 0)
-            b->status[i] = E_MEDIA;
+            b->status[i] = E_NOENT;
     }
     return OK;
 }
@@ -342,7 +344,7 @@ static void aim(struct logical *l, uint32_t i, const struct entry *entry)
     }
     if ((b->mask[i] & l->core.members) == 0) {
         b->mask[i] = 0;
-        b->status[i] = E_MEDIA; /* no disk that has it is left */
+        b->status[i] = E_NOENT; /* no disk that has it is left */
     }
 }
 
