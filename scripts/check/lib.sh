@@ -17,14 +17,14 @@ failures=0
 # holds WHAT COMMAND...: counts a check that fails unless the command succeeds. What the command
 # prints is shown if it fails.
 holds() {
-    what=$1
+    _what=$1
     shift
     checks=$((checks + 1))
     if "$@" >"$work/.holds" 2>&1; then
         return 0
     fi
     failures=$((failures + 1))
-    echo "$name: FAILED: $what"
+    echo "$name: FAILED: $_what"
     echo "    command: $*"
     tail -n 20 "$work/.holds" | sed 's/^/    | /'
 }

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Every ready-made campaign is sound and runs: a few trials of each of its cells.
+. "$(dirname "$0")/lib.sh"
+for campaign in scripts/campaigns/*.yaml; do
+    what=$(basename "$campaign" .yaml)
+    db=$work/$what.db
+    holds "$what is sound" "$loris" check "$campaign"
+    holds "$what runs" "$loris" run "$campaign" -q --trials 2 -o "$db"
+    holds "$what has a row for each trial" equal \
+        "$(query "$db" "SELECT (SELECT count(*) FROM trials) = sum(planned), sum(done) = sum(planned),
+            sum(planned) > 0 FROM cells WHERE skipped IS NULL")" "1|1|1"
+    holds "$what can be shown" "$loris" show "$db" --format csv
+    holds "$what can be plotted" "$loris" plot "$db" -o "$work/$what-plots"
+    holds "$what has plots" ls "$work/$what-plots"/success.svg
+done
+finish

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Every defect of planted.h in this table is caught: a trial of the cell breaks its promise, within
+# the given number of trials; and the same cell without a defect breaks none (a catcher that always
+# cries proves nothing). The build with defects to choose from is that of `make planted`.
+. "$(dirname "$0")/lib.sh"
+run=$build/planted/run-planted
+campaign=scripts/check/planted.yaml
+clean_trials=25
+
+# bug, cell, at most so many trials: at least six times what catching it took when it was written.
+cat >"$work/table" <<END
+no-flush-before-root   mirror/synced/cut            300
+root-before-children   mirror/synced/cut            60
+early-fsync            mirror/synced/cut            60
+not-staggered          mirror/overwrite/cut         400
+mirror-2-unflushed     slow/overwrite/cut-then-disk 400
+crc-unchecked          mirror/mail/rot              60
+recompute-for-verify   mirror/mail/flip             60
+record-dropped         mirror/mail/physical         60
+no-reply-table         mirror/tree/naming-thrice    60
+late-commit            mirror/tree/naming           300
+rename-drops-target    mirror/tree/none             30
+read-swallows-error    control-single/mail/latent-few 400
+zero-at-mount          control/mail/none            30
+entries-swapped        control/mail/none            30
+unlink-keeps-name      control/mail/none            30
+END
+
+# Two at a time: what each printed and its exit code, in files.
+each() {
+    xargs -P "$(nproc)" -L 1 sh -c '
+        code=0
+        "$0" "$1" "$3" "$4" "$5" >"$2/$3-$(echo "$4" | tr / _).out" 2>&1 || code=$?
+        echo "$code" >"$2/$3-$(echo "$4" | tr / _).code"' "$run" "$campaign" "$work"
+}
+each <"$work/table"
+awk '{print $2}' "$work/table" | sort -u >"$work/cells"
+sed "s/.*/- & $clean_trials/" "$work/cells" | each
+
+code_is() {
+    tail -n 3 "$work/$2.out"
+    equal "$(cat "$work/$2.code")" "$1"
+}
+while read -r bug cell trials; do
+    out=$bug-$(echo "$cell" | tr / _)
+    holds "$bug is caught in $cell" code_is 0 "$out"
+    tail -n 1 "$work/$out.out" | cut -c 1-100 | sed "s|^|$bug: trial |"
+done <"$work/table"
+while read -r cell; do
+    out=--$(echo "$cell" | tr / _)
+    holds "$cell runs without a defect" code_is 0 "$out"
+    holds "and breaks no promise" equal "$(awk '$3 == "0"' "$work/$out.out")" ""
+    holds "its faults come" equal "$(awk '$4 == "1"' "$work/$out.out" | wc -l)" $clean_trials
+done <"$work/cells"
+finish
