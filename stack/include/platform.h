@@ -103,7 +103,7 @@ uint32_t plat_lookup(enum layer layer, uint32_t instance);
 /* From now on ENDPOINT_DS notifies this process when (layer, instance) dies or becomes ready. */
 void plat_subscribe(enum layer layer, uint32_t instance);
 
-/* Who this endpoint is; LAYER_NONE for a dead or unknown one. */
+/* Who this endpoint is; LAYER_NONE for a dead or unknown one. instance may be NULL. */
 enum layer plat_layer_of(uint32_t endpoint, uint32_t *instance);
 
 /* Says that initialisation is over: plat_lookup finds this process from now on. Call it once. */

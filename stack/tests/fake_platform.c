@@ -566,7 +566,8 @@ enum layer plat_layer_of(uint32_t endpoint, uint32_t *instance)
     struct service *s = find_endpoint(endpoint);
     if (s == NULL || !s->alive)
         return LAYER_NONE;
-    *instance = s->instance;
+    if (instance != NULL)
+        *instance = s->instance;
     return s->layer;
 }
 

@@ -56,6 +56,8 @@ enum err do_open(struct vfs *v, uint32_t caller, const struct call_request *in,
                  struct call_reply *out)
 {
     struct walked w;
+    if (!files_have_room(v))
+        return E_MFILE; /* said before anything is made or cut */
     enum err e = walk_caller(v, caller, in, true, &w);
     if (e != OK)
         return e;
@@ -131,8 +133,8 @@ static enum err move_data(struct vfs *v, uint32_t caller, const struct call_requ
     if (op == VFS_WRITE && (file->flags & CALL_APPEND) != 0)
         request.flags = VFS_APPEND;
     enum err e = transfer(v, caller, in, &request, &out->moved, &out->ino2);
-    if (e == OK && at_cursor)
-        file->cursor = request.offset;
+    if (e == OK && at_cursor && out->moved > 0)
+        file->cursor = request.flags == VFS_APPEND ? out->ino2 + out->moved : request.offset;
     return e;
 }
 
@@ -187,11 +189,12 @@ enum err do_readdir(struct vfs *v, uint32_t caller, const struct call_request *i
         return E_BADF;
     if (!file->directory)
         return E_NOTDIR;
+    uint64_t length = in->length < VFS_IO_MAX ? in->length : VFS_IO_MAX;
     struct vfs_request request = {
-        .op = VFS_READDIR, .ino = file->ino, .offset = in->offset, .length = in->length};
+        .op = VFS_READDIR, .ino = file->ino, .offset = in->offset, .length = length};
     struct cargo cargo = {.granter = caller,
                           .grant = in->data_grant,
-                          .bytes = (size_t)in->length,
+                          .bytes = (size_t)length,
                           .access = PLAT_GRANT_WRITE};
     struct vfs_reply reply;
     enum err e = server_call(v, &request, &cargo, &reply);

@@ -206,10 +206,11 @@ enum err do_readlink(struct vfs *v, uint32_t caller, const struct call_request *
         return e;
     if (w.stat.type != VFS_LINK_TYPE)
         return E_ARG;
-    struct vfs_request request = {.op = VFS_READLINK, .ino = w.found.ino, .length = in->length};
+    uint64_t length = in->length < VFS_PATH_MAX ? in->length : VFS_PATH_MAX;
+    struct vfs_request request = {.op = VFS_READLINK, .ino = w.found.ino, .length = length};
     struct cargo cargo = {.granter = caller,
                           .grant = in->data_grant,
-                          .bytes = (size_t)in->length,
+                          .bytes = (size_t)length,
                           .access = PLAT_GRANT_WRITE};
     struct vfs_reply reply;
     e = server_call(v, &request, &cargo, &reply);

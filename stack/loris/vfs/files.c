@@ -48,6 +48,24 @@ static uint32_t file_free(struct vfs *v)
     return v->files_top < FILES_MAX ? v->files_top++ : FILES_MAX;
 }
 
+static bool has_room(const struct vfs *v)
+{
+    bool descriptor = v->descriptors_top < DESCRIPTORS_MAX, file = v->files_top < FILES_MAX;
+    for (uint32_t i = 0; i < v->descriptors_top && !descriptor; i++)
+        descriptor = v->descriptor[i].owner == ENDPOINT_NONE;
+    for (uint32_t i = 0; i < v->files_top && !file; i++)
+        file = v->file[i].references == 0;
+    return descriptor && file;
+}
+
+bool files_have_room(struct vfs *v)
+{
+    if (has_room(v))
+        return true;
+    files_sweep(v);
+    return has_room(v);
+}
+
 enum err file_open(struct vfs *v, uint32_t caller, uint64_t ino, bool directory, uint32_t flags,
                    int32_t *fd)
 {

@@ -26,6 +26,8 @@ static enum err application_error(enum err e)
     }
 }
 
+/* E_DEAD: the server is gone. One that lives and says E_DEAD has no way to say what it means; asked
+ * again it would say it again. */
 static enum err call_once(struct vfs *v, const struct vfs_request *request, struct vfs_reply *reply)
 {
     struct msg m;
@@ -34,6 +36,10 @@ static enum err call_once(struct vfs *v, const struct vfs_request *request, stru
     if (e != OK)
         return e;
     vfs_reply_unpack(reply, &m);
+    bool moves = request->op == VFS_READ || request->op == VFS_WRITE ||
+                 request->op == VFS_READLINK || request->op == VFS_READDIR;
+    if (m.status == E_DEAD || (m.status == OK && moves && reply->moved > request->length))
+        return E_IO; /* nobody can have moved more than was asked for */
     return (enum err)m.status;
 }
 
@@ -81,6 +87,7 @@ enum err server_call(struct vfs *v, struct vfs_request *request, const struct ca
         cargo_unload(request);
         if (e == E_AGAIN && again++ < SERVER_AGAIN_MAX) {
             request->sequence = ++v->sequence; /* it gave way: nothing was done under that number */
+            request->attempt = 1;
             continue;
         }
         if (e != E_DEAD)

@@ -126,6 +126,9 @@ struct client *client_of(struct vfs *v, uint32_t endpoint);
 /* The open file behind a descriptor of this caller, NULL if it has no such descriptor. */
 struct open_file *file_of(struct vfs *v, uint32_t caller, int32_t fd);
 
+/* Whether one more file can be opened, perhaps after what dead clients left open was closed. */
+bool files_have_room(struct vfs *v);
+
 /* A new descriptor on a new open file; E_MFILE if a table is full. */
 MUST_USE enum err file_open(struct vfs *v, uint32_t caller, uint64_t ino, bool directory,
                             uint32_t flags, int32_t *fd);

@@ -80,6 +80,8 @@ static enum err splice_link(struct vfs *v, const struct walked *out, char *path,
     if (e != OK)
         return e;
     size_t rest_bytes = strlen(rest);
+    if (reply.moved == 0)
+        return E_NOENT; /* as POSIX has it of an empty path; no sound server has such a link */
     if (reply.moved + 1 + rest_bytes > VFS_PATH_MAX)
         return E_NAMETOOLONG;
     memmove(path + reply.moved + 1, rest, rest_bytes + 1);
