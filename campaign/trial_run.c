@@ -365,9 +365,10 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
             .info = w->apps[i].info, .options = &w->apps[i].options, .script = w->apps[i].script};
     lab->run.faults = faults != NULL ? faults : &no_faults;
     lab->run.fault_count = count;
+    uint32_t copies = v->design->classic ? v->machine.environments : v->stack.environments;
     uint64_t draw = sim_rng_draw(lab->plan->seed, lab->n, sim_rng_purpose(w->draw_name, 0), 0);
     workload_prepare(&lab->work, lab->machine, lab->history, parts, w->app_count,
-                     v->stack.environments, draw);
+                     v->stack.environments, copies, draw);
     lab->work.hooks = (struct workload_hooks){
         .context = lab, .on_op = on_op, .on_mark = on_mark, .on_end = on_end};
     sim_machine_zero_counters(lab->machine);

@@ -37,10 +37,9 @@ void workload_prepare(struct workload_run *run, struct sim_machine *machine,
     *run = (struct workload_run){.machine = machine, .history = history};
     history_reset(history, environments);
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t copies = option_number(parts[i].options, "copies");
-        if (copies == 0)
-            copies = environments;
-        for (uint32_t c = 0; c < copies; c++)
+        bool given = option_get(parts[i].options, "copies")->given;
+        uint64_t wanted = given ? option_number(parts[i].options, "copies") : copies;
+        for (uint32_t c = 0; c < wanted; c++)
             add_copy(run, &parts[i], c, environments, draw_seed);
     }
 }

@@ -53,12 +53,14 @@ struct workload_run {
 
 /*
  * Lays the applications out: copy c of a part runs in environment c mod environments. Resets the
- * history. draw_seed: keyed by (campaign seed, workload's name, n) so that every variant sees the
- * same draws.
+ * history.
+ * copies: of a part that does not say. It is the machine's number of environments also where a
+ * stack has one VFS for all (environments 1), so that every design gets the same work. draw_seed:
+ * keyed by (campaign seed, workload's name, n) so that every variant sees the same draws.
  */
 void workload_prepare(struct workload_run *run, struct sim_machine *machine,
                       struct history *history, const struct workload_part *parts, uint32_t count,
-                      uint32_t environments, uint64_t draw_seed);
+                      uint32_t environments, uint32_t copies, uint64_t draw_seed);
 
 /* Starts them all at the machine's present time, which is time 0. */
 void workload_start(struct workload_run *run);
