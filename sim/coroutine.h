@@ -14,10 +14,11 @@
  * process's; (3) after SIGNAL, ASSERT or PANIC a coroutine is dead and is not resumed.
  *
  * The count is held in memory, or with SIM_BLOCKS_IN_REGISTER in r15, which then no code of the
- * program uses for anything else; stack code decrements it in place (scripts/count_blocks.sed). In a
- * register it costs a fifth of what it costs in memory, where each block waits for the store of the
- * last. It is the running process's alone: a switch keeps the simulator's r15, whose callers (the C
- * library, a test program) know nothing of this. So instrumented code runs in processes only.
+ * program uses for anything else; stack code decrements it in place (scripts/count_blocks.sed). In
+ * a register it costs a fifth of what it costs in memory, where each block waits for the store of
+ * the last. It is the running process's alone: a switch keeps the simulator's r15, whose callers
+ * (the C library, a test program) know nothing of this. So instrumented code runs in processes
+ * only.
  *
  * One simulator a host process; the state is global because signal handlers and the block callback
  * have no argument to find it by.

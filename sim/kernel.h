@@ -298,6 +298,23 @@ void process_die(struct sim_process *p, enum sim_death cause);
 /* Does what the gate of p asks for. */
 void kernel_call(struct sim_process *p);
 
+/*
+ * The same for calls that concern nobody's waiting, without a trap: on the stack of p, which runs,
+ * and which has room (platform.c). False: this one needs the trap, and nothing has changed.
+ */
+bool kernel_call_in_place(struct sim_process *p);
+
+/* As sim_plan_base of its region and of its survivor, which are mapped. */
+static inline uint64_t region_base(const struct sim_process *p)
+{
+    return (uint64_t)(uintptr_t)p->m->regions.region[p->region].base;
+}
+
+static inline uint64_t survivor_base(const struct sim_process *p)
+{
+    return (uint64_t)(uintptr_t)p->m->regions.region[p->survivor].base;
+}
+
 /* ---- kernel_message.c ------------------------------------------------------------------------ */
 
 void kernel_send(struct sim_process *p);
@@ -320,6 +337,8 @@ void kernel_grant(struct sim_process *p);
 void kernel_grant_forward(struct sim_process *p);
 void kernel_revoke(struct sim_process *p);
 void kernel_copy(struct sim_process *p, bool out);
+/* Whether the call of the gate, one of the above, ends without a crash or a need of memory. */
+bool kernel_grant_is_plain(const struct sim_process *p);
 /* Copies between a grant made to `user` and memory that is the simulator's or checked. */
 MUST_USE enum err grant_move(struct sim_machine *m, uint32_t user, uint32_t granter, uint32_t grant,
                              size_t offset, void *mine, size_t bytes, bool out);
@@ -331,6 +350,8 @@ bool process_owns(const struct sim_process *p, const void *base, size_t bytes, b
 void kernel_alloc(struct sim_process *p);
 void kernel_tag_survivor(struct sim_process *p);
 void kernel_page_state(struct sim_process *p);
+/* Whether that call needs no memory. */
+bool kernel_page_state_is_plain(struct sim_process *p);
 /* Forgets what was declared of the arena of p. */
 void memory_forget(struct sim_map *map);
 

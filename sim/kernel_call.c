@@ -123,3 +123,20 @@ void kernel_call(struct sim_process *p)
     p->co.charged_ns += calls[number].cost_ns; /* counts with what it executes next */
     calls[number].handle(p);
 }
+
+static bool is_plain(struct sim_process *p)
+{
+    return p->gate.call == CALL_PAGE_STATE ? kernel_page_state_is_plain(p)
+                                           : kernel_grant_is_plain(p);
+}
+
+bool kernel_call_in_place(struct sim_process *p)
+{
+    enum sim_call number = p->gate.call;
+    ASSERT((uint32_t)number < CALL_COUNT);
+    if (p->m->regions.strict || !is_plain(p))
+        return false;
+    p->co.charged_ns += calls[number].cost_ns;
+    calls[number].handle(p);
+    return true;
+}

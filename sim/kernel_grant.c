@@ -29,10 +29,9 @@ bool process_owns(const struct sim_process *p, const void *base, size_t bytes, b
 {
     if (p->program == NULL)
         return true; /* an application is the laboratory's code and may use its memory */
-    if (lies_in(base, bytes, sim_plan_base(p->region), SIM_REGION_BYTES))
+    if (lies_in(base, bytes, region_base(p), SIM_REGION_BYTES))
         return true;
-    if (p->survivor != UINT32_MAX &&
-        lies_in(base, bytes, sim_plan_base(p->survivor), SIM_REGION_BYTES))
+    if (p->survivor != UINT32_MAX && lies_in(base, bytes, survivor_base(p), SIM_REGION_BYTES))
         return true;
     uint64_t constants = (uint64_t)(uintptr_t)etext;
     return !write &&
@@ -201,4 +200,32 @@ void kernel_copy(struct sim_process *p, bool out)
                               gate->b, out);
     if (gate->result == OK)
         p->co.charged_ns += gate->b / COST_COPY_BYTES_PER_NS;
+}
+
+static bool spans_are_owned(const struct sim_process *p)
+{
+    const struct sim_gate *gate = &p->gate;
+    for (uint32_t i = 0; i < gate->count; i++)
+        if (!process_owns(p, gate->u.spans[i].base, gate->u.spans[i].bytes,
+                          (gate->access & PLAT_GRANT_WRITE) != 0))
+            return false;
+    return true;
+}
+
+bool kernel_grant_is_plain(const struct sim_process *p)
+{
+    switch (p->gate.call) {
+    case CALL_GRANT:
+        return p->grants != NULL && p->gate.count == 1 && spans_are_owned(p);
+    case CALL_GRANT_FORWARD:
+        return p->grants != NULL;
+    case CALL_REVOKE:
+        return true;
+    case CALL_COPY_IN:
+        return process_owns(p, p->gate.pointer, p->gate.b, true);
+    case CALL_COPY_OUT:
+        return process_owns(p, p->gate.pointer, p->gate.b, false);
+    default:
+        return false;
+    }
 }

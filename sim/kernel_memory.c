@@ -58,29 +58,45 @@ void kernel_tag_survivor(struct sim_process *p)
     uint64_t offset = p->gate.a, bytes = p->gate.b;
     if (p->survivor == UINT32_MAX || offset > SIM_REGION_BYTES || bytes > SIM_REGION_BYTES - offset)
         return;
-    sim_regions_mark(&p->m->regions, p->survivor, offset + bytes);
+    if (p->gate.c != TAG_PAGES) /* of pages those count that come into use */
+        sim_regions_mark(&p->m->regions, p->survivor, offset + bytes);
     map_add(&p->survivor_map, offset, bytes, (enum plat_tag)p->gate.c);
+}
+
+/* Where the page at this address of p is declared, and the offset in its region; NULL: nowhere. */
+static struct sim_map *page_map(struct sim_process *p, const void *page, uint64_t *offset)
+{
+    uint64_t at = (uint64_t)(uintptr_t)page;
+    *offset = at - region_base(p);
+    if (*offset < SIM_REGION_BYTES)
+        return &p->map;
+    if (p->survivor == UINT32_MAX)
+        return NULL;
+    *offset = at - survivor_base(p);
+    return *offset < SIM_REGION_BYTES ? &p->survivor_map : NULL;
+}
+
+bool kernel_page_state_is_plain(struct sim_process *p)
+{
+    uint64_t offset;
+    const struct sim_map *map = page_map(p, p->gate.pointer, &offset);
+    return map == NULL || map->page_state != NULL;
 }
 
 /* gate: pointer, c = state. */
 void kernel_page_state(struct sim_process *p)
 {
-    uint64_t at = (uint64_t)(uintptr_t)p->gate.pointer;
-    struct sim_map *map = NULL;
-    uint64_t base = sim_plan_base(p->region);
-    if (at - base < SIM_REGION_BYTES) {
-        map = &p->map;
-    } else if (p->survivor != UINT32_MAX) {
-        base = sim_plan_base(p->survivor);
-        map = at - base < SIM_REGION_BYTES ? &p->survivor_map : NULL;
-    }
+    uint64_t offset;
+    struct sim_map *map = page_map(p, p->gate.pointer, &offset);
     if (map == NULL)
         return; /* no page of this process: its bug, and nothing that injectors aim at */
+    if (map == &p->survivor_map)
+        sim_regions_mark(&p->m->regions, p->survivor, (offset | (PAGE_BYTES - 1)) + 1);
     if (map->page_state == NULL)
         map->page_state = calloc(REGION_PAGES, 1);
     ASSERT(map->page_state != NULL);
     map->pages_declared = true;
-    map->page_state[(at - base) / PAGE_BYTES] = (uint8_t)p->gate.c;
+    map->page_state[offset / PAGE_BYTES] = (uint8_t)p->gate.c;
 }
 
 /* ---- Flips ----------------------------------------------------------------------------------- */
