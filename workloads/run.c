@@ -31,9 +31,9 @@ static void add_copy(struct workload_run *run, const struct workload_part *part,
 
 void workload_prepare(struct workload_run *run, struct sim_machine *machine,
                       struct history *history, const struct workload_part *parts, uint32_t count,
-                      uint32_t environments, uint64_t draw_seed)
+                      uint32_t environments, uint32_t copies, uint64_t draw_seed)
 {
-    ASSERT(environments >= 1);
+    ASSERT(environments >= 1 && copies >= 1);
     *run = (struct workload_run){.machine = machine, .history = history};
     history_reset(history, environments);
     for (uint32_t i = 0; i < count; i++) {
