@@ -10,10 +10,19 @@
 #include "campaign/trial_private.h"
 #include "results/samples.h"
 
+/* Checkpoints come by the dozen: they leave half of the list to what happens because of a fault. */
+static bool has_room_for(struct trial_record *record, const char *what)
+{
+    if (strcmp(what, "checkpoint") != 0 || record->event_count < RECORD_EVENTS_MAX / 2)
+        return true;
+    record->dropped++;
+    return false;
+}
+
 void lab_event(struct lab *lab, const char *layer, const char *what, const char *detail)
 {
     uint64_t now = lab_now(lab);
-    if (lab->record != NULL && lab->run.lists_events)
+    if (lab->record != NULL && lab->run.lists_events && has_room_for(lab->record, what))
         record_add_event(lab->record, now, layer, what, detail);
     if (lab->tell != NULL)
         (void)fprintf(lab->tell, "%14.6f ms  %-9s %-15s %s\n", (double)now / 1e6, layer, what,
