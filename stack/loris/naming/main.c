@@ -60,9 +60,10 @@ static void result_decode(struct vfs_reply *r, const uint8_t raw[OBJECT_RESULT_B
     r->moved = get_le64(raw + 80);
 }
 
-/* One attempt at a change: begin, run, commit or abort. */
+/* One attempt at a change: begin, run, commit or abort. `ask`: it has killed often enough, and is
+ * only asked about. */
 static enum err attempt_change(struct naming *n, const struct vfs_request *in, naming_fn *fn,
-                               struct vfs_reply *out)
+                               bool ask, struct vfs_reply *out)
 {
     struct object_txn txn = {
         .environment = in->environment + 1, .generation = in->generation, .sequence = in->sequence};
@@ -74,8 +75,7 @@ static enum err attempt_change(struct naming *n, const struct vfs_request *in, n
         result_decode(out, begun.result);
         return OK;
     }
-    if (in->attempt >
-        n->tries) { /* N4: it keeps killing us: nothing was changed, and will not be */
+    if (ask) { /* N4: nothing was changed, and will not be */
         objects_abort(n);
         return E_IO;
     }
@@ -92,16 +92,21 @@ static enum err attempt_change(struct naming *n, const struct vfs_request *in, n
     return e;
 }
 
-/* Runs an operation to its end across deaths of the cache and transactions that gave way. */
+/* Runs an operation to its end across deaths of the cache and transactions that gave way. After
+ * `tries` deaths of the cache a change is only asked about, and a query fails; after as many again
+ * asking is what kills, and the answer is E_IO too. */
 static enum err run(struct naming *n, const struct vfs_request *in, const struct operation *op,
                     struct vfs_reply *out)
 {
-    for (uint32_t again = 0;;) {
+    for (uint32_t again = 0, deaths = 0;;) {
+        bool ask = in->attempt > n->tries || deaths >= n->tries;
         n->cache_died = false;
-        enum err e = op->changes ? attempt_change(n, in, op->fn, out) : op->fn(n, in, out);
+        enum err e = op->changes ? attempt_change(n, in, op->fn, ask, out) : op->fn(n, in, out);
         if (n->cache_died) {
             n->txn = (struct object_txn){0};
             n->cache = proto_await(LAYER_CACHE, 0, PLAT_FOREVER);
+            if (++deaths == (op->changes ? 2 * n->tries : n->tries))
+                return E_IO;
             continue;
         }
         if (e == E_AGAIN && again++ < AGAIN_MAX)
@@ -116,21 +121,23 @@ static enum err purge_one(struct naming *n, const struct vfs_request *in, struct
     return orphans_drop(n, in->ino);
 }
 
+static enum err first_orphan(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    (void)in;
+    return orphans_first(n, &out->stat.ino);
+}
+
 /* A VFS mounts once, at its start: what its predecessor had open is closed now. */
 static enum err mount(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
 {
-    static const struct operation purge = {purge_one, true};
+    static const struct operation first = {first_orphan, false}, purge = {purge_one, true};
     struct vfs_request request = *in;
+    struct vfs_reply found = {0};
     out->stat.ino = OID_MEE_ROOT(n->environment);
     out->ino2 = OID_SHARED_ROOT;
     for (uint32_t k = 0;; k++) {
-        enum err e;
-        do {
-            n->cache_died = false;
-            e = orphans_first(n, &request.ino);
-            if (n->cache_died)
-                n->cache = proto_await(LAYER_CACHE, 0, PLAT_FOREVER);
-        } while (n->cache_died);
+        enum err e = run(n, &request, &first, &found);
+        request.ino = found.stat.ino;
         if (e != OK)
             return e;
         if (request.ino == OID_NONE)

@@ -19,6 +19,8 @@ static struct fake_cache {
     uint32_t replies;
     uint64_t requests, die_at, commits;
     uint32_t give_way;
+    uint32_t die_left, deaths;
+    enum object_op die_op;
 } cache;
 
 struct fake_object *fake_cache_find(uint64_t oid)
@@ -188,7 +190,10 @@ static void handle(void *ctx, const struct msg *m)
     (void)ctx;
     if (PROTO_OF(m->type) != PROTO_OBJECT)
         return;
-    if (++cache.requests == cache.die_at) {
+    bool often = cache.die_left > 0 && PROTO_OPERATION(m->type) == (uint32_t)cache.die_op;
+    if (++cache.requests == cache.die_at || often) {
+        cache.die_left -= often;
+        cache.deaths++;
         undo();
         fake_kill(LAYER_CACHE, 0);
         (void)fake_restart(LAYER_CACHE, 0);
@@ -211,6 +216,18 @@ void fake_cache_init(void)
 void fake_cache_die_at(uint64_t n)
 {
     cache.die_at = n == 0 ? 0 : cache.requests + n;
+}
+
+void fake_cache_die_often(uint32_t n, enum object_op op)
+{
+    cache.die_left = n;
+    cache.die_op = op;
+    cache.deaths = 0;
+}
+
+uint32_t fake_cache_deaths(void)
+{
+    return cache.deaths;
 }
 
 void fake_cache_give_way(uint32_t n)

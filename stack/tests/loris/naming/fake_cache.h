@@ -22,6 +22,9 @@ struct fake_object {
 void fake_cache_init(void);
 /* It dies (losing an open transaction) when it receives its n-th request from now on; 0: never. */
 void fake_cache_die_at(uint64_t n);
+/* It dies when it receives any of the next n requests of that kind. */
+void fake_cache_die_often(uint32_t n, enum object_op op);
+uint32_t fake_cache_deaths(void); /* since then */
 /* The next n changes answer E_AGAIN. */
 void fake_cache_give_way(uint32_t n);
 

@@ -357,6 +357,28 @@ START_TEST(test_naming__n4_a_request_that_kills_it_again_and_again_is_only_asked
 }
 END_TEST
 
+START_TEST(test_naming__n4_a_request_that_kills_the_cache_again_and_again_ends)
+{
+    start();
+    struct vfs_reply reply;
+    uint64_t commits = fake_cache_commits();
+    fake_cache_die_often(3, OBJECT_CREATE); /* asked about: nothing was changed */
+    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "poison", &reply), E_IO);
+    ck_assert_uint_eq(fake_cache_deaths(), 3);
+    ck_assert_uint_eq(fake_cache_commits(), commits);
+    ck_assert_int_eq(lookup(ROOT, "poison", NULL), E_NOENT);
+    fake_cache_die_often(UINT32_MAX, OBJECT_GETATTR); /* a query too */
+    ck_assert_int_eq(name_op(VFS_STAT, ROOT, NULL, &reply), E_IO);
+    ck_assert_uint_eq(fake_cache_deaths(), 3);
+    fake_cache_die_often(UINT32_MAX, OBJECT_TXN_BEGIN); /* and even asking */
+    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "poison", &reply), E_IO);
+    ck_assert_uint_eq(fake_cache_deaths(), 6);
+    fake_cache_die_often(2, OBJECT_CREATE); /* less often: it is carried out, once */
+    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "poison", &reply), OK);
+    ck_assert_uint_eq(fake_cache_commits(), commits + 1);
+}
+END_TEST
+
 START_TEST(test_naming__tries_again_when_its_transaction_gives_way)
 {
     start();
@@ -436,6 +458,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_naming__h20_death_after_the_commit_is_answered_from_the_reply_table);
     tcase_add_test(tc, test_naming__carries_on_when_the_cache_dies_at_any_request);
     tcase_add_test(tc, test_naming__n4_a_request_that_kills_it_again_and_again_is_only_asked_about);
+    tcase_add_test(tc, test_naming__n4_a_request_that_kills_the_cache_again_and_again_ends);
     tcase_add_test(tc, test_naming__tries_again_when_its_transaction_gives_way);
     tcase_add_test(tc, test_naming__n5_a_bad_directory_is_an_error);
     tcase_add_test(tc, test_naming__writes_and_reads_through_the_callers_memory);)
