@@ -37,6 +37,8 @@ static const struct option_choice resync_modes[] = {
 static const struct option_choice metadata_copies[] = {{"all", 0, false}, {NULL, 0, false}};
 static const struct option_choice guard_modes[] = {
     {"eager", 1, false}, {"off", 0, true}, {NULL, 0, false}};
+static const struct option_choice on_modes[] = {
+    {"on", 1, false}, {"off", 0, true}, {NULL, 0, false}};
 static const struct option_choice off_modes[] = {
     {"off", 0, false}, {"on", 1, true}, {NULL, 0, false}};
 static const struct option_choice journal_modes[] = {
@@ -131,9 +133,9 @@ static const struct option_spec loris_options[] = {
      .doc = "what is compared after a power cut"},
     {.name = "steal",
      .type = OPTION_CHOICE,
-     .choices = off_modes,
-     .fallback = "off",
-     .source = "LORIS.md section 1",
+     .choices = on_modes,
+     .fallback = "on",
+     .source = "LORIS.md 2.4",
      .doc = "write pages of unfinished checkpoints early"},
     {.name = "rollback",
      .type = OPTION_CHOICE,
