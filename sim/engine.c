@@ -24,9 +24,6 @@
 #define SEQUENCE_MAX (UINT64_C(1) << (64 - SLOT_BITS))
 #define FIRST_CAPACITY 256u   /* entries; grows by doubling */
 #define SWEEP_MIN_ENTRIES 64u /* a sweep of fewer is not worth its call */
-#define NEXT_UNKNOWN                                                                               \
-    0u /* an answer that costs a look at the heap, and is never wrong to give up                   \
-        */
 #define HASH_START UINT64_C(0x6c6f7269732d3031)
 
 _Static_assert(SIM_EVENTS_MAX == 1u << SLOT_BITS, "a slot number fits its bits of a key");
@@ -46,7 +43,7 @@ struct slot {
 };
 
 struct sim_engine {
-    uint64_t now_ns;
+    struct sim_clock clock; /* first: engine.h reads it */
     uint64_t sequence;
     struct entry *heap;
     struct slot *slot;
@@ -56,7 +53,6 @@ struct sim_engine {
     uint32_t free_slot;  /* head of the list of free slots, plus 1; 0 = none */
     uint32_t used_slots; /* slots below this were handed out at least once since the reset */
     bool hole;
-    uint64_t next_ns; /* time of the next event, or NEXT_UNKNOWN */
     uint64_t hash;
     uint64_t notes;
     uint64_t dispatched;
@@ -159,11 +155,6 @@ void sim_engine_reset(struct sim_engine *engine)
     };
 }
 
-uint64_t sim_engine_now(const struct sim_engine *engine)
-{
-    return engine->now_ns;
-}
-
 static void slot_free(struct sim_engine *engine, uint32_t index)
 {
     ASSERT(index < engine->used_slots);
@@ -208,7 +199,7 @@ sim_event_id sim_engine_at(struct sim_engine *engine, uint64_t at_ns, sim_event_
                            void *object, uint64_t argument)
 {
     ASSERT(fn != NULL);
-    ASSERT(at_ns >= engine->now_ns);
+    ASSERT(at_ns >= engine->clock.now_ns);
     ASSERT(at_ns != SIM_TIME_NEVER);
     if (engine->count == engine->capacity)
         grow(engine);
@@ -217,8 +208,8 @@ sim_event_id sim_engine_at(struct sim_engine *engine, uint64_t at_ns, sim_event_
     uint64_t key = engine->sequence++ << SLOT_BITS | index;
     engine->slot[index] = (struct slot){key, fn, object, argument};
     struct entry e = {.key = key, .at_ns = at_ns};
-    if (at_ns < engine->next_ns)
-        engine->next_ns = at_ns;
+    if (at_ns < engine->clock.next_ns)
+        engine->clock.next_ns = at_ns;
     if (engine->hole) {
         engine->hole = false;
         sift_down(engine->heap, engine->count, 0, e);
@@ -231,8 +222,8 @@ sim_event_id sim_engine_at(struct sim_engine *engine, uint64_t at_ns, sim_event_
 sim_event_id sim_engine_after(struct sim_engine *engine, uint64_t delay_ns, sim_event_fn *fn,
                               void *object, uint64_t argument)
 {
-    uint64_t room_ns = SIM_TIME_NEVER - 1 - engine->now_ns;
-    uint64_t at_ns = engine->now_ns + (delay_ns < room_ns ? delay_ns : room_ns);
+    uint64_t room_ns = SIM_TIME_NEVER - 1 - engine->clock.now_ns;
+    uint64_t at_ns = engine->clock.now_ns + (delay_ns < room_ns ? delay_ns : room_ns);
     return sim_engine_at(engine, at_ns, fn, object, argument);
 }
 
@@ -242,7 +233,7 @@ bool sim_engine_cancel(struct sim_engine *engine, sim_event_id id)
     if (id == 0 || index >= engine->used_slots || engine->slot[index].id != id)
         return false;
     engine->slot[index].id = 0;
-    engine->next_ns = NEXT_UNKNOWN;
+    engine->clock.next_ns = SIM_NEXT_UNKNOWN;
     engine->dead++;
     if (engine->dead > SWEEP_MIN_ENTRIES && engine->dead > engine->count / 2)
         sweep(engine);
@@ -275,28 +266,20 @@ bool sim_engine_step(struct sim_engine *engine)
     uint32_t index = (uint32_t)(top.key & SLOT_MASK);
     struct slot slot = engine->slot[index];
     slot_free(engine, index);
-    if (top.at_ns > engine->now_ns)
-        engine->now_ns = top.at_ns; /* an overdue event runs now: advance() went past it */
+    if (top.at_ns > engine->clock.now_ns)
+        engine->clock.now_ns = top.at_ns; /* an overdue event runs now: advance() went past it */
     engine->dispatched++;
-    engine->next_ns = NEXT_UNKNOWN;
+    engine->clock.next_ns = SIM_NEXT_UNKNOWN;
     engine->hole = true;
     slot.fn(slot.object, slot.argument);
     close_hole(engine);
     return true;
 }
 
-uint64_t sim_engine_next_ns(struct sim_engine *engine)
+uint64_t sim_engine_find_next(struct sim_engine *engine)
 {
-    if (engine->next_ns == NEXT_UNKNOWN)
-        engine->next_ns = settle_top(engine) ? engine->heap[0].at_ns : SIM_TIME_NEVER;
-    return engine->next_ns;
-}
-
-void sim_engine_advance(struct sim_engine *engine, uint64_t to_ns)
-{
-    ASSERT(to_ns >= engine->now_ns);
-    ASSERT(to_ns != SIM_TIME_NEVER);
-    engine->now_ns = to_ns;
+    engine->clock.next_ns = settle_top(engine) ? engine->heap[0].at_ns : SIM_TIME_NEVER;
+    return engine->clock.next_ns;
 }
 
 static inline uint64_t rotate(uint64_t x, unsigned bits)
@@ -309,7 +292,7 @@ static inline uint64_t rotate(uint64_t x, unsigned bits)
 void sim_engine_note(struct sim_engine *engine, uint64_t what, uint64_t who, uint64_t value)
 {
     uint64_t a = (what ^ rotate(who, 32)) * UINT64_C(0xbf58476d1ce4e5b9);
-    uint64_t b = (value + rotate(engine->now_ns, 17)) * UINT64_C(0x94d049bb133111eb);
+    uint64_t b = (value + rotate(engine->clock.now_ns, 17)) * UINT64_C(0x94d049bb133111eb);
     a ^= a >> 29;
     b ^= b >> 31;
     engine->hash = (rotate(engine->hash, 23) ^ a ^ rotate(b, 11)) * UINT64_C(0xff51afd7ed558ccd);

@@ -21,7 +21,7 @@
 
 #include "sim/address_plan.h"
 
-#define SIM_STACK_BYTES ((size_t)256 << 10)
+#define SIM_STACK_BYTES ((size_t)128 << 10)
 
 struct sim_region {
     uint8_t *base; /* NULL: not mapped yet */

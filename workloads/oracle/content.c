@@ -20,11 +20,33 @@ static uint64_t key_of(uint32_t inode, uint32_t writer)
     return z ^ z >> 33;
 }
 
-static inline uint64_t word_at(uint64_t key, uint64_t place)
+static inline uint64_t mix(uint64_t z)
 {
-    uint64_t z = key + place * GOLDEN;
     z = (z ^ z >> 32) * MIX_A;
     return z ^ z >> 29;
+}
+
+/* Places that follow each other differ by GOLDEN before the mixing. */
+static inline uint64_t word_at(uint64_t key, uint64_t place)
+{
+    return mix(key + place * GOLDEN);
+}
+
+static void fill_words(uint64_t key, uint64_t place, uint8_t *to, uint64_t words)
+{
+    uint64_t z = key + place * GOLDEN;
+    for (uint64_t i = 0; i < words; i++, z += GOLDEN)
+        put_le64(to + 8 * i, mix(z));
+}
+
+/* How many words from the first agree. */
+static uint64_t match_words(uint64_t key, uint64_t place, const uint8_t *from, uint64_t words)
+{
+    uint64_t z = key + place * GOLDEN;
+    uint64_t i = 0;
+    for (; i < words && get_le64(from + 8 * i) == mix(z); i++)
+        z += GOLDEN;
+    return i;
 }
 
 void content_fill(uint32_t inode, uint32_t writer, uint64_t offset, uint8_t *to, uint64_t bytes)
@@ -36,8 +58,8 @@ void content_fill(uint32_t inode, uint32_t writer, uint64_t offset, uint8_t *to,
     while (done < bytes) {
         uint64_t x = offset + done;
         if (x % 8 == 0 && bytes - done >= 8) {
-            put_le64(to + done, word_at(key, x / 8));
-            done += 8;
+            fill_words(key, x / 8, to + done, (bytes - done) / 8);
+            done += (bytes - done) / 8 * 8;
             continue;
         }
         uint8_t word[8];
@@ -67,11 +89,13 @@ uint64_t content_match(uint32_t inode, uint32_t writer, uint64_t offset, const u
     uint64_t done = 0;
     while (done < bytes) {
         uint64_t x = offset + done;
-        uint64_t word = word_at(key, x / 8);
-        if (x % 8 == 0 && bytes - done >= 8 && get_le64(from + done) == word) {
-            done += 8;
-            continue;
+        if (x % 8 == 0) {
+            done += 8 * match_words(key, x / 8, from + done, (bytes - done) / 8);
+            if (done == bytes)
+                break;
+            x = offset + done;
         }
+        uint64_t word = word_at(key, x / 8);
         uint64_t skip = x % 8;
         uint64_t part = 8 - skip < bytes - done ? 8 - skip : bytes - done;
         uint64_t same = match_word(word, skip, from + done, part);
