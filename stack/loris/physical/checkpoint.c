@@ -23,7 +23,7 @@ static enum err write_copy(struct physical *p, uint32_t slot, uint32_t copy,
     memset(raw, 0, sizeof(raw));
     if (root != NULL)
         phys_root_encode(raw, root, sector);
-    enum err e = block_write(&p->client, sector, raw, sizeof(raw), false);
+    enum err e = phys_io_sector(p, BLOCK_WRITE, sector, raw);
     return e == OK ? phys_io_flush(p) : e;
 }
 
@@ -33,7 +33,7 @@ static enum err read_back(struct physical *p, uint32_t slot, const struct root *
     for (uint32_t copy = 0; copy < 2; copy++) {
         uint64_t sector = phys_layout_root_sector(&p->layout, slot, copy);
         phys_root_encode(want, root, sector);
-        enum err e = block_read(&p->client, sector, got, sizeof(got));
+        enum err e = phys_io_sector(p, BLOCK_READ, sector, got);
         if (e == OK && memcmp(want, got, sizeof(want)) != 0)
             e = E_CORRUPT;
         if (e != OK)

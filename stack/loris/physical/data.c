@@ -134,7 +134,7 @@ static void release_old(struct physical *p, struct write_plan *w, const struct p
     if (old->address == 0)
         return;
     phys_space_free(p, old->address);
-    put_le64(w->inode + INODE_BLOCKS, get_le64(w->inode + INODE_BLOCKS) - 1);
+    phys_tree_count(p, w->leaf, w->inode, -1);
 }
 
 static enum err take_new(struct physical *p, struct write_plan *w, const struct pointer *old)
@@ -144,7 +144,7 @@ static enum err take_new(struct physical *p, struct write_plan *w, const struct 
     if (e != OK)
         return e;
     release_old(p, w, old);
-    put_le64(w->inode + INODE_BLOCKS, get_le64(w->inode + INODE_BLOCKS) + 1);
+    phys_tree_count(p, w->leaf, w->inode, 1);
     w->address = address;
     w->place = PLACE_NEW;
     return OK;
@@ -217,6 +217,7 @@ static enum err plan_one(struct physical *p, struct write_plan *w)
     phys_pointer_decode(&old, spot.raw);
     if (old.address != 0 && !phys_layout_is_data(&p->layout, old.address))
         return E_CORRUPT;
+    w->leaf = leaf;
     phys_node_change(p, leaf);
     if (lost || (entry->oid == OID_MAPPING && is_zero(w->page))) {
         release_old(p, w, &old);
@@ -291,14 +292,14 @@ static bool relocate(struct physical *p, struct write_plan *w, enum err why, boo
     uint64_t failed = w->address;
     plat_report(REPORT_DETECTED, (uint64_t) - (int)why, failed);
     if (why == E_MEDIA && !last && take_new(p, w, &none) == OK) {
-        put_le64(w->inode + INODE_BLOCKS, get_le64(w->inode + INODE_BLOCKS) - 1);
+        phys_tree_count(p, w->leaf, w->inode, -1);
         point_again(p, w);
         return true;
     }
     w->status = why;
     w->place = PLACE_LOST;
     point_again(p, w);
-    put_le64(w->inode + INODE_BLOCKS, get_le64(w->inode + INODE_BLOCKS) - 1);
+    phys_tree_count(p, w->leaf, w->inode, -1);
     return false;
 }
 

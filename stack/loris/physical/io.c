@@ -66,6 +66,7 @@ enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items
     struct run runs[IO_OUTSTANDING];
     uint32_t begun = 0, done = 0, next = 0;
     ASSERT(op == BLOCK_READ || op == BLOCK_WRITE);
+    phys_node_wait(p);
     while (next < count || done < begun) {
         if (next < count && begun - done < IO_OUTSTANDING) {
             uint32_t length = 1;
@@ -80,24 +81,39 @@ enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items
         }
         finish(p, op, items, &runs[done++ % IO_OUTSTANDING]);
     }
+    phys_node_woke(p);
     for (uint32_t i = 0; i < count; i++)
         if (items[i].status != OK)
             return items[i].status;
     return OK;
 }
 
+static enum err transfer(struct physical *p, enum block_op op, uint64_t sector, void *raw,
+                         size_t bytes)
+{
+    phys_node_wait(p);
+    enum err e = op == BLOCK_READ ? block_read(&p->client, sector, raw, bytes)
+                                  : block_write(&p->client, sector, raw, bytes, false);
+    check_reset(p);
+    phys_node_woke(p);
+    return e;
+}
+
 enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, void *page)
 {
-    enum err e = op == BLOCK_READ
-                     ? block_read(&p->client, address * SECTORS, page, BLOCK_BYTES)
-                     : block_write(&p->client, address * SECTORS, page, BLOCK_BYTES, false);
-    check_reset(p);
-    return e;
+    return transfer(p, op, address * SECTORS, page, BLOCK_BYTES);
+}
+
+enum err phys_io_sector(struct physical *p, enum block_op op, uint64_t sector, void *raw)
+{
+    return transfer(p, op, sector, raw, SECTOR_BYTES);
 }
 
 enum err phys_io_flush(struct physical *p)
 {
+    phys_node_wait(p);
     enum err e = block_flush(&p->client);
     check_reset(p);
+    phys_node_woke(p);
     return e;
 }

@@ -54,29 +54,56 @@ void phys_node_use(struct physical *p, struct node *n)
         phys_node_damaged(n->address);
     n->stamp = p->stamp;
     n->recent = true;
+    if (n->request == p->request)
+        return;
+    n->request = p->request;
     n->changed = false;
     n->touched_next = p->touched;
     p->touched = n;
 }
 
-void phys_node_begin(struct physical *p)
-{
-    if (p->core_guard != plat_crc32c(&p->core, sizeof(p->core)))
-        phys_node_damaged(0);
-    p->stamp++;
-    p->touched = NULL;
-}
-
-void phys_node_end(struct physical *p)
+/* Renews the guards of what was changed since they were renewed last. */
+static void seal(struct physical *p)
 {
     for (struct node *n = p->touched; n != NULL; n = n->touched_next) {
         if (n->used && n->changed)
             n->guard = guard_of(n);
         n->changed = false;
     }
-    p->touched = NULL;
     p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
-    p->stamp++; /* what is not renewed must be verified again */
+}
+
+static void check_core(const struct physical *p)
+{
+    if (p->core_guard != plat_crc32c(&p->core, sizeof(p->core)) ||
+        p->layout_guard != plat_crc32c(&p->layout, sizeof(p->layout)))
+        phys_node_damaged(0);
+}
+
+void phys_node_begin(struct physical *p)
+{
+    check_core(p);
+    p->stamp++;
+    p->request++;
+    p->touched = NULL;
+}
+
+void phys_node_end(struct physical *p)
+{
+    seal(p);
+    p->touched = NULL;
+    p->stamp++;
+}
+
+void phys_node_wait(struct physical *p)
+{
+    seal(p);
+}
+
+void phys_node_woke(struct physical *p)
+{
+    check_core(p);
+    p->stamp++; /* what is used from now on is verified again */
 }
 
 /* ---- Chains and lists ------------------------------------------------------------------------ */
@@ -297,11 +324,20 @@ static enum err relocate_failed(struct physical *p, uint32_t count)
     return OK;
 }
 
+/* What went out is what was sealed: else memory was damaged on the way, and no root may name it. */
+static void check_written(const struct physical *p, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (plat_crc32c(p->items[i].page, BLOCK_BYTES) != p->items[i].owner->crc)
+            phys_node_damaged(p->items[i].address);
+}
+
 enum err phys_node_write_collected(struct physical *p, uint32_t count)
 {
     enum err e = OK;
     for (uint32_t attempt = 0; attempt < RELOCATIONS_MAX; attempt++) {
         e = phys_io_run(p, BLOCK_WRITE, p->items, count);
+        check_written(p, count);
         if (e != E_MEDIA)
             return e;
         e = relocate_failed(p, count);
@@ -316,7 +352,7 @@ enum err phys_node_write_collected(struct physical *p, uint32_t count)
 
 static bool evictable(const struct physical *p, const struct node *n, bool dirty_too)
 {
-    return n->used && n->children == 0 && n->type != TYPE_MAP && n->stamp != p->stamp &&
+    return n->used && n->children == 0 && n->type != TYPE_MAP && n->request != p->request &&
            (dirty_too || !n->dirty);
 }
 
@@ -393,7 +429,7 @@ static enum err take_frame(struct physical *p, struct node **out)
 static void start_node(struct physical *p, struct node *n, uint64_t oid, uint32_t level,
                        uint64_t index)
 {
-    bool listed = n->stamp == p->stamp; /* touched and dropped in this very request */
+    bool listed = n->request == p->request; /* touched and dropped in this very request */
     *n = (struct node){.raw = n->raw,
                        .oid = oid,
                        .level = level,
@@ -405,6 +441,7 @@ static void start_node(struct physical *p, struct node *n, uint64_t oid, uint32_
                                               : TYPE_NODE;
     n->recent = true;
     n->stamp = p->stamp;
+    n->request = p->request;
     n->changed = true;
     if (!listed) {
         n->touched_next = p->touched;
@@ -480,6 +517,8 @@ static enum err load(struct physical *p, struct node *n, const struct pointer *f
                      enum node_get_mode mode)
 {
     enum err e = read_node(p, n, from);
+    n->stamp = p->stamp; /* verified by what its parent says of it */
+    n->changed = true;
     if (e == OK)
         return OK;
     plat_report(REPORT_DETECTED, (uint64_t) - (int)e, from->address);

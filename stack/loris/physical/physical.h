@@ -40,7 +40,8 @@ struct node {
     uint32_t guard; /* over raw and the fields above */
     /* Book-keeping of the pool, doubly linked so that a flip in a link shows. */
     bool used, changed, recent;
-    uint32_t stamp; /* request that verified it last */
+    uint32_t stamp;   /* when it was verified last */
+    uint32_t request; /* that touched it last: it stays in memory until that ends */
     struct node *chain_next, *chain_prev, *dirty_next, *dirty_prev, *touched_next;
 };
 
@@ -88,11 +89,12 @@ struct found_root {
 struct physical {
     struct layout layout;
     struct core core;
-    uint32_t core_guard;
+    uint32_t core_guard, layout_guard;
     bool identified, active; /* active: a tree is loaded, this session */
     bool data_cow;
     uint32_t session, disk;
-    uint32_t stamp;
+    uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
+    uint32_t request; /* rises with each */
     struct node *touched;
     uint32_t changed_groups;
     struct found_root found[2]; /* what ROOTS read in each slot */
@@ -128,6 +130,8 @@ struct io_item {
 enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count);
 MUST_USE enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, void *page);
 MUST_USE enum err phys_io_flush(struct physical *p);
+/* One sector, not a block. */
+MUST_USE enum err phys_io_sector(struct physical *p, enum block_op op, uint64_t sector, void *raw);
 
 /* ---- node.c ---- */
 
@@ -140,6 +144,13 @@ enum node_get_mode {
 /* Begins and ends a request: verifies core, renews the guards of all that was changed. */
 void phys_node_begin(struct physical *p);
 void phys_node_end(struct physical *p);
+/*
+ * Around each wait for the disk: most of a request's time is spent there, so guards are renewed
+ * before and what is used after is verified again. A caller that keeps a pointer into a node over a
+ * wait must call phys_node_change before it writes through it.
+ */
+void phys_node_wait(struct physical *p);
+void phys_node_woke(struct physical *p);
 void phys_node_reset(struct physical *p);
 /* Verifies the guard if this request has not yet; crashes on purpose if it fails. */
 void phys_node_use(struct physical *p, struct node *n);
@@ -189,6 +200,8 @@ MUST_USE enum err phys_tree_object(struct physical *p, uint64_t oid, struct node
 /* The place of the pointer to (oid, level, index), for level >= 0. */
 MUST_USE enum err phys_tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
                                  enum node_get_mode mode, bool privileged, struct spot *spot);
+/* Adds to the number of data blocks that an object has. */
+void phys_tree_count(struct physical *p, struct node *leaf, uint8_t *inode, int64_t blocks);
 void phys_tree_point(struct physical *p, const struct spot *spot, const struct pointer *to);
 /* Frees all blocks from `first` on. Unreadable subtrees leak; that is reported. */
 void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first);

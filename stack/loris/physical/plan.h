@@ -17,6 +17,7 @@ enum write_place {
 
 struct write_plan {
     struct object_write_entry entry;
+    struct node *leaf; /* of the object's inode */
     uint8_t *inode, *page;
     uint64_t address;
     enum write_place place;

@@ -41,6 +41,7 @@ static enum err identify(struct physical *p)
         e = phys_layout_init(&p->layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES));
     if (e != OK)
         return e;
+    p->layout_guard = plat_crc32c(&p->layout, sizeof(p->layout));
     p->group = plat_alloc(p->layout.groups * sizeof(p->group[0]), TAG_HEAP);
     if (p->group == NULL)
         return E_FULL;
@@ -57,7 +58,9 @@ static enum err begin(struct physical *p, uint32_t session)
     if (e != OK)
         return e;
     forget(p);
+    phys_node_wait(p);
     e = block_fence(&p->client);
+    phys_node_woke(p);
     if (e == OK && !PLANTED(PLANTED_NO_RESTORE_FLUSH))
         e = phys_io_flush(p);
     return e;
@@ -85,7 +88,7 @@ static enum err read_copy(struct physical *p, uint32_t slot, uint32_t copy)
     struct root root;
     struct found_root *found = &p->found[slot];
     uint64_t sector = phys_layout_root_sector(&p->layout, slot, copy);
-    enum err e = block_read(&p->client, sector, raw, sizeof(raw));
+    enum err e = phys_io_sector(p, BLOCK_READ, sector, raw);
     if (e == E_DEAD)
         return E_DEAD;
     if (e == OK)

@@ -27,6 +27,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     ASSERT(p->durable != NULL && p->node != NULL && p->bucket != NULL && p->batch != NULL);
     ASSERT(p->intent != NULL && p->meta != NULL && p->plan != NULL && p->items != NULL);
     p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
+    p->layout_guard = plat_crc32c(&p->layout, sizeof(p->layout));
 }
 
 /* ---- Objects --------------------------------------------------------------------------------- */

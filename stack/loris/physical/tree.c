@@ -31,6 +31,12 @@ void phys_tree_point(struct physical *p, const struct spot *spot, const struct p
     phys_pointer_encode(spot->raw, to);
 }
 
+void phys_tree_count(struct physical *p, struct node *leaf, uint8_t *inode, int64_t blocks)
+{
+    phys_node_change(p, leaf);
+    put_le64(inode + INODE_BLOCKS, get_le64(inode + INODE_BLOCKS) + (uint64_t)blocks);
+}
+
 /* FANOUT^level; all heights are small enough. */
 static uint64_t reach(uint32_t level)
 {
@@ -57,6 +63,8 @@ static enum err grow(struct physical *p, uint64_t oid, struct node *holder, uint
         phys_space_free(p, address);
         return e;
     }
+    if (holder != NULL)
+        phys_node_change(p, holder);
     memcpy(entry(top, 0), raw, (size_t)count * FORMAT_POINTER_BYTES);
     for (uint32_t k = 0; k < count; k++) {
         struct node *child = height > 0 || oid == OID_INODES || oid == OID_MAP
@@ -190,6 +198,7 @@ enum err phys_tree_spot(struct physical *p, uint64_t oid, uint32_t level, uint64
 
 struct cut {
     uint64_t oid, first; /* blocks from here on go */
+    struct node *leaf;
     uint8_t *inode;
 };
 
@@ -236,7 +245,7 @@ static void free_below(struct physical *p, const struct cut *cut, const struct s
     }
     if (at.address != 0 && phys_layout_is_data(&p->layout, at.address)) {
         phys_space_free(p, at.address);
-        put_le64(cut->inode + INODE_BLOCKS, get_le64(cut->inode + INODE_BLOCKS) - 1);
+        phys_tree_count(p, cut->leaf, cut->inode, -1);
     }
     if (level == 0 || index * reach(level) >= cut->first)
         phys_tree_point(p, spot, &null);
@@ -244,7 +253,8 @@ static void free_below(struct physical *p, const struct cut *cut, const struct s
 
 void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first)
 {
-    struct cut cut = {.oid = get_le64(inode + INODE_OID), .first = first, .inode = inode};
+    struct cut cut = {
+        .oid = get_le64(inode + INODE_OID), .first = first, .leaf = leaf, .inode = inode};
     uint32_t height = get_le32(inode + INODE_HEIGHT);
     ASSERT(cut.oid > OID_MAP || cut.oid == OID_MAPPING);
     phys_node_change(p, leaf);
@@ -256,6 +266,7 @@ void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, u
     }
     if (!all_null(inode))
         return;
+    phys_node_change(p, leaf);
     put_le32(inode + INODE_HEIGHT, 0);
     put_le64(inode + INODE_BLOCKS, 0); /* what could not be read is not counted any more */
 }

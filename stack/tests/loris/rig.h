@@ -45,6 +45,7 @@ static struct rig {
     uint64_t fail_at; /* this write fails with E_MEDIA, five times as the client tries; 0: none */
     uint64_t lose_at; /* this write is lost though it says OK; 0: none */
     bool off;         /* the power is off */
+    void (*during)(void); /* called within every request to a disk; NULL: nothing */
 } rig;
 
 static inline void rig_disk_init(uint32_t index, uint64_t blocks)
@@ -61,6 +62,7 @@ static inline void rig_disk_init(uint32_t index, uint64_t blocks)
     d->pending = calloc(RIG_PENDING, sizeof(d->pending[0]));
     rig.writes = rig.cut_at = rig.fail_at = rig.lose_at = 0;
     rig.off = false;
+    rig.during = NULL;
 }
 
 static inline void rig_apply(uint8_t *to, const struct rig_write *w, uint32_t sector)
@@ -115,6 +117,8 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
                        const struct plat_span *spans, uint32_t count_spans, bool fua)
 {
     size_t bytes = 0;
+    if (rig.during != NULL)
+        rig.during();
     if (rig.off || d->gone)
         return E_DEAD;
     if (op == BLOCK_FLUSH) {

@@ -131,7 +131,7 @@ START_TEST(test_rot__repair_mends_a_leaf_a_node_and_a_block)
         ck_assert_int_eq(ph_read(OID, 19, 1, &version), E_CORRUPT);
         ph_ok(ph_op(OBJECT_CREATE, OID, 7, OBJECT_REPAIR));
         ck_assert_int_ne(ph_read(OID, 19, 1, &version), OK); /* lost, not a hole */
-        ph_ok(ph_op(OBJECT_TRUNCATE, OID, 7, 0)); /* what cannot be read goes */
+        ph_ok(ph_op(OBJECT_TRUNCATE, OID, 7, 0));            /* what cannot be read goes */
         ck_assert_int_eq(ph_read(OID, 19, 1, &version), E_LOST);
         ph_ok(ph_write(OID, 0, 20, 1, OBJECT_REPAIR));
         ph_ok(ph_read(OID, 19, 1, &version));
@@ -219,10 +219,57 @@ START_TEST(test_rot__a_flip_in_memory_crashes_and_is_never_made_durable)
 }
 END_TEST
 
+static uint32_t wait_left;
+
+static void flip_in_wait(void)
+{
+    static uint64_t state = 4711;
+    if (wait_left > 0 && --wait_left == 0)
+        flip(&state);
+}
+
+/* Most of the time passes in waits: a flip there must not be taken for a change. */
+START_TEST(test_rot__a_flip_while_waiting_for_the_disk_is_never_made_durable)
+{
+    uint32_t crashes = 0;
+    int64_t version;
+    for (uint32_t n = 0; n < 600; n++) {
+        start();
+        (void)read_all();
+        rig.during = flip_in_wait;
+        wait_left = 1 + n % 25;
+        (void)ph_write(OID + 3, 50, 5, 2, 0);
+        (void)ph_write(OID + 5, 5, 3, 1, 0);
+        (void)ph_op(OBJECT_DELETE, OID + 4, 0, 0);
+        enum err e = ph_checkpoint();
+        if (e == OK) {
+            (void)ph_write(OID + 3, 50, 5, 3, 0);
+            e = ph_checkpoint();
+        }
+        bool crashed = fake_crash()[0] != '\0';
+        crashes += crashed;
+        ck_assert_msg(e == OK || crashed, "%d", e);
+        wait_left = 0;
+        ph_boot();
+        ph_ok(ph_restore());
+        for (uint32_t k = 0; k < OBJECTS; k++) {
+            enum err r = ph_op(OBJECT_GETATTR, OID + k, 0, 0);
+            ck_assert(r == OK || (k == 4 && r == E_NOENT));
+            for (uint64_t b = 0; r == OK && b < 20; b += 3) {
+                ck_assert_int_eq(ph_read(OID + k, k + b, 1, &version), OK);
+                ck_assert_int_eq(version, 1);
+            }
+        }
+    }
+    ck_assert_uint_gt(crashes, 100);
+}
+END_TEST
+
 CHECK_MAIN("physical rot", 120,
            tcase_add_test(tc, test_rot__of_any_block_is_an_error_and_never_wrong_data);
            tcase_add_test(tc, test_rot__of_one_root_copy_is_survived);
            tcase_add_test(tc, test_rot__unreadable_and_misplaced_blocks_are_errors);
            tcase_add_test(tc, test_rot__repair_mends_a_leaf_a_node_and_a_block);
            tcase_add_test(tc, test_rot__blocks_marked_lost_say_so_until_written);
-           tcase_add_test(tc, test_rot__a_flip_in_memory_crashes_and_is_never_made_durable);)
+           tcase_add_test(tc, test_rot__a_flip_in_memory_crashes_and_is_never_made_durable);
+           tcase_add_test(tc, test_rot__a_flip_while_waiting_for_the_disk_is_never_made_durable);)
