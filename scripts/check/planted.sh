@@ -16,6 +16,7 @@ not-staggered          mirror/overwrite/cut         400
 mirror-2-unflushed     slow/overwrite/cut-then-disk 400
 crc-unchecked          mirror/mail/rot              60
 recompute-for-verify   mirror/mail/flip             60
+resync-region          mirror/overwrite/rot-and-cut 60
 record-dropped         mirror/mail/physical         60
 no-reply-table         mirror/tree/naming-thrice    60
 late-commit            mirror/tree/naming           300
