@@ -8,8 +8,10 @@
 #include <time.h>
 
 #include "assertion.h"
+#include "platform.h"
 #include "sim/coroutine.h"
 #include "sim/crash.h"
+#include "sim/disk.h"
 #include "sim/engine.h"
 #include "sim/machine.h"
 #include "sim/region.h"
@@ -21,7 +23,7 @@
 static double now_ns(void)
 {
     struct timespec t;
-    int failed = clock_gettime(CLOCK_MONOTONIC, &t);
+    int failed = clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     ASSERT(failed == 0);
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
@@ -202,4 +204,107 @@ double sim_bench_random_ns(uint64_t draws)
     double spent = now_ns() - start;
     ASSERT(sum != 0); /* keeps the loop */
     return spent / (double)draws;
+}
+
+/* ---- Checksums and disks --------------------------------------------------------------------- */
+
+#define PAGE_BYTES 4096u
+#define AT_A_TIME 32u
+#define DISK_BYTES (UINT64_C(64) << 20)
+#define DISK_PAGES (DISK_BYTES / PAGE_BYTES)
+
+double sim_bench_crc_ns(uint64_t blocks)
+{
+    static uint8_t page[PAGE_BYTES];
+    uint32_t sum = 0;
+    double start = now_ns();
+    for (uint64_t i = 0; i < blocks; i++) {
+        page[0] = (uint8_t)i;
+        sum += plat_crc32c(page, sizeof(page));
+    }
+    double spent = now_ns() - start;
+    ASSERT(sum != 0); /* keeps the loop */
+    return spent / (double)blocks;
+}
+
+struct disk_load {
+    struct sim_disk *disk;
+    struct sim_rng rng;
+    uint32_t sectors; /* a page */
+    uint64_t left, done;
+    uint32_t crc[DISK_PAGES]; /* of what each page holds */
+    struct {
+        uint64_t page;
+        bool reads;
+        _Alignas(64) uint8_t bytes[PAGE_BYTES];
+    } slot[AT_A_TIME];
+};
+
+static void disk_answer(void *object, uint64_t slot, enum sim_disk_status status);
+
+static void disk_ask(struct disk_load *load, uint64_t slot)
+{
+    uint64_t draw = sim_rng_u64(&load->rng);
+    uint64_t page = draw % DISK_PAGES;
+    uint8_t *bytes = load->slot[slot].bytes;
+    bool reads = (draw >> 63) != 0;
+    load->left--;
+    load->slot[slot].page = page;
+    load->slot[slot].reads = reads;
+    if (!reads) {
+        memcpy(bytes, &draw, sizeof(draw));
+        load->crc[page] = plat_crc32c(bytes, PAGE_BYTES);
+    }
+    enum err err = sim_disk_submit(
+        load->disk, &(struct sim_disk_request){.op = reads ? SIM_DISK_READ : SIM_DISK_WRITE,
+                                               .first_sector = page * load->sectors,
+                                               .count = load->sectors,
+                                               .request_id = slot,
+                                               .data = bytes,
+                                               .buffer = bytes,
+                                               .done = disk_answer,
+                                               .object = load});
+    ASSERT(err == OK);
+}
+
+static void disk_answer(void *object, uint64_t slot, enum sim_disk_status status)
+{
+    struct disk_load *load = object;
+    ASSERT(status == SIM_DISK_OK);
+    load->done++;
+    if (load->slot[slot].reads) {
+        uint32_t crc = plat_crc32c(load->slot[slot].bytes, PAGE_BYTES);
+        ASSERT(crc == load->crc[load->slot[slot].page]);
+    }
+    if (load->left > 0)
+        disk_ask(load, slot);
+}
+
+double sim_bench_disk_ns(const char *profile, uint64_t requests)
+{
+    static struct disk_load load;
+    struct sim_disk_config config = {.size_bytes = DISK_BYTES};
+    enum err err = sim_profile_load(profile, &config.params);
+    ASSERT(err == OK);
+    ASSERT(requests >= AT_A_TIME);
+    struct sim_engine *engine = sim_engine_create();
+    memset(&load, 0, sizeof(load));
+    load.disk = sim_disk_create(engine, 0, &config);
+    load.sectors = PAGE_BYTES / sim_disk_identify(load.disk).sector_size;
+    load.left = requests;
+    sim_rng_init(&load.rng, 1, 1, sim_rng_purpose("bench", 2));
+    for (uint64_t page = 0; page < DISK_PAGES; page++) { /* all memory is there when it counts */
+        load.crc[page] = plat_crc32c(load.slot[0].bytes, PAGE_BYTES);
+        sim_disk_poke(load.disk, page * load.sectors, load.sectors, load.slot[0].bytes);
+    }
+    double start = now_ns();
+    for (uint64_t slot = 0; slot < AT_A_TIME; slot++)
+        disk_ask(&load, slot);
+    while (load.done < requests && sim_engine_step(engine))
+        continue;
+    double spent = now_ns() - start;
+    ASSERT(load.done == requests);
+    sim_disk_destroy(load.disk);
+    sim_engine_destroy(engine);
+    return spent / (double)requests;
 }
