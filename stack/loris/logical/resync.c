@@ -13,7 +13,7 @@
 #include "mem.h"
 #include "planted.h"
 
-#define ITEMS_MAX 65536u
+#define ITEMS_MAX 16384u
 #define MIRRORED 255u /* in the place of a disk: the block is the same on all of them */
 #define PASSES_MAX 64u
 
@@ -63,6 +63,10 @@ static enum err keep_intent(struct logical *l, struct resync *r, uint32_t disk,
     enum err e = logical_mapping_get(l, intent->oid, &entry);
     if (e != OK)
         return e == E_SESSION ? e : OK; /* of no object of the checkpoint */
+    if (l->items == NULL) { /* most restores find no intent */
+        l->items = plat_alloc(ITEMS_MAX * sizeof(l->items[0]), TAG_HEAP);
+        ASSERT(l->items != NULL);
+    }
     if (r->items == ITEMS_MAX) {
         r->overflow = true;
         return OK;
@@ -263,9 +267,6 @@ enum err logical_resync_run(struct logical *l, bool quiet, uint32_t *found)
 {
     struct resync r = {.passes = 1, .quiet = quiet};
     *found = 0;
-    if (l->items == NULL)
-        l->items = plat_alloc(ITEMS_MAX * sizeof(l->items[0]), TAG_HEAP);
-    ASSERT(l->items != NULL);
     while (r.pass < r.passes) {
         enum err e = gather(l, &r);
         if (e == OK &&
