@@ -54,7 +54,8 @@
 #define CACHE_READ_AHEAD 16u          /* blocks beyond a sequential miss */
 #define CACHE_DIRTY_PERCENT 10u       /* of frames: above it write-back begins */
 #define CACHE_PINNED_PERCENT 50u      /* of frames or of the log: above it a checkpoint (C5) */
-#define CACHE_SLACK_BLOCKS 32u        /* free blocks that no one may reserve */
+#define CACHE_SLACK_BLOCKS 32u        /* free blocks that only changes inside metadata reserve */
+#define CACHE_OVERDRAFT_BLOCKS 16u    /* and these of the reserve below (P6, at least 64) */
 #define CACHE_OBJECTS_MAX 32768u
 #define CACHE_DIRTY_OBJECTS_MAX 8192u
 #define CACHE_OBJECT_BUCKETS 4096u
@@ -425,8 +426,9 @@ bool checkpoint_join(struct cache *c, const struct msg *m);
 void checkpoint_answer(struct cache *c, enum err status);
 /* An error of write-back that no sync has reported yet, of one object, or of any (OID_NONE). */
 enum err checkpoint_take_error(struct cache *c, uint64_t oid);
-/* Reserves space for `pages` more private pages. OK, E_NOSPC, E_SESSION, errors from below. */
-MUST_USE enum err credit_reserve(struct cache *c, uint32_t pages);
+/* Reserves space for `pages` more private pages; `inside`: of metadata, where there are blocks
+ * already. OK, E_NOSPC, E_SESSION, errors from below. */
+MUST_USE enum err credit_reserve(struct cache *c, uint32_t pages, bool inside);
 /* A frame, after a checkpoint if need be. 0 and *e if there is none. */
 uint32_t frame_get(struct cache *c, enum err *e);
 

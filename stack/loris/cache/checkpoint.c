@@ -5,29 +5,32 @@
  * copy and the log has one segment. Open transactions are private and no part of it.
  *
  * Credit: a private page reserves a block; a page changed for the first time since the checkpoint
- * keeps it reserved until the next. So what was answered finds its space, shadows included.
+ * keeps it reserved until the next. So what was answered finds its space, shadows included. A
+ * change inside metadata gives back at the checkpoint what it takes: it may use what no one else
+ * may, else nothing could be removed from a full disk.
  */
 #include "cache.h"
 
-static bool credit_has(const struct cache *c, uint32_t pages)
+static bool credit_has(const struct cache *c, uint32_t pages, bool inside)
 {
-    uint64_t taken = c->reserved_blocks + c->private_pages + pages + CACHE_SLACK_BLOCKS;
-    return taken <= c->free_blocks;
+    uint64_t taken = c->reserved_blocks + c->private_pages + pages;
+    return inside ? taken <= c->free_blocks + CACHE_OVERDRAFT_BLOCKS
+                  : taken + CACHE_SLACK_BLOCKS <= c->free_blocks;
 }
 
-enum err credit_reserve(struct cache *c, uint32_t pages)
+enum err credit_reserve(struct cache *c, uint32_t pages, bool inside)
 {
-    if (credit_has(c, pages))
+    if (credit_has(c, pages, inside))
         return OK;
     enum err e = lower_statfs(c); /* what was freed and released counts again */
-    if (e == OK && !credit_has(c, pages) && c->changed) {
+    if (e == OK && !credit_has(c, pages, inside) && c->changed) {
         e = checkpoint_run(c, false);
         if (e == OK)
             e = lower_statfs(c);
     }
     if (e != OK)
         return e;
-    return credit_has(c, pages) ? OK : E_NOSPC;
+    return credit_has(c, pages, inside) ? OK : E_NOSPC;
 }
 
 uint32_t frame_get(struct cache *c, enum err *e)

@@ -161,7 +161,8 @@ static enum err private_page(struct cache *c, struct env *env, struct object *o,
     *page = p;
     if (p != 0)
         return whole || page_sound(c, p) ? OK : E_LOST;
-    enum err e = credit_reserve(c, 1);
+    bool inside = (o->flags & OBJECT_META) != 0 && block < o->size / BLOCK_BYTES;
+    enum err e = credit_reserve(c, 1, inside);
     if (e != OK)
         return e;
     p = frame_get(c, &e);

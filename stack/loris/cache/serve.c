@@ -61,7 +61,7 @@ static enum err do_create(struct cache *c, struct env *env, const struct object_
     } else {
         oid = c->next_oid++;
     }
-    enum err e = credit_reserve(c, 1);
+    enum err e = credit_reserve(c, 1, false);
     if (e != OK)
         return e;
     o = object_add(c, oid);

@@ -335,6 +335,41 @@ START_TEST(test_cache__no_space_is_said_before_the_ok)
 }
 END_TEST
 
+START_TEST(test_cache__a_full_disk_takes_removals)
+{
+    rig_init(&r);
+    r.store.capacity_blocks = 200;
+    rig_start(&r);
+    struct object_request q = {.op = OBJECT_CREATE, .flags = OBJECT_META};
+    struct object_reply directory;
+    begin(0);
+    ck_assert_int_eq(rig_call(&r, 0, &q, &directory, true), OK);
+    fill(1, sizeof(data));
+    ck_assert_int_eq(rig_write(&r, 0, directory.oid, 0, data, BLOCK_BYTES), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    uint64_t file = make(0, 2 * BLOCK_BYTES, 2);
+    begin(0);
+    enum err e = OK;
+    for (uint64_t b = 2; e == OK && b < 200; b++) {
+        e = rig_write(&r, 0, file, b * BLOCK_BYTES, data, BLOCK_BYTES);
+        if (e == OK) {
+            ck_assert_int_eq(rig_commit(&r, 0), OK);
+            begin(0);
+        }
+    }
+    ck_assert_int_eq(e, E_NOSPC);
+    ck_assert_int_eq(rig_write(&r, 0, file, 0, data, BLOCK_BYTES), E_NOSPC);
+    ck_assert_int_eq(rig_write(&r, 0, directory.oid, BLOCK_BYTES, data, BLOCK_BYTES), E_NOSPC);
+    ck_assert_int_eq(rig_write(&r, 0, directory.oid, 0, data, BLOCK_BYTES), OK);
+    ck_assert_int_eq(rig_delete(&r, 0, file), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    ck_assert_uint_eq(r.store.refused, 0);
+    (void)make(0, 16 * BLOCK_BYTES, 3);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache__a_tiny_log_and_few_frames_lose_nothing)
 {
     rig_init(&r);
@@ -453,6 +488,7 @@ CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was
            tcase_add_test(tc, test_cache__a_waiting_request_runs_when_the_lock_is_free);
            tcase_add_test(tc, test_cache__in_a_deadlock_the_younger_gives_way);
            tcase_add_test(tc, test_cache__no_space_is_said_before_the_ok);
+           tcase_add_test(tc, test_cache__a_full_disk_takes_removals);
            tcase_add_test(tc, test_cache__a_tiny_log_and_few_frames_lose_nothing);
            tcase_add_test(tc, test_cache__shutdown_marks_the_checkpoint_clean);
            tcase_add_test(tc, test_cache__a_lost_block_below_spoils_no_other);
