@@ -294,23 +294,120 @@ static bool step(struct attempt *a, enum err e, const char *what)
 static const char probe_name[] = ".probe", probe_moved[] = ".probe-moved";
 static const char probe_text[] = "is anybody there?";
 
+#define ROOM_FILES 16u  /* removed at a time */
+#define ROOM_ROUNDS 64u /* that often */
+#define ROOM_LISTING 1024u
+
+/* Where room is made: the path of the directory is its first `bytes`. */
+struct room {
+    struct client *client;
+    uint32_t rounds; /* so far */
+    uint32_t left;   /* files still to be removed in this one */
+    char path[VFS_PATH_MAX + VFS_NAME_MAX + 2];
+};
+
+static void remove_files(struct room *r, size_t bytes);
+
+/* One entry of the directory path[0..bytes). What cannot be removed stays. */
+static void remove_entry(struct room *r, size_t bytes, const char *name)
+{
+    struct vfs_stat stat;
+    size_t slash = bytes > 0 ? 1 : 0, length = strlen(name);
+    if (bytes + slash + length > VFS_PATH_MAX || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0 || strcmp(name, probe_name) == 0 || strcmp(name, probe_moved) == 0)
+        return;
+    if (slash == 1)
+        r->path[bytes] = '/';
+    memcpy(r->path + bytes + slash, name, length + 1);
+    if (client_stat(r->client, r->path, &stat) != OK)
+        return;
+    if (stat.type == VFS_DIRECTORY)
+        remove_files(r, bytes + slash + length);
+    else if (client_unlink(r->client, r->path) == OK)
+        r->left--;
+}
+
+static void remove_files(struct room *r, size_t bytes)
+{
+    uint8_t listing[ROOM_LISTING];
+    struct client_entry entry;
+    int32_t fd = -1;
+    uint64_t cookie = 0, moved = 0;
+    r->path[bytes] = '\0';
+    enum err e = client_open(r->client, bytes > 0 ? r->path : ".", CALL_READ_ONLY | CALL_DIRECTORY,
+                             0, &fd, NULL);
+    if (e != OK)
+        return;
+    do {
+        e = client_readdir(r->client, fd, &cookie, listing, sizeof(listing), &moved);
+        uint64_t at = 0;
+        while (e == OK && r->left > 0 && client_entry_next(listing, moved, &at, &entry))
+            remove_entry(r, bytes, entry.name);
+    } while (e == OK && cookie != 0 && r->left > 0);
+    e = client_close(r->client, fd);
+}
+
+/* A full disk that says so serves, if it takes back what is removed. True: files were removed, of
+ * the private tree or else of the shared one, so that it is worth another try. */
+static bool made_room(struct room *r, enum err e)
+{
+    if (e != E_NOSPC || r->rounds++ == ROOM_ROUNDS)
+        return false;
+    r->left = ROOM_FILES;
+    remove_files(r, 0);
+    if (r->left == ROOM_FILES) {
+        memcpy(r->path, "shared", sizeof("shared"));
+        remove_files(r, sizeof("shared") - 1);
+    }
+    return r->left < ROOM_FILES;
+}
+
+static enum err probe_create(struct client *c, struct room *r, int32_t *fd)
+{
+    uint64_t moved;
+    enum err e;
+    do
+        e = client_open(c, probe_name, CALL_CREATE | CALL_EXCLUSIVE, 0600, fd, NULL);
+    while (made_room(r, e));
+    if (e != OK)
+        return e;
+    do
+        e = client_write(c, *fd, 0, probe_text, sizeof(probe_text), &moved, NULL);
+    while (made_room(r, e));
+    return e;
+}
+
+static enum err probe_remove(struct client *c, struct room *r)
+{
+    enum err e;
+    do
+        e = client_rename(c, probe_name, probe_moved);
+    while (made_room(r, e));
+    if (e != OK)
+        return e;
+    do
+        e = client_unlink(c, probe_moved);
+    while (made_room(r, e));
+    return e;
+}
+
 static void task_probe(struct attempt *a)
 {
     struct client *c = &a->client;
+    struct room *room = plat_alloc(sizeof(*room), TAG_HEAP);
     char back[sizeof(probe_text)] = "";
     int32_t fd = -1;
     uint64_t moved, blocks, available;
-    if (!step(a, client_open(c, probe_name, CALL_CREATE | CALL_EXCLUSIVE, 0600, &fd, NULL),
-              "create") ||
-        !step(a, client_write(c, fd, 0, probe_text, sizeof(probe_text), &moved, NULL), "write") ||
+    ASSERT(room != NULL);
+    *room = (struct room){.client = c};
+    if (!step(a, probe_create(c, room, &fd), "create and write") ||
         !step(a, client_fsync(c, fd), "fsync") ||
         !step(a, client_read(c, fd, 0, back, sizeof(back), &moved), "read") ||
         !step(a, client_close(c, fd), "close"))
         return;
     if (memcmp(back, probe_text, sizeof(back)) != 0)
         (void)step(a, E_CORRUPT, "read other bytes than written");
-    if (step(a, client_rename(c, probe_name, probe_moved), "rename") &&
-        step(a, client_unlink(c, probe_moved), "unlink"))
+    if (step(a, probe_remove(c, room), "rename and unlink"))
         (void)step(a, client_statfs(c, &blocks, &available), "statfs");
 }
 
