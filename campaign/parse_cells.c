@@ -23,6 +23,18 @@ static uint32_t instances(const struct plan_variant *variant, enum layer layer)
     return 1;
 }
 
+/* A classic file system on one disk runs without block RAID (stack/programs.c). */
+static bool has_layer(const struct plan_variant *v, enum layer layer)
+{
+    return design_has_layer(v->design, layer) && (layer != LAYER_RAID || v->machine.disk_count > 1);
+}
+
+static const char *no_layer(struct parse *p, const struct plan_variant *v, enum layer layer)
+{
+    return arena_printf(p->arena, "%s has no layer `%s`%s", v->design->name, layer_name(layer),
+                        design_has_layer(v->design, layer) ? " on one disk" : "");
+}
+
 /* Whether the variant's stack passes that probe: its description begins with who does. */
 static bool has_probe(const struct plan_variant *variant, enum probe probe)
 {
@@ -34,7 +46,7 @@ static bool has_probe(const struct plan_variant *variant, enum probe probe)
     memcpy(who, doc, (size_t)(colon - doc));
     who[colon - doc] = '\0';
     if (strcmp(who, "block RAID") == 0)
-        return design_has_layer(variant->design, LAYER_RAID);
+        return has_layer(variant, LAYER_RAID);
     enum layer layer = layer_from_name(who);
     if (layer != LAYER_NONE)
         return design_has_layer(variant->design, layer);
@@ -58,10 +70,9 @@ static bool has_script(const struct plan_workload *workload)
 static const char *target_obstacle(struct parse *p, const struct plan_variant *v,
                                    const struct fault *fault, const char **key)
 {
-    const char *name = v->design->name;
     *key = "layer";
-    if (fault->layer != LAYER_NONE && !design_has_layer(v->design, fault->layer))
-        return arena_printf(p->arena, "%s has no layer `%s`", name, layer_name(fault->layer));
+    if (fault->layer != LAYER_NONE && !has_layer(v, fault->layer))
+        return no_layer(p, v, fault->layer);
     *key = "instance";
     if (fault->instance.kind == FAULT_TARGET_INDEX &&
         fault->instance.index >= instances(v, fault->layer))
@@ -80,9 +91,8 @@ static const char *moment_obstacle(struct parse *p, const struct plan_variant *v
                                    const struct plan_workload *w, const struct fault *fault)
 {
     const struct fault_when *at = &fault->at;
-    if (at->layer != LAYER_NONE && !design_has_layer(v->design, at->layer))
-        return arena_printf(p->arena, "%s has no layer `%s`", v->design->name,
-                            layer_name(at->layer));
+    if (at->layer != LAYER_NONE && !has_layer(v, at->layer))
+        return no_layer(p, v, at->layer);
     if (disk_missing(v, &at->disk))
         return arena_printf(p->arena, "the machine of %s has %u disks, no disk %u", v->name,
                             v->machine.disk_count, at->disk.index);

@@ -268,6 +268,14 @@ START_TEST(test_plan__skips_what_cannot_be_and_says_why)
     ck_assert_str_eq(plan->cells[1].skipped, "none has no layer `cache`");
     ck_assert(!plan->cells[1].selected);
     plan_destroy(plan);
+    plan = must_load("campaign: s\nvariants: {two: {stack: none}, one: {like: two, machine: "
+                     "{disks: {count: 1}}}}\n"
+                     "workloads: {a: {app: fsx}}\n"
+                     "faults: {r: [{kind: process.crash, layer: raid}]}\n",
+                     NULL);
+    ck_assert_ptr_null(plan->cells[0].skipped);
+    ck_assert_str_eq(plan->cells[1].skipped, "none has no layer `raid` on one disk");
+    plan_destroy(plan);
 }
 END_TEST
 
