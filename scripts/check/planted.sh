@@ -11,6 +11,8 @@ clean_trials=25
 cat >"$work/table" <<END
 no-flush-before-root   mirror/synced/cut            300
 root-before-children   mirror/synced/cut            60
+reuse-at-once          single/tree/before-root      60
+no-intent-flush        mirror/overwrite/cut-whole-then-disk 60
 early-fsync            mirror/synced/cut            60
 not-staggered          mirror/overwrite/cut         400
 mirror-2-unflushed     slow/overwrite/cut-then-disk 400
