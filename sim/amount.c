@@ -48,7 +48,8 @@ int64_t amount_at(const struct amount *amount, double fraction)
     case AMOUNT_LOGNORMAL:
         if (fraction == 0)
             return amount->low;
-        return clamp(amount, exp(amount->first + amount->second * gsl_cdf_ugaussian_Pinv(fraction)));
+        return clamp(amount,
+                     exp(amount->first + amount->second * gsl_cdf_ugaussian_Pinv(fraction)));
     case AMOUNT_FOREVER:
         return AMOUNT_MAX;
     case AMOUNT_UNIFORM:

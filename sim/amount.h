@@ -27,7 +27,8 @@ enum amount_kind {
 
 struct amount {
     enum amount_kind kind;
-    int64_t low, high;    /* FIXED, RANGE; of distributions the limits of a draw (high 0: AMOUNT_MAX) */
+    int64_t low,
+        high; /* FIXED, RANGE; of distributions the limits of a draw (high 0: AMOUNT_MAX) */
     double first, second; /* the distributions */
 };
 

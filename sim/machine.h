@@ -61,8 +61,8 @@ void sim_machine_destroy(struct sim_machine *m);
 void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial);
 
 /*
- * Forgets all memory of processes at once; a reset must follow. What a trial in a forked child begins
- * with (sim_regions_renew says why).
+ * Forgets all memory of processes at once; a reset must follow. What a trial in a forked child
+ * begins with (sim_regions_renew says why).
  */
 void sim_machine_renew(struct sim_machine *m);
 

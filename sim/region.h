@@ -57,8 +57,8 @@ uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_s
 void sim_regions_clear(struct sim_regions *regions, uint32_t index);
 
 /*
- * Gives every region fresh zero pages and opens it. For a forked child: pages shared with the parent
- * would be copied in small ones, and strict mode on small pages is up to 90 times dearer.
+ * Gives every region fresh zero pages and opens it. For a forked child: pages shared with the
+ * parent would be copied in small ones, and strict mode on small pages is up to 90 times dearer.
  */
 void sim_regions_renew(struct sim_regions *regions);
 

@@ -63,7 +63,7 @@ static enum err keep_intent(struct logical *l, struct resync *r, uint32_t disk,
     enum err e = logical_mapping_get(l, intent->oid, &entry);
     if (e != OK)
         return e == E_SESSION ? e : OK; /* of no object of the checkpoint */
-    if (l->items == NULL) { /* most restores find no intent */
+    if (l->items == NULL) {             /* most restores find no intent */
         l->items = plat_alloc(ITEMS_MAX * sizeof(l->items[0]), TAG_HEAP);
         ASSERT(l->items != NULL);
     }
