@@ -232,7 +232,7 @@ struct arm_choice {
     uint64_t position_ns;
 };
 
-static void consider(const struct sim_disk *disk, struct arm_choice *best, uint64_t now_ns,
+static void consider(struct sim_disk *disk, struct arm_choice *best, uint64_t now_ns,
                      uint32_t request, uint32_t write)
 {
     const struct disk_request *q = &disk->slot[request];
@@ -244,7 +244,7 @@ static void consider(const struct sim_disk *disk, struct arm_choice *best, uint6
 }
 
 /* Shortest positioning first; requests before cached writes unless these are urgent. */
-static struct arm_choice choose(const struct sim_disk *disk, uint64_t now_ns)
+static struct arm_choice choose(struct sim_disk *disk, uint64_t now_ns)
 {
     struct arm_choice best = {0};
     uint32_t oldest = disk->ready.first;

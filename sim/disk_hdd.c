@@ -126,8 +126,25 @@ static struct place place_of(const struct disk_hdd *hdd, uint64_t sector)
     };
 }
 
-static uint64_t seek_ns(const struct disk_hdd *hdd, const struct place *from,
-                        const struct place *to)
+/* The same of what a choice compares, kept: the candidates of one choice are mostly those of the
+ * last, and a place costs six divisions. */
+static const struct hdd_spot *spot_of(struct disk_hdd *hdd, uint64_t sector)
+{
+    uint64_t mixed = sector * UINT64_C(0x9e3779b97f4a7c15);
+    struct hdd_spot *spot = &hdd->spot[mixed >> (64 - HDD_SPOT_BITS)];
+    if (spot->key == sector + 1)
+        return spot;
+    struct place at = place_of(hdd, sector);
+    uint64_t skew_ns = at.track * (hdd->step_ns % hdd->rotation_ns);
+    *spot = (struct hdd_spot){.key = sector + 1,
+                              .track = at.track,
+                              .cylinder = at.cylinder,
+                              .target_ns = (at.angle_ns + skew_ns) % hdd->rotation_ns};
+    return spot;
+}
+
+static uint64_t seek_ns(const struct disk_hdd *hdd, const struct hdd_spot *from,
+                        const struct hdd_spot *to)
 {
     if (from->track == to->track)
         return 0;
@@ -139,17 +156,18 @@ static uint64_t seek_ns(const struct disk_hdd *hdd, const struct place *from,
     return disk_hdd_curve(hdd, cylinders > 0 ? cylinders : 1);
 }
 
-uint64_t disk_hdd_position(const struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, bool write)
+uint64_t disk_hdd_position(struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, bool write)
 {
     ASSERT(first < hdd->sectors);
-    struct place from = place_of(hdd, hdd->head), to = place_of(hdd, first);
-    uint64_t seek = seek_ns(hdd, &from, &to);
+    struct hdd_spot from =
+        *spot_of(hdd, hdd->head); /* a copy: both may have one place in the table */
+    const struct hdd_spot *to = spot_of(hdd, first);
+    uint64_t seek = seek_ns(hdd, &from, to);
     if (seek > 0 && write && first != hdd->head)
         seek += hdd->settle_ns;
     uint64_t arrival = (now_ns + seek) % hdd->rotation_ns;
-    uint64_t skew = to.track * (hdd->step_ns % hdd->rotation_ns);
-    uint64_t target = (to.angle_ns + skew) % hdd->rotation_ns;
-    uint64_t wait = (target + hdd->rotation_ns - arrival) % hdd->rotation_ns;
+    uint64_t late = to->target_ns >= arrival ? 0 : hdd->rotation_ns;
+    uint64_t wait = to->target_ns + late - arrival;
     return seek + (wait + CATCH_NS > hdd->rotation_ns ? 0 : wait);
 }
 

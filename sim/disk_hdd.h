@@ -22,6 +22,15 @@ struct hdd_zone {
     uint32_t track_sectors; /* sectors a track */
 };
 
+#define HDD_SPOT_BITS 8u
+
+/* Where a sector lies, for choices: a table of what was asked for last. */
+struct hdd_spot {
+    uint64_t key; /* sector + 1; 0: none */
+    uint64_t track, cylinder;
+    uint64_t target_ns; /* when it passes the head, in a rotation */
+};
+
 struct disk_hdd {
     uint64_t rotation_ns, settle_ns, step_ns; /* step: to the next track */
     uint64_t sectors, cylinders;
@@ -31,6 +40,7 @@ struct disk_hdd {
     uint32_t zones;
     struct hdd_zone zone[HDD_ZONES_MAX];
     uint64_t buffer_sectors;
+    struct hdd_spot spot[1u << HDD_SPOT_BITS]; /* follows from the above */
     /* state */
     uint64_t head;                     /* sector over which the head last ended */
     uint64_t buffer_first, buffer_end; /* what the track buffer has or will have read */
@@ -47,7 +57,7 @@ void disk_hdd_cold(struct disk_hdd *hdd);
 uint64_t disk_hdd_curve(const struct disk_hdd *hdd, uint64_t distance);
 
 /* Seek and rotation from the head to `first` if begun at now_ns. */
-uint64_t disk_hdd_position(const struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, bool write);
+uint64_t disk_hdd_position(struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, bool write);
 
 /* Time for `count` sectors to pass under the head, switches of track included. */
 uint64_t disk_hdd_transfer(const struct disk_hdd *hdd, uint64_t first, uint32_t count);
