@@ -222,7 +222,7 @@ START_TEST(test_plan__reads_faults_with_targets_and_moments)
         "uniform}, repeat: 3}]\n"
         "  q: [{kind: memory.flip, layer: cache, region: pages, state: dirty, bits: 2, at: {block: "
         "1234}}, {kind: power.cut, at: {after: {exponential: 2s}}, off-for: 5s}]\n"
-        "  r: [{kind: process.hang, layer: naming, at: {probe: txn-commit, n: 4}, for: 3s}]\n",
+        "  r: [{kind: process.hang, layer: naming, at: {probe: txn-commit, n: 4}}]\n",
         NULL);
     const struct fault *p = plan->faults[0].faults, *q = plan->faults[1].faults;
     ck_assert_uint_eq(p[0].disk.kind, FAULT_TARGET_INDEX);
@@ -242,7 +242,7 @@ START_TEST(test_plan__reads_faults_with_targets_and_moments)
     ck_assert_uint_eq(q[1].at.number.kind, AMOUNT_EXPONENTIAL);
     ck_assert(amount_is(&q[1].off_for_ns, INT64_C(5000000000)));
     ck_assert_uint_eq(plan->faults[2].faults[0].at.probe, PROBE_TXN_COMMIT);
-    ck_assert(amount_is(&plan->faults[2].faults[0].for_ns, INT64_C(3000000000)));
+    ck_assert(amount_is(&plan->faults[2].faults[0].at.number, 4));
     plan_destroy(plan);
 }
 END_TEST
