@@ -49,6 +49,21 @@ uint64_t app_amount(struct app *a, const char *option)
     return d.value;
 }
 
+uint64_t app_number(struct app *a, const char *option)
+{
+    const struct amount *amount = option_amount(a->options, option);
+    return amount->kind == AMOUNT_FIXED ? (uint64_t)amount->low : app_amount(a, option);
+}
+
+bool app_sync_due(struct app *a)
+{
+    if (a->sync_every == 0 || ++a->operations < a->sync_every)
+        return false;
+    a->operations = 0;
+    a->sync_every = app_number(a, "sync");
+    return true;
+}
+
 /* ---- Recording --------------------------------------------------------------------------------
  */
 
@@ -310,10 +325,7 @@ enum err app_pause(struct app *a)
     const struct amount *think = option_amount(a->options, "think");
     if (!amount_is(think, 0))
         client_sleep(app_amount(a, "think"));
-    if (a->sync_every == 0 || ++a->operations < a->sync_every)
-        return OK;
-    a->operations = 0;
-    return app_sync(a);
+    return app_sync_due(a) ? app_sync(a) : OK;
 }
 
 static void pass_mark(void *argument)

@@ -30,7 +30,7 @@ struct app {
     const char *script;
     char home[64], shared_home[64]; /* its directory in the private and in the shared tree */
     double share;                   /* of its files in the shared tree */
-    uint64_t sync_every;            /* operations, 0: never */
+    uint64_t sync_every;            /* operations until the next sync, 0: never */
     uint64_t operations;            /* since the last sync */
     uint8_t *buffer;                /* APP_BUFFER_BYTES */
 };
@@ -45,6 +45,10 @@ double app_unit(struct app *a);
 uint64_t app_below(struct app *a, uint64_t limit);
 /* Draws a value of an option that may be a range or a distribution. */
 uint64_t app_amount(struct app *a, const char *option);
+/* The same, but a fixed value takes no draw. */
+uint64_t app_number(struct app *a, const char *option);
+/* Counts an operation; whether a sync is due after it. */
+bool app_sync_due(struct app *a);
 
 /* ---- Recorded calls ---------------------------------------------------------------------------
  */

@@ -19,6 +19,7 @@
      .doc = "pause between operations"},                                                           \
         {.name = "sync",                                                                           \
          .type = OPTION_INTEGER,                                                                   \
+         .drawn = true,                                                                            \
          .fallback = SYNC,                                                                         \
          .max = 1000000000,                                                                        \
          .source = INTERFACE,                                                                      \
@@ -44,8 +45,8 @@ static const struct option_choice sets[] = {
     }
 #define NUMBER(NAME, DEFAULT, MAX, DOC)                                                            \
     {                                                                                              \
-        .name = NAME, .type = OPTION_INTEGER, .fallback = DEFAULT, .min = 1, .max = MAX,           \
-        .source = INTERFACE, .doc = DOC                                                            \
+        .name = NAME, .type = OPTION_INTEGER, .drawn = true, .fallback = DEFAULT, .min = 1,        \
+        .max = MAX, .source = INTERFACE, .doc = DOC                                                \
     }
 #define BYTES(DEFAULT, DOC)                                                                        \
     {                                                                                              \

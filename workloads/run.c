@@ -61,7 +61,6 @@ static void configure(void *argument)
     a->options = o;
     a->script = w->part->script;
     a->share = option_real(o, "share");
-    a->sync_every = option_number(o, "sync");
     (void)snprintf(a->home, sizeof(a->home), "app%u", w->number);
     (void)snprintf(a->shared_home, sizeof(a->shared_home), "shared/app%u", w->number);
 }
@@ -83,6 +82,7 @@ static void run_app(void *argument)
     a->buffer = plat_alloc(APP_BUFFER_BYTES, TAG_HEAP);
     ASSERT(a->buffer != NULL);
     sim_trap(configure, &(struct start){.self = self, .app = a});
+    a->sync_every = app_number(a, "sync");
     client_init(&a->client, self->environment);
     mains[self->part->info->kind](a);
     sim_trap(finish, self);

@@ -105,7 +105,7 @@ static enum err make_tree(struct app *a)
 
 void fsstress_main(struct app *a)
 {
-    uint64_t operations = option_number(a->options, "operations");
+    uint64_t operations = app_number(a, "operations");
     enum err e = make_tree(a);
     for (uint64_t i = 0; e != E_DEAD && i < operations; i++) {
         e = step(a);

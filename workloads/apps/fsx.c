@@ -40,15 +40,12 @@ static enum err pause_fsx(struct fsx *f)
     struct app *a = f->a;
     if (!amount_is(option_amount(a->options, "think"), 0))
         client_sleep(app_amount(a, "think"));
-    if (a->sync_every == 0 || ++a->operations < a->sync_every)
-        return OK;
-    a->operations = 0;
-    return app_fsync(a, f->fd);
+    return app_sync_due(a) ? app_fsync(a, f->fd) : OK;
 }
 
 void fsx_main(struct app *a)
 {
-    uint64_t operations = option_number(a->options, "operations");
+    uint64_t operations = app_number(a, "operations");
     struct fsx f = {.a = a, .fd = -1, .limit = app_amount(a, "size")};
     enum err e = app_make_homes(a);
     app_path(a, f.path, a->share > 0 && app_unit(a) < a->share, "fsx", 0);

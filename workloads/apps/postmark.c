@@ -75,8 +75,8 @@ static enum err transaction(struct pool *p)
 
 void postmark_main(struct app *a)
 {
-    uint64_t files = option_number(a->options, "files");
-    uint64_t transactions = option_number(a->options, "transactions");
+    uint64_t files = app_number(a, "files");
+    uint64_t transactions = app_number(a, "transactions");
     struct pool p = {.a = a, .room = files + transactions};
     p.file = plat_alloc(p.room * sizeof(*p.file), TAG_HEAP);
     ASSERT(p.file != NULL);
