@@ -140,7 +140,7 @@ int cmd_run(int argc, char **argv)
     }
     if (input.run.format == NULL)
         input.run.format = "table";
-    input.run.campaign_path = input.campaign.request.path;
+    input.run.request = &input.campaign.request;
     int code = run_campaign(plan, &input.run);
     plan_destroy(plan);
     return code;

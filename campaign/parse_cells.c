@@ -262,6 +262,30 @@ static void apply_promises(struct parse *p)
     }
 }
 
+/* A run of nothing would look like a run without broken promises. */
+static void check_selection(struct parse *p)
+{
+    const struct plan *plan = p->plan;
+    const struct plan_cell *skipped = NULL;
+    for (uint32_t c = 0; c < plan->cell_count; c++) {
+        if (plan->cells[c].selected)
+            return;
+        if (skipped == NULL && plan->cells[c].skipped != NULL)
+            skipped = &plan->cells[c];
+    }
+    const char *option = p->request->only_count > 0 ? "--only" : "--skip";
+    const struct yaml *skip = yaml_get(p->root, "skip");
+    bool asked = p->request->only_count > 0 || p->request->skip_count > 0;
+    complain(p->complaints, asked || skip == NULL ? (struct place){option, 1, 1} : skip->place,
+             "nothing is left to run: every cell is left out or skipped%s%s",
+             skipped == NULL ? "" : ", as ",
+             skipped == NULL
+                 ? ""
+                 : arena_printf(p->arena, "%s/%s/%s: %s", plan->variants[skipped->variant].name,
+                                plan->workloads[skipped->workload].name,
+                                plan->faults[skipped->fault].name, skipped->skipped));
+}
+
 static void apply_selection(struct parse *p)
 {
     struct plan *plan = p->plan;
@@ -276,6 +300,8 @@ static void apply_selection(struct parse *p)
     for (uint32_t c = 0; c < plan->cell_count; c++)
         if (plan->cells[c].skipped != NULL)
             plan->cells[c].selected = false;
+    if (complaints_count(p->complaints) == 0)
+        check_selection(p);
 }
 
 void parse_cells(struct parse *p)

@@ -68,13 +68,42 @@ static bool covers_all(const struct plan *plan)
     return true;
 }
 
-/* A path as a shell would need it, if it has nothing but harmless characters; else in quotes. */
-static void print_path(const char *path)
+/* A word as a shell would need it: as it is, if it has nothing but harmless characters; else in
+ * quotes. */
+static void print_word(const char *word)
 {
-    bool plain = path[0] != '\0' &&
-                 strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                              "._-/+=@%,:") == strlen(path);
-    (void)fprintf(stderr, plain ? " %s" : " '%s'", path);
+    bool plain = word[0] != '\0' &&
+                 strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                              "._-/+=@%,:") == strlen(word);
+    (void)fputs(plain ? " " : " '", stderr);
+    for (const char *c = word; *c != '\0'; c++) {
+        if (*c == '\'')
+            (void)fputs("'\\'", stderr);
+        (void)fputc(*c, stderr);
+    }
+    if (!plain)
+        (void)fputc('\'', stderr);
+}
+
+static void print_words(const char *option, const char *const *words, uint32_t count)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        (void)fprintf(stderr, " --%s", option);
+        print_word(words[k]);
+    }
+}
+
+/* What changes the plan or chooses from it: without these the run would be another. */
+static void print_request(const struct plan_request *r)
+{
+    print_words("set", r->sets, r->set_count);
+    print_words("only", r->only, r->only_count);
+    print_words("skip", r->skip, r->skip_count);
+    print_words("shard", &r->shard, r->shard != NULL);
+    if (r->trials_given)
+        (void)fprintf(stderr, " --trials %llu", (unsigned long long)r->trials);
+    if (r->seed_given)
+        (void)fprintf(stderr, " --seed %llu", (unsigned long long)r->seed);
 }
 
 static void tell_how_to_resume(const struct run_options *o, const struct progress *progress)
@@ -82,9 +111,11 @@ static void tell_how_to_resume(const struct run_options *o, const struct progres
     (void)fprintf(stderr, "loris: interrupted after %llu of %llu trials, all kept; go on with: ",
                   (unsigned long long)progress->done, (unsigned long long)progress->total);
     (void)fputs("loris run", stderr);
-    print_path(o->campaign_path == NULL ? "CAMPAIGN.yaml" : o->campaign_path);
+    print_word(o->request == NULL ? "CAMPAIGN.yaml" : o->request->path);
+    if (o->request != NULL)
+        print_request(o->request);
     (void)fputs(" -o", stderr);
-    print_path(o->out_path);
+    print_word(o->out_path);
     (void)fputs(" --resume\n", stderr);
 }
 

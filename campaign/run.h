@@ -21,9 +21,10 @@ enum run_progress {
 };
 
 struct run_options {
-    const char *campaign_path; /* as the user gave it: for the line that tells how to resume */
-    const char *out_path;      /* of the database */
-    uint32_t jobs;             /* worker processes, 1 .. RUN_JOBS_MAX */
+    /* As the user gave it, for the line that tells how to resume; NULL: only the command's name. */
+    const struct plan_request *request;
+    const char *out_path; /* of the database */
+    uint32_t jobs;        /* worker processes, 1 .. RUN_JOBS_MAX */
     bool resume, overwrite, strict;
     enum run_progress progress;
     const char *format;    /* of the final table: table, csv, json, markdown, junit */

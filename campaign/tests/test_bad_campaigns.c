@@ -126,6 +126,7 @@ START_TEST(test_bad__top_level)
         {TOP "tags: {a: }\n" REST, "2:8: a tag is empty"},
         {TOP "skip: v\n" REST, "2:7: `skip` is a list of patterns"},
         {TOP "skip: [x]\n" REST, "2:8: pattern `x` matches no cell"},
+        {TOP "skip: [v]\n" REST, "2:7: nothing is left to run: every cell is left out or skipped"},
         {TOP "skip: [v/w/f/1]\n" REST, "2:8: `v/w/f/1` is no pattern"},
         {TOP "skip: [v//f]\n" REST, "2:8: `v//f` is no pattern"},
         {TOP "promises: {v: syncd}\n" REST, "2:15: `syncd` is no level; allowed: transparent"},

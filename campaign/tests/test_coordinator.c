@@ -129,14 +129,17 @@ struct ask {
 /* Runs with stdout and stderr in files; returns the exit code. */
 static int run(struct ask ask)
 {
+    static const char *const set = "notes=it's";
     struct plan_request request = {.path = "f.yaml",
+                                   .sets = &set,
+                                   .set_count = 1,
                                    .trials_given = ask.trials != 0,
                                    .trials = ask.trials,
                                    .only = &ask.only,
                                    .only_count = ask.only != NULL};
     struct plan *plan = plan_load_text(text, &request, stderr);
     ck_assert_ptr_nonnull(plan);
-    struct run_options options = {.campaign_path = "f.yaml",
+    struct run_options options = {.request = &request,
                                   .out_path = ask.out,
                                   .jobs = ask.jobs,
                                   .resume = ask.resume,
@@ -335,7 +338,8 @@ START_TEST(test_coordinator__a_signal_keeps_the_rows_and_says_how_to_resume)
         ck_assert_int_eq(waitpid(child, &status, 0), child);
         ck_assert_int_eq(WIFEXITED(status) ? WEXITSTATUS(status) : -1, codes[k]);
         ck_assert_ptr_nonnull(
-            strstr(content("errors"), "go on with: loris run f.yaml -o a.db --resume"));
+            strstr(content("errors"),
+                   "go on with: loris run f.yaml --set 'notes=it'\\''s' -o a.db --resume"));
         fake.slow_us = 0;
         ck_assert_int_eq(run((struct ask){.out = "a.db", .jobs = 2, .resume = true}), 0);
         ck_assert_int_eq(rows("a.db", NULL, 0), ALL);

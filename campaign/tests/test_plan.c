@@ -188,6 +188,45 @@ START_TEST(test_plan__set_works_before_like_and_adds_absent_keys)
 }
 END_TEST
 
+START_TEST(test_plan__numbers_of_an_app_may_be_ranges_and_distributions)
+{
+    struct plan *plan = must_load(
+        "campaign: r\nvariants: {v: {stack: loris}}\n"
+        "workloads: {a: {app: postmark, files: 1..20, transactions: {exponential: 30}, sync: 0..3},"
+        " b: {app: fsx, operations: 10..60}, c: {app: fsstress, operations: 10..60}}\n"
+        "faults: {none: []}\n",
+        NULL);
+    const struct option_set *a = &plan->workloads[0].apps[0].options;
+    ck_assert_int_eq(option_amount(a, "files")->kind, AMOUNT_RANGE);
+    ck_assert_int_eq(option_amount(a, "files")->high, 20);
+    ck_assert_int_eq(option_amount(a, "transactions")->kind, AMOUNT_EXPONENTIAL);
+    ck_assert_int_ge(amount_at(option_amount(a, "transactions"), 0), 1);
+    ck_assert_int_eq(option_amount(a, "sync")->low, 0);
+    for (size_t k = 1; k < 3; k++)
+        ck_assert_int_eq(option_amount(&plan->workloads[k].apps[0].options, "operations")->high,
+                         60);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__a_selection_that_leaves_nothing_is_refused)
+{
+    const char *pattern = "n/*/crash";
+    const char text[] = "campaign: s\nvariants: {v: {stack: loris}, n: {stack: none}}\n"
+                        "workloads: {a: {app: fsx}}\n"
+                        "faults: {crash: [{kind: process.crash, layer: cache}]}\n";
+    struct plan_request only = {.path = "t.yaml", .only = &pattern, .only_count = 1};
+    ck_assert_ptr_null(load(text, &only));
+    ck_assert_str_eq(errors, "--only:1:1: nothing is left to run: every cell is left out or "
+                             "skipped, as n/a/crash: none has no layer `cache`\n");
+    pattern = "*";
+    struct plan_request skip = {.path = "t.yaml", .skip = &pattern, .skip_count = 1};
+    ck_assert_ptr_null(load(SMALL, &skip));
+    ck_assert_str_eq(errors, "--skip:1:1: nothing is left to run: every cell is left out or "
+                             "skipped\n");
+}
+END_TEST
+
 START_TEST(test_plan__a_variants_machine_is_merged_key_by_key)
 {
     struct plan *plan = must_load("campaign: m\n"
@@ -349,6 +388,8 @@ CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_th
            tcase_add_test(tc, test_plan__shards_split_the_trials_without_overlap);
            tcase_add_test(tc, test_plan__sweeps_in_file_order_with_names_and_draw_names);
            tcase_add_test(tc, test_plan__set_works_before_like_and_adds_absent_keys);
+           tcase_add_test(tc, test_plan__numbers_of_an_app_may_be_ranges_and_distributions);
+           tcase_add_test(tc, test_plan__a_selection_that_leaves_nothing_is_refused);
            tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);
            tcase_add_test(tc, test_plan__reads_faults_with_targets_and_moments);
            tcase_add_test(tc, test_plan__skips_what_cannot_be_and_says_why);
