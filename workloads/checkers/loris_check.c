@@ -383,8 +383,10 @@ static void note_map(struct check *c, uint32_t k, uint64_t group, const struct l
     if (zone_of(d, at->address, &slot) != ZONE_NONE && slot != start)
         damage(c, "disk %u: the map of group %lu is at %lu", k, (unsigned long)group,
                (unsigned long)at->address);
-    for (uint32_t b = 0; b < group_blocks(d, (uint32_t)group); b++)
-        d->taken[start + b] = known ? (uint8_t)(raw[HEAD + b / 8] >> (b % 8) & 1) : 2;
+    for (uint32_t b = 0; b < group_blocks(d, (uint32_t)group); b++) {
+        uint32_t bit = known ? (uint32_t)raw[HEAD + b / 8] >> (b % 8) & 1u : 2u;
+        d->taken[start + b] = (uint8_t)bit;
+    }
 }
 
 /* Visits what a pointer of level `level` leads to. false: some of it cannot be read. */
