@@ -11,6 +11,7 @@ clean_trials=25
 cat >"$work/table" <<END
 no-flush-before-root   mirror/synced/cut            300
 root-before-children   mirror/synced/cut            60
+dead-root-kept         mirror/tree/dead-root        60
 reuse-at-once          single/tree/before-root      60
 no-intent-flush        mirror/overwrite/cut-whole-then-disk 60
 early-fsync            mirror/synced/cut            60
@@ -28,6 +29,10 @@ zero-at-mount          control/mail/none            30
 entries-swapped        control/mail/none            30
 unlink-keeps-name      control/mail/none            30
 END
+
+sed -n 's/^ *X(PLANTED_[A-Z0-9_]*, "\([a-z0-9-]*\)".*/\1/p' stack/include/planted.h | sort >"$work/all"
+awk '{print $1}' "$work/table" | sort >"$work/tried"
+holds "every defect of planted.h is in the table" diff "$work/all" "$work/tried"
 
 # Two at a time: what each printed and its exit code, in files.
 each() {

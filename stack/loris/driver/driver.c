@@ -15,7 +15,6 @@
 #include "assertion.h"
 #include "block.h"
 #include "mem.h"
-#include "planted.h"
 #include "programs.h"
 
 #define SLOTS 256u /* far above what clients have outstanding: BLOCK_OUTSTANDING_MAX each */
@@ -178,16 +177,14 @@ static void serve_identify(struct driver *d, const struct msg *m)
 /* Ends everything that came before: nobody will ask for the answers, nothing moves any more. */
 static void serve_fence(struct driver *d, const struct msg *m)
 {
-    if (!PLANTED(PLANTED_NO_FENCE)) {
-        struct plat_disk_completion done;
-        plat_disk_abort();
-        while (plat_disk_poll(&done))
-            ; /* over, and so is the request that it belongs to */
-        for (uint32_t i = 0; i < SLOTS; i++)
-            d->slot[i].id = 0;
-        d->waiting_first = d->waiting_count = 0;
-        block_fencer_set(&d->fencer, m->source);
-    }
+    struct plat_disk_completion done;
+    plat_disk_abort();
+    while (plat_disk_poll(&done))
+        ; /* over, and so is the request that it belongs to */
+    for (uint32_t i = 0; i < SLOTS; i++)
+        d->slot[i].id = 0;
+    d->waiting_first = d->waiting_count = 0;
+    block_fencer_set(&d->fencer, m->source);
     plat_probe(PROBE_DRIVER_FENCE);
     refuse(m, OK);
 }
