@@ -654,6 +654,8 @@ void loris_check(const struct checker_disks *disks, struct checker_verdict *verd
     *verdict = (struct checker_verdict){.ran = true};
     c->in = disks;
     c->out = verdict;
+    c->block = grow(c->block, 0, &c->blocks_room, sizeof(*c->block));
+    c->object = grow(c->object, 0, &c->objects_room, sizeof(*c->object));
     for (uint32_t k = 0; k < disks->count; k++)
         if (!disks->dead[k] && lay_out(&c->disk[k], disks->blocks[k]))
             read_slots(c, k);
