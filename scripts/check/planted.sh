@@ -7,27 +7,28 @@ run=$build/planted/run-planted
 campaign=scripts/check/planted.yaml
 clean_trials=25
 
-# bug, cell, at most so many trials: at least six times what catching it took when it was written.
+# bug, cell, at most so many trials, level: that, or a weaker one, is what must be seen. Trials: at
+# least five times what catching it took when it was written.
 cat >"$work/table" <<END
-no-flush-before-root   mirror/synced/cut            300
-root-before-children   mirror/synced/cut            60
-dead-root-kept         mirror/tree/dead-root        60
-reuse-at-once          single/tree/before-root      60
-no-intent-flush        mirror/overwrite/cut-whole-then-disk 60
-early-fsync            mirror/synced/cut            60
-not-staggered          mirror/overwrite/cut         400
-mirror-2-unflushed     slow/overwrite/cut-then-disk 400
-crc-unchecked          mirror/mail/rot              60
-recompute-for-verify   mirror/mail/flip             60
-resync-region          mirror/overwrite/rot-and-cut 60
-record-dropped         mirror/mail/physical         60
-no-reply-table         mirror/tree/naming-thrice    60
-late-commit            mirror/tree/naming           300
-rename-drops-target    mirror/tree/none             30
-read-swallows-error    control-single/mail/latent-few 400
-zero-at-mount          control/mail/none            30
-entries-swapped        control/mail/none            30
-unlink-keeps-name      control/mail/none            30
+no-flush-before-root   mirror/synced/cut                     300 detected
+root-before-children   mirror/synced/cut                      60 detected
+dead-root-kept         mirror/tree/dead-root                  60 detected
+reuse-at-once          single/tree/before-root                60 detected
+no-intent-flush        mirror/overwrite/cut-whole-then-disk   60 detected
+early-fsync            mirror/synced/cut                      60 prefix
+not-staggered          mirror/overwrite/cut                  400 detected
+mirror-2-unflushed     slow/overwrite/cut-then-disk          400 detected
+crc-unchecked          mirror/mail/rot                        60 detected
+recompute-for-verify   mirror/mail/flip                       60 silent
+resync-region          mirror/overwrite/rot-and-cut           60 silent
+record-dropped         mirror/mail/physical                   60 silent
+no-reply-table         mirror/tree/naming-thrice              60 silent
+late-commit            mirror/tree/naming                    300 prefix
+rename-drops-target    mirror/tree/none                       30 dead
+read-swallows-error    control-single/mail/latent-few        400 silent
+zero-at-mount          control/mail/none                      30 silent
+entries-swapped        control/mail/none                      30 silent
+unlink-keeps-name      control/mail/none                      30 structural
 END
 
 sed -n 's/^ *X(PLANTED_[A-Z0-9_]*, "\([a-z0-9-]*\)".*/\1/p' stack/include/planted.h | sort >"$work/all"
@@ -45,13 +46,22 @@ each <"$work/table"
 awk '{print $2}' "$work/table" | sort -u >"$work/cells"
 sed "s/.*/- & $clean_trials/" "$work/cells" | each
 
+# The place of a level among all, the strongest first; nothing for a word that is none.
+rank() {
+    echo transparent durable synced prefix structural detected silent dead | tr ' ' '\n' |
+        grep -nx "$1" | cut -d : -f 1
+}
+as_weak() {
+    [ "$(rank "$2")" -ge "$(rank "$1")" ]
+}
 code_is() {
     tail -n 3 "$work/$2.out"
     equal "$(cat "$work/$2.code")" "$1"
 }
-while read -r bug cell trials; do
+while read -r bug cell trials level; do
     out=$bug-$(echo "$cell" | tr / _)
     holds "$bug is caught in $cell" code_is 0 "$out"
+    holds "at $level or weaker" as_weak "$level" "$(tail -n 1 "$work/$out.out" | awk '{print $2}')"
     tail -n 1 "$work/$out.out" | cut -c 1-100 | sed "s|^|$bug: trial |"
 done <"$work/table"
 while read -r cell; do
