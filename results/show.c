@@ -207,19 +207,21 @@ static void name_widths(const struct groups *groups, size_t width[GROUP_COLUMNS_
     }
 }
 
-/* `text` in exactly `width` columns and two spaces; cut with a tilde. */
+/* `text` in exactly `width` columns and two spaces; a tilde stands for the middle of a long one,
+ * since what a sweep varies is at the end. */
 static void put_name(FILE *out, const char *text, size_t width)
 {
-    size_t wide = text_width(text), kept = wide > width ? width - 1 : wide, columns = 0;
+    size_t wide = text_width(text), cut = wide > width ? wide - width + 1 : 0, columns = 0;
+    size_t head = cut > 0 ? (width - 1) / 2 : wide;
     for (const char *p = text; *p != 0; p++) {
-        columns += ((unsigned char)*p & 0xC0) != 0x80;
-        if (columns > kept)
-            break;
-        fputc(*p, out);
+        bool starts = ((unsigned char)*p & 0xC0) != 0x80;
+        columns += starts;
+        if (columns <= head || columns > head + cut)
+            fputc(*p, out);
+        else if (starts && columns == head + 1)
+            fputc('~', out);
     }
-    if (wide > width)
-        fputc('~', out);
-    fprintf(out, "%*s", (int)(width - kept - (wide > width) + 2), "");
+    fprintf(out, "%*s", (int)(wide > width ? 2 : width - wide + 2), "");
 }
 
 static void table_row(const struct show_options *options, const struct group *group,

@@ -64,6 +64,26 @@ START_TEST(test_show__table_has_intervals_and_the_way_to_replay)
 }
 END_TEST
 
+START_TEST(test_show__long_names_keep_what_tells_them_apart)
+{
+    rig_init(&rig, 2, 1, 1);
+    rig.cell[0].variant = "loris@checkpoint=500ms";
+    rig.cell[1].variant = "loris@checkpoint=2s";
+    rig.cell[0].workload = rig.cell[1].workload = "a-workload-with-a-long-name";
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint32_t cell = 0; cell < 2; cell++) {
+        rig_record(&rig, &r, cell, 0, LEVEL_DURABLE);
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
+    has(out, "loris~500ms  ");
+    has(out, "loris~nt=2s  ");
+    has(out, "a-wor~g-name  ");
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_show__csv_counts_injected_trials_only)
 {
     build();
@@ -164,6 +184,7 @@ START_TEST(test_show__strange_names_stay_names)
 END_TEST
 
 CHECK_MAIN("show", 60, tcase_add_test(tc, test_show__table_has_intervals_and_the_way_to_replay);
+           tcase_add_test(tc, test_show__long_names_keep_what_tells_them_apart);
            tcase_add_test(tc, test_show__csv_counts_injected_trials_only);
            tcase_add_test(tc, test_show__groups_by_columns_and_by_options);
            tcase_add_test(tc, test_show__json_reads_back);
