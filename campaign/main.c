@@ -2,6 +2,7 @@
  * The `loris` program: finds the command and hands over. Each command is a cmd_*.c with its own
  * options and its own --help.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,9 +66,8 @@ static int unknown(const char *name)
     return EXIT_WRONG_INPUT;
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    argp_err_exit_status = EXIT_WRONG_INPUT;
     if (argc < 2) {
         print_help(stderr);
         return EXIT_WRONG_INPUT;
@@ -90,4 +90,16 @@ int main(int argc, char **argv)
         return commands[k].run(argc - 1, argv + 1);
     }
     return unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    argp_err_exit_status = EXIT_WRONG_INPUT;
+    int code = run_command(argc, argv);
+    /* A result that got lost on its way must not look like success. */
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == EXIT_DONE) {
+        (void)fprintf(stderr, "stdout:1:1: cannot write: %s\n", strerror(errno));
+        return EXIT_WRONG_INPUT;
+    }
+    return code;
 }

@@ -1,10 +1,12 @@
 /* Cells: which there are, which cannot be, which the user leaves out, what is promised in them. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "assertion.h"
 #include "campaign/parse.h"
 #include "campaign/pattern.h"
 #include "faults/registry.h"
+#include "workloads/run.h"
 
 /* Why a cell cannot be, and which key of which fault says so (fault UINT32_MAX: the workload). */
 struct obstacle {
@@ -163,6 +165,28 @@ static void check_possible(struct parse *p, const struct plan *plan)
             complain(p->complaints, p->workload[w]->place,
                      "no variant can run workload `%.80s`: no stack here has user transactions",
                      plan->workloads[w].name);
+    }
+}
+
+/* Every copy of every application of a workload is a process of its own, and all run together. */
+static void check_copies(struct parse *p, const struct plan *plan, uint32_t workload)
+{
+    const struct plan_workload *w = &plan->workloads[workload];
+    for (uint32_t v = 0; v < plan->variant_count; v++) {
+        const struct plan_variant *variant = &plan->variants[v];
+        uint64_t total = 0, unsaid = variant->design->classic ? variant->machine.environments
+                                                              : variant->stack.environments;
+        for (uint32_t k = 0; k < w->app_count; k++) {
+            const struct option_set *o = &w->apps[k].options;
+            total += option_get(o, "copies")->given ? option_number(o, "copies") : unsaid;
+        }
+        if (total <= WORKLOAD_APPS_MAX)
+            continue;
+        complain(p->complaints, p->workload[workload]->place,
+                 "workload `%.80s` has %" PRIu64 " applications in variant `%.80s`, all copies "
+                 "counted; at most %u run together",
+                 w->name, total, variant->name, WORKLOAD_APPS_MAX);
+        return;
     }
 }
 
@@ -327,6 +351,8 @@ void parse_cells(struct parse *p)
                             .why;
     }
     check_possible(p, plan);
+    for (uint32_t w = 0; w < plan->workload_count; w++)
+        check_copies(p, plan, w);
     apply_skips(p);
     apply_promises(p);
     apply_selection(p);

@@ -126,6 +126,9 @@ START_TEST(test_bad__top_level)
         {TOP "tags: {a: }\n" REST, "2:8: a tag is empty"},
         {TOP "skip: v\n" REST, "2:7: `skip` is a list of patterns"},
         {TOP "skip: [x]\n" REST, "2:8: pattern `x` matches no cell"},
+        {TOP "machine: {environments: 8}\nvariants: {v: {stack: loris}}\nfaults: {f: []}\n"
+             "workloads: {w: [{app: fsx, copies: 17}, {app: fsx}]}\n",
+         "5:16: workload `w` has 25 applications in variant `v`, all copies counted; at most 24"},
         {TOP "skip: [v]\n" REST, "2:7: nothing is left to run: every cell is left out or skipped"},
         {TOP "skip: [v/w/f/1]\n" REST, "2:8: `v/w/f/1` is no pattern"},
         {TOP "skip: [v//f]\n" REST, "2:8: `v//f` is no pattern"},

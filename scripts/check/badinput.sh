@@ -110,4 +110,10 @@ full() {
 }
 holds "a full disk" full
 holds "what is there is sound" equal "$(query "$victim" 'PRAGMA integrity_check')" ok
+
+# What cannot be written is not written, and says so.
+lost() { exits 2 "$loris" "$@" >/dev/full 2>"$work/err" && [ -s "$work/err" ]; }
+holds "results on a full disk: list" lost list
+holds "results on a full disk: check" lost check $small
+holds "results on a full disk: show" lost show "$work/good.db"
 finish
