@@ -36,6 +36,23 @@ static const struct design *find_stack(struct parse *p, const struct entry *entr
     return design != NULL && design->not_yet ? NULL : design;
 }
 
+/* Every disk must have room for what the design writes when it formats. */
+static void check_disks(struct parse *p, const struct entry *entry,
+                        const struct plan_variant *variant)
+{
+    uint64_t least = variant->design->disk_bytes_min;
+    for (uint32_t d = 0; d < variant->machine.disk_count; d++) {
+        if (variant->machine.disks[d].size_bytes >= least)
+            continue;
+        char size[32];
+        option_format_size((int64_t)least, size, sizeof(size));
+        complain(p->complaints, entry->place,
+                 "variant `%.80s`: disk %u is too small for stack `%s`; size: %s or more",
+                 entry->name, d, variant->design->name, size);
+        return;
+    }
+}
+
 /* Cache and log live in the machine's memory. */
 static void check_memory(struct parse *p, const struct entry *entry,
                          const struct plan_variant *variant)
@@ -77,6 +94,7 @@ static void parse_variant(struct parse *p, const struct entry *entry, struct pla
                  entry->name, why);
         return;
     }
+    check_disks(p, entry, variant);
     check_memory(p, entry, variant);
 }
 

@@ -211,6 +211,7 @@ static const struct design designs[] = {
      .layers = {LAYER_VFS, LAYER_NAMING, LAYER_CACHE, LAYER_LOGICAL, LAYER_PHYSICAL, LAYER_DRIVER},
      .options = loris_options,
      .option_count = COUNT(loris_options),
+     .disk_bytes_min = 8 << 20, /* root slots, intents and one group (physical/FORMAT.md) */
      .doc = "layers in processes, file-level RAID, checksums up to the root, checkpoint and log"},
     {.name = "fat",
      .not_yet = true,
@@ -247,6 +248,7 @@ static const struct design designs[] = {
      .layers = CLASSIC_LAYERS,
      .options = classic_options,
      .option_count = COUNT(classic_options),
+     .disk_bytes_min = 2 << 20, /* block RAID takes the first MiB of each disk */
      .doc = "in place, no order, no recovery: the control that must fail"},
 };
 

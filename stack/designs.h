@@ -25,7 +25,8 @@ struct design {
     enum layer layers[DESIGN_LAYERS_MAX]; /* from the top; ends with LAYER_NONE */
     const struct option_spec *options;
     uint32_t option_count;
-    const char *doc; /* one line */
+    uint64_t disk_bytes_min; /* of each disk: what its format needs with a little room */
+    const char *doc;         /* one line */
 };
 
 /* All of them, in the order in which users see them. */

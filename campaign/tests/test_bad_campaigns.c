@@ -190,6 +190,8 @@ START_TEST(test_bad__variants)
                                     "journal, none; did you mean `loris`?"},
         {V "  x: {stack: ffs}\n", "5:14: not available yet: stack `ffs`"},
         {V "  x: {stack: loris, raid: 5}\n", "5:27: not available yet: `raid: 5`"},
+        {V "  x: {stack: loris, raid: 0, machine: {disks: {size: 4MiB}}}\n",
+         "5:3: variant `x`: disk 0 is too small for stack `loris`; size: 8MiB or more"},
         {V "  x: {stack: loris, raid: 7}\n", "5:27: `7` is not a value of `raid`; allowed: 0, 1"},
         {V "  x: {stack: loris, log: yes}\n", "5:26: `yes` is not a switch; on, off, true"},
         {V "  x: {stack: loris, checksums: lazy}\n", "5:32: not available yet: `checksums: lazy`"},
