@@ -75,7 +75,7 @@ static sqlite3_stmt *query(struct loader *l, sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *s = NULL;
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-        complain(l, "%s: cannot read: %s", sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
+        complain(l, "%s:1:1: cannot read: %s", sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
     return s;
 }
 
@@ -105,7 +105,7 @@ static void add_measure(struct loader *l, const char *name)
     }
     complain(
         l,
-        "--measure: no measure '%s'; allowed: level, broken, wrong, outage, recovery, rebuild, "
+        "--measure:1:1: no measure '%s'; allowed: level, broken, wrong, outage, recovery, rebuild, "
         "rpo, time%s%s",
         name, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
 }
@@ -150,10 +150,10 @@ static void read_numbers(struct loader *l)
     c->margin_time = isnan(margin) ? DEFAULT_MARGIN_TIME : margin;
     c->alpha = isnan(alpha) ? DEFAULT_ALPHA : alpha;
     if (!(c->margin_share > 0 && c->margin_share < 1))
-        complain(l, "--margin: %g is no margin; allowed: above 0 %% and below 100 %%",
+        complain(l, "--margin:1:1: %g is no margin; allowed: above 0 %% and below 100 %%",
                  c->margin_share);
     if (!(c->alpha > 0 && c->alpha < 0.5))
-        complain(l, "--alpha: %g is no alpha; allowed: above 0 %% and below 50 %%", c->alpha);
+        complain(l, "--alpha:1:1: %g is no alpha; allowed: above 0 %% and below 50 %%", c->alpha);
 }
 
 static enum level level_or_none(sqlite3_stmt *s, int at)
@@ -265,9 +265,11 @@ static void match_cells(struct loader *l, bool add)
         if (sqlite3_column_int(s, 4) != 0 || there == SKIPPED || (!here && there != PRESENT)) {
             l->c->cells_left_out += add && (here || there == PRESENT);
         } else if (there != PRESENT && !o->common) {
-            complain(l, "%s/%s/%s: %s in %s; every cell must be on both sides, or use --common",
-                     variant, workload, fault, there == EMPTY ? "has no trials" : "is absent",
-                     add ? l->c->new_name : l->c->base_name);
+            complain(
+                l, "%s:1:1: %s/%s/%s: %s in %s; every cell must be on both sides, or use --common",
+                add && o->new_path != NULL ? o->new_path : o->base_path, variant, workload, fault,
+                there == EMPTY ? "has no trials" : "is absent",
+                add ? l->c->new_name : l->c->base_name);
         } else if (there != PRESENT || !here) {
             l->c->cells_left_out += there != PRESENT;
         } else if (add) {
@@ -318,7 +320,8 @@ static const char *why_unpaired(struct loader *l)
 static void check_variant(struct loader *l, const char *option, const char *variant)
 {
     if (variant == NULL) {
-        complain(l, "%s: one file is compared between two of its variants: give --base and --new",
+        complain(l,
+                 "%s:1:1: one file is compared between two of its variants: give --base and --new",
                  l->options->base_path);
         return;
     }
@@ -335,7 +338,7 @@ static void check_variant(struct loader *l, const char *option, const char *vari
     sqlite3_finalize(s);
     const char *near = text_nearest(variant, names, count);
     if (!found)
-        complain(l, "%s: no variant '%s' in %s%s%s", option, variant, l->options->base_path,
+        complain(l, "%s:1:1: no variant '%s' in %s%s%s", option, variant, l->options->base_path,
                  near != NULL ? "; did you mean " : "", near != NULL ? near : "");
     for (size_t i = 0; i < count; i++)
         free((char *)names[i]);
@@ -368,9 +371,9 @@ static void load(struct loader *l, struct compare_options *o)
             check_variant(l, "--new", o->new_variant);
         if (o->base_variant != NULL && o->new_variant != NULL &&
             strcmp(o->base_variant, o->new_variant) == 0)
-            complain(l, "--new: '%s' is the base too", o->new_variant);
+            complain(l, "--new:1:1: '%s' is the base too", o->new_variant);
     } else if (o->base_variant != NULL || o->new_variant != NULL) {
-        complain(l, "--base, --new: two variants are compared within one file, not between two");
+        complain(l, "--base:1:1: two variants are compared within one file, not between two");
     }
     read_measures(l);
     read_numbers(l);

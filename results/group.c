@@ -50,12 +50,12 @@ static enum err split_columns(struct groups *groups, sqlite3 *db, const char *by
         name[strcspn(name, " ")] = 0;
         const char *near = text_nearest(name, trial_columns, TRIAL_COLUMNS);
         if (groups->column_count == GROUP_COLUMNS_MAX) {
-            snprintf(error, STORE_ERROR_BYTES, "--by: at most %d columns", GROUP_COLUMNS_MAX);
+            snprintf(error, STORE_ERROR_BYTES, "--by:1:1: at most %d columns", GROUP_COLUMNS_MAX);
             e = E_INVAL;
         } else if (!is_trial_column(name) && !is_key(db, name)) {
             snprintf(error, STORE_ERROR_BYTES,
-                     "--by: no column '%s'; allowed: a column of trials or a swept key%s%s", name,
-                     near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+                     "--by:1:1: no column '%s'; allowed: a column of trials or a swept key%s%s",
+                     name, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
             e = E_INVAL;
         } else {
             groups->column[groups->column_count++] = strdup(name);
@@ -75,10 +75,11 @@ enum err group_check_where(sqlite3 *db, const char *where, char *error)
     int code = sqlite3_prepare_v2(db, sql, -1, &s, &tail);
     enum err e = OK;
     if (code != SQLITE_OK) {
-        snprintf(error, STORE_ERROR_BYTES, "--where: %s", sqlite3_errmsg(db));
+        snprintf(error, STORE_ERROR_BYTES, "--where:1:1: %s", sqlite3_errmsg(db));
         e = E_INVAL;
     } else if (tail[strspn(tail, " \n\t;")] != 0) {
-        snprintf(error, STORE_ERROR_BYTES, "--where: one SQL expression, not several statements");
+        snprintf(error, STORE_ERROR_BYTES,
+                 "--where:1:1: one SQL expression, not several statements");
         e = E_INVAL;
     }
     sqlite3_finalize(s);
@@ -217,7 +218,8 @@ enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const c
             add_row(find_group(groups, s), s);
     }
     if (code != SQLITE_DONE)
-        snprintf(error, STORE_ERROR_BYTES, "cannot read the trials: %s", sqlite3_errmsg(db));
+        snprintf(error, STORE_ERROR_BYTES, "%s:1:1: cannot read the trials: %s",
+                 sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
     sqlite3_finalize(s);
     for (size_t i = 0; i < groups->count; i++) {
         struct group *group = &groups->group[i];

@@ -128,7 +128,7 @@ static bool run(struct joiner *j, const char *sql)
 {
     if (sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return true;
-    fprintf(j->err, "%s: cannot be joined: %s\n", j->options->out_path, sqlite3_errmsg(j->db));
+    fprintf(j->err, "%s:1:1: cannot be joined: %s\n", j->options->out_path, sqlite3_errmsg(j->db));
     return false;
 }
 
@@ -164,14 +164,14 @@ static bool check_part(struct joiner *j, const char *path)
     bool same = true;
     for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++)
         if (number(j, differences[i].sql) != 0) {
-            fprintf(j->err, "%s: not a shard of the campaign of %s: its %s %s\n", path,
+            fprintf(j->err, "%s:1:1: not a shard of the campaign of %s: its %s %s\n", path,
                     j->options->parts[0], differences[i].what, i < 3 ? "differs" : "differ");
             same = false;
         }
     int64_t twice = number(
         j, "SELECT min(trial) FROM part.trial WHERE trial IN (SELECT trial FROM main.trial)");
     if (same && twice > 0) {
-        fprintf(j->err, "%s: trial %lld is in another part too\n", path, (long long)twice);
+        fprintf(j->err, "%s:1:1: trial %lld is in another part too\n", path, (long long)twice);
         same = false;
     }
     return same;
@@ -204,7 +204,7 @@ static bool join_part(struct joiner *j, const char *path)
     }
     sqlite3_finalize(s);
     if (!good) {
-        fprintf(j->err, "%s: cannot read: %s\n", path, sqlite3_errmsg(j->db));
+        fprintf(j->err, "%s:1:1: cannot read: %s\n", path, sqlite3_errmsg(j->db));
         return false;
     }
     good = check_part(j, path) && run(j, "BEGIN") && copy_part(j) && run(j, "COMMIT");
@@ -250,7 +250,7 @@ static bool make_empty(struct joiner *j)
     bool good =
         load_words(&stored, first) && load_cells(&stored, first) && load_parameters(&stored, first);
     if (!good)
-        fprintf(j->err, "%s: has no plan\n", j->options->parts[0]);
+        fprintf(j->err, "%s:1:1: has no plan\n", j->options->parts[0]);
     else if (store_open(&store, j->options->out_path, STORE_NEW, &stored.plan, error) != OK) {
         fprintf(j->err, "%s\n", error);
         good = false;

@@ -101,7 +101,7 @@ static FILE *open_in(struct plot *plot, const char *extension)
     snprintf(path, sizeof(path), "%s/%s.%s", plot->dir, plot->name, extension);
     FILE *f = fopen(path, "w");
     if (f == NULL) {
-        fprintf(plot->err, "%s: %s\n", path, strerror(errno));
+        fprintf(plot->err, "%s:1:1: %s\n", path, strerror(errno));
         plot->code = 2;
     }
     return f;
@@ -157,7 +157,7 @@ bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char
     else
         snprintf(plot->name, sizeof(plot->name), "%s-%u", kind, plot->pictures_of_kind);
     if (mkdir(plot->dir, 0777) != 0 && errno != EEXIST) {
-        fprintf(plot->err, "%s: %s\n", plot->dir, strerror(errno));
+        fprintf(plot->err, "%s:1:1: %s\n", plot->dir, strerror(errno));
         plot->code = 2;
         return false;
     }
@@ -235,11 +235,11 @@ static int find_kind(const struct plot_options *options, FILE *err)
             continue;
         if (plot_kinds[i].available)
             return i;
-        fprintf(err, "--kind: not available yet: plot kind %s\n", options->kind);
+        fprintf(err, "--kind:1:1: not available yet: plot kind %s\n", options->kind);
         return -1;
     }
     const char *near = text_nearest(options->kind, names, count);
-    fprintf(err, "--kind: no kind '%s'; allowed:", options->kind);
+    fprintf(err, "--kind:1:1: no kind '%s'; allowed:", options->kind);
     for (size_t i = 0; i < count; i++)
         fprintf(err, " %s", names[i]);
     fprintf(err, "%s%s\n", near != NULL ? "; did you mean " : "", near != NULL ? near : "");
@@ -265,7 +265,7 @@ static void draw(struct plot *plot, int only)
             drawers[i](plot);
         }
     if (plot->code == 0 && plot->pictures == 0) {
-        fprintf(plot->err, "%s: nothing to draw%s%s\n", plot->options->path,
+        fprintf(plot->err, "%s:1:1: nothing to draw%s%s\n", plot->options->path,
                 only >= 0 ? " of kind " : "", only >= 0 ? plot_kinds[only].name : "");
         plot->code = 2;
     }

@@ -63,7 +63,7 @@ static bool load(struct report *r, char *error)
                                   "finished, notes, (SELECT count(*) FROM trial) FROM campaigns",
                                   -1, &s, NULL);
     if (code != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
-        snprintf(error, STORE_ERROR_BYTES, "%s: cannot read the campaign: %s", r->options->path,
+        snprintf(error, STORE_ERROR_BYTES, "%s:1:1: cannot read the campaign: %s", r->options->path,
                  sqlite3_errmsg(r->db));
         sqlite3_finalize(s);
         return false;
@@ -217,7 +217,7 @@ static int draw_pictures(struct report *r)
         base = "/tmp";
     snprintf(r->pictures, sizeof(r->pictures), "%s/loris-report-XXXXXX", base);
     if (mkdtemp(r->pictures) == NULL) {
-        fprintf(r->err, "%s: %s\n", base, strerror(errno));
+        fprintf(r->err, "%s:1:1: %s\n", base, strerror(errno));
         r->pictures[0] = 0;
         return 2;
     }
@@ -261,19 +261,19 @@ static int write_page(struct report *r, const char *out_path)
 {
     char beside[4096];
     if (snprintf(beside, sizeof(beside), "%s.new", out_path) >= (int)sizeof(beside)) {
-        fprintf(r->err, "%s: name too long\n", out_path);
+        fprintf(r->err, "%s:1:1: name too long\n", out_path);
         return 2;
     }
     r->page = fopen(beside, "w");
     if (r->page == NULL) {
-        fprintf(r->err, "%s: %s\n", out_path, strerror(errno));
+        fprintf(r->err, "%s:1:1: %s\n", out_path, strerror(errno));
         return 2;
     }
     put_page(r);
     bool bad = ferror(r->page) != 0;
     bad = fclose(r->page) != 0 || bad;
     if (bad || rename(beside, out_path) != 0) {
-        fprintf(r->err, "%s: %s\n", out_path, strerror(errno));
+        fprintf(r->err, "%s:1:1: %s\n", out_path, strerror(errno));
         unlink(beside);
         return 2;
     }

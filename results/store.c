@@ -36,13 +36,14 @@ static enum err fail(struct store *store)
     store->failed = true;
     store->why = code == SQLITE_FULL ? E_FULL : E_MEDIA;
     if (code == SQLITE_FULL)
-        snprintf(store->error, sizeof(store->error),
-                 "%s: the disk is full; all trials of earlier batches are stored: free space, then "
-                 "go on with --resume",
-                 name);
+        snprintf(
+            store->error, sizeof(store->error),
+            "%s:1:1: the disk is full; all trials of earlier batches are stored: free space, then "
+            "go on with --resume",
+            name);
     else
         snprintf(store->error, sizeof(store->error),
-                 "%s: cannot write: %s; all trials of earlier batches are stored", name,
+                 "%s:1:1: cannot write: %s; all trials of earlier batches are stored", name,
                  sqlite3_errmsg(store->db));
     if (!sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);

@@ -53,21 +53,21 @@ static enum err check_ours(sqlite3 *db, const char *path, char *error)
     int code;
     int id = pragma_int(db, "PRAGMA application_id", &code);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        return say(error, "%s: locked by another program", path);
+        return say(error, "%s:1:1: locked by another program", path);
     if (code == SQLITE_NOTADB)
-        return say(error, "%s: not a results file of loris (not a database)", path);
+        return say(error, "%s:1:1: not a results file of loris (not a database)", path);
     if (code != SQLITE_OK)
-        return say(error, "%s: cannot read: %s", path, sqlite3_errmsg(db));
+        return say(error, "%s:1:1: cannot read: %s", path, sqlite3_errmsg(db));
     if (id != SCHEMA_APPLICATION_ID)
-        return say(error, "%s: not a results file of loris (another program's database)", path);
+        return say(error, "%s:1:1: not a results file of loris (another program's database)", path);
     int version = pragma_int(db, "PRAGMA user_version", &code);
     if (code != SQLITE_OK)
-        return say(error, "%s: cannot read: %s", path, sqlite3_errmsg(db));
+        return say(error, "%s:1:1: cannot read: %s", path, sqlite3_errmsg(db));
     if (version > SCHEMA_VERSION)
-        return say(error, "%s: format %d, of a newer loris; this build knows up to %d", path,
+        return say(error, "%s:1:1: format %d, of a newer loris; this build knows up to %d", path,
                    version, SCHEMA_VERSION);
     if (version < 1)
-        return say(error, "%s: format %d, which no loris ever wrote", path, version);
+        return say(error, "%s:1:1: format %d, which no loris ever wrote", path, version);
     return OK;
 }
 
@@ -86,20 +86,20 @@ static enum err check_file(const char *path, char *error)
     uint8_t head[100];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return say(error, "%s: %s", path, strerror(errno));
+        return say(error, "%s:1:1: %s", path, strerror(errno));
     bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     ssize_t got = regular ? pread(fd, head, sizeof(head), 0) : 0;
     close(fd);
     if (!regular)
-        return say(error, "%s: not a file", path);
+        return say(error, "%s:1:1: not a file", path);
     if (got == 0)
-        return say(error, "%s: not a results file of loris (it is empty)", path);
+        return say(error, "%s:1:1: not a results file of loris (it is empty)", path);
     if (got < (ssize_t)sizeof(head) || memcmp(head, "SQLite format 3", 16) != 0)
-        return say(error, "%s: not a results file of loris (not a database)", path);
+        return say(error, "%s:1:1: not a results file of loris (not a database)", path);
     if (get_be32(head + 68) != SCHEMA_APPLICATION_ID)
-        return say(error, "%s: not a results file of loris (another program's database)", path);
+        return say(error, "%s:1:1: not a results file of loris (another program's database)", path);
     if (get_be32(head + 60) > SCHEMA_VERSION)
-        return say(error, "%s: format %u, of a newer loris; this build knows up to %d", path,
+        return say(error, "%s:1:1: format %u, of a newer loris; this build knows up to %d", path,
                    get_be32(head + 60), SCHEMA_VERSION);
     return OK;
 }
@@ -114,10 +114,11 @@ enum err store_open_read(sqlite3 **db, const char *path, char *error)
     /* Writable, if it may be: a log that a killed writer left must be recovered to be read. */
     int flags = access(path, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     if (sqlite3_open_v2(path, db, flags, NULL) != SQLITE_OK)
-        say(error, "%s: cannot open: %s", path, *db != NULL ? sqlite3_errmsg(*db) : "no memory");
+        say(error, "%s:1:1: cannot open: %s", path,
+            *db != NULL ? sqlite3_errmsg(*db) : "no memory");
     else if (sqlite3_busy_timeout(*db, 10000) != SQLITE_OK ||
              sqlite3_exec(*db, "PRAGMA query_only=1", NULL, NULL, NULL) != SQLITE_OK)
-        say(error, "%s: cannot read: %s", path, sqlite3_errmsg(*db));
+        say(error, "%s:1:1: cannot read: %s", path, sqlite3_errmsg(*db));
     if (error[0] != 0 || check_ours(*db, path, error) != OK) {
         sqlite3_close(*db);
         *db = NULL;
@@ -135,7 +136,7 @@ static int take_lock(const char *path, char *error)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
-        say(error, "%s: cannot write: %s", path, strerror(errno));
+        say(error, "%s:1:1: cannot write: %s", path, strerror(errno));
         return -1;
     }
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCK_BYTE, .l_len = 1};
@@ -147,9 +148,9 @@ static int take_lock(const char *path, char *error)
         usleep(50000);
     }
     if (errno == EAGAIN || errno == EACCES)
-        say(error, "%s: being written by another process", path);
+        say(error, "%s:1:1: being written by another process", path);
     else
-        say(error, "%s: cannot lock: %s", path, strerror(errno));
+        say(error, "%s:1:1: cannot lock: %s", path, strerror(errno));
     close(fd);
     return -1;
 }
@@ -263,7 +264,7 @@ static enum err create(const char *path, bool replace, const struct store_plan *
 {
     char beside[4096];
     if (snprintf(beside, sizeof(beside), "%s.new-%d", path, (int)getpid()) >= (int)sizeof(beside))
-        return say(error, "%s: name too long", path);
+        return say(error, "%s:1:1: name too long", path);
     unlink(beside);
     sqlite3 *db = NULL;
     enum err e = OK;
@@ -271,12 +272,12 @@ static enum err create(const char *path, bool replace, const struct store_plan *
     if (code == SQLITE_OK)
         code = fill_new(db, plan);
     if (code == SQLITE_CANTOPEN)
-        e = say(error, "%s: cannot be made: %s", path, strerror(sqlite3_system_errno(db)));
+        e = say(error, "%s:1:1: cannot be made: %s", path, strerror(sqlite3_system_errno(db)));
     else if (code != SQLITE_OK)
-        e = say(error, "%s: cannot be made: %s", path, sqlite3_errmsg(db));
+        e = say(error, "%s:1:1: cannot be made: %s", path, sqlite3_errmsg(db));
     sqlite3_close(db);
     if (e == OK && (replace ? rename(beside, path) : link(beside, path)) != 0)
-        e = say(error, "%s: cannot be made: %s", path, strerror(errno));
+        e = say(error, "%s:1:1: cannot be made: %s", path, strerror(errno));
     unlink(beside);
     return e;
 }
@@ -295,7 +296,7 @@ static enum err make_way(const char *path, char *error)
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
         sqlite3_exec(db, "PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE; ROLLBACK", NULL, NULL,
                      NULL) != SQLITE_OK)
-        e = say(error, "%s: cannot be replaced: %s", path, sqlite3_errmsg(db));
+        e = say(error, "%s:1:1: cannot be replaced: %s", path, sqlite3_errmsg(db));
     sqlite3_close(db);
     close(fd);
     return e;
@@ -306,7 +307,7 @@ static void differ(char *error, const char *path, const char *what, const char *
                    const char *wanted)
 {
     if (strcmp(stored != NULL ? stored : "", wanted != NULL ? wanted : "") != 0)
-        say(error, "%s: cannot resume: %s is %s in the file, %s now", path, what,
+        say(error, "%s:1:1: cannot resume: %s is %s in the file, %s now", path, what,
             stored != NULL ? stored : "absent", wanted != NULL ? wanted : "absent");
 }
 
@@ -323,7 +324,7 @@ static void compare_campaign(sqlite3 *db, const char *path, const struct store_p
         differ(error, path, "seed", (const char *)sqlite3_column_text(s, 1), seed);
         differ(error, path, "build", (const char *)sqlite3_column_text(s, 2), plan->build);
     } else {
-        say(error, "%s: cannot resume: no campaign in the file", path);
+        say(error, "%s:1:1: cannot resume: no campaign in the file", path);
     }
     sqlite3_finalize(s);
 }
@@ -343,8 +344,8 @@ static void compare_cell(sqlite3_stmt *s, const char *path, const struct store_c
     differ(error, path, "cell", stored, wanted);
     uint64_t planned = (uint64_t)sqlite3_column_int64(s, 3);
     if (strcmp(stored, wanted) == 0 && cell->planned < planned)
-        say(error, "%s: cannot resume: trials of %s are %llu in the file, fewer (%llu) now", path,
-            stored, (unsigned long long)planned, (unsigned long long)cell->planned);
+        say(error, "%s:1:1: cannot resume: trials of %s are %llu in the file, fewer (%llu) now",
+            path, stored, (unsigned long long)planned, (unsigned long long)cell->planned);
 }
 
 static void compare_cells(sqlite3 *db, const char *path, const struct store_plan *plan, char *error)
@@ -360,7 +361,8 @@ static void compare_cells(sqlite3 *db, const char *path, const struct store_plan
             compare_cell(s, path, &plan->cells[i], error);
     sqlite3_finalize(s);
     if (i != plan->cell_count)
-        say(error, "%s: cannot resume: %zu cells in the file, %zu now", path, i, plan->cell_count);
+        say(error, "%s:1:1: cannot resume: %zu cells in the file, %zu now", path, i,
+            plan->cell_count);
 }
 
 static void compare_parameters(sqlite3 *db, const char *path, const struct store_plan *plan,
@@ -386,7 +388,7 @@ static void compare_parameters(sqlite3 *db, const char *path, const struct store
     sqlite3_finalize(s);
     int stored = pragma_int(db, "SELECT count(*) FROM parameter", &code);
     if ((size_t)stored != found)
-        say(error, "%s: cannot resume: %zu of its %d options are absent now", path,
+        say(error, "%s:1:1: cannot resume: %zu of its %d options are absent now", path,
             (size_t)stored - found, stored);
 }
 
@@ -442,7 +444,7 @@ static enum err take_up(struct store *store, const char *path, const struct stor
     if (code == SQLITE_OK)
         code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
     if (code != SQLITE_OK)
-        return say(error, "%s: cannot write: %s", path, sqlite3_errmsg(store->db));
+        return say(error, "%s:1:1: cannot write: %s", path, sqlite3_errmsg(store->db));
     store->finished =
         pragma_int(store->db, "SELECT finished IS NOT NULL FROM campaign", &code) != 0;
     return OK;
@@ -454,7 +456,7 @@ static enum err open_store(struct store *store, const char *path, char *error)
     if (store->lock_fd < 0)
         return E_INVAL;
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-        return say(error, "%s: cannot open: %s", path, sqlite3_errmsg(store->db));
+        return say(error, "%s:1:1: cannot open: %s", path, sqlite3_errmsg(store->db));
     sqlite3_busy_timeout(store->db, 2000);
     if (check_ours(store->db, path, error) != OK)
         return E_INVAL;
@@ -463,7 +465,7 @@ static enum err open_store(struct store *store, const char *path, char *error)
                      "PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-16384;"
                      "PRAGMA temp_store=MEMORY",
                      NULL, NULL, NULL) != SQLITE_OK)
-        return say(error, "%s: cannot write: %s", path, sqlite3_errmsg(store->db));
+        return say(error, "%s:1:1: cannot write: %s", path, sqlite3_errmsg(store->db));
     return OK;
 }
 
@@ -477,7 +479,8 @@ enum err store_open(struct store **out, const char *path, enum store_mode mode,
     struct stat st;
     bool exists = lstat(path, &st) == 0;
     if (exists && mode == STORE_NEW)
-        return say(error, "%s: exists already; --resume goes on with it, --overwrite replaces it",
+        return say(error,
+                   "%s:1:1: exists already; --resume goes on with it, --overwrite replaces it",
                    path);
     if (exists && mode == STORE_OVERWRITE && make_way(path, error) != OK)
         return E_INVAL;

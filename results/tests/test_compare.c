@@ -267,7 +267,7 @@ START_TEST(test_compare__wrong_input_is_named)
     build(0, 5, &plain);
     ck_assert_int_eq(
         compare((struct compare_options){.base_variant = "lorris", .new_variant = "ffs"}), 2);
-    has(err, "--base: no variant 'lorris' in");
+    has(err, "--base:1:1: no variant 'lorris' in");
     has(err, "did you mean loris");
     ck_assert_int_eq(compare((struct compare_options){0}), 2);
     has(err, "give --base and --new");
@@ -277,9 +277,9 @@ START_TEST(test_compare__wrong_input_is_named)
                                                       .margin = 2}),
                      2);
     has(err, "did you mean level");
-    has(err, "--margin: 2 is no margin");
+    has(err, "--margin:1:1: 2 is no margin");
     ck_assert_int_eq(compare_files((struct compare_options){0}), 2);
-    has(err, "b.db: No such file");
+    has(err, "b.db:1:1: No such file");
     rig_fini(&rig);
 }
 END_TEST

@@ -100,10 +100,10 @@ START_TEST(test_join__refuses_what_is_no_shard)
     has(err, "its options differ");
     ck_assert_int_ne(access(rig.path[3], F_OK), 0);
     ck_assert_int_eq(join(0, 2), 2);
-    has(err, "c.db: No such file");
+    has(err, "c.db:1:1: No such file");
     build(3, 2, 1);
     ck_assert_int_eq(join(0, 1), 2);
-    has(err, "d.db: exists already");
+    has(err, "d.db:1:1: exists already");
     ck_assert_int_eq(access(rig.path[3], F_OK), 0);
     rig_fini(&rig);
 }

@@ -175,7 +175,7 @@ START_TEST(test_plot__wrong_input_is_named_and_makes_nothing)
     ck_assert_int_eq(plot("sucess", PLOT_SVG, NULL), 2);
     has(err, "did you mean success");
     ck_assert_int_eq(plot("success", PLOT_SVG, "no such"), 2);
-    has(err, "--where: ");
+    has(err, "--where:1:1: ");
     ck_assert_int_ne(access(dir, F_OK), 0);
     ck_assert_uint_eq(out_bytes, 0);
     rig_fini(&rig);

@@ -127,7 +127,7 @@ START_TEST(test_report__wrong_input_leaves_no_page)
 {
     rig_init(&rig, 1, 1, 1);
     ck_assert_int_eq(report(), 2);
-    has(err, "a.db: No such file");
+    has(err, "a.db:1:1: No such file");
     ck_assert_uint_eq(strlen(page), 0);
     rig_fini(&rig);
 }

@@ -151,13 +151,13 @@ START_TEST(test_show__wrong_input_is_named_and_prints_nothing)
     has(err, "did you mean variant");
     ck_assert_uint_eq(out_bytes, 0);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "nonsense ="), 2);
-    has(err, "--where: ");
+    has(err, "--where:1:1: ");
     ck_assert_uint_eq(out_bytes, 0);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "1); DELETE FROM trial; --"), 2);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "1) UNION SELECT (1"), 2);
     snprintf(rig.path[0], sizeof(rig.path[0]), "%s/none.db", rig.dir);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 2);
-    has(err, "none.db: No such file");
+    has(err, "none.db:1:1: No such file");
     ck_assert_uint_eq(out_bytes, 0);
     rig_fini(&rig);
 }
