@@ -5,6 +5,7 @@
 #include "physical.h"
 
 #include "assertion.h"
+#include "mem.h"
 
 #define IO_OUTSTANDING 16u
 #define SECTORS (BLOCK_BYTES / SECTOR_BYTES)
@@ -106,7 +107,15 @@ enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, v
 
 enum err phys_io_sector(struct physical *p, enum block_op op, uint64_t sector, void *raw)
 {
-    return transfer(p, op, sector, raw, SECTOR_BYTES);
+    if (p->sector_bytes == SECTOR_BYTES)
+        return transfer(p, op, sector, raw, SECTOR_BYTES);
+    memset(p->sector, 0, sizeof(p->sector));
+    if (op == BLOCK_WRITE)
+        memcpy(p->sector, raw, SECTOR_BYTES);
+    enum err e = transfer(p, op, sector, p->sector, p->sector_bytes);
+    if (op == BLOCK_READ)
+        memcpy(raw, p->sector, SECTOR_BYTES);
+    return e;
 }
 
 enum err phys_io_flush(struct physical *p)

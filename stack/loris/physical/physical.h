@@ -90,7 +90,9 @@ struct physical {
     struct layout layout;
     struct core core;
     uint32_t core_guard, layout_guard;
-    bool identified, active; /* active: a tree is loaded, this session */
+    bool identified, active;     /* active: a tree is loaded, this session */
+    uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
+    uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
     bool data_cow;
     uint32_t session, disk;
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
@@ -130,7 +132,7 @@ struct io_item {
 enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count);
 MUST_USE enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, void *page);
 MUST_USE enum err phys_io_flush(struct physical *p);
-/* One sector, not a block. */
+/* SECTOR_BYTES at the start of a block that has nothing else, as one sector of the device. */
 MUST_USE enum err phys_io_sector(struct physical *p, enum block_op op, uint64_t sector, void *raw);
 
 /* ---- node.c ---- */

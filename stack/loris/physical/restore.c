@@ -37,6 +37,9 @@ static enum err identify(struct physical *p)
     if (p->identified)
         return p->client.gone ? E_DEAD : OK;
     enum err e = block_client_init(&p->client, LAYER_DRIVER, p->disk, &identity);
+    if (e == OK && (identity.sector_bytes < SECTOR_BYTES || identity.sector_bytes > BLOCK_BYTES))
+        e = E_INVAL; /* a block is whole sectors */
+    p->sector_bytes = identity.sector_bytes;
     if (e == OK)
         e = phys_layout_init(&p->layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES));
     if (e != OK)

@@ -36,6 +36,7 @@ struct rig_disk {
     uint64_t bad_sector, bad_sectors; /* reads of this range fail with E_MEDIA */
     uint64_t writes, flushes;
     uint64_t die_at; /* dies with its own n-th write: 0 never */
+    uint32_t scale;  /* SECTOR_BYTES in a sector of the device; 0: 1 */
 };
 
 static struct rig {
@@ -132,6 +133,8 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
     ck_assert_uint_ne(count, 0);
     ck_assert_uint_le(count, BLOCK_IO_MAX_BLOCKS * 8);
     ck_assert_uint_le(sector + count, d->sectors);
+    if (d->scale > 1 && (sector % d->scale != 0 || count % d->scale != 0))
+        return E_INVAL;
     uint8_t *at = d->seen + sector * SECTOR_BYTES;
     if (op == BLOCK_READ) {
         if (sector < d->bad_sector + d->bad_sectors && sector + count > d->bad_sector)
@@ -172,8 +175,11 @@ enum err block_client_init(struct block_client *c, enum layer layer, uint32_t in
     memset(c, 0, sizeof(*c));
     c->layer = layer;
     c->instance = instance;
-    *identity = (struct block_identity){
-        .sectors = rig.disk[instance].sectors, .sector_bytes = SECTOR_BYTES, .write_cache = true};
+    const struct rig_disk *d = &rig.disk[instance];
+    *identity =
+        (struct block_identity){.sectors = d->sectors,
+                                .sector_bytes = SECTOR_BYTES * (d->scale > 1 ? d->scale : 1),
+                                .write_cache = true};
     return rig.off || rig.disk[instance].gone ? E_DEAD : OK;
 }
 

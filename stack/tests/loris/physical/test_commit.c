@@ -256,12 +256,29 @@ START_TEST(test_commit__format_writes_little)
 }
 END_TEST
 
+START_TEST(test_commit__roots_are_whole_sectors_of_the_device)
+{
+    rig_disk_init(0, DISK_BLOCKS);
+    rig.disk[0].scale = BLOCK_BYTES / SECTOR_BYTES;
+    ph_boot();
+    ph_ok(ph_format());
+    ph_ok(ph_restore());
+    ph_ok(ph_op(OBJECT_CREATE, OID, 0, 0));
+    ph_ok(ph_checkpoint());
+    rig_power_on(1);
+    ph_boot();
+    ph_ok(ph_restore());
+    ph_ok(ph_op(OBJECT_GETATTR, OID, 0, 0));
+}
+END_TEST
+
 CHECK_MAIN("physical commit", 120, tcase_add_test(tc, test_commit__gives_back_what_was_written);
            tcase_add_test(tc,
                           test_commit__refuses_everything_before_restore_and_of_another_session);
            tcase_add_test(tc, test_commit__keeps_old_or_new_at_every_cut_and_any_unflushed_subset);
            tcase_add_test(tc, test_commit__keeps_old_or_new_when_recovery_is_cut_too);
            tcase_add_test(tc, test_commit__reports_any_write_that_fails_or_works_around_it);
+           tcase_add_test(tc, test_commit__roots_are_whole_sectors_of_the_device);
            tcase_add_test(tc, test_commit__a_freed_block_is_not_reused_before_release);
            tcase_add_test(tc, test_commit__prepare_and_release_are_idempotent);
            tcase_add_test(tc, test_commit__a_dead_root_is_void_before_anything_else_is_written);
