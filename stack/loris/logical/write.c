@@ -239,7 +239,7 @@ static uint32_t disks_moved(const struct batch *b)
 /* Before anything is overwritten in place: what was overwritten last is stable on every mirror. */
 static enum err settle_mirrors(struct logical *l)
 {
-    if (l->core.unflushed == 0 || PLANTED(PLANTED_MIRROR_2_UNFLUSHED))
+    if (l->core.unflushed == 0)
         return OK;
     return logical_flush_disks(l, l->core.unflushed);
 }
