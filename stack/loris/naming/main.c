@@ -98,6 +98,8 @@ static enum err attempt_change(struct naming *n, const struct vfs_request *in, n
 static enum err run(struct naming *n, const struct vfs_request *in, const struct operation *op,
                     struct vfs_reply *out)
 {
+    if (!op->changes && in->attempt > n->tries) /* N4 */
+        return E_IO;
     for (uint32_t again = 0, deaths = 0;;) {
         bool ask = in->attempt > n->tries || deaths >= n->tries;
         n->cache_died = false;

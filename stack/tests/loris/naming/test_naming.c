@@ -354,6 +354,9 @@ START_TEST(test_naming__n4_a_request_that_kills_it_again_and_again_is_only_asked
     ck_assert(ask(&r, "poison", NULL, NULL, 0, &e, &reply));
     ck_assert_int_eq(e, E_IO);
     ck_assert_int_eq(lookup(ROOT, "poison", NULL), E_NOENT);
+    r = (struct vfs_request){.op = VFS_STAT, .ino = ROOT, .sequence = ++sequence, .attempt = 4};
+    ck_assert(ask(&r, NULL, NULL, NULL, 0, &e, &reply));
+    ck_assert_int_eq(e, E_IO);
 }
 END_TEST
 
