@@ -272,7 +272,13 @@ static void apply_set(struct merger *m, struct yaml *root, const char *set)
                  "`%.80s` is not KEY=VALUE; as --set variants.loris.checkpoint=10s", set);
         return;
     }
-    const char *key = arena_text(m->arena, set, (size_t)(equals - set));
+    const char *key = arena_text(m->arena, set, (size_t)(equals - set)), *rest = key;
+    const char *head = merge_path_part(key, &rest, m->arena);
+    if (head != NULL && strcmp(head, "include") == 0) {
+        complain(m->complaints, place,
+                 "`include` cannot be set: files are included before --set; set what they hold");
+        return;
+    }
     struct yaml *value = yaml_parse(equals + 1, strlen(equals + 1), "--set",
                                     (uint32_t)(equals + 2 - set), m->arena, m->complaints);
     if (value != NULL)

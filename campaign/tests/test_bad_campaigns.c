@@ -347,8 +347,9 @@ START_TEST(test_bad__set_has_places_of_its_own)
         {"seed=]", "is not YAML"},
         {"seed=&a 1", "anchors (&)"},
         {"nonsense=1", "unknown key `nonsense` of a campaign file"},
+        {"include=[a.yaml]", "`include` cannot be set"},
     };
-    static const unsigned columns[] = {1, 1, 10, 12, 23, 18, 10, 6, 6, 1};
+    static const unsigned columns[] = {1, 1, 10, 12, 23, 18, 10, 6, 6, 1, 1};
     for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
         ck_assert_ptr_null(load(ONE, rows[k].text));
         char prefix[64];
