@@ -39,6 +39,24 @@ static bool is_key(sqlite3 *db, const char *name)
     return found;
 }
 
+/* The key of a name as `sweep` has it, `faults.NAME.KEY` too; NULL if there is none. A NAME may
+ * have dots. */
+static const char *key_of(sqlite3 *db, const char *name)
+{
+    static const char *const heads[] = {"variants.", "workloads.", "faults."};
+    if (is_key(db, name))
+        return name;
+    for (size_t k = 0; k < sizeof(heads) / sizeof(heads[0]); k++) {
+        if (strncmp(name, heads[k], strlen(heads[k])) != 0)
+            continue;
+        const char *dot = strchr(name + strlen(heads[k]), '.');
+        while (dot != NULL && !is_key(db, dot + 1))
+            dot = strchr(dot + 1, '.');
+        return dot == NULL ? NULL : dot + 1;
+    }
+    return NULL;
+}
+
 /* Splits `by` and checks every name. */
 static enum err split_columns(struct groups *groups, sqlite3 *db, const char *by, char *error)
 {
@@ -49,16 +67,17 @@ static enum err split_columns(struct groups *groups, sqlite3 *db, const char *by
         name += strspn(name, " ");
         name[strcspn(name, " ")] = 0;
         const char *near = text_nearest(name, trial_columns, TRIAL_COLUMNS);
+        const char *column = is_trial_column(name) ? name : key_of(db, name);
         if (groups->column_count == GROUP_COLUMNS_MAX) {
             snprintf(error, STORE_ERROR_BYTES, "--by:1:1: at most %d columns", GROUP_COLUMNS_MAX);
             e = E_INVAL;
-        } else if (!is_trial_column(name) && !is_key(db, name)) {
+        } else if (column == NULL) {
             snprintf(error, STORE_ERROR_BYTES,
                      "--by:1:1: no column '%s'; allowed: a column of trials or a swept key%s%s",
                      name, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
             e = E_INVAL;
         } else {
-            groups->column[groups->column_count++] = strdup(name);
+            groups->column[groups->column_count++] = strdup(column);
         }
     }
     free(copy);

@@ -105,6 +105,9 @@ START_TEST(test_show__groups_by_columns_and_by_options)
     has(out, "\nloris,400,400,3,");
     has(out, "\nffs,400,218,24,");
     ck_assert(strstr(out, "\nloris,") < strstr(out, "\nffs,")); /* the file's order */
+    ck_assert_int_eq(show(SHOW_CSV, "variants.a.b.checkpoint", NULL), 0);
+    has(out, "checkpoint,trials");
+    ck_assert_int_eq(show(SHOW_CSV, "variants.loris.checkpont", NULL), 2);
     ck_assert_int_eq(show(SHOW_CSV, "checkpoint, level", "variant = 'loris' -- mine"), 0);
     has(out, "checkpoint,level,trials,");
     has(out, "\n5s,silent,3,3,3,0,");
