@@ -94,7 +94,10 @@ static enum err load_target(struct naming *n, const struct node *dir, const char
                             uint32_t bytes, struct entry *entry, struct node *node)
 {
     enum err e = directory_find(n, dir, name, bytes, entry);
-    return e == OK ? objects_load(n, entry->ino, true, node) : e;
+    if (e != OK)
+        return e;
+    e = objects_load(n, entry->ino, true, node);
+    return e == E_NOENT ? E_LOST : e; /* the directory is locked: its creation was lost */
 }
 
 enum err change_unlink(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)

@@ -34,7 +34,10 @@ enum err orphans_drop(struct naming *n, uint64_t oid)
         e = directory_find(n, &dir, name, sizeof(name), &entry);
     if (e == OK)
         e = directory_remove(n, &dir, &entry);
-    return e == OK ? objects_delete(n, oid) : e;
+    if (e != OK)
+        return e;
+    e = objects_delete(n, oid);
+    return e == E_NOENT ? OK : e; /* its creation was lost */
 }
 
 enum err orphans_first(struct naming *n, uint64_t *oid)

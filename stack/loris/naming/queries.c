@@ -26,6 +26,14 @@ static enum err load_directory(struct naming *n, uint64_t oid, struct node *dir)
     return dir->a.type == VFS_DIRECTORY ? OK : E_NOTDIR;
 }
 
+/* A name whose inode is gone: it went meanwhile, or its creation was lost in a recovery. */
+static enum err gone(struct naming *n, const struct node *dir, const struct entry *entry)
+{
+    struct entry again;
+    enum err e = directory_find(n, dir, n->name, n->name_bytes, &again);
+    return e == OK ? again.ino == entry->ino ? E_LOST : E_NOENT : e;
+}
+
 enum err query_lookup(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
 {
     struct node dir, found;
@@ -37,8 +45,11 @@ enum err query_lookup(struct naming *n, const struct vfs_request *in, struct vfs
         entry.ino = dir.a.parent;
     else
         e = directory_find(n, &dir, n->name, n->name_bytes, &entry);
-    if (e == OK)
-        e = objects_load(n, entry.ino, false, &found);
+    if (e != OK)
+        return e;
+    e = objects_load(n, entry.ino, false, &found);
+    if (e == E_NOENT)
+        e = gone(n, &dir, &entry);
     if (e == OK)
         stat_fill(&found, &out->stat);
     return e;
