@@ -48,6 +48,30 @@ static bool beyond_redundancy(const struct plan_variant *v, const struct fault *
     return disk_fault && f->disk.kind == FAULT_TARGET_ALL && v->stack.disks > 1;
 }
 
+static bool kills(const struct fault *f)
+{
+    return f->kind == FAULT_PROCESS_CRASH || f->kind == FAULT_PROCESS_HANG;
+}
+
+/* Layers whose deaths count together: both are rolled back to the checkpoint and replayed. */
+static bool fall_together(enum layer a, enum layer b)
+{
+    bool lower_a = a == LAYER_PHYSICAL || a == LAYER_LOGICAL;
+    bool lower_b = b == LAYER_PHYSICAL || b == LAYER_LOGICAL;
+    return a == b || (lower_a && lower_b);
+}
+
+static uint64_t deaths_of(const struct fault_plan *faults, enum layer layer)
+{
+    uint64_t deaths = 0;
+    for (uint32_t i = 0; i < faults->count; i++) {
+        const struct fault *f = &faults->faults[i];
+        if (kills(f) && fall_together(f->layer, layer))
+            deaths += f->repeat.high > 0 ? (uint64_t)f->repeat.high : (uint64_t)AMOUNT_MAX;
+    }
+    return deaths;
+}
+
 enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults)
 {
     enum level weakest = LEVEL_TRANSPARENT; /* of no fault at all */
@@ -59,6 +83,10 @@ enum level promise_of_plan(const struct plan_variant *variant, const struct faul
         if (faults->count > 1 && !design_promise_combines(variant->design, class, f->layer))
             return LEVEL_NONE;
         enum level level = design_promise(variant->design, &variant->stack, class, f->layer);
+        if (kills(f))
+            level =
+                level_weaker(level, design_promise_deaths(variant->design, &variant->stack,
+                                                          f->layer, deaths_of(faults, f->layer)));
         if (level == LEVEL_NONE)
             return LEVEL_NONE;
         weakest = level_weaker(weakest, level);

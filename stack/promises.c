@@ -1,6 +1,7 @@
 #include "stack/promises.h"
 
 #include "assertion.h"
+#include "block.h"
 
 /* Two copies of everything: RAID-1 on loris, pairs of disks under a classic file system. */
 static bool mirrored(const struct stack_options *o)
@@ -93,6 +94,23 @@ enum level design_promise(const struct design *design, const struct stack_option
     ASSERT(fault < CLASS_COUNT);
     return design->classic ? none_promise(options, fault, layer)
                            : loris_promise(options, fault, layer);
+}
+
+enum level design_promise_deaths(const struct design *design, const struct stack_options *options,
+                                 enum layer layer, uint64_t deaths)
+{
+    if (layer == LAYER_DRIVER || layer == LAYER_RAID) /* libbdev's ten tries, then it is gone */
+        return deaths <= BLOCK_DEATHS ? LEVEL_TRANSPARENT : LEVEL_NONE;
+    if (design->classic || deaths < options->tries)
+        return LEVEL_TRANSPARENT;
+    switch (layer) {
+    case LAYER_NAMING:   /* N4: after K deaths a request is only asked about */
+    case LAYER_PHYSICAL: /* poison: its record is skipped, its object marked lost */
+    case LAYER_LOGICAL:
+        return LEVEL_DETECTED;
+    default:
+        return LEVEL_TRANSPARENT;
+    }
 }
 
 bool design_promise_combines(const struct design *design, enum fault_class fault, enum layer layer)

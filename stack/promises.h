@@ -43,6 +43,14 @@ enum fault_class {
 enum level design_promise(const struct design *design, const struct stack_options *options,
                           enum fault_class fault, enum layer layer);
 
+/*
+ * The same for a layer that the plan kills `deaths` times in all (the layers that are rolled back
+ * together: all of them). A request or record that keeps killing is given up after some (LORIS.md
+ * section 4, N4), and so is a driver: what is left out is reported, and no stack promises more.
+ */
+enum level design_promise_deaths(const struct design *design, const struct stack_options *options,
+                                 enum layer layer, uint64_t deaths);
+
 /* Whether faults of this class combine: a plan of several such faults promises the weakest of its
  * parts, any other plan of several faults nothing. */
 bool design_promise_combines(const struct design *design, enum fault_class fault, enum layer layer);
