@@ -13,6 +13,7 @@
 #include "results/text.h"
 
 #define ROWS_MAX 64
+#define SKIPPED_WIDTH 18 /* characters beside "skipped: " before the edge of the picture */
 
 /* Which rows and variants there are, in the file's order. */
 struct axes {
@@ -82,8 +83,14 @@ static void skipped_of(struct plot *plot, const char *variant, const char *fault
     ASSERT(code == SQLITE_OK);
     sqlite3_bind_text(s, 1, variant, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 2, fault, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
-        snprintf(room, bytes, "skipped: %.20s", (const char *)sqlite3_column_text(s, 0));
+    if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL) {
+        const char *why = (const char *)sqlite3_column_text(s, 0);
+        /* Longer ones would be cut by the edge of the picture; `loris check` tells them whole. */
+        if (strlen(why) <= SKIPPED_WIDTH)
+            snprintf(room, bytes, "skipped: %s", why);
+        else
+            snprintf(room, bytes, "skipped, see loris check");
+    }
     sqlite3_finalize(s);
 }
 
