@@ -3,6 +3,7 @@
  * in.
  */
 #include "assertion.h"
+#include "block.h"
 #include "campaign/trial_private.h"
 #include "stack/promises.h"
 
@@ -16,6 +17,14 @@ static enum fault_class class_of_flip(const struct fault *f)
     default:
         return CLASS_FLIP_OTHER;
     }
+}
+
+/* Whether one request may meet so many transient errors that nobody tries it again: the disk is
+ * then given up like a dead one. */
+static bool outlasts_tries(const struct fault *f)
+{
+    bool bounded = f->count.kind == AMOUNT_FIXED || f->count.kind == AMOUNT_RANGE;
+    return f->kind == FAULT_DISK_TRANSIENT_ERROR && (!bounded || f->count.high >= BLOCK_TRIES);
 }
 
 static enum fault_class class_of(const struct fault *f)
@@ -37,6 +46,8 @@ static enum fault_class class_of(const struct fault *f)
         [FAULT_PROCESS_BUG] = CLASS_BUG,
     };
     ASSERT(f->kind < FAULT_KINDS);
+    if (outlasts_tries(f))
+        return CLASS_DISK_DEAD;
     return f->kind == FAULT_MEMORY_FLIP ? class_of_flip(f) : classes[f->kind];
 }
 
@@ -44,7 +55,7 @@ static enum fault_class class_of(const struct fault *f)
 static bool beyond_redundancy(const struct plan_variant *v, const struct fault *f)
 {
     bool disk_fault = f->kind <= FAULT_DISK_LYING_FLUSH && f->kind != FAULT_DISK_FAIL_SLOW &&
-                      f->kind != FAULT_DISK_TRANSIENT_ERROR;
+                      (f->kind != FAULT_DISK_TRANSIENT_ERROR || outlasts_tries(f));
     return disk_fault && f->disk.kind == FAULT_TARGET_ALL && v->stack.disks > 1;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "campaign/trial_private.h"
 #include "scripts/check_main.h"
 
 #define SMALL                                                                                      \
@@ -227,6 +228,28 @@ START_TEST(test_plan__a_selection_that_leaves_nothing_is_refused)
 }
 END_TEST
 
+START_TEST(test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk)
+{
+    struct plan *plan =
+        must_load("campaign: t\n"
+                  "variants: {m: {stack: loris}, one: {like: m, machine: {disks: {count: 1}}}}\n"
+                  "workloads: {a: {app: fsx}}\n"
+                  "faults:\n"
+                  "  few: [{kind: disk.transient-error, disk: all, count: 1..4}]\n"
+                  "  many: [{kind: disk.transient-error, disk: 0, count: 1..5}]\n"
+                  "  both: [{kind: disk.transient-error, disk: all, count: {exponential: 2}}]\n",
+                  NULL);
+    static const enum level promised[2][3] = {
+        {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_NONE},
+        {LEVEL_TRANSPARENT, LEVEL_NONE, LEVEL_NONE},
+    };
+    for (size_t v = 0; v < 2; v++)
+        for (size_t f = 0; f < 3; f++)
+            ck_assert_int_eq(promise_of_plan(&plan->variants[v], &plan->faults[f]), promised[v][f]);
+    plan_destroy(plan);
+}
+END_TEST
+
 START_TEST(test_plan__a_variants_machine_is_merged_key_by_key)
 {
     struct plan *plan = must_load("campaign: m\n"
@@ -390,6 +413,7 @@ CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_th
            tcase_add_test(tc, test_plan__set_works_before_like_and_adds_absent_keys);
            tcase_add_test(tc, test_plan__numbers_of_an_app_may_be_ranges_and_distributions);
            tcase_add_test(tc, test_plan__a_selection_that_leaves_nothing_is_refused);
+           tcase_add_test(tc, test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk);
            tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);
            tcase_add_test(tc, test_plan__reads_faults_with_targets_and_moments);
            tcase_add_test(tc, test_plan__skips_what_cannot_be_and_says_why);
