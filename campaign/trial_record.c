@@ -187,7 +187,8 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct tri
     r->rpo_ns = v->rpo_ns;
     r->recovery_ns = v->recovery_ns < 0 ? RECORD_NULL : v->recovery_ns;
     r->outage_ns = (int64_t)judge_outage_ns(v, lab->has_base ? &lab->base_verdict : NULL);
-    r->rebuild_ns = lab->run.rebuilt_ns > 0 ? (int64_t)lab->run.rebuilt_ns : RECORD_NULL;
+    bool rebuilt = v->detected_ns != HISTORY_NEVER && lab->run.rebuilt_ns > v->detected_ns;
+    r->rebuild_ns = rebuilt ? (int64_t)(lab->run.rebuilt_ns - v->detected_ns) : RECORD_NULL;
     r->environments_hit = v->environments_hit;
     record_text(r->detected_by, sizeof(r->detected_by),
                 v->detected_by != NULL ? v->detected_by : "");
