@@ -178,6 +178,7 @@ struct object {
     bool pending; /* created by an open transaction: others do not see it */
     bool dirty;   /* size or attributes changed since the last checkpoint */
     bool lost;    /* its creation or a change was skipped as poison */
+    bool marked;  /* and the next checkpoint makes its attributes unreadable */
     uint8_t attr[OBJECT_ATTR_BYTES];
 };
 

@@ -143,12 +143,24 @@ static enum err send_ceiling(struct cache *c)
     return e;
 }
 
+/* What a skipped change left is not what was answered: its old attributes give way to ones that
+ * nobody can read, so that it stays an error after a restart. OK, or E_SESSION. */
+static enum err send_mark(struct cache *c, struct object *o)
+{
+    uint8_t unreadable[OBJECT_ATTR_BYTES];
+    memset(unreadable, 0xff, sizeof(unreadable));
+    enum err e = send_attributes(c, o->oid, o->saved_size, unreadable);
+    return e == E_SESSION ? e : OK; /* absent: a name without an object is an error too */
+}
+
 static enum err send_objects(struct cache *c)
 {
     enum err result = send_ceiling(c);
     for (struct object *o = c->dirty_objects; o != NULL && result != E_SESSION; o = o->dirty_next) {
-        if (o->lost)
-            continue; /* its creation or cut was skipped: nothing to say about it below */
+        if (o->lost) { /* nothing true to say about it */
+            result = o->marked && result == OK ? send_mark(c, o) : result;
+            continue;
+        }
         enum err e = send_attributes(c, o->oid, o->size, o->attr);
         if (e != OK && e != E_SESSION && !lower_short(e)) { /* no copy of it takes any change */
             o->lost = true;

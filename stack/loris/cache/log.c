@@ -140,11 +140,12 @@ static void give_up(struct cache *c, const struct record *r, enum err why)
 static void skip_poison(struct cache *c, struct record *r)
 {
     struct object *o = object_known(c, r->oid);
-    if (r->attempts >= ATTEMPTS_SKIPPED) {
-        if (o != NULL && !o->pending)
-            o->lost = true;
-        return;
+    if (o != NULL && !o->pending) {
+        o->lost = true;
+        o->marked = true;
     }
+    if (r->attempts >= ATTEMPTS_SKIPPED)
+        return;
     r->attempts = ATTEMPTS_SKIPPED;
     plat_report(REPORT_SKIPPED, r->lsn, r->oid);
     give_up(c, r, E_LOST);

@@ -239,6 +239,32 @@ START_TEST(test_cache__a_poison_create_is_skipped_alone)
 }
 END_TEST
 
+START_TEST(test_cache__a_poison_cut_stays_an_error_after_a_restart)
+{
+    uint64_t oid, size;
+    uint8_t value;
+    rig_init(&r);
+    rig_start(&r);
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, "content", 7), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    r.sequence[0]++;
+    r.store.die_op = OBJECT_TRUNCATE;
+    r.store.die_again = oid;
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_truncate(&r, 0, oid, 0), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    (void)rig_sync(&r, 0, OID_NONE); /* tells the loss, once */
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    ck_assert_uint_eq(fake_report_count(REPORT_SKIPPED), 1);
+    ck_assert_int_eq(rig_getattr(&r, 0, oid, &size, &value, false), E_LOST);
+    ck_assert_uint_eq(store_find(&r.store.checkpoint, oid)->attr[0], 0xff);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache__a_poison_page_is_skipped_alone)
 {
     start();
@@ -401,6 +427,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_cache__an_error_below_is_never_silent);
     tcase_add_test(tc, test_cache__log_off_goes_back_to_the_last_checkpoint);
     tcase_add_test(tc, test_cache__a_poison_create_is_skipped_alone);
+    tcase_add_test(tc, test_cache__a_poison_cut_stays_an_error_after_a_restart);
     tcase_add_test(tc, test_cache__a_poison_page_is_skipped_alone);
     tcase_add_test(tc, test_cache__a_block_that_cannot_be_written_is_an_error_for_its_object_alone);
     tcase_add_test(tc, test_cache__too_many_poisons_make_the_pool_read_only);
