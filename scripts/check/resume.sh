@@ -3,8 +3,8 @@
 # nothing interrupted. SIGINT ends it with 130 and keeps all rows.
 . "$(dirname "$0")/lib.sh"
 campaign=scripts/check/small.yaml
-trials=8
-total=160
+trials=30 # long enough that a run has not ended when its first rows are seen
+total=$((trials * 20))
 
 rows() {
     columns=$(query "$1" "SELECT group_concat(name) FROM pragma_table_info('trials')
