@@ -56,7 +56,7 @@ static const struct option_choice sets[] = {
 
 static const struct option_spec postmark_options[] = {
     NUMBER("files", "50", 100000, "files of the initial pool"),
-    NUMBER("transactions", "300", 100000000, "each a read or append and a create or delete"),
+    NUMBER("transactions", "300", 1000000, "each a read or append and a create or delete"),
     BYTES("512B..16KiB", "of a file, drawn for each"),
     COMMON("20"),
 };
