@@ -22,12 +22,16 @@ static void make_read_only(struct cache *c)
 }
 
 /* A page that was in flight at K deaths is skipped: from now on its mark goes down instead. False
- * if that was in flight at K more: then nothing of it does. */
+ * if that was in flight at K more: then nothing of it does, and its object becomes unreadable. */
 static bool judge(struct cache *c, uint32_t page)
 {
     struct page *p = &c->page[page];
     if (p->attempts >= 2 * c->options.tries) {
         make_read_only(c);
+        p->flags |= PAGE_UNMARKED;
+        p->object->lost = true;
+        p->object->marked = true;
+        object_mark_dirty(c, p->object);
         return false;
     }
     if (p->attempts < c->options.tries || (p->flags & PAGE_LOST) != 0)

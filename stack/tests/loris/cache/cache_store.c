@@ -173,7 +173,7 @@ static enum err do_write(struct store *s, const struct msg *m, const struct obje
             return e;
         object_write_entry_decode(&entry, raw);
         if (s->poison_lsn != 0 && entry.lsn == s->poison_lsn &&
-            (entry.flags & OBJECT_LOST_BLOCKS) == 0)
+            (s->poison_marks || (entry.flags & OBJECT_LOST_BLOCKS) == 0))
             return E_DEAD;
         if ((entry.flags & OBJECT_SHADOW) != 0)
             s->shadowed |= UINT64_C(1) << entry.block % 64;

@@ -46,6 +46,7 @@ struct store {
     uint64_t fail_until; /* all calls up to this one answer fail_with; 0: none */
     enum err fail_with;
     bool fail_only_changes; /* ... if it is a structural change, attributes or data */
+    bool poison_marks;      /* the mark "lost" in place of that entry kills too */
     uint64_t poison_lsn;    /* dies whenever a request (or entry) has it; 0: none */
     uint64_t media_oid;     /* its blocks cannot be written, nor marked */
     uint64_t corrupt_oid;   /* READ of it answers E_CORRUPT */

@@ -315,6 +315,27 @@ START_TEST(test_cache__a_block_that_cannot_be_written_is_an_error_for_its_object
 }
 END_TEST
 
+START_TEST(test_cache__a_mark_that_kills_too_spoils_its_object_for_good)
+{
+    uint64_t oid, size;
+    uint8_t value;
+    rig_init(&r);
+    rig_start(&r);
+    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
+    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
+    ck_assert_int_eq(rig_write(&r, 0, oid, 0, "content", 7), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    r.store.poison_lsn = 2; /* CREATE is 1 */
+    r.store.poison_marks = true;
+    (void)rig_sync(&r, 0, OID_NONE); /* tells the loss, once */
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    ck_assert_uint_eq(fake_report_count(REPORT_READ_ONLY), 1);
+    ck_assert_int_eq(rig_getattr(&r, 0, oid, &size, &value, false), E_LOST);
+    ck_assert_uint_eq(store_find(&r.store.checkpoint, oid)->attr[0], 0xff);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache__too_many_poisons_make_the_pool_read_only)
 {
     start();
@@ -430,6 +451,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_cache__a_poison_cut_stays_an_error_after_a_restart);
     tcase_add_test(tc, test_cache__a_poison_page_is_skipped_alone);
     tcase_add_test(tc, test_cache__a_block_that_cannot_be_written_is_an_error_for_its_object_alone);
+    tcase_add_test(tc, test_cache__a_mark_that_kills_too_spoils_its_object_for_good);
     tcase_add_test(tc, test_cache__too_many_poisons_make_the_pool_read_only);
     tcase_add_test(tc, test_cache__a_death_of_physical_while_idle_is_noticed);
     tcase_add_test(tc, test_cache__layers_below_that_cannot_be_restored_are_an_error_not_a_hang);
