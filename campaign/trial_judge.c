@@ -71,12 +71,25 @@ static bool refused_honestly(const enum err *result, uint32_t count)
     return refused;
 }
 
-/* Stops, checks, boots, reads again, probes. */
+/* An environment whose reader made no progress hangs, whatever else is said of it. */
+static void note_hangs(const enum err *result, uint32_t count, struct judge_input *in)
+{
+    for (uint32_t e = 0; e < count; e++)
+        if (result[e] == E_TIMEOUT)
+            in->machine[e] = JUDGE_MACHINE_HANGS;
+}
+
+/*
+ * Stops, checks, boots, reads again, probes. The caches of the disks are kept: a machine that is
+ * switched off in order lets its disks write them. A stop that is refused counts as a probe that
+ * failed.
+ */
 static void second_look(struct lab *lab, struct judge_input *in)
 {
     uint32_t count = lab_variant(lab)->stack.environments;
-    enum err result[ENVIRONMENTS_MAX];
-    (void)lab_read(lab, READER_STOP, NULL, result);
+    enum err stopped[ENVIRONMENTS_MAX], result[ENVIRONMENTS_MAX];
+    (void)lab_read(lab, READER_STOP, NULL, stopped);
+    note_hangs(stopped, count, in);
     sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, SIM_TEARS_NONE, 0);
     check_disks(lab, &in->checker);
     if (!lab_boot(lab)) {
@@ -84,13 +97,17 @@ static void second_look(struct lab *lab, struct judge_input *in)
         return;
     }
     bool walked = lab_read(lab, READER_WALK, lab->again, result);
+    note_hangs(result, count, in);
     in->again = lab->again;
     in->remount = walked && observation_agrees(lab->seen, lab->again) ? JUDGE_REMOUNT_AGREES
                                                                       : JUDGE_REMOUNT_DIFFERS;
     (void)lab_read(lab, READER_PROBE, NULL, result);
-    in->degraded = in->degraded || refused_honestly(result, count);
-    for (uint32_t e = 0; e < count; e++)
+    for (uint32_t e = 0; e < count; e++) {
+        if (result[e] == OK)
+            result[e] = stopped[e];
         in->probe[e] = result[e] == OK ? JUDGE_PROBE_PASSED : JUDGE_PROBE_FAILED;
+    }
+    in->degraded = refused_honestly(result, count);
 }
 
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
@@ -116,6 +133,5 @@ void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
         }
     }
     tell_wrongs(lab);
-    in.degraded = in.degraded || lab->run.read_only;
     judge_trial(lab->judge, &in, verdict);
 }

@@ -37,7 +37,7 @@ struct run_state {
     bool undetected;      /* last_struck has not been noticed yet */
     uint64_t recovery_begin_ns[FAULTS_PER_PLAN_MAX]; /* after fault i; 0: none */
     uint64_t recovery_end_ns[FAULTS_PER_PLAN_MAX];
-    bool read_only;      /* a layer said that it takes no more changes, or degraded */
+    uint32_t returns;    /* to full service so far */
     uint64_t rebuilt_ns; /* since time 0; 0: never */
     bool lists_events;   /* into the record */
 };

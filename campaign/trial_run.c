@@ -11,6 +11,9 @@
 #include "sim/rng.h"
 
 #define STEP_NS 1000000000ull /* how often the limit is looked at */
+/* Assumption: twice the most deaths that one fault of a campaign can ask for, and as many answers
+ * to it. */
+#define SERVICE_RETURNS_MAX 20000u
 
 /* ---- Strikes -----------------------------------------------------------------------------------
  */
@@ -187,13 +190,8 @@ static void on_report(void *context, enum layer layer, uint32_t instance, enum r
     case REPORT_DETECTED:
     case REPORT_REPAIR:
     case REPORT_LOST:
-        detected(lab, name_of(layer));
-        break;
     case REPORT_DEGRADED:
-        detected(lab, name_of(layer));
-        break;
     case REPORT_READ_ONLY:
-        lab->run.read_only = true;
         detected(lab, name_of(layer));
         break;
     case REPORT_REBUILT:
@@ -313,6 +311,7 @@ static void look_at_service(struct lab *lab)
         if (i != NO_FAULT && lab->run.recovery_begin_ns[i] != 0 && lab->run.recovery_end_ns[i] == 0)
             lab->run.recovery_end_ns[i] = sim_machine_now(lab->machine);
         lab->run.progress_ns = sim_machine_now(lab->machine);
+        lab->run.returns++;
     }
     lab->run.in_service = now;
 }
@@ -341,6 +340,8 @@ static enum run_end loop(struct lab *lab)
         look_at_service(lab);
         if (over(lab))
             return RUN_OVER;
+        if (lab->run.returns > SERVICE_RETURNS_MAX)
+            return RUN_RECOVERS; /* it comes up and dies again, for ever */
         /* Waiting for a fault that is to strike at a set time is no hang. */
         bool idle = workload_over(&lab->work) && lab->run.in_service;
         if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&

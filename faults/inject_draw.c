@@ -49,7 +49,8 @@ static uint32_t draw_target(const struct injector *in, uint32_t i, const struct 
     case FAULT_TARGET_ALL:
         return all;
     case FAULT_TARGET_INDEX:
-        return t->index < offered ? t->index : offered - 1; /* the plan was checked: cannot be */
+        ASSERT(t->index < offered); /* the campaign's check refuses others */
+        return t->index;
     default:
         return (uint32_t)amount_share(inject_fraction(in, i, draw), offered);
     }

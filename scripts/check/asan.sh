@@ -8,8 +8,10 @@ campaign=scripts/check/small.yaml
 verdicts="SELECT variant, workload, fault, n, level, ops, ops_lost, bytes_wrong FROM trials
     WHERE fault = 'none' ORDER BY trial"
 
-holds "the campaign runs under the sanitizers" "$asan" run "$campaign" -q -o "$work/asan.db" --trials 2
-holds "no report comes" eval '! grep -E "runtime error|AddressSanitizer" "$work/.holds"'
+holds "the campaign runs under the sanitizers" \
+    eval '"$asan" run "$campaign" -q -o "$work/asan.db" --trials 2 2>"$work/asan.err"'
+holds "what it said is there" [ -e "$work/asan.err" ]
+holds "no report comes" eval '! grep -E "runtime error|ERROR: AddressSanitizer" "$work/asan.err"'
 holds "every row is there" equal "$(query "$work/asan.db" "SELECT count(*) FROM trials")" 40
 holds "nothing is worse than promised" equal \
     "$(query "$work/asan.db" "SELECT sum(kept = 0) FROM trials WHERE variant = 'loris'")" 0
