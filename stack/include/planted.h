@@ -1,11 +1,11 @@
 /*
  * Defects built in on purpose, one chosen a run, only in builds with LORIS_PLANTED: the campaigns
- * in the test suite must catch each. Three that were tried are not here. A second mirror that is not
- * flushed before the next overwrite needs one cut to tear both copies of a block: not seen in 1,600
- * trials, where a trial with the defect differed from one without. Two cannot show in a trial: a
- * driver whose fence aborts nothing (the simulated disk keeps the order of acceptance, and grants of
- * the dead are void), and a restore without a flush before roots are read (adopting the chosen root
- * writes it again, with a flush). In every other build PLANTED() is the constant false.
+ * in the test suite must catch each. Three that were tried are not here. A second mirror that is
+ * not flushed before the next overwrite needs one cut to tear both copies of a block: not seen in
+ * 1,600 trials, where a trial with the defect differed from one without. Two cannot show in a
+ * trial: a driver whose fence aborts nothing (the simulated disk keeps the order of acceptance, and
+ * grants of the dead are void), and a restore without a flush before roots are read (adopting the
+ * chosen root writes it again, with a flush). In every other build PLANTED() is the constant false.
  * X(identifier, "name", "what it leaves out")
  */
 #ifndef LORIS_PLANTED_H
