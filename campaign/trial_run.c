@@ -168,7 +168,7 @@ static void on_report(void *context, enum layer layer, uint32_t instance, enum r
                       uint64_t a, uint64_t b)
 {
     static const char *const names[REPORT_COUNT] = {
-#define REPORT_NAME(id, name, doc) [id] = name,
+#define REPORT_NAME(id, name, doc) [(id)] = (name),
         REPORT_LIST(REPORT_NAME)
 #undef REPORT_NAME
     };

@@ -344,7 +344,8 @@ static void remove_files(struct room *r, size_t bytes)
         while (e == OK && r->left > 0 && client_entry_next(listing, moved, &at, &entry))
             remove_entry(r, bytes, entry.name);
     } while (e == OK && cookie != 0 && r->left > 0);
-    e = client_close(r->client, fd);
+    if (client_close(r->client, fd) != OK)
+        r->left = 0; /* the VFS is gone, or confused: no more is removed */
 }
 
 /* A full disk that says so serves, if it takes back what is removed. True: files were removed, of
