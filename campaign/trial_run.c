@@ -88,23 +88,43 @@ static const char *death_word(enum sim_death cause)
     }
 }
 
-/* Whether a fault of the plan strikes what the applications of an environment stand on. */
-static bool fault_is_of_environment(const struct lab *lab)
+/* Whether this layer is part of what the applications of an environment stand on. */
+static bool is_of_environment(enum layer layer)
+{
+    return layer == LAYER_VFS || layer == LAYER_NAMING || layer == LAYER_FS || layer == LAYER_APP;
+}
+
+/* The environment that instance `k` of a layer belongs to. */
+static uint32_t environment_of(const struct lab *lab, enum layer layer, uint32_t k)
+{
+    if (lab_variant(lab)->design->classic)
+        return 0;
+    return layer == LAYER_APP && k < lab->work.app_count ? lab->work.app[k].environment : k;
+}
+
+/* Whether a fault has struck what the applications of this environment stand on. */
+static bool environment_was_struck(const struct lab *lab, uint32_t environment)
 {
     for (uint32_t i = 0; i < lab->run.fault_count; i++) {
-        enum layer l = lab->run.faults->faults[i].layer;
-        if (l == LAYER_VFS || l == LAYER_NAMING || l == LAYER_FS || l == LAYER_APP)
+        enum layer layer = lab->run.faults->faults[i].layer;
+        const struct strike *s = injector_strike(lab->injector, i);
+        if (!s->struck || !is_of_environment(layer))
+            continue;
+        if (s->instance == OFFER_INSTANCES_MAX ||
+            environment_of(lab, layer, s->instance) == environment)
             return true;
     }
     return false;
 }
 
 /* What its applications are told to have died of. */
-static enum history_death death_of_apps(const struct lab *lab, enum sim_death cause)
+static enum history_death death_of_apps(const struct lab *lab, enum sim_death cause,
+                                        uint32_t environment)
 {
     const struct plan_variant *v = lab_variant(lab);
     bool by_design = cause == SIM_DEATH_RS_ASKED && design_ends_environments(v->design, &v->stack);
-    return by_design || fault_is_of_environment(lab) ? HISTORY_ENVIRONMENT : HISTORY_STRAY;
+    return by_design || environment_was_struck(lab, environment) ? HISTORY_ENVIRONMENT
+                                                                 : HISTORY_STRAY;
 }
 
 static void take_down(struct lab *lab, enum layer layer, uint32_t instance, enum sim_death cause)
@@ -115,10 +135,9 @@ static void take_down(struct lab *lab, enum layer layer, uint32_t instance, enum
         if (design_falls_with(design, layer, instance, o->layer, o->instance))
             (void)sim_machine_kill(lab->machine, o->layer, o->instance, SIM_DEATH_KILLED);
     }
-    enum history_death why = death_of_apps(lab, cause);
     for (uint32_t e = 0; e < lab_variant(lab)->stack.environments; e++)
         if (design_falls_with(design, layer, instance, LAYER_APP, e))
-            (void)workload_kill(&lab->work, e, why);
+            (void)workload_kill(&lab->work, e, death_of_apps(lab, cause, e));
 }
 
 static void app_died(struct lab *lab, uint32_t number)
@@ -127,7 +146,9 @@ static void app_died(struct lab *lab, uint32_t number)
         return;
     lab->work.app[number].dead = true;
     history_kill(lab->history, number, lab_now(lab),
-                 fault_is_of_environment(lab) ? HISTORY_ENVIRONMENT : HISTORY_STRAY);
+                 environment_was_struck(lab, lab->work.app[number].environment)
+                     ? HISTORY_ENVIRONMENT
+                     : HISTORY_STRAY);
 }
 
 static void on_death(void *context, enum layer layer, uint32_t instance, enum sim_death cause)

@@ -51,6 +51,7 @@ struct inject_setup {
 
 /* What became of fault i. */
 struct strike {
+    uint32_t instance; /* of the fault's layer that was meant; OFFER_INSTANCES_MAX: all */
     bool struck;       /* its moment came; of faults of requests: also if none was left to spoil */
     bool took_effect;  /* it changed what a real fault would (ORACLE.md section 7) */
     uint64_t time_ns;  /* since time 0 */

@@ -229,6 +229,7 @@ void inject_strike(struct injector *in, uint32_t i)
     struct armed *a = &in->fault[i];
     ASSERT(a->stage != STAGE_OVER && !a->strike.struck);
     a->strike.struck = true;
+    a->strike.instance = a->instance;
     a->strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
     a->stage = STAGE_OVER;
     name_target(in, i);
