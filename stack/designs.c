@@ -11,8 +11,9 @@
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
 
 static const struct option_choice raid_levels[] = {
-    {"0", 0, false}, {"1", 1, false}, {"5", 5, true},
-    {"4", 4, true},  {"6", 6, true},  {NULL, 0, false},
+    {"0", 0, false},  {"1", 1, false}, {"4", 4, true},
+    {"5", 5, true},   {"6", 6, true},  {"n-way", RAID_N_WAY, true},
+    {NULL, 0, false},
 };
 static const struct option_choice classic_raid_levels[] = {
     {"0", 0, false},
@@ -34,7 +35,12 @@ static const struct option_choice torn_modes[] = {
     {"detect", 0, false}, {"doublewrite", 1, true}, {NULL, 0, false}};
 static const struct option_choice resync_modes[] = {
     {"block", 0, false}, {"region", 1, true}, {NULL, 0, false}};
-static const struct option_choice metadata_copies[] = {{"all", 0, false}, {NULL, 0, false}};
+static const struct option_choice metadata_levels[] = {
+    {"all", RAID_METADATA_ALL, false}, {"as-data", RAID_METADATA_AS_DATA, true}, {NULL, 0, false}};
+static const struct option_choice rollback_modes[] = {
+    {"all", 0, false}, {"one", 1, true}, {NULL, 0, false}};
+static const struct option_choice unverified_modes[] = {
+    {"keep", 0, false}, {"drop", 1, true}, {NULL, 0, false}};
 static const struct option_choice guard_modes[] = {
     {"eager", 1, false}, {"off", 0, true}, {NULL, 0, false}};
 static const struct option_choice on_modes[] = {
@@ -52,10 +58,10 @@ static const struct option_spec loris_options[] = {
      .doc = "level of each file; default 1 (two copies on any two disks), 0 on one disk"},
     {.name = "raid-metadata",
      .type = OPTION_CHOICE,
-     .choices = metadata_copies,
+     .choices = metadata_levels,
      .fallback = "all",
      .source = INTERFACE,
-     .doc = "which disks hold a copy of the metadata"},
+     .doc = "directories: a copy on every disk, or spread as data are"},
     {.name = "stripe",
      .type = OPTION_SIZE,
      .fallback = "64KiB",
@@ -139,7 +145,7 @@ static const struct option_spec loris_options[] = {
      .doc = "write pages of unfinished checkpoints early"},
     {.name = "rollback",
      .type = OPTION_CHOICE,
-     .choices = metadata_copies,
+     .choices = rollback_modes,
      .fallback = "all",
      .source = "LORIS.md section 1",
      .doc = "which layers a crash below the cache rolls back"},
@@ -149,6 +155,12 @@ static const struct option_spec loris_options[] = {
      .fallback = "eager",
      .source = "LORIS.md 2.2",
      .doc = "checksums of metadata in the memory of physical"},
+    {.name = "unverified",
+     .type = OPTION_CHOICE,
+     .choices = unverified_modes,
+     .fallback = "keep",
+     .source = "LORIS.md 2.4",
+     .doc = "after the cache's death: pages that lazy checksums had not reached yet"},
     {.name = "verify-writes",
      .type = OPTION_CHOICE,
      .choices = off_modes,
@@ -327,6 +339,16 @@ static void loris_options_read(const struct option_set *options, struct stack_op
     out->checksums = (enum checksum_mode)option_number(options, "checksums");
     out->log = option_on(options, "log");
     out->data_cow = option_number(options, "data") == 1;
+    out->fsync_log = option_number(options, "fsync") == 1;
+    out->doublewrite = option_number(options, "torn") == 1;
+    out->verify_writes = option_number(options, "verify-writes") == 1;
+    out->meta_guard = option_number(options, "meta-guard") == 1;
+    out->steal = option_number(options, "steal") == 1;
+    out->unverified_drop = option_number(options, "unverified") == 1;
+    out->rollback_one = option_number(options, "rollback") == 1;
+    out->resync_region = option_number(options, "resync") == 1;
+    out->raid_metadata = (enum raid_metadata)option_number(options, "raid-metadata");
+    out->scrub_ns = option_number(options, "scrub");
     out->tries = (uint32_t)option_number(options, "tries");
     if (option_get(options, "environments")->given)
         out->environments = (uint32_t)option_number(options, "environments");

@@ -12,21 +12,35 @@
 #define ENVIRONMENTS_MAX 8u /* vfs and naming pairs */
 
 enum checksum_mode { CHECKSUMS_OFF, CHECKSUMS_LAZY, CHECKSUMS_EAGER };
+/* A copy of each directory and map on every member, or the level of data for directories too. */
+enum raid_metadata { RAID_METADATA_ALL, RAID_METADATA_AS_DATA };
+#define RAID_N_WAY 255u /* a copy on every member */
 
 struct stack_options {
-    uint32_t disks;         /* driver instances 0 .. disks - 1 */
-    uint32_t environments;  /* vfs and naming instances; 1 for classic stacks */
-    bool classic;           /* vfs speaks to a classic file system (LAYER_FS 0) instead of naming */
-    uint32_t raid;          /* level of data: 0 or 1 */
-    uint32_t raid_copies;   /* copies of a file under raid 1; loris: 2 */
-    uint64_t stripe_bytes;  /* RAID-0 stripe unit, a multiple of 4096 */
-    uint64_t cache_bytes;   /* page cache */
-    uint64_t checkpoint_ns; /* loris: longest time between checkpoints */
-    uint64_t log_bytes;     /* loris: the in-memory roll-forward log */
-    uint64_t sync_ns;       /* classic: age at which the update daemon writes a dirty block */
+    uint32_t disks;        /* driver instances 0 .. disks - 1, spares included */
+    uint32_t spares;       /* loris: how many of them, the last ones, wait for a disk to fail */
+    uint32_t environments; /* vfs and naming instances; 1 for classic stacks */
+    bool classic;          /* vfs speaks to a classic file system (LAYER_FS 0) instead of naming */
+    uint32_t raid;         /* level of data: 0, 1, 4, 5, 6 or RAID_N_WAY */
+    uint32_t raid_copies;  /* copies of a file under raid 1; loris: 2 */
+    enum raid_metadata raid_metadata; /* loris: of directories */
+    uint64_t stripe_bytes;            /* RAID-0 stripe unit, a multiple of 4096 */
+    uint64_t cache_bytes;             /* page cache */
+    uint64_t checkpoint_ns;           /* loris: longest time between checkpoints */
+    uint64_t log_bytes;               /* loris: the in-memory roll-forward log */
+    uint64_t sync_ns;             /* classic: age at which the update daemon writes a dirty block */
     enum checksum_mode checksums; /* loris: of cache pages */
     bool log;                     /* loris: roll-forward log on */
     bool data_cow;                /* loris: data=cow instead of in place */
+    bool fsync_log;               /* loris: fsync=log: groups of log records on all disks */
+    bool doublewrite;             /* loris: torn=doublewrite: data of overwrites in the intents */
+    bool verify_writes;           /* loris: every write is read back */
+    bool meta_guard;              /* loris: checksums of metadata in physical's memory */
+    bool steal;                   /* loris: dirty pages may go down before a checkpoint */
+    bool unverified_drop;         /* loris: after the cache's death lazy pages without a CRC go */
+    bool rollback_one;            /* loris: a crash below rolls back the dead layer alone */
+    bool resync_region;           /* loris: resync trusts the first copy of what may differ */
+    uint64_t scrub_ns;            /* loris: period of the scrub, 0: off */
     uint32_t tries;               /* loris: K, deaths in recovery before a record is skipped */
     uint64_t seed; /* for identities such as a pool's uuid; differs between trials' images only by
                       variant and seed */
