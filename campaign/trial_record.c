@@ -57,21 +57,32 @@ void lab_fill_offer(struct lab *lab)
 /* ---- What the run says --------------------------------------------------------------------------
  */
 
+/* How much of a fault that strikes several times took effect: ", 2 of 3". */
+static const char *share_done(const struct strike *s, char *to, size_t room)
+{
+    to[0] = '\0';
+    if (s->wanted > 1)
+        (void)snprintf(to, room, ", %" PRIu64 " of %" PRIu64, s->done, s->wanted);
+    return to;
+}
+
 static void fill_struck(const struct lab *lab, struct trial_record *r)
 {
     size_t at = 0;
+    char share[48];
     r->injected = true;
     at += (size_t)snprintf(r->struck, sizeof(r->struck), "[");
     for (uint32_t i = 0; i < lab->run.fault_count; i++) {
         const struct strike *s = injector_strike(lab->injector, i);
-        r->injected = r->injected && s->took_effect;
+        r->injected = r->injected && strike_is_whole(s);
         if (at >= sizeof(r->struck) - 256)
             break; /* FAULTS_PER_PLAN_MAX entries fit */
         if (s->struck)
             at += (size_t)snprintf(r->struck + at, sizeof(r->struck) - at,
                                    "%s{\"time_ns\":%" PRIu64
-                                   ",\"target\":\"%s\",\"position\":\"%s\"}",
-                                   i > 0 ? "," : "", s->time_ns, s->target, s->position);
+                                   ",\"target\":\"%s\",\"position\":\"%s%s\"}",
+                                   i > 0 ? "," : "", s->time_ns, s->target, s->position,
+                                   share_done(s, share, sizeof(share)));
         else
             at += (size_t)snprintf(r->struck + at, sizeof(r->struck) - at, "%snull",
                                    i > 0 ? "," : "");
@@ -190,6 +201,7 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct tri
     bool rebuilt = v->detected_ns != HISTORY_NEVER && lab->run.rebuilt_ns > v->detected_ns;
     r->rebuild_ns = rebuilt ? (int64_t)(lab->run.rebuilt_ns - v->detected_ns) : RECORD_NULL;
     r->environments_hit = v->environments_hit;
+    r->undecided = v->undecided;
     record_text(r->detected_by, sizeof(r->detected_by),
                 v->detected_by != NULL ? v->detected_by : "");
     r->environment_count = v->environments;
@@ -201,8 +213,6 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct tri
         (void)snprintf(detail, sizeof(detail), "%" PRIu64, v->leaked_blocks);
         record_add_event(r, r->sim_ns, "checker", "leaked_blocks", detail);
     }
-    if (v->undecided)
-        record_add_event(r, r->sim_ns, "oracle", "undecided", NULL);
     fill_samples(lab, v, r);
     fill_story(lab, v, r);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "results/schema.h"
 #include "results/store.h"
 
 #define MISSING_TOLD 10 /* missing trials that are named; the rest are counted */
@@ -179,8 +180,12 @@ static bool check_part(struct joiner *j, const char *path)
 
 static bool copy_part(struct joiner *j)
 {
-    return run(j,
-               "INSERT INTO main.trial SELECT * FROM part.trial;"
+    const char *trials = number(j, "PRAGMA part.user_version") == 1
+                             ? "INSERT INTO main.trial SELECT t.*, " SCHEMA_UNDECIDED_OF_1(
+                                   "part") " FROM part.trial t"
+                             : "INSERT INTO main.trial SELECT * FROM part.trial";
+    return run(j, trials) &&
+           run(j,
                "INSERT INTO main.latency SELECT * FROM part.latency;"
                "INSERT INTO main.event SELECT * FROM part.event;"
                "INSERT INTO main.environment SELECT * FROM part.environment;"

@@ -176,6 +176,13 @@ static void wire_count(struct wire *w, uint32_t *count, uint32_t limit)
         *count = value;
 }
 
+static void wire_bool(struct wire *w, bool *value)
+{
+    uint32_t bit = wire_limited(w, *value, 1);
+    if (w->out == NULL)
+        *value = bit != 0;
+}
+
 static void wire_level(struct wire *w, enum level *level, uint32_t limit)
 {
     uint32_t value = wire_limited(w, (uint32_t)*level, limit);
@@ -214,15 +221,13 @@ static void wire_row(struct wire *w, struct trial_record *r)
     wire_level(w, &r->level, LEVEL_COUNT - 1);
     wire_level(w, &r->promised, LEVEL_NONE);
     wire_level(w, &r->design_promise, LEVEL_NONE);
-    uint32_t injected = r->injected;
-    wire_count(w, &injected, 1);
-    if (w->out == NULL)
-        r->injected = injected != 0;
+    wire_bool(w, &r->injected);
     wire_text(w, r->struck, RECORD_STRUCK_BYTES);
     wire_text(w, r->state, RECORD_STATE_BYTES);
     wire_text(w, r->story, RECORD_STORY_BYTES);
     wire_text(w, r->detected_by, RECORD_WORD_BYTES);
     wire_u32(w, &r->environments_hit);
+    wire_bool(w, &r->undecided);
     wire_u32(w, &r->dropped);
     uint64_t *const counts[] = {&r->exposure_ns, &r->anomalies,   &r->ops,         &r->ops_failed,
                                 &r->ops_lost,    &r->synced_lost, &r->bytes_wrong, &r->sim_ns,

@@ -96,6 +96,7 @@ struct trial_record {
     int64_t rpo_ns, outage_ns, recovery_ns, rebuild_ns; /* RECORD_NULL: not reached */
     char detected_by[RECORD_WORD_BYTES];                /* "" is stored as NULL */
     uint32_t environments_hit;
+    bool undecided; /* the oracle gave up a search: the level may be too weak */
     uint64_t sim_ns, events, messages, ios, blocks;
     uint64_t wall_ns;
     char story[RECORD_STORY_BYTES];

@@ -1,5 +1,9 @@
 #include "results/schema.h"
 
+#include <stddef.h>
+
+#include "assertion.h"
+
 const char schema_tables_sql[] =
     "CREATE TABLE level_name(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
     "INSERT INTO level_name VALUES (0,'transparent'),(1,'durable'),(2,'synced'),(3,'prefix'),"
@@ -25,7 +29,7 @@ const char schema_tables_sql[] =
     " rebuild_ns INTEGER, detected_by TEXT, environments_hit INTEGER NOT NULL,"
     " sim_ns INTEGER NOT NULL, events INTEGER NOT NULL, messages INTEGER NOT NULL,"
     " ios INTEGER NOT NULL, blocks INTEGER NOT NULL, wall_ns INTEGER NOT NULL,"
-    " dropped INTEGER NOT NULL, story TEXT NOT NULL);"
+    " dropped INTEGER NOT NULL, story TEXT NOT NULL, undecided INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX trial_cell ON trial(cell, n);"
     "CREATE TABLE latency(trial INTEGER NOT NULL, phase INTEGER NOT NULL, op TEXT NOT NULL,"
     " n INTEGER NOT NULL, mean_ns INTEGER NOT NULL, p50_ns INTEGER NOT NULL,"
@@ -58,7 +62,7 @@ const char schema_views_sql[] =
     " t.outage_ns AS outage_ns, t.recovery_ns AS recovery_ns, t.rebuild_ns AS rebuild_ns,"
     " t.detected_by AS detected_by, t.environments_hit AS environments_hit, t.sim_ns AS sim_ns,"
     " t.events AS events, t.messages AS messages, t.ios AS ios, t.blocks AS blocks,"
-    " t.wall_ns AS wall_ns, t.story AS story"
+    " t.wall_ns AS wall_ns, t.story AS story, t.undecided AS undecided"
     " FROM trial t JOIN cell c ON c.id = t.cell JOIN campaign k ON k.id = c.campaign"
     " JOIN level_name l ON l.id = t.level LEFT JOIN level_name p ON p.id = t.promised"
     " LEFT JOIN level_name d ON d.id = t.design_promise;"
@@ -87,3 +91,30 @@ const char schema_views_sql[] =
     " c.fault AS fault, e.point AS point, e.states AS states, e.distinct_states AS \"distinct\","
     " e.boots AS boots, e.left AS \"left\", l.name AS weakest, e.broken AS broken"
     " FROM exploration e JOIN cell c ON c.id = e.cell LEFT JOIN level_name l ON l.id = e.weakest;";
+
+const char *schema_read_older_sql(int version)
+{
+    static const char *const sql[SCHEMA_VERSION] = {
+        [1] = "CREATE TEMP VIEW trials AS SELECT t.*, " SCHEMA_UNDECIDED_OF_1(
+            "main") " AS "
+                    "undecided FROM main.trials t;",
+    };
+    ASSERT(version >= 1 && version <= SCHEMA_VERSION);
+    return version < SCHEMA_VERSION ? sql[version] : NULL;
+}
+
+const char *schema_migrate_sql(int version)
+{
+    static const char *const sql[SCHEMA_VERSION] = {
+        [1] = "ALTER TABLE trial ADD COLUMN undecided INTEGER NOT NULL DEFAULT 0;"
+              "UPDATE trial AS t SET undecided = " SCHEMA_UNDECIDED_OF_1(
+                  "main") ";"
+                          "DROP VIEW campaigns; DROP VIEW trials; DROP VIEW latencies; DROP VIEW "
+                          "events;"
+                          "DROP VIEW environments; DROP VIEW cells; DROP VIEW parameters; DROP "
+                          "VIEW timelines;"
+                          "DROP VIEW explored;",
+    };
+    ASSERT(version >= 1 && version <= SCHEMA_VERSION);
+    return version < SCHEMA_VERSION ? sql[version] : NULL;
+}

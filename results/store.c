@@ -11,7 +11,7 @@
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
     [INSERT_TRIAL] = "INSERT OR IGNORE INTO trial VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-                     "?,?,?,?,?,?,?,?,?,?,?,?)",
+                     "?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_LATENCY] = "INSERT INTO latency VALUES (?,?,?,?,?,?,?,?)",
     [INSERT_EVENT] = "INSERT INTO event VALUES (?,?,?,?,?,?)",
     [INSERT_ENVIRONMENT] = "INSERT INTO environment VALUES (?,?,?,?)",
@@ -151,6 +151,7 @@ static enum err put_row(struct store *store, const struct trial_record *r)
     for (size_t i = 0; i < sizeof(costs) / sizeof(costs[0]); i++)
         bind_u64(s, at++, costs[i]);
     bind_text(s, at++, r->story);
+    sqlite3_bind_int(s, at++, r->undecided ? 1 : 0);
     ASSERT(at - 1 == sqlite3_bind_parameter_count(s));
     return run(store, INSERT_TRIAL);
 }

@@ -104,6 +104,19 @@ static enum err check_file(const char *path, char *error)
     return OK;
 }
 
+/* A connection that changes nothing, and sees an older file as today's. */
+static enum err set_reader(sqlite3 *db, const char *path, char *error)
+{
+    int code;
+    int version = pragma_int(db, "PRAGMA user_version", &code);
+    const char *views = code == SQLITE_OK ? schema_read_older_sql(version) : NULL;
+    if (code == SQLITE_OK && views != NULL)
+        code = sqlite3_exec(db, views, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
+    return code == SQLITE_OK ? OK : say(error, "%s:1:1: cannot read: %s", path, sqlite3_errmsg(db));
+}
+
 enum err store_open_read(sqlite3 **db, const char *path, char *error)
 {
     ASSERT(db != NULL);
@@ -116,10 +129,9 @@ enum err store_open_read(sqlite3 **db, const char *path, char *error)
     if (sqlite3_open_v2(path, db, flags, NULL) != SQLITE_OK)
         say(error, "%s:1:1: cannot open: %s", path,
             *db != NULL ? sqlite3_errmsg(*db) : "no memory");
-    else if (sqlite3_busy_timeout(*db, 10000) != SQLITE_OK ||
-             sqlite3_exec(*db, "PRAGMA query_only=1", NULL, NULL, NULL) != SQLITE_OK)
-        say(error, "%s:1:1: cannot read: %s", path, sqlite3_errmsg(*db));
-    if (error[0] != 0 || check_ours(*db, path, error) != OK) {
+    else
+        (void)sqlite3_busy_timeout(*db, 10000);
+    if (error[0] != 0 || check_ours(*db, path, error) != OK || set_reader(*db, path, error) != OK) {
         sqlite3_close(*db);
         *db = NULL;
         return E_INVAL;
@@ -411,6 +423,21 @@ static int update_words(sqlite3 *db, const struct store_plan *plan)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* Makes an older file one of today's, version by version, within the caller's transaction. */
+static int migrate(sqlite3 *db)
+{
+    int code;
+    char now[64];
+    int from = pragma_int(db, "PRAGMA user_version", &code);
+    for (int version = from; version < SCHEMA_VERSION && code == SQLITE_OK; version++)
+        code = sqlite3_exec(db, schema_migrate_sql(version), NULL, NULL, NULL);
+    if (from == SCHEMA_VERSION || code != SQLITE_OK)
+        return code;
+    code = sqlite3_exec(db, schema_views_sql, NULL, NULL, NULL);
+    snprintf(now, sizeof(now), "PRAGMA user_version=%d", SCHEMA_VERSION);
+    return code == SQLITE_OK ? sqlite3_exec(db, now, NULL, NULL, NULL) : code;
+}
+
 /*
  * The stored plan and the wanted: a larger number of trials and other words are taken over, all
  * else must agree.
@@ -425,6 +452,8 @@ static enum err take_up(struct store *store, const char *path, const struct stor
         return E_INVAL;
     sqlite3_stmt *s = NULL;
     int code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = migrate(store->db);
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(
             store->db, "UPDATE cell SET planned = ?2 WHERE id = ?1 AND planned < ?2", -1, &s, NULL);

@@ -118,6 +118,23 @@ void rig_put(struct rig *rig, const struct trial_record *record)
     ck_assert_msg(e == OK, "%s", store_error(rig->store));
 }
 
+void rig_make_older(struct rig *rig, unsigned which, uint64_t undecided)
+{
+    char sql[1000], *why = NULL;
+    snprintf(sql, sizeof(sql),
+             "DROP VIEW trials; ALTER TABLE trial DROP COLUMN undecided;"
+             "CREATE VIEW trials AS SELECT t.trial AS trial, l.name AS level, t.hash AS hash "
+             "FROM trial t JOIN level_name l ON l.id = t.level;"
+             "INSERT INTO event VALUES (%llu, 99, 7, 'oracle', 'undecided', '');"
+             "INSERT INTO event VALUES (%llu, 98, 7, 'cache', 'undecided', '');"
+             "PRAGMA user_version = 1;",
+             (unsigned long long)undecided, (unsigned long long)undecided + 1);
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(rig->path[which], &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &why) == SQLITE_OK, "%s", why);
+    sqlite3_close(db);
+}
+
 int64_t rig_query(struct rig *rig, unsigned which, const char *sql)
 {
     sqlite3 *db;

@@ -31,6 +31,9 @@ void rig_record(struct rig *rig, struct trial_record *record, uint32_t cell, uin
                 enum level level);
 void rig_put(struct rig *rig, const struct trial_record *record);
 
+/* Turns path[which] into a file of format 1, in which the undecided trial is an event. */
+void rig_make_older(struct rig *rig, unsigned which, uint64_t undecided);
+
 /* The first column of the first row of a query on path[which], as an integer. */
 int64_t rig_query(struct rig *rig, unsigned which, const char *sql);
 

@@ -109,6 +109,21 @@ START_TEST(test_join__refuses_what_is_no_shard)
 }
 END_TEST
 
+START_TEST(test_join__takes_parts_of_an_older_format)
+{
+    rig_init(&rig, 1, 2, 20);
+    build(0, 2, 0);
+    build(1, 2, 1);
+    rig_make_older(&rig, 0, 3);
+    ck_assert_msg(join(0, 1) == 0, "%s", err);
+    has(out, "40 trials of 2 parts");
+    ck_assert_int_eq(rig_query(&rig, 3, "SELECT trial FROM trials WHERE undecided"), 3);
+    ck_assert_int_eq(rig_query(&rig, 3, "SELECT sum(undecided) FROM trials"), 1);
+    rig_fini(&rig);
+}
+END_TEST
+
 CHECK_MAIN("join", 60, tcase_add_test(tc, test_join__gives_the_rows_of_one_run);
            tcase_add_test(tc, test_join__names_missing_trials);
+           tcase_add_test(tc, test_join__takes_parts_of_an_older_format);
            tcase_add_test(tc, test_join__refuses_what_is_no_shard);)

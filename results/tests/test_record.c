@@ -19,6 +19,7 @@ static void fill(struct trial_record *r)
     r->level = LEVEL_SYNCED;
     r->promised = LEVEL_DURABLE;
     r->injected = true;
+    r->undecided = true;
     record_text(r->struck, sizeof(r->struck), "[{\"time_ns\":5}]");
     record_text(r->story, sizeof(r->story), "disk 1 failed");
     r->rebuild_ns = 77;

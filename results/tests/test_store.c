@@ -46,7 +46,12 @@ START_TEST(test_store__views_hold_what_was_put)
 {
     rig_init(&rig, 2, 3, 20);
     rig_open(&rig, 0, STORE_NEW);
-    put_some(0, 20);
+    put_some(0, 19);
+    for (uint32_t cell = 0; cell < rig.plan.cell_count; cell++) {
+        rig_record(&rig, &r, cell, 19, LEVEL_SILENT);
+        r.undecided = cell == 4;
+        rig_put(&rig, &r);
+    }
     ck_assert_int_eq(store_finish(rig.store), OK);
     rig_close(&rig);
     ck_assert_uint_eq(files_in_dir(), 1); /* no log, no index of it, nothing beside */
@@ -60,6 +65,9 @@ START_TEST(test_store__views_hold_what_was_put)
                                "SELECT trial FROM trials WHERE n=3 AND variant='ffs' AND "
                                "fault='bit-flip'"),
                      3 * 6 + 4 + 1);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(undecided) FROM trials"), 1);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT trial FROM trials WHERE undecided"),
+                     19 * 6 + 4 + 1);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(*) FROM latencies"), 120 * 6);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(n) FROM latencies"), 120 * 400);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(n) FROM timelines"), 120 * 400);
@@ -86,7 +94,7 @@ START_TEST(test_store__views_have_the_columns_of_the_interface)
         "SELECT trial,campaign,variant,workload,fault,n,hash,level,promised,design_promise,kept,"
         "injected,struck,state,exposure_ns,anomalies,ops,ops_failed,ops_lost,synced_lost,"
         "bytes_wrong,rpo_ns,outage_ns,recovery_ns,rebuild_ns,detected_by,environments_hit,sim_ns,"
-        "events,messages,ios,blocks,wall_ns,story FROM trials",
+        "events,messages,ios,blocks,wall_ns,story,undecided FROM trials",
         "SELECT trial,phase,op,n,mean_ns,p50_ns,p99_ns,max_ns FROM latencies",
         "SELECT trial,time_ns,layer,what FROM events",
         "SELECT variant,workload,fault,planned,done,injected,broken,skipped FROM cells",
@@ -389,6 +397,50 @@ START_TEST(test_store__a_record_of_no_cell_is_refused)
 }
 END_TEST
 
+static void make_older(unsigned which)
+{
+    rig_open(&rig, which, STORE_NEW);
+    put_some(0, 1);
+    rig_close(&rig);
+    rig_make_older(&rig, which, 3);
+}
+
+START_TEST(test_store__an_older_file_is_read_as_it_is)
+{
+    rig_init(&rig, 2, 3, 1);
+    make_older(0);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT trial FROM trials WHERE undecided"), 3);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(undecided) FROM trials"), 1);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(level) FROM trials"), 6);
+    ck_assert_int_eq(rig_query(&rig, 0, "PRAGMA user_version"), 1);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_store__an_older_file_is_migrated_by_its_first_writer)
+{
+    rig_init(&rig, 2, 3, 1);
+    make_older(0);
+    rig.plan.seed++;
+    expect_refused(0, STORE_RESUME, "seed");
+    ck_assert_int_eq(rig_query(&rig, 0, "PRAGMA user_version"), 1); /* refused: unchanged */
+    rig.plan.seed--;
+    for (unsigned i = 0; i < rig.plan.cell_count; i++)
+        rig.cell[i].planned = 2;
+    rig_open(&rig, 0, STORE_RESUME);
+    rig_record(&rig, &r, 1, 1, LEVEL_DURABLE);
+    r.undecided = true;
+    rig_put(&rig, &r);
+    rig_close(&rig);
+    ck_assert_int_eq(rig_query(&rig, 0, "PRAGMA user_version"), 2);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(*) FROM main.trials"), 7);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT min(trial) FROM main.trials WHERE undecided"), 3);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT max(trial) FROM main.trials WHERE undecided"), 8);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(undecided) FROM main.trials"), 2);
+    rig_fini(&rig);
+}
+END_TEST
+
 CHECK_MAIN("store", 120, tcase_add_test(tc, test_store__views_hold_what_was_put);
            tcase_add_test(tc, test_store__views_have_the_columns_of_the_interface);
            tcase_add_test(tc, test_store__explored_points_are_rows);
@@ -401,4 +453,6 @@ CHECK_MAIN("store", 120, tcase_add_test(tc, test_store__views_hold_what_was_put)
            tcase_add_test(tc, test_store__a_second_writer_is_refused_and_readers_are_not);
            tcase_add_test(tc, test_store__survives_kill_at_any_moment);
            tcase_add_test(tc, test_store__a_full_disk_costs_the_batch_alone);
+           tcase_add_test(tc, test_store__an_older_file_is_read_as_it_is);
+           tcase_add_test(tc, test_store__an_older_file_is_migrated_by_its_first_writer);
            tcase_add_test(tc, test_store__a_record_of_no_cell_is_refused);)
