@@ -53,11 +53,19 @@ struct inject_setup {
 struct strike {
     uint32_t instance; /* of the fault's layer that was meant; OFFER_INSTANCES_MAX: all */
     bool struck;       /* its moment came; of faults of requests: also if none was left to spoil */
-    bool took_effect;  /* it changed what a real fault would (ORACLE.md section 7) */
+    bool took_effect;  /* it changed what a real fault would, at least once */
+    uint64_t wanted;   /* times it was to: sectors, requests, deaths, of all that it aims at */
+    uint64_t done;     /* times it did; it was injected as a whole once that is `wanted` */
     uint64_t time_ns;  /* since time 0 */
     char target[48];   /* "disk 1", "physical 0", "cache pages" */
     char position[64]; /* "write 40 of disk 1", "block 12345", "probe ckpt-frozen 2", "at 2.13 s" */
 };
+
+/* The whole of fault i took effect: every sector, request and death that it asks for. */
+static inline bool strike_is_whole(const struct strike *s)
+{
+    return s->took_effect && s->done == s->wanted;
+}
 
 struct injector;
 

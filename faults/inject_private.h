@@ -42,8 +42,7 @@ struct armed {
     uint32_t count_disk;     /* whose requests are counted; DISKS_MAX: all */
     uint32_t count_instance; /* of at.layer, whose messages or blocks are counted */
     sim_event_id event;
-    uint64_t left[DISKS_MAX]; /* ARMED: requests of each disk still to spoil */
-    uint64_t spoiled;
+    uint64_t left[DISKS_MAX];                  /* ARMED: requests of each disk still to spoil */
     uint64_t deaths_left[OFFER_INSTANCES_MAX]; /* repeat: of each instance, still to come */
     bool reborn[OFFER_INSTANCES_MAX]; /* repeat: the fresh instance has not met a message yet */
 };

@@ -1,6 +1,7 @@
 /*
- * Carrying a fault out. Whether it took effect is said after ORACLE.md section 7: a flip in a byte
- * that is there, a write that was really spoiled, a process that was alive.
+ * Carrying a fault out. It took effect where it changed what a real fault would have: a flip in a
+ * byte that is there, a write that was really spoiled, a process that was alive; whether that was
+ * noticed, or mattered, is the trial's result and not asked here.
  */
 #include <stdio.h>
 
@@ -32,56 +33,63 @@ static bool pick_sector(struct injector *in, uint32_t i, struct sim_disk *disk, 
     return true;
 }
 
-static bool strike_media(struct injector *in, uint32_t i, struct sim_disk *disk)
+/* Each draw is one hit; a sector that was never written is as bad afterwards as any other, so with
+ * `where: any` it counts. */
+static void strike_media(struct injector *in, uint32_t i, struct sim_disk *disk)
 {
     const struct fault *f = fault_of(in, i);
+    struct strike *s = &in->fault[i].strike;
     uint64_t count = inject_amount(in, i, &f->count, DRAW_COUNT), sector;
     uint32_t bits = sim_disk_identify(disk).sector_size * 8;
-    bool effect = false;
+    s->wanted += count;
     for (uint64_t k = 0; k < count; k++) {
         if (!pick_sector(in, i, disk, k, &sector))
             break;
         if (f->kind == FAULT_DISK_LATENT_ERROR) {
             sim_disk_latent_error(disk, sector, 1);
-            effect = true;
         } else {
             double bit = inject_fraction(in, i, ordinal(DRAW_BIT, k));
-            bool used = sim_disk_bit_rot(disk, sector, (uint32_t)amount_share(bit, bits));
-            effect = effect || used;
+            (void)sim_disk_bit_rot(disk, sector, (uint32_t)amount_share(bit, bits));
         }
+        s->done++;
     }
-    return effect;
 }
 
-static bool strike_disk(struct injector *in, uint32_t i, struct sim_disk *disk)
+static void strike_disk(struct injector *in, uint32_t i, struct sim_disk *disk)
 {
     const struct fault *f = fault_of(in, i);
-    if (sim_disk_failed(disk))
-        return false;
+    struct strike *s = &in->fault[i].strike;
     switch (f->kind) {
     case FAULT_DISK_FAIL_STOP:
         sim_disk_fail_stop(disk);
-        return true;
+        s->wanted++;
+        s->done++;
+        break;
     case FAULT_DISK_LATENT_ERROR:
     case FAULT_DISK_BIT_ROT:
-        return strike_media(in, i, disk);
+        strike_media(in, i, disk);
+        break;
     default:
         ASSERT(false); /* the campaign's check refuses the others by name */
-        return false;
+        break;
     }
 }
 
-static bool strike_disks(struct injector *in, uint32_t i)
+static bool aims_at_disk(const struct armed *a, uint32_t d)
+{
+    return a->disk == DISKS_MAX || a->disk == d;
+}
+
+/* Of all disks it means those that still live. */
+static void strike_disks(struct injector *in, uint32_t i)
 {
     struct armed *a = &in->fault[i];
-    bool effect = false;
     for (uint32_t d = 0; d < in->setup.options->disks; d++) {
-        if (a->disk != DISKS_MAX && a->disk != d)
-            continue;
-        bool hit = strike_disk(in, i, sim_machine_disk(in->setup.machine, d));
-        effect = effect || hit;
+        struct sim_disk *disk = sim_machine_disk(in->setup.machine, d);
+        if (aims_at_disk(a, d) && !sim_disk_failed(disk))
+            strike_disk(in, i, disk);
     }
-    return effect;
+    a->strike.took_effect = a->strike.done > 0;
 }
 
 /* From now on requests are spoiled: of the target, of each disk `count`. */
@@ -90,8 +98,11 @@ static void lie_in_wait(struct injector *in, uint32_t i)
     struct armed *a = &in->fault[i];
     uint64_t count = inject_amount(in, i, &fault_of(in, i)->count, DRAW_COUNT);
     a->stage = STAGE_ARMED;
-    for (uint32_t d = 0; d < in->setup.options->disks; d++)
-        a->left[d] = a->disk == DISKS_MAX || a->disk == d ? count : 0;
+    for (uint32_t d = 0; d < in->setup.options->disks; d++) {
+        bool aims = aims_at_disk(a, d) && !sim_disk_failed(sim_machine_disk(in->setup.machine, d));
+        a->left[d] = aims ? count : 0;
+        a->strike.wanted += a->left[d];
+    }
 }
 
 static bool spoils(const struct fault *f, const struct sim_disk_event *event)
@@ -120,11 +131,11 @@ bool inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
     } else if (f->kind == FAULT_DISK_LOST_WRITE) {
         sim_disk_lost_write(disk);
     } else {
-        double fraction = inject_fraction(in, i, ordinal(DRAW_TEAR, a->spoiled));
+        double fraction = inject_fraction(in, i, ordinal(DRAW_TEAR, a->strike.done));
         sim_disk_torn_write(disk, 1 + (uint32_t)amount_share(fraction, event->count - 1));
     }
-    a->spoiled++;
     a->left[event->disk]--;
+    a->strike.done++;
     a->strike.took_effect = true;
     a->stage = STAGE_OVER;
     for (uint32_t d = 0; d < in->setup.options->disks; d++)
@@ -169,22 +180,25 @@ static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
     return sim_machine_flip(in->setup.machine, &flip).hit;
 }
 
-static bool strike_instances(struct injector *in, uint32_t i)
+/* Of all instances it means those that still live. */
+static void strike_instances(struct injector *in, uint32_t i)
 {
     const struct fault *f = fault_of(in, i);
     struct armed *a = &in->fault[i];
     uint64_t repeat = inject_amount(in, i, &f->repeat, DRAW_REPEAT);
-    bool effect = false;
+    repeat = repeat > 0 ? repeat : 1; /* distributions draw 0, too */
     for (uint32_t k = 0; k < inject_instances(in, f->layer); k++) {
         if (a->instance != OFFER_INSTANCES_MAX && a->instance != k)
             continue;
         bool hit =
             f->kind == FAULT_MEMORY_FLIP ? strike_memory(in, i, k) : strike_process(in, i, k);
-        effect = effect || hit;
-        if (hit)
-            a->deaths_left[k] = repeat > 0 ? repeat - 1 : 0;
+        if (!hit)
+            continue;
+        a->deaths_left[k] = repeat - 1;
+        a->strike.wanted += repeat;
+        a->strike.done++;
     }
-    return effect;
+    a->strike.took_effect = a->strike.done > 0;
 }
 
 void inject_strike_again(struct injector *in, uint32_t i, uint32_t instance)
@@ -193,7 +207,7 @@ void inject_strike_again(struct injector *in, uint32_t i, uint32_t instance)
     ASSERT(a->reborn[instance] && a->deaths_left[instance] > 0);
     a->reborn[instance] = false;
     a->deaths_left[instance]--;
-    (void)strike_process(in, i, instance);
+    a->strike.done += strike_process(in, i, instance);
 }
 
 /* ---- All ---------------------------------------------------------------------------------------
@@ -236,6 +250,7 @@ void inject_strike(struct injector *in, uint32_t i)
     switch (f->kind) {
     case FAULT_POWER_CUT:
         a->strike.took_effect = sim_machine_powered(in->setup.machine); /* none to cut: none */
+        a->strike.wanted = a->strike.done = a->strike.took_effect;
         break;
     case FAULT_DISK_TORN_WRITE:
     case FAULT_DISK_LOST_WRITE:
@@ -245,10 +260,10 @@ void inject_strike(struct injector *in, uint32_t i)
     case FAULT_PROCESS_CRASH:
     case FAULT_PROCESS_HANG:
     case FAULT_MEMORY_FLIP:
-        a->strike.took_effect = strike_instances(in, i);
+        strike_instances(in, i);
         break;
     default:
-        a->strike.took_effect = strike_disks(in, i);
+        strike_disks(in, i);
         break;
     }
 }

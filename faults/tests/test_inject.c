@@ -8,6 +8,7 @@
 #include "scripts/check_main.h"
 
 #define BUFFER_BYTES 65536u
+#define SECTOR_BYTES ((size_t)sim_disk_identify(disk(0)).sector_size)
 
 static uint8_t buffer[BUFFER_BYTES];
 
@@ -246,8 +247,12 @@ START_TEST(test_inject__media_faults_hit_written_sectors_or_say_that_there_are_n
         struct fault *rot = rig_fault(FAULT_DISK_BIT_ROT, FAULT_AT_TIME, 0);
         rot->disk.kind = FAULT_TARGET_INDEX; /* 0 */
         now();
-        ck_assert_int_eq(rig_strike(0)->took_effect, turn == 1);
-        ck_assert_int_eq(rig_strike(1)->took_effect, turn == 1);
+        for (uint32_t i = 0; i < 2; i++) {
+            ck_assert_int_eq(rig_strike(i)->took_effect, turn == 1);
+            ck_assert_int_eq(strike_is_whole(rig_strike(i)), turn == 1);
+        }
+        ck_assert_uint_eq(rig_strike(0)->wanted, 3);
+        ck_assert_uint_eq(rig_strike(0)->done, turn == 1 ? 3 : 0);
         injector_disarm(rig.injector);
         if (turn == 1)
             break;
@@ -258,6 +263,29 @@ START_TEST(test_inject__media_faults_hit_written_sectors_or_say_that_there_are_n
     ck_assert_uint_ge(sim_disk_bad_count(disk(1)), 1);
     for (uint64_t s = 0; s < sim_disk_identify(disk(1)).sectors; s++)
         ck_assert(!sim_disk_bad(disk(1), s) || (s >= 40 && s < 40 + RIG_SECTORS));
+}
+END_TEST
+
+START_TEST(test_inject__with_where_any_sectors_never_written_are_spoiled_and_count)
+{
+    rig_fault(FAULT_DISK_LATENT_ERROR, FAULT_AT_TIME, 0)->disk.kind = FAULT_TARGET_INDEX; /* 0 */
+    rig_fault(FAULT_DISK_BIT_ROT, FAULT_AT_TIME, 0)->disk.kind = FAULT_TARGET_INDEX;
+    for (uint32_t i = 0; i < 2; i++) {
+        rig.fault[i].where = FAULT_WHERE_ANY;
+        rig.fault[i].count = amount_fixed(4);
+    }
+    ck_assert_uint_eq(sim_disk_used_count(disk(0)), 0);
+    now();
+    for (uint32_t i = 0; i < 2; i++)
+        ck_assert(strike_is_whole(rig_strike(i)) && rig_strike(i)->done == 4);
+    uint64_t sectors = sim_disk_identify(disk(0)).sectors, bad = 0, rotten = 0;
+    for (uint64_t s = 0; s < sectors; s++) {
+        sim_disk_peek_stable(disk(0), s, 1, buffer);
+        rotten += buffer[0] != 0 || memcmp(buffer, buffer + 1, SECTOR_BYTES - 1) != 0;
+        bad += sim_disk_bad(disk(0), s);
+    }
+    ck_assert_uint_eq(bad, 4);
+    ck_assert_uint_eq(rotten, 4);
 }
 END_TEST
 
@@ -283,10 +311,12 @@ START_TEST(test_inject__transient_errors_hit_as_many_requests_and_not_before)
     f->count = amount_fixed(2);
     now();
     ck_assert(!rig_strike(0)->took_effect); /* a request that never comes cannot fail */
+    ck_assert_uint_eq(rig_strike(0)->wanted, 4);
     for (uint32_t d = 0; d < 2; d++) {
         ck_assert_int_eq(rig_write(d, 0, 1), SIM_DISK_MEDIA_ERROR);
-        ck_assert(rig_strike(0)->took_effect);
+        ck_assert(rig_strike(0)->took_effect && !strike_is_whole(rig_strike(0)));
         ck_assert_int_eq(rig_read(d, 0, buffer), SIM_DISK_MEDIA_ERROR);
+        ck_assert_uint_eq(rig_strike(0)->done, 2 * d + 2);
         ck_assert_int_eq(rig_read(d, 0, buffer), SIM_DISK_OK);
     }
     ck_assert_uint_eq(rig.strikes, 1);
@@ -408,8 +438,13 @@ START_TEST(test_inject__repeat_kills_as_often_each_time_at_the_first_message)
         f->repeat = amount_fixed(repeat);
         rig_arm(1);
         rig_run(RIG_MS / 10);
+        ck_assert_uint_eq(rig_strike(0)->done,
+                          2); /* the first deaths: whole if there is one each */
+        ck_assert_int_eq(strike_is_whole(rig_strike(0)), repeat == 1);
         uint64_t handled = rig.handled[0];
         rig_run(60000 * RIG_MS);
+        ck_assert_uint_eq(rig_strike(0)->wanted, 2 * (uint64_t)repeat);
+        ck_assert(strike_is_whole(rig_strike(0)));
         for (uint32_t i = 0; i < 2; i++)
             ck_assert_uint_eq(rig.deaths[i], (uint32_t)repeat);
         ck_assert_uint_gt(rig.handled[0], handled); /* the last one lives */
@@ -458,6 +493,7 @@ CHECK_MAIN("inject", 60, {
     tcase_add_test(tc, test_inject__only_the_first_faults_are_armed_and_strike_as_ever);
     tcase_add_test(tc, test_inject__fail_stop_takes_effect_on_disks_that_live);
     tcase_add_test(tc, test_inject__media_faults_hit_written_sectors_or_say_that_there_are_none);
+    tcase_add_test(tc, test_inject__with_where_any_sectors_never_written_are_spoiled_and_count);
     tcase_add_test(tc, test_inject__bit_rot_flips_one_bit_of_each_sector_it_draws);
     tcase_add_test(tc, test_inject__transient_errors_hit_as_many_requests_and_not_before);
     tcase_add_test(tc, test_inject__lost_and_torn_writes_spoil_what_they_say);

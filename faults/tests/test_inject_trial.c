@@ -126,7 +126,7 @@ START_TEST(test_inject_trial__leaves_nothing_behind_for_the_next_trial)
     begin("  a: [{kind: disk.fail-stop, at: {op: 3}}]\n"
           "  b: [{kind: process.crash, layer: fs, at: {message: 5}, repeat: 2}]\n"
           "  c: [{kind: power.cut, at: {write: 4}, cache: drop}]\n"
-          "  d: [{kind: disk.lost-write, at: {write: 2}, count: 1000}]\n"
+          "  d: [{kind: disk.lost-write, at: {write: 2}, count: 3}]\n"
           "  e: [{kind: disk.latent-error, at: {time: 0s}, count: 900, where: any}]\n"
           "  f: [{kind: process.crash, layer: driver, at: {block: 300}}]\n"
           "  g: [{kind: power.cut, at: {op: 100000}}]\n");
@@ -154,6 +154,25 @@ START_TEST(test_inject_trial__repeat_kills_as_often_as_it_says)
         ck_assert_uint_eq(count_events("fault injected"), 1);
         ck_assert_int_eq(record->level, LEVEL_TRANSPARENT);
     }
+    end();
+}
+END_TEST
+
+START_TEST(test_inject_trial__is_injected_only_if_all_of_it_took_effect_and_says_how_much)
+{
+    begin("  a: [{kind: disk.lost-write, at: {write: 2}, count: 1000}]\n"
+          "  b: [{kind: process.crash, layer: driver, at: {op: 11}, repeat: 900}]\n"
+          "  c: [{kind: disk.latent-error, at: {op: 5}, count: 900, where: any}]\n"
+          "  d: [{kind: process.crash, layer: driver, at: {op: 4}, repeat: 3}]\n"
+          "  e: [{kind: disk.lost-write, at: {write: 2}}]\n");
+    static const char *const shares[] = {" of 1000", " of 900", ", 900 of 900", ", 3 of 3",
+                                         "write"};
+    for (uint32_t p = 1; p <= 5; p++) {
+        lab_trial(lab, p, record);
+        ck_assert_int_eq(record->injected, p >= 3);
+        ck_assert_msg(strstr(record->struck, shares[p - 1]) != NULL, "%s", record->struck);
+    }
+    ck_assert_ptr_null(strstr(record->struck, " of "));
     end();
 }
 END_TEST
@@ -205,6 +224,8 @@ CHECK_MAIN("inject_trial", 120, {
                    test_inject_trial__a_lying_in_wait_for_writes_that_never_come_changes_nothing);
     tcase_add_test(tc, test_inject_trial__leaves_nothing_behind_for_the_next_trial);
     tcase_add_test(tc, test_inject_trial__repeat_kills_as_often_as_it_says);
+    tcase_add_test(tc,
+                   test_inject_trial__is_injected_only_if_all_of_it_took_effect_and_says_how_much);
     tcase_add_test(tc, test_inject_trial__moments_strike_where_they_say);
     tcase_add_test(tc, test_inject_trial__power_cuts_take_what_their_mode_says);
 })
