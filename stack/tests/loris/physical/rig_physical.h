@@ -14,7 +14,8 @@ static struct {
     uint64_t epoch; /* the released checkpoint */
     struct object_root root;
     struct object_reply reply;
-} ph;
+    struct stack_options options; /* of the next boot; disks is set there */
+} ph = {.options = {.meta_guard = true}};
 
 static uint8_t ph_data[OBJECT_BATCH_MAX_BLOCKS * BLOCK_BYTES];
 static uint8_t ph_meta[OBJECT_BATCH_MAX_BLOCKS * OBJECT_ENTRY_BYTES];
@@ -22,10 +23,11 @@ static uint8_t ph_meta[OBJECT_BATCH_MAX_BLOCKS * OBJECT_ENTRY_BYTES];
 /* As physical_main, but the test can see the state. */
 static inline void ph_body(void *ctx)
 {
-    struct stack_options options = {.disks = 1};
+    struct stack_options options = ph.options;
     struct physical *p = plat_alloc(sizeof(*p), TAG_HEAP);
     (void)ctx;
     ph.p = p;
+    options.disks = 1;
     physical_init(p, 0, &options);
     plat_ready();
     for (;;) {

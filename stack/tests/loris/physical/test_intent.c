@@ -185,10 +185,41 @@ START_TEST(test_intent__shadow_and_cow_leave_the_checkpoint_alone)
 }
 END_TEST
 
+/* data=cow: nothing that the checkpoint has is overwritten, so there is nothing to resynchronise.
+ */
+START_TEST(test_intent__with_data_cow_every_cut_leaves_the_checkpoint_as_it_was)
+{
+    bool fired = true;
+    ph.options.data_cow = true;
+    for (uint64_t cut = 1; fired; cut++) {
+        for (uint64_t seed = 0; seed < 10; seed++) {
+            start();
+            rig.writes = 0;
+            rig.cut_at = cut;
+            (void)ph_write(OID, 3, 10, 2, 0);
+            ck_assert_uint_eq(ph.reply.moved, 0);
+            (void)ph_write(OID, 8, 10, 3, 0);
+            ck_assert_uint_eq(ph.reply.moved, 0);
+            fired = rig.off;
+            rig_power_on(seed);
+            ph_boot();
+            ph_ok(ph_restore());
+            fetch_intents();
+            ck_assert_uint_eq(intent_count, 0);
+            for (uint64_t b = 0; b < BLOCKS; b++)
+                check_block(b, 3);
+        }
+        ck_assert_uint_lt(cut, 50);
+    }
+}
+END_TEST
+
 CHECK_MAIN("physical intent", 120,
            tcase_add_test(tc, test_intent__every_block_that_differs_is_named_at_every_cut);
            tcase_add_test(tc, test_intent__is_void_after_release);
            tcase_add_test(tc, test_intent__an_equal_one_is_not_written_twice);
            tcase_add_test(tc, test_intent__a_full_region_shadows_and_says_so_before);
            tcase_add_test(tc, test_intent__unreadable_ones_count_as_none_and_the_rest_holds);
-           tcase_add_test(tc, test_intent__shadow_and_cow_leave_the_checkpoint_alone);)
+           tcase_add_test(tc, test_intent__shadow_and_cow_leave_the_checkpoint_alone);
+           tcase_add_test(tc,
+                          test_intent__with_data_cow_every_cut_leaves_the_checkpoint_as_it_was);)
