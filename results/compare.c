@@ -10,6 +10,7 @@
 #include "assertion.h"
 #include "results/compare_private.h"
 #include "results/record.h"
+#include "results/rows.h"
 #include "results/store.h"
 #include "results/text.h"
 
@@ -56,6 +57,7 @@ struct loader {
     sqlite3 *base, *new; /* one connection where it is one file */
     FILE *err;
     unsigned errors;
+    char error[STORE_ERROR_BYTES]; /* of all queries */
 };
 
 __attribute__((format(printf, 2, 3))) static void complain(struct loader *l, const char *format,
@@ -70,22 +72,13 @@ __attribute__((format(printf, 2, 3))) static void complain(struct loader *l, con
     l->errors++;
 }
 
-/* A prepared query; the SQL is ours and the schema was checked, so failure is a broken file. */
-static sqlite3_stmt *query(struct loader *l, sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *s = NULL;
-    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-        complain(l, "%s:1:1: cannot read: %s", sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
-    return s;
-}
-
 /* The first column of the first row as a copied text, or NULL. */
 static char *one_text(struct loader *l, sqlite3 *db, const char *sql)
 {
-    sqlite3_stmt *s = query(l, db, sql);
+    sqlite3_stmt *s = rows_query(db, sql, l->error);
     char *text = NULL;
-    if (s != NULL && sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
-        text = strdup((const char *)sqlite3_column_text(s, 0));
+    if (rows_next(s, l->error) && sqlite3_column_type(s, 0) != SQLITE_NULL)
+        text = strdup(rows_text(s, 0));
     sqlite3_finalize(s);
     return text;
 }
@@ -167,12 +160,10 @@ static void load_side(struct loader *l, sqlite3 *db, int64_t cell, struct side *
     static const char sql[] = "SELECT n, hash, trial, level, promised, injected, outage_ns, "
                               "recovery_ns, rebuild_ns, rpo_ns, sim_ns FROM trial WHERE cell = ? "
                               "ORDER BY n, trial";
-    sqlite3_stmt *s = query(l, db, sql);
+    sqlite3_stmt *s = rows_query(db, sql, l->error);
     size_t room = 0;
-    if (s == NULL)
-        return;
     sqlite3_bind_int64(s, 1, cell);
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, l->error)) {
         if (side->count == room) {
             room = room * 2 + 128;
             side->trial = realloc(side->trial, room * sizeof(side->trial[0]));
@@ -204,10 +195,10 @@ static void add_cell(struct loader *l, sqlite3_stmt *s, const char *new_variant)
         ASSERT(c->cell != NULL);
     }
     struct compare_cell *cell = &c->cell[c->cell_count++];
-    *cell = (struct compare_cell){.base_variant = strdup((const char *)sqlite3_column_text(s, 0)),
+    *cell = (struct compare_cell){.base_variant = strdup(rows_text(s, 0)),
                                   .new_variant = strdup(new_variant),
-                                  .workload = strdup((const char *)sqlite3_column_text(s, 1)),
-                                  .fault = strdup((const char *)sqlite3_column_text(s, 2))};
+                                  .workload = strdup(rows_text(s, 1)),
+                                  .fault = strdup(rows_text(s, 2))};
     load_side(l, l->base, sqlite3_column_int64(s, 3), &cell->base);
 }
 
@@ -217,17 +208,16 @@ enum presence { ABSENT, SKIPPED, EMPTY, PRESENT };
 static enum presence find_cell(struct loader *l, sqlite3 *db, const char *variant,
                                const char *workload, const char *fault, int64_t *id)
 {
-    sqlite3_stmt *s =
-        query(l, db,
-              "SELECT id, skipped IS NOT NULL, EXISTS (SELECT 1 FROM trial t WHERE t.cell = c.id) "
-              "FROM cell c WHERE variant = ? AND workload = ? AND fault = ?");
+    sqlite3_stmt *s = rows_query(
+        db,
+        "SELECT id, skipped IS NOT NULL, EXISTS (SELECT 1 FROM trial t WHERE t.cell = c.id) "
+        "FROM cell c WHERE variant = ? AND workload = ? AND fault = ?",
+        l->error);
     enum presence presence = ABSENT;
-    if (s == NULL)
-        return presence;
     sqlite3_bind_text(s, 1, variant, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 2, workload, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 3, fault, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) == SQLITE_ROW) {
+    if (rows_next(s, l->error)) {
         *id = sqlite3_column_int64(s, 0);
         presence = sqlite3_column_int(s, 1) != 0   ? SKIPPED
                    : sqlite3_column_int(s, 2) == 0 ? EMPTY
@@ -245,18 +235,16 @@ static void match_cells(struct loader *l, bool add)
     sqlite3 *from = add ? l->base : l->new, *to = add ? l->new : l->base;
     const char *only = o->new_path != NULL ? NULL : add ? o->base_variant : o->new_variant;
     const char *other = o->new_path != NULL ? NULL : add ? o->new_variant : o->base_variant;
-    sqlite3_stmt *s =
-        query(l, from,
-              "SELECT variant, workload, fault, id, skipped IS NOT NULL, EXISTS (SELECT 1 FROM "
-              "trial t WHERE t.cell = c.id) FROM cell c WHERE ?1 IS NULL OR variant = ?1 "
-              "ORDER BY id");
-    if (s == NULL)
-        return;
+    sqlite3_stmt *s = rows_query(
+        from,
+        "SELECT variant, workload, fault, id, skipped IS NOT NULL, EXISTS (SELECT 1 FROM "
+        "trial t WHERE t.cell = c.id) FROM cell c WHERE ?1 IS NULL OR variant = ?1 ORDER BY id",
+        l->error);
     sqlite3_bind_text(s, 1, only, -1, SQLITE_STATIC);
-    while (sqlite3_step(s) == SQLITE_ROW) {
-        const char *variant = (const char *)sqlite3_column_text(s, 0);
-        const char *workload = (const char *)sqlite3_column_text(s, 1);
-        const char *fault = (const char *)sqlite3_column_text(s, 2);
+    while (rows_next(s, l->error)) {
+        const char *variant = rows_text(s, 0);
+        const char *workload = rows_text(s, 1);
+        const char *fault = rows_text(s, 2);
         int64_t id = -1;
         if (other != NULL)
             variant = other;
@@ -325,23 +313,29 @@ static void check_variant(struct loader *l, const char *option, const char *vari
                  l->options->base_path);
         return;
     }
-    const char *names[256];
-    size_t count = 0;
+    const char **names = NULL;
+    size_t count = 0, room = 0;
     bool found = false;
     sqlite3_stmt *s =
-        query(l, l->base, "SELECT variant FROM cell GROUP BY variant ORDER BY min(id)");
-    while (s != NULL && count < 256 && sqlite3_step(s) == SQLITE_ROW) {
-        names[count] = strdup((const char *)sqlite3_column_text(s, 0));
+        rows_query(l->base, "SELECT variant FROM cell GROUP BY variant ORDER BY min(id)", l->error);
+    while (rows_next(s, l->error)) {
+        if (count == room) {
+            room = room * 2 + 16;
+            names = realloc(names, room * sizeof(names[0]));
+            ASSERT(names != NULL);
+        }
+        names[count] = strdup(rows_text(s, 0));
         found = found || strcmp(names[count], variant) == 0;
         count++;
     }
     sqlite3_finalize(s);
     const char *near = text_nearest(variant, names, count);
-    if (!found)
+    if (!found && l->error[0] == 0)
         complain(l, "%s:1:1: no variant '%s' in %s%s%s", option, variant, l->options->base_path,
                  near != NULL ? "; did you mean " : "", near != NULL ? near : "");
     for (size_t i = 0; i < count; i++)
         free((char *)names[i]);
+    free(names);
 }
 
 static void open_files(struct loader *l)
@@ -389,7 +383,7 @@ static void load(struct loader *l, struct compare_options *o)
         c->paired = c->why_unpaired == NULL;
         match_cells(l, true);
         match_cells(l, false);
-        if (l->errors == 0 && c->cell_count == 0)
+        if (l->errors == 0 && l->error[0] == 0 && c->cell_count == 0)
             complain(l, "%s and %s have no cell in common that ran", c->base_name, c->new_name);
     }
     if (stored_base != NULL)
@@ -424,6 +418,8 @@ int compare_run(const struct compare_options *options, FILE *out, FILE *err)
     struct comparison c = {.options = &o};
     struct loader l = {.c = &c, .options = &o, .err = err};
     load(&l, &o);
+    if (l.error[0] != 0)
+        complain(&l, "%s", l.error);
     if (l.new != l.base)
         sqlite3_close(l.new);
     sqlite3_close(l.base);

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "results/record.h"
+#include "results/rows.h"
 #include "results/store.h"
 #include "results/text.h"
 
@@ -25,32 +26,30 @@ static bool is_trial_column(const char *name)
     return false;
 }
 
-static bool is_key(sqlite3 *db, const char *name)
+static bool is_key(sqlite3 *db, const char *name, char *error)
 {
-    sqlite3_stmt *s;
-    int code = sqlite3_prepare_v2(db,
-                                  "SELECT 1 FROM parameters WHERE key = ? AND part IN ('variant', "
-                                  "'workload', 'fault') LIMIT 1",
-                                  -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    sqlite3_stmt *s = rows_query(db,
+                                 "SELECT 1 FROM parameters WHERE key = ? AND part IN ('variant', "
+                                 "'workload', 'fault') LIMIT 1",
+                                 error);
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    bool found = sqlite3_step(s) == SQLITE_ROW;
+    bool found = rows_next(s, error);
     sqlite3_finalize(s);
     return found;
 }
 
 /* The key of a name as `sweep` has it, `faults.NAME.KEY` too; NULL if there is none. A NAME may
  * have dots. */
-static const char *key_of(sqlite3 *db, const char *name)
+static const char *key_of(sqlite3 *db, const char *name, char *error)
 {
     static const char *const heads[] = {"variants.", "workloads.", "faults."};
-    if (is_key(db, name))
+    if (is_key(db, name, error))
         return name;
     for (size_t k = 0; k < sizeof(heads) / sizeof(heads[0]); k++) {
         if (strncmp(name, heads[k], strlen(heads[k])) != 0)
             continue;
         const char *dot = strchr(name + strlen(heads[k]), '.');
-        while (dot != NULL && !is_key(db, dot + 1))
+        while (dot != NULL && !is_key(db, dot + 1, error))
             dot = strchr(dot + 1, '.');
         return dot == NULL ? NULL : dot + 1;
     }
@@ -67,8 +66,10 @@ static enum err split_columns(struct groups *groups, sqlite3 *db, const char *by
         name += strspn(name, " ");
         name[strcspn(name, " ")] = 0;
         const char *near = text_nearest(name, trial_columns, TRIAL_COLUMNS);
-        const char *column = is_trial_column(name) ? name : key_of(db, name);
-        if (groups->column_count == GROUP_COLUMNS_MAX) {
+        const char *column = is_trial_column(name) ? name : key_of(db, name, error);
+        if (error[0] != 0) {
+            e = E_INVAL;
+        } else if (groups->column_count == GROUP_COLUMNS_MAX) {
             snprintf(error, STORE_ERROR_BYTES, "--by:1:1: at most %d columns", GROUP_COLUMNS_MAX);
             e = E_INVAL;
         } else if (column == NULL) {
@@ -136,16 +137,10 @@ static char *build_query(const struct groups *groups, const char *where)
     return sqlite3_str_finish(sql);
 }
 
-static const char *column_text(sqlite3_stmt *s, int at)
-{
-    const char *text = (const char *)sqlite3_column_text(s, at);
-    return text != NULL ? text : "";
-}
-
 static bool is_of_group(const struct groups *groups, const struct group *group, sqlite3_stmt *s)
 {
     for (size_t k = 0; k < groups->column_count; k++)
-        if (strcmp(group->by[k], column_text(s, FIXED_COLUMNS + (int)k)) != 0)
+        if (strcmp(group->by[k], rows_text(s, FIXED_COLUMNS + (int)k)) != 0)
             return false;
     return true;
 }
@@ -163,7 +158,7 @@ static struct group *find_group(struct groups *groups, sqlite3_stmt *s)
     struct group *group = &groups->group[groups->count++];
     *group = (struct group){.cell = sqlite3_column_int64(s, 0)};
     for (size_t i = 0; i < groups->column_count; i++)
-        group->by[i] = strdup(column_text(s, FIXED_COLUMNS + (int)i));
+        group->by[i] = strdup(rows_text(s, FIXED_COLUMNS + (int)i));
     return group;
 }
 
@@ -181,7 +176,7 @@ static void add_time(struct group_times *times, sqlite3_stmt *s, int at)
 static void add_row(struct group *group, sqlite3_stmt *s)
 {
     int64_t cell = sqlite3_column_int64(s, 0);
-    unsigned level = level_from_name(column_text(s, 3));
+    unsigned level = level_from_name(rows_text(s, 3));
     group->cell = cell < group->cell ? cell : group->cell;
     group->trials++;
     if (sqlite3_column_int(s, 1) == 0 || level >= LEVEL_COUNT)
@@ -189,7 +184,7 @@ static void add_row(struct group *group, sqlite3_stmt *s)
     group->injected++;
     group->level[level]++;
     if (sqlite3_column_type(s, 2) != SQLITE_NULL) {
-        enum level promised = (enum level)level_from_name(column_text(s, 4));
+        enum level promised = (enum level)level_from_name(rows_text(s, 4));
         group->promised++;
         group->promised_weakest = level_weaker(group->promised_weakest, promised);
         if (sqlite3_column_int(s, 2) == 0) {
@@ -225,20 +220,14 @@ enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const c
                      char *error)
 {
     *groups = (struct groups){0};
+    error[0] = 0;
     if (split_columns(groups, db, by, error) != OK || group_check_where(db, where, error) != OK)
         return E_INVAL;
     char *sql = build_query(groups, where);
-    sqlite3_stmt *s = NULL;
-    int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    sqlite3_stmt *s = rows_query(db, sql, error);
     sqlite3_free(sql);
-    while (code == SQLITE_OK || code == SQLITE_ROW) {
-        code = sqlite3_step(s);
-        if (code == SQLITE_ROW)
-            add_row(find_group(groups, s), s);
-    }
-    if (code != SQLITE_DONE)
-        snprintf(error, STORE_ERROR_BYTES, "%s:1:1: cannot read the trials: %s",
-                 sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
+    while (rows_next(s, error))
+        add_row(find_group(groups, s), s);
     sqlite3_finalize(s);
     for (size_t i = 0; i < groups->count; i++) {
         struct group *group = &groups->group[i];
@@ -249,7 +238,7 @@ enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const c
     }
     if (groups->count > 0)
         qsort(groups->group, groups->count, sizeof(groups->group[0]), by_cell);
-    return code == SQLITE_DONE ? OK : E_INVAL;
+    return error[0] == 0 ? OK : E_INVAL;
 }
 
 void groups_free(struct groups *groups)

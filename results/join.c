@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "results/rows.h"
 #include "results/schema.h"
 #include "results/store.h"
 
@@ -32,16 +33,14 @@ static const char *word(sqlite3_stmt *s, int at)
     return (const char *)sqlite3_column_text(s, at);
 }
 
-static bool load_words(struct stored_plan *stored, sqlite3 *db)
+static bool load_words(struct stored_plan *stored, sqlite3 *db, char *error)
 {
-    if (sqlite3_prepare_v2(
-            db,
-            "SELECT name, question, tags, notes, compare, yaml, version, build, seed "
-            "FROM campaign",
-            -1, &stored->words, NULL) != SQLITE_OK ||
-        sqlite3_step(stored->words) != SQLITE_ROW)
+    sqlite3_stmt *s = rows_query(
+        db, "SELECT name, question, tags, notes, compare, yaml, version, build, seed FROM campaign",
+        error);
+    stored->words = s;
+    if (!rows_next(s, error))
         return false;
-    sqlite3_stmt *s = stored->words;
     stored->plan = (struct store_plan){.campaign = word(s, 0),
                                        .question = word(s, 1),
                                        .tags = word(s, 2),
@@ -54,14 +53,12 @@ static bool load_words(struct stored_plan *stored, sqlite3 *db)
     return true;
 }
 
-static bool load_cells(struct stored_plan *stored, sqlite3 *db)
+static bool load_cells(struct stored_plan *stored, sqlite3 *db, char *error)
 {
-    sqlite3_stmt *s = NULL;
+    sqlite3_stmt *s = rows_query(
+        db, "SELECT variant, workload, fault, planned, skipped FROM cell ORDER BY id", error);
     size_t room = 0, count = 0;
-    int code = sqlite3_prepare_v2(
-        db, "SELECT variant, workload, fault, planned, skipped FROM cell ORDER BY id", -1, &s,
-        NULL);
-    while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, error)) {
         if (count == room) {
             room = room * 2 + 64;
             stored->cells = realloc(stored->cells, room * sizeof(stored->cells[0]));
@@ -74,16 +71,14 @@ static bool load_cells(struct stored_plan *stored, sqlite3 *db)
     sqlite3_finalize(s);
     stored->plan.cells = stored->cells;
     stored->plan.cell_count = count;
-    return count > 0;
+    return error[0] == 0 && count > 0;
 }
 
-static bool load_parameters(struct stored_plan *stored, sqlite3 *db)
+static bool load_parameters(struct stored_plan *stored, sqlite3 *db, char *error)
 {
-    sqlite3_stmt *s = NULL;
+    sqlite3_stmt *s = rows_query(db, "SELECT part, name, key, text, value FROM parameter", error);
     size_t room = 0, count = 0;
-    int code =
-        sqlite3_prepare_v2(db, "SELECT part, name, key, text, value FROM parameter", -1, &s, NULL);
-    while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, error)) {
         if (count == room) {
             room = room * 2 + 64;
             stored->parameters = realloc(stored->parameters, room * sizeof(stored->parameters[0]));
@@ -96,7 +91,7 @@ static bool load_parameters(struct stored_plan *stored, sqlite3 *db)
     sqlite3_finalize(s);
     stored->plan.parameters = stored->parameters;
     stored->plan.parameter_count = count;
-    return code == SQLITE_OK;
+    return error[0] == 0;
 }
 
 static void plan_free(struct stored_plan *stored)
@@ -120,25 +115,34 @@ static void plan_free(struct stored_plan *stored)
 
 struct joiner {
     const struct join_options *options;
-    sqlite3 *db; /* the joined file */
+    sqlite3 *db;      /* the joined file */
+    const char *part; /* path of the part at hand; the joined file when all are in */
     FILE *err;
+    bool failed; /* a query or statement did, and was told */
 };
+
+static bool fail(struct joiner *j)
+{
+    if (!j->failed)
+        fprintf(j->err, "%s:1:1: cannot be joined: %s\n", j->part, sqlite3_errmsg(j->db));
+    j->failed = true;
+    return false;
+}
 
 /* Runs SQL on the joined file; tells the error. */
 static bool run(struct joiner *j, const char *sql)
 {
-    if (sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK)
-        return true;
-    fprintf(j->err, "%s:1:1: cannot be joined: %s\n", j->options->out_path, sqlite3_errmsg(j->db));
-    return false;
+    return sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(j);
 }
 
+/* The number that a query of one row answers; 0 if it fails, which is told. */
 static int64_t number(struct joiner *j, const char *sql)
 {
-    sqlite3_stmt *s = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(j->db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
-        value = sqlite3_column_int64(s, 0);
+    char error[STORE_ERROR_BYTES] = ""; /* names the joined file, but the part is to blame */
+    sqlite3_stmt *s = rows_query(j->db, sql, error);
+    int64_t value = rows_next(s, error) ? sqlite3_column_int64(s, 0) : 0;
+    if (error[0] != 0)
+        (void)fail(j);
     sqlite3_finalize(s);
     return value;
 }
@@ -175,7 +179,7 @@ static bool check_part(struct joiner *j, const char *path)
         fprintf(j->err, "%s:1:1: trial %lld is in another part too\n", path, (long long)twice);
         same = false;
     }
-    return same;
+    return same && !j->failed;
 }
 
 static bool copy_part(struct joiner *j)
@@ -203,15 +207,15 @@ static bool join_part(struct joiner *j, const char *path)
 {
     sqlite3_stmt *s = NULL;
     bool good = false;
+    j->part = path;
+    j->failed = false;
     if (sqlite3_prepare_v2(j->db, "ATTACH ? AS part", -1, &s, NULL) == SQLITE_OK) {
         sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
         good = sqlite3_step(s) == SQLITE_DONE;
     }
     sqlite3_finalize(s);
-    if (!good) {
-        fprintf(j->err, "%s:1:1: cannot read: %s\n", path, sqlite3_errmsg(j->db));
-        return false;
-    }
+    if (!good)
+        return fail(j);
     good = check_part(j, path) && run(j, "BEGIN") && copy_part(j) && run(j, "COMMIT");
     if (!sqlite3_get_autocommit(j->db))
         sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
@@ -227,14 +231,15 @@ static uint64_t tell_missing(struct joiner *j)
         "max(planned) FROM cell)) SELECT n * (SELECT count(*) FROM cell) + c.id + 1 AS trial, "
         "c.variant || '/' || c.workload || '/' || c.fault || '/' || n FROM k, cell c WHERE n < "
         "c.planned AND c.skipped IS NULL AND trial NOT IN (SELECT trial FROM trial) ORDER BY 1";
-    sqlite3_stmt *s = NULL;
+    char error[STORE_ERROR_BYTES] = "";
     uint64_t missing = 0;
-    int code = sqlite3_prepare_v2(j->db, sql, -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
-    while (sqlite3_step(s) == SQLITE_ROW)
+    sqlite3_stmt *s = rows_query(j->db, sql, error);
+    while (rows_next(s, error))
         if (missing++ < MISSING_TOLD)
             fprintf(j->err, "missing: trial %lld, %s\n", (long long)sqlite3_column_int64(s, 0),
-                    (const char *)sqlite3_column_text(s, 1));
+                    rows_text(s, 1));
+    if (error[0] != 0)
+        (void)fail(j);
     sqlite3_finalize(s);
     if (missing > MISSING_TOLD)
         fprintf(j->err, "missing: %" PRIu64 " trials more\n", missing - MISSING_TOLD);
@@ -252,9 +257,11 @@ static bool make_empty(struct joiner *j)
         fprintf(j->err, "%s\n", error);
         return false;
     }
-    bool good =
-        load_words(&stored, first) && load_cells(&stored, first) && load_parameters(&stored, first);
-    if (!good)
+    bool good = load_words(&stored, first, error) && load_cells(&stored, first, error) &&
+                load_parameters(&stored, first, error);
+    if (!good && error[0] != 0)
+        fprintf(j->err, "%s\n", error);
+    else if (!good)
         fprintf(j->err, "%s:1:1: has no plan\n", j->options->parts[0]);
     else if (store_open(&store, j->options->out_path, STORE_NEW, &stored.plan, error) != OK) {
         fprintf(j->err, "%s\n", error);
@@ -291,11 +298,12 @@ int join_run(const struct join_options *options, FILE *out, FILE *err)
     bool good = sqlite3_open_v2(options->out_path, &j.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK;
     for (size_t i = 0; i < options->part_count; i++)
         good = join_part(&j, options->parts[i]) && good;
-    if (good && tell_missing(&j) == 0)
+    j.part = options->out_path;
+    if (good && tell_missing(&j) == 0 && !j.failed)
         good = run(&j, "UPDATE campaign SET finished = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')");
-    int64_t trials = number(&j, "SELECT count(*) FROM trial");
+    int64_t trials = good ? number(&j, "SELECT count(*) FROM trial") : 0;
     sqlite3_close(j.db);
-    if (!good) {
+    if (!good || j.failed) {
         unlink(options->out_path); /* ours: it did not exist before */
         return 2;
     }

@@ -138,11 +138,27 @@ static void write_head(struct plot *plot, const char *title, const char *caption
             plot_y(plot, 38));
 }
 
+bool plot_sound(struct plot *plot)
+{
+    if (plot->error[0] != 0 && plot->code == 0) {
+        fprintf(plot->err, "%s\n", plot->error);
+        plot->code = 2;
+    }
+    return plot->error[0] == 0;
+}
+
+bool plot_groups(struct plot *plot, const char *by, struct groups *groups)
+{
+    ASSERT(plot->error[0] == 0); /* a kind is not begun after a failure */
+    enum err e = groups_load(groups, plot->db, by, plot->options->where, plot->error);
+    return plot_sound(plot) && e == OK;
+}
+
 bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char *title,
                 const char *caption)
 {
     ASSERT(plot->gp == NULL);
-    if (plot->code != 0)
+    if (plot->code != 0 || !plot_sound(plot))
         return false;
     if (plot->pictures_of_kind == PLOT_PICTURES_MAX) {
         fprintf(plot->err, "%s: more than %d pictures; --where chooses which\n", kind,
@@ -205,8 +221,9 @@ void plot_end(struct plot *plot)
     if (bad) {
         fprintf(plot->err, "%s/%s: cannot write: %s\n", plot->dir, plot->name, strerror(errno));
         plot->code = 2;
-        return;
     }
+    if (bad || !plot_sound(plot))
+        return;
     FILE *says = tmpfile();
     ASSERT(says != NULL);
     int status = run_gnuplot(plot, says);
@@ -263,6 +280,7 @@ static void draw(struct plot *plot, int only)
         if (drawers[i] != NULL && (only < 0 || only == i)) {
             plot->pictures_of_kind = 0;
             drawers[i](plot);
+            (void)plot_sound(plot);
         }
     if (plot->code == 0 && plot->pictures == 0) {
         fprintf(plot->err, "%s:1:1: nothing to draw%s%s\n", plot->options->path,
@@ -274,13 +292,13 @@ static void draw(struct plot *plot, int only)
 int plot_run(const struct plot_options *options, FILE *out, FILE *err)
 {
     ASSERT(options->path != NULL);
-    char dir[256], error[STORE_ERROR_BYTES];
+    char dir[256];
     struct plot plot = {.options = options, .dir = options->out_dir, .out = out, .err = err};
     int only = options->kind != NULL ? find_kind(options, err) : -1;
     if (options->kind != NULL && only < 0)
         return 2;
-    if (store_open_read(&plot.db, options->path, error) != OK) {
-        fprintf(err, "%s\n", error);
+    if (store_open_read(&plot.db, options->path, plot.error) != OK) {
+        fprintf(err, "%s\n", plot.error);
         return 2;
     }
     if (plot.dir == NULL) {
@@ -289,12 +307,10 @@ int plot_run(const struct plot_options *options, FILE *out, FILE *err)
     }
     fflush(out); /* gnuplot is a fork of us: nothing may be printed twice */
     fflush(err);
-    if (group_check_where(plot.db, options->where, error) == OK) {
+    if (group_check_where(plot.db, options->where, plot.error) == OK)
         draw(&plot, only);
-    } else {
-        fprintf(err, "%s\n", error);
-        plot.code = 2;
-    }
+    else
+        (void)plot_sound(&plot);
     sqlite3_close(plot.db);
     return plot.code;
 }

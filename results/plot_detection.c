@@ -9,7 +9,6 @@
 
 #include "assertion.h"
 #include "results/plot_private.h"
-#include "results/store.h"
 
 #define LAYERS_MAX 12
 #define FAULTS_MAX 40
@@ -40,7 +39,6 @@ static void load(struct plot *plot, const char *variant, struct matrix *m)
 {
     static const char *const known[] = {"vfs",  "naming",  "cache",    "fs",
                                         "raid", "logical", "physical", "driver"};
-    sqlite3_stmt *s = NULL;
     const char *where = plot->options->where != NULL ? plot->options->where : "1";
     char *sql = sqlite3_mprintf(
         "SELECT fault, detected_by, count(*), (SELECT min(id) FROM cell c WHERE c.fault = t.fault) "
@@ -49,12 +47,11 @@ static void load(struct plot *plot, const char *variant, struct matrix *m)
         where, variant);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         (void)place_of(m->layer, &m->layer_count, LAYERS_MAX, known[i]);
-    int code = sqlite3_prepare_v2(plot->db, sql, -1, &s, NULL);
+    sqlite3_stmt *s = rows_query(plot->db, sql, plot->error);
     sqlite3_free(sql);
-    while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, plot->error)) {
         const char *layer = (const char *)sqlite3_column_text(s, 1);
-        size_t row = place_of(m->fault, &m->fault_count, FAULTS_MAX,
-                              (const char *)sqlite3_column_text(s, 0));
+        size_t row = place_of(m->fault, &m->fault_count, FAULTS_MAX, rows_text(s, 0));
         size_t column =
             layer == NULL ? LAYERS_MAX : place_of(m->layer, &m->layer_count, LAYERS_MAX, layer);
         if (row == SIZE_MAX || column == SIZE_MAX)
@@ -152,14 +149,12 @@ static void draw(struct plot *plot, const char *variant, const struct matrix *m)
 
 void plot_detection(struct plot *plot)
 {
-    sqlite3_stmt *s = NULL;
-    int code = sqlite3_prepare_v2(
-        plot->db, "SELECT variant FROM cell GROUP BY variant ORDER BY min(id)", -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
-    while (sqlite3_step(s) == SQLITE_ROW && plot->code == 0) {
+    sqlite3_stmt *s = rows_query(
+        plot->db, "SELECT variant FROM cell GROUP BY variant ORDER BY min(id)", plot->error);
+    while (plot->code == 0 && rows_next(s, plot->error)) {
         struct matrix *m = calloc(1, sizeof(*m));
         ASSERT(m != NULL);
-        const char *variant = (const char *)sqlite3_column_text(s, 0);
+        const char *variant = rows_text(s, 0);
         load(plot, variant, m);
         if (m->fault_count > 0)
             draw(plot, variant, m);

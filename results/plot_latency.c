@@ -10,7 +10,6 @@
 #include "assertion.h"
 #include "results/plot_private.h"
 #include "results/samples.h"
-#include "results/store.h"
 #include "results/text.h"
 
 #define OPERATIONS_MIN 5
@@ -22,12 +21,10 @@ struct curves {
 
 static void add_cell(struct plot *plot, int64_t cell, struct curves *curves)
 {
-    sqlite3_stmt *s;
-    int code = sqlite3_prepare_v2(
-        plot->db, "SELECT kind, bin, n FROM bin WHERE cell = ? AND kind < 3", -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    sqlite3_stmt *s = rows_query(
+        plot->db, "SELECT kind, bin, n FROM bin WHERE cell = ? AND kind < 3", plot->error);
     sqlite3_bind_int64(s, 1, cell);
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, plot->error)) {
         int phase = sqlite3_column_int(s, 0), bin = sqlite3_column_int(s, 1);
         if (phase < 0 || phase >= PHASE_COUNT || bin < 0 || bin >= SAMPLES_BINS)
             continue;
@@ -129,14 +126,9 @@ static void draw(struct plot *plot, const char *variant, const struct curves *cu
 void plot_latency(struct plot *plot)
 {
     struct groups groups;
-    char error[STORE_ERROR_BYTES];
     struct curves *curves = calloc(1, sizeof(*curves));
     ASSERT(curves != NULL);
-    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
-        OK) {
-        fprintf(plot->err, "%s\n", error);
-        plot->code = 2;
-    }
+    (void)plot_groups(plot, "variant,workload,fault", &groups);
     for (size_t i = 0; i < groups.count && plot->code == 0; i++) {
         bool seen = false;
         for (size_t k = 0; k < i; k++)

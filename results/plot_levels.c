@@ -10,7 +10,6 @@
 
 #include "assertion.h"
 #include "results/plot_private.h"
-#include "results/store.h"
 #include "results/text.h"
 
 #define COLUMNS_MAX 5 /* faults a picture: wider bars are told apart */
@@ -231,10 +230,7 @@ void plot_levels(struct plot *plot)
 {
     struct groups groups;
     struct grid grid = {.variant_count = 0};
-    char error[STORE_ERROR_BYTES];
-    if (groups_load(&groups, plot->db, "variant,fault", plot->options->where, error) != OK) {
-        fprintf(plot->err, "%s\n", error);
-        plot->code = 2;
+    if (!plot_groups(plot, "variant,fault", &groups)) {
         groups_free(&groups);
         return;
     }

@@ -9,6 +9,8 @@
 #include "errors.h"
 #include "results/group.h"
 #include "results/plot.h"
+#include "results/rows.h"
+#include "results/store.h"
 
 #define PLOT_WIDTH 880       /* px */
 #define PLOT_SERIES_MAX 6    /* more go to the next picture */
@@ -20,6 +22,7 @@ struct plot {
     sqlite3 *db;
     const char *dir;
     FILE *out, *err;
+    char error[STORE_ERROR_BYTES]; /* of all queries */
     /* The picture at hand. */
     char name[64];
     FILE *gp, *dat;
@@ -48,8 +51,15 @@ const char *plot_level_colour(enum level level);
 bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char *title,
                 const char *caption);
 
-/* Ends the script and runs gnuplot on it. */
+/* Ends the script and runs gnuplot on it; not if the file could not be read. */
 void plot_end(struct plot *plot);
+
+/* Whether all that was asked of the file came; if not, tells why, once, and sets the code. */
+bool plot_sound(struct plot *plot);
+
+/* Adds up the trials of the options' --where by columns. Returns whether it could, having told why
+ * not; groups_free in any case. */
+bool plot_groups(struct plot *plot, const char *by, struct groups *groups);
 
 /* `text` as a single-quoted gnuplot string; tic: % doubled too, as tic labels want. */
 void plot_quote(FILE *gp, const char *text, bool tic);

@@ -11,7 +11,6 @@
 
 #include "assertion.h"
 #include "results/plot_private.h"
-#include "results/store.h"
 #include "results/text.h"
 
 #define STRIPS_MAX 16 /* a picture */
@@ -202,10 +201,7 @@ static size_t gather(const struct strips *what, const struct groups *groups,
 static void plot_strips(struct plot *plot, const struct strips *what)
 {
     struct groups groups;
-    char error[STORE_ERROR_BYTES];
-    if (groups_load(&groups, plot->db, "variant,fault", plot->options->where, error) != OK) {
-        fprintf(plot->err, "%s\n", error);
-        plot->code = 2;
+    if (!plot_groups(plot, "variant,fault", &groups)) {
         groups_free(&groups);
         return;
     }

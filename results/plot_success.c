@@ -9,7 +9,6 @@
 
 #include "assertion.h"
 #include "results/plot_private.h"
-#include "results/store.h"
 #include "results/text.h"
 
 #define ROWS_MAX 64
@@ -74,17 +73,15 @@ static void label_of(const struct group *g, char *room, size_t bytes)
 static void skipped_of(struct plot *plot, const char *variant, const char *fault, char *room,
                        size_t bytes)
 {
-    sqlite3_stmt *s;
-    room[0] = 0;
-    int code = sqlite3_prepare_v2(
+    sqlite3_stmt *s = rows_query(
         plot->db,
-        "SELECT skipped FROM cell WHERE variant = ? AND fault = ? AND skipped IS NOT NULL", -1, &s,
-        NULL);
-    ASSERT(code == SQLITE_OK);
+        "SELECT skipped FROM cell WHERE variant = ? AND fault = ? AND skipped IS NOT NULL",
+        plot->error);
+    room[0] = 0;
     sqlite3_bind_text(s, 1, variant, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 2, fault, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL) {
-        const char *why = (const char *)sqlite3_column_text(s, 0);
+    if (rows_next(s, plot->error)) {
+        const char *why = rows_text(s, 0);
         /* Longer ones would be cut by the edge of the picture; `loris check` tells them whole. */
         if (strlen(why) <= SKIPPED_WIDTH)
             snprintf(room, bytes, "skipped: %s", why);
@@ -222,10 +219,8 @@ static void write_marks(struct plot *plot, const struct axes *axes, size_t first
 void plot_success(struct plot *plot)
 {
     struct groups groups;
-    char error[STORE_ERROR_BYTES], caption[400];
-    if (groups_load(&groups, plot->db, "variant,fault", plot->options->where, error) != OK) {
-        fprintf(plot->err, "%s\n", error);
-        plot->code = 2;
+    char caption[400];
+    if (!plot_groups(plot, "variant,fault", &groups)) {
         groups_free(&groups);
         return;
     }

@@ -9,7 +9,6 @@
 
 #include "assertion.h"
 #include "results/plot_private.h"
-#include "results/store.h"
 #include "results/text.h"
 
 #define STEPS_MAX 64 /* cells of a picture */
@@ -57,18 +56,16 @@ static const char *swept_name(const struct group *g, const char *key, const char
 static bool value_of(struct plot *plot, const char *part, const char *name, const char *key,
                      struct step *step)
 {
-    sqlite3_stmt *s;
-    int code = sqlite3_prepare_v2(
-        plot->db, "SELECT value, text FROM parameter WHERE part = ? AND name = ? AND key = ?", -1,
-        &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    sqlite3_stmt *s = rows_query(
+        plot->db, "SELECT value, text FROM parameter WHERE part = ? AND name = ? AND key = ?",
+        plot->error);
     sqlite3_bind_text(s, 1, part, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 2, name, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 3, key, -1, SQLITE_STATIC);
-    bool found = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL;
+    bool found = rows_next(s, plot->error) && sqlite3_column_type(s, 0) != SQLITE_NULL;
     if (found) {
         step->value = sqlite3_column_double(s, 0);
-        step->text = strdup((const char *)sqlite3_column_text(s, 1));
+        step->text = strdup(rows_text(s, 1));
     }
     sqlite3_finalize(s);
     return found;
@@ -277,21 +274,14 @@ static void draw_key(struct plot *plot, const struct groups *groups, const char 
 void plot_sweep(struct plot *plot)
 {
     struct groups groups;
-    char error[STORE_ERROR_BYTES];
-    sqlite3_stmt *s = NULL;
-    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
-        OK) {
-        fprintf(plot->err, "%s\n", error);
-        plot->code = 2;
-    }
-    int code = sqlite3_prepare_v2(plot->db,
-                                  "SELECT DISTINCT key FROM parameter WHERE value IS NOT NULL AND "
-                                  "(instr(name, '@' || key || '=') OR instr(name, ',' || key || "
-                                  "'=')) ORDER BY key",
-                                  -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
-    while (plot->code == 0 && sqlite3_step(s) == SQLITE_ROW)
-        draw_key(plot, &groups, (const char *)sqlite3_column_text(s, 0));
+    (void)plot_groups(plot, "variant,workload,fault", &groups);
+    sqlite3_stmt *s = rows_query(plot->db,
+                                 "SELECT DISTINCT key FROM parameter WHERE value IS NOT NULL AND "
+                                 "(instr(name, '@' || key || '=') OR instr(name, ',' || key || "
+                                 "'=')) ORDER BY key",
+                                 plot->error);
+    while (plot->code == 0 && rows_next(s, plot->error))
+        draw_key(plot, &groups, rows_text(s, 0));
     sqlite3_finalize(s);
     groups_free(&groups);
 }

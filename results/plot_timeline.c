@@ -13,7 +13,6 @@
 #include "assertion.h"
 #include "results/plot_private.h"
 #include "results/samples.h"
-#include "results/store.h"
 #include "results/text.h"
 
 #define DISPLAY_BINS 110
@@ -72,19 +71,15 @@ static void spread(struct panel *panel, struct span span, double start_ns, doubl
 
 static void load_panel(struct plot *plot, struct panel *panel, struct span span)
 {
-    sqlite3_stmt *s;
-    int code =
-        sqlite3_prepare_v2(plot->db,
-                           "SELECT bucket, bin, n FROM bin WHERE kind = 3 AND cell = ? ORDER BY "
-                           "bucket, bin",
-                           -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    sqlite3_stmt *s = rows_query(
+        plot->db, "SELECT bucket, bin, n FROM bin WHERE kind = 3 AND cell = ? ORDER BY bucket, bin",
+        plot->error);
     sqlite3_bind_int64(s, 1, panel->group->cell);
     for (size_t i = 0; i < DISPLAY_BINS; i++) {
         panel->column[i] = calloc(SAMPLES_BINS, sizeof(double));
         ASSERT(panel->column[i] != NULL);
     }
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, plot->error)) {
         int bucket = sqlite3_column_int(s, 0), bin = sqlite3_column_int(s, 1);
         double n = sqlite3_column_double(s, 2);
         if (bin < 0 || bin >= SAMPLES_BINS || abs(bucket) >= SAMPLES_BINS)
@@ -243,13 +238,11 @@ static struct span span_of(struct plot *plot, const struct panel *panels, size_t
             longest = panels[i].outage_ns;
         if (recovery_ns > longest)
             longest = fmin(recovery_ns, fmax(longest, SCALE_MAX_NS));
-        sqlite3_stmt *s;
-        int code = sqlite3_prepare_v2(
+        sqlite3_stmt *s = rows_query(
             plot->db, "SELECT min(start_ns), max(start_ns) FROM bin WHERE kind = 3 AND cell = ?",
-            -1, &s, NULL);
-        ASSERT(code == SQLITE_OK);
+            plot->error);
         sqlite3_bind_int64(s, 1, panels[i].group->cell);
-        if (sqlite3_step(s) == SQLITE_ROW) {
+        if (rows_next(s, plot->error)) {
             first = fmin(first, sqlite3_column_double(s, 0));
             last = fmax(last, sqlite3_column_double(s, 1));
         }
@@ -267,12 +260,10 @@ static struct span span_of(struct plot *plot, const struct panel *panels, size_t
 
 static bool has_timeline(struct plot *plot, const struct group *group)
 {
-    sqlite3_stmt *s;
-    int code = sqlite3_prepare_v2(plot->db, "SELECT 1 FROM bin WHERE kind = 3 AND cell = ? LIMIT 1",
-                                  -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    sqlite3_stmt *s =
+        rows_query(plot->db, "SELECT 1 FROM bin WHERE kind = 3 AND cell = ? LIMIT 1", plot->error);
     sqlite3_bind_int64(s, 1, group->cell);
-    bool found = sqlite3_step(s) == SQLITE_ROW;
+    bool found = rows_next(s, plot->error);
     sqlite3_finalize(s);
     return found;
 }
@@ -336,13 +327,7 @@ static void draw_all(struct plot *plot, const struct groups *groups)
 void plot_timeline(struct plot *plot)
 {
     struct groups groups;
-    char error[STORE_ERROR_BYTES];
-    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) ==
-        OK) {
+    if (plot_groups(plot, "variant,workload,fault", &groups))
         draw_all(plot, &groups);
-    } else {
-        fprintf(plot->err, "%s\n", error);
-        plot->code = 2;
-    }
     groups_free(&groups);
 }

@@ -10,7 +10,6 @@
 #include "assertion.h"
 #include "results/plot_private.h"
 #include "results/record.h"
-#include "results/store.h"
 #include "results/text.h"
 
 #define PARTS 30
@@ -33,17 +32,16 @@ struct points {
 
 static void load(struct plot *plot, const struct group *g, struct points *points)
 {
-    sqlite3_stmt *s = NULL;
     const char *where = plot->options->where != NULL ? plot->options->where : "1";
     char *sql = sqlite3_mprintf(
         "SELECT json_extract(struck, '$[0].time_ns') AS at, level, kept, trial FROM (SELECT * FROM "
         "trials WHERE (%s\n)) WHERE variant = %Q AND workload = %Q AND fault = %Q AND injected = 1 "
         "AND at IS NOT NULL ORDER BY trial",
         where, g->by[0], g->by[1], g->by[2]);
-    int code = sqlite3_prepare_v2(plot->db, sql, -1, &s, NULL);
+    sqlite3_stmt *s = rows_query(plot->db, sql, plot->error);
     sqlite3_free(sql);
-    while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-        unsigned level = level_from_name((const char *)sqlite3_column_text(s, 1));
+    while (rows_next(s, plot->error)) {
+        unsigned level = level_from_name(rows_text(s, 1));
         if (level >= LEVEL_COUNT)
             continue;
         if (points->count == points->room) {
@@ -167,12 +165,7 @@ static void draw(struct plot *plot, const struct group *g, const struct points *
 void plot_where(struct plot *plot)
 {
     struct groups groups;
-    char error[STORE_ERROR_BYTES];
-    if (groups_load(&groups, plot->db, "variant,workload,fault", plot->options->where, error) !=
-        OK) {
-        fprintf(plot->err, "%s\n", error);
-        plot->code = 2;
-    }
+    (void)plot_groups(plot, "variant,workload,fault", &groups);
     for (size_t i = 0; i < groups.count && plot->code == 0; i++) {
         struct points points = {0};
         if (groups.group[i].broken == 0)

@@ -10,7 +10,7 @@
 
 #include "assertion.h"
 #include "results/plot.h"
-#include "results/store.h"
+#include "results/rows.h"
 #include "results/text.h"
 
 /* Pictures of one kind that stand in the page; 1 MB is the budget of all. */
@@ -55,16 +55,15 @@ static char *column(sqlite3_stmt *s, int at)
     return text != NULL ? strdup(text) : NULL;
 }
 
-static bool load(struct report *r, char *error)
+static bool load(struct report *r)
 {
-    sqlite3_stmt *s = NULL;
-    int code = sqlite3_prepare_v2(r->db,
-                                  "SELECT name, question, yaml, seed, version, build, started, "
-                                  "finished, notes, (SELECT count(*) FROM trial) FROM campaigns",
-                                  -1, &s, NULL);
-    if (code != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
-        snprintf(error, STORE_ERROR_BYTES, "%s:1:1: cannot read the campaign: %s", r->options->path,
-                 sqlite3_errmsg(r->db));
+    sqlite3_stmt *s = rows_query(r->db,
+                                 "SELECT name, question, yaml, seed, version, build, started, "
+                                 "finished, notes, (SELECT count(*) FROM trial) FROM campaigns",
+                                 r->error);
+    if (!rows_next(s, r->error)) {
+        if (r->error[0] == 0)
+            snprintf(r->error, sizeof(r->error), "%s:1:1: has no campaign", r->options->path);
         sqlite3_finalize(s);
         return false;
     }
@@ -74,8 +73,8 @@ static bool load(struct report *r, char *error)
         *texts[i] = column(s, i);
     r->trials = (uint64_t)sqlite3_column_int64(s, 9);
     sqlite3_finalize(s);
-    return groups_load(&r->cells, r->db, "variant,workload,fault", NULL, error) == OK &&
-           groups_load(&r->variants, r->db, "variant", NULL, error) == OK;
+    return groups_load(&r->cells, r->db, "variant,workload,fault", NULL, r->error) == OK &&
+           groups_load(&r->variants, r->db, "variant", NULL, r->error) == OK;
 }
 
 /* The caption that a picture's script carries. */
@@ -272,8 +271,11 @@ static int write_page(struct report *r, const char *out_path)
     put_page(r);
     bool bad = ferror(r->page) != 0;
     bad = fclose(r->page) != 0 || bad;
-    if (bad || rename(beside, out_path) != 0) {
-        fprintf(r->err, "%s:1:1: %s\n", out_path, strerror(errno));
+    if (r->error[0] != 0 || bad || rename(beside, out_path) != 0) {
+        if (r->error[0] != 0)
+            fprintf(r->err, "%s\n", r->error);
+        else
+            fprintf(r->err, "%s:1:1: %s\n", out_path, strerror(errno));
         unlink(beside);
         return 2;
     }
@@ -283,11 +285,11 @@ static int write_page(struct report *r, const char *out_path)
 int report_run(const struct report_options *options, FILE *out, FILE *err)
 {
     ASSERT(options->path != NULL);
-    char error[STORE_ERROR_BYTES] = "", name[256];
+    char name[256];
     struct report r = {.options = options, .err = err};
     const char *out_path = options->out_path;
-    if (store_open_read(&r.db, options->path, error) != OK) {
-        fprintf(err, "%s\n", error);
+    if (store_open_read(&r.db, options->path, r.error) != OK) {
+        fprintf(err, "%s\n", r.error);
         return 2;
     }
     if (out_path == NULL) {
@@ -295,8 +297,8 @@ int report_run(const struct report_options *options, FILE *out, FILE *err)
         out_path = name;
     }
     int code = 2;
-    if (!load(&r, error))
-        fprintf(err, "%s\n", error);
+    if (!load(&r))
+        fprintf(err, "%s\n", r.error);
     else
         code = draw_pictures(&r);
     if (code == 0)

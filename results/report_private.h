@@ -6,6 +6,7 @@
 
 #include "results/group.h"
 #include "results/report.h"
+#include "results/store.h"
 
 struct report {
     const struct report_options *options;
@@ -15,7 +16,8 @@ struct report {
     char *name, *question, *yaml, *seed, *version, *build, *started, *finished, *notes;
     uint64_t trials;
     FILE *page, *err;
-    char pictures[64]; /* the folder with the pictures */
+    char pictures[64];             /* the folder with the pictures */
+    char error[STORE_ERROR_BYTES]; /* of all queries */
 };
 
 /* The box under the heading: did the first variant keep its promises? */

@@ -6,6 +6,7 @@
 
 #include "assertion.h"
 #include "results/report_private.h"
+#include "results/rows.h"
 #include "results/text.h"
 
 #define THIN_TRIALS 30
@@ -177,16 +178,12 @@ void report_table(struct report *r)
 
 static sqlite3_stmt *query(struct report *r, const char *sql)
 {
-    sqlite3_stmt *s = NULL;
-    int code = sqlite3_prepare_v2(r->db, sql, -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
-    return s;
+    return rows_query(r->db, sql, r->error);
 }
 
 static void put_column(struct report *r, sqlite3_stmt *s, int at)
 {
-    const char *text = (const char *)sqlite3_column_text(s, at);
-    text_xml(r->page, text != NULL ? text : "");
+    text_xml(r->page, rows_text(s, at));
 }
 
 static void broken_case(struct report *r, sqlite3_stmt *s)
@@ -233,7 +230,7 @@ void report_broken(struct report *r)
            "level_name WHERE name = level) DESC, count(*) DESC, min(trial)");
     sqlite3_bind_text(s, 1, r->cells.group[0].by[0], -1, SQLITE_STATIC); /* the answer's first */
     size_t kinds = 0, left = 0;
-    while (sqlite3_step(s) == SQLITE_ROW)
+    while (rows_next(s, r->error))
         if (kinds++ < KINDS_MAX)
             broken_case(r, s);
         else
@@ -269,7 +266,7 @@ void report_never(struct report *r)
     sqlite3_stmt *s =
         query(r, "SELECT variant || '/' || workload || '/' || fault, coalesce(skipped, "
                  "'no trial was run') FROM cells WHERE done = 0");
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, r->error)) {
         fputs("<li>skipped: ", r->page);
         put_column(r, s, 0);
         fputs(": ", r->page);
@@ -288,7 +285,7 @@ static uint64_t rows_hash(struct report *r)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     sqlite3_stmt *s = query(r, "SELECT trial, hash, level, injected FROM trial ORDER BY trial");
-    while (sqlite3_step(s) == SQLITE_ROW)
+    while (rows_next(s, r->error))
         for (int i = 0; i < 4; i++) {
             uint64_t value = (uint64_t)sqlite3_column_int64(s, i);
             for (int byte = 0; byte < 8; byte++)

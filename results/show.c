@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "results/group.h"
+#include "results/rows.h"
 #include "results/store.h"
 #include "results/text.h"
 
@@ -313,31 +314,29 @@ static void junit_case(const struct show_options *options, const struct group *g
 }
 
 /* Cells that cannot be are cases too, told as skipped. Ends the suite of `variant`. */
-static void junit_skipped(sqlite3 *db, const char *variant, FILE *out)
+static void junit_skipped(sqlite3 *db, const char *variant, FILE *out, char *error)
 {
-    sqlite3_stmt *s;
-    int code = sqlite3_prepare_v2(
+    sqlite3_stmt *s = rows_query(
         db, "SELECT workload, fault, skipped FROM cells WHERE variant = ? AND skipped IS NOT NULL",
-        -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+        error);
     sqlite3_bind_text(s, 1, variant, -1, SQLITE_STATIC);
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while (rows_next(s, error)) {
         fputs("    <testcase classname=\"", out);
         text_xml(out, variant);
         fputs("\" name=\"", out);
-        text_xml(out, (const char *)sqlite3_column_text(s, 0));
+        text_xml(out, rows_text(s, 0));
         fputs("/", out);
-        text_xml(out, (const char *)sqlite3_column_text(s, 1));
+        text_xml(out, rows_text(s, 1));
         fputs("\"><skipped message=\"", out);
-        text_xml(out, (const char *)sqlite3_column_text(s, 2));
+        text_xml(out, rows_text(s, 2));
         fputs("\"/></testcase>\n", out);
     }
     sqlite3_finalize(s);
     fputs("  </testsuite>\n", out);
 }
 
-static void show_junit(const struct show_options *options, const struct groups *groups, sqlite3 *db,
-                       FILE *out)
+static void put_junit(const struct show_options *options, const struct groups *groups, sqlite3 *db,
+                      FILE *out, char *error)
 {
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", out);
     const char *variant = NULL; /* groups of a variant follow one another, as cells do */
@@ -345,7 +344,7 @@ static void show_junit(const struct show_options *options, const struct groups *
         const struct group *group = &groups->group[i];
         if (variant == NULL || strcmp(variant, group->by[0]) != 0) {
             if (variant != NULL)
-                junit_skipped(db, variant, out);
+                junit_skipped(db, variant, out, error);
             variant = group->by[0];
             unsigned tests = 0, failures = 0;
             for (size_t k = 0; k < groups->count; k++)
@@ -360,8 +359,23 @@ static void show_junit(const struct show_options *options, const struct groups *
         junit_case(options, group, out);
     }
     if (variant != NULL)
-        junit_skipped(db, variant, out);
+        junit_skipped(db, variant, out, error);
     fputs("</testsuites>\n", out);
+}
+
+/* Written to memory first, since it is read while it is written: nothing if that fails. */
+static void show_junit(const struct show_options *options, const struct groups *groups, sqlite3 *db,
+                       FILE *out, char *error)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *memory = open_memstream(&text, &bytes);
+    ASSERT(memory != NULL);
+    put_junit(options, groups, db, memory, error);
+    fclose(memory);
+    if (error[0] == 0)
+        fwrite(text, 1, bytes, out);
+    free(text);
 }
 
 int show_run(const struct show_options *options, FILE *out, FILE *err)
@@ -378,7 +392,7 @@ int show_run(const struct show_options *options, FILE *out, FILE *err)
     struct groups groups;
     enum err e = groups_load(&groups, db, fixed ? default_by : options->by, options->where, error);
     if (e != OK)
-        fprintf(err, "%s\n", error);
+        ASSERT(error[0] != 0);
     else if (options->format == SHOW_TABLE)
         show_table(options, &groups, out);
     else if (options->format == SHOW_CSV)
@@ -388,8 +402,10 @@ int show_run(const struct show_options *options, FILE *out, FILE *err)
     else if (options->format == SHOW_MARKDOWN)
         show_markdown(&groups, out);
     else
-        show_junit(options, &groups, db, out);
+        show_junit(options, &groups, db, out, error);
+    if (error[0] != 0)
+        fprintf(err, "%s\n", error);
     groups_free(&groups);
     sqlite3_close(db);
-    return e == OK ? 0 : 2;
+    return error[0] == 0 ? 0 : 2;
 }

@@ -284,6 +284,29 @@ START_TEST(test_compare__wrong_input_is_named)
 }
 END_TEST
 
+START_TEST(test_compare__any_number_of_variants)
+{
+    rig_init(&rig, 1, 1, 20);
+    build(0, 20, &plain);
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(rig.path[0], &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db,
+                                  "WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k "
+                                  "WHERE n < 400) INSERT INTO cell SELECT n, 1, 'v' || n, "
+                                  "workload, fault, 0, NULL FROM cell, k",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    ck_assert_int_eq(
+        compare((struct compare_options){.base_variant = "loris", .new_variant = "v400"}), 2);
+    ck_assert_msg(strstr(err, "no variant") == NULL, "%s", err);
+    ck_assert_int_eq(
+        compare((struct compare_options){.base_variant = "loris", .new_variant = "v401"}), 2);
+    has(err, "no variant 'v401'");
+    rig_fini(&rig);
+}
+END_TEST
+
 CHECK_MAIN("compare", 120,
            tcase_add_test(tc, test_compare__equal_event_streams_are_no_worse_at_any_n);
            tcase_add_test(tc, test_compare__nine_of_two_hundred_is_worse);
@@ -295,4 +318,5 @@ CHECK_MAIN("compare", 120,
            tcase_add_test(tc, test_compare__other_seeds_are_unpaired_and_say_so);
            tcase_add_test(tc, test_compare__two_variants_of_one_file);
            tcase_add_test(tc, test_compare__cells_of_one_side_are_errors_unless_common);
-           tcase_add_test(tc, test_compare__wrong_input_is_named);)
+           tcase_add_test(tc, test_compare__wrong_input_is_named);
+           tcase_add_test(tc, test_compare__any_number_of_variants);)
