@@ -5,6 +5,7 @@
  *   mapping.c  object -> {level, stripe, disks}, in the mapping object, an entry a CRC (L3)
  *   place.c    the arithmetic of striping
  *   read.c     reads, other copies, read-repair; write.c batches, staggered mirrors (L5)
+ *   slot.c     what one slot of an object must hold, from the others
  *   objects.c  create, delete, truncate, attributes; mending a copy
  *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
  *   serve.c    requests; main.c the process
@@ -43,6 +44,8 @@ struct entry { /* of the mapping */
     uint16_t flags;         /* OBJECT_META, OBJECT_COW */
     uint32_t stripe_blocks; /* of level 0 */
     uint8_t disk[DISKS_MAX];
+    uint8_t generation[DISKS_MAX]; /* of that disk when the copy was made: it counts while equal */
+    uint8_t filling; /* slot + 1 that is being copied to a new disk, 0: none; in memory only */
 };
 
 struct page { /* 64 entries, as in the mapping object */
@@ -62,8 +65,11 @@ struct core {
     uint32_t members; /* live disks, a bit each */
     uint32_t lost;    /* were members of the adopted root or later, and are no more */
     uint32_t rev;
-    uint32_t unflushed; /* disks with data overwritten in place since their last flush */
-    bool new_members;   /* since the last root: the next one needs a new incarnation */
+    uint32_t unflushed;            /* disks with data overwritten in place since their last flush */
+    bool new_members;              /* since the last root: the next one needs a new incarnation */
+    uint32_t rebuilding;           /* members that are no redundancy yet */
+    uint32_t vacant;               /* left the pool; entries may still name them */
+    uint8_t generation[DISKS_MAX]; /* rises each time that the disk joins */
 };
 
 struct call {
@@ -95,6 +101,13 @@ struct damage { /* an object that was made anew on a disk: its neighbours may ha
     uint32_t disk;
 };
 
+/* The copy of one object that is being made on a new disk; volatile, a restore begins it anew. */
+struct rebuild {
+    bool filling;
+    uint64_t oid;
+    uint32_t slot, disk;
+};
+
 struct logical {
     struct stack_options options;
     bool format; /* make an empty pool at the first restore */
@@ -119,6 +132,7 @@ struct logical {
     struct intent_item *items;
     struct damage damage[DAMAGES_MAX];
     uint32_t damages;
+    struct rebuild rebuild;
 };
 
 /* ---- calls.c ---- */
@@ -153,8 +167,19 @@ void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flag
                             struct entry *entry);
 MUST_USE enum err logical_mapping_write_all(struct logical *l, uint64_t lsn);
 void logical_mapping_reset(struct logical *l);
-/* Disks of the pool that have a part or copy of it. */
+/*
+ * A slot k (entry->disk[k]) is whole if its disk is a member of the generation that the entry
+ * knows: that copy or part may be read, also on a disk that is REBUILDING (the object was copied
+ * there). It is a sink if it is whole or is being copied to a new disk: every write goes to all
+ * sinks.
+ */
+bool logical_entry_whole(const struct logical *l, const struct entry *entry, uint32_t slot);
+bool logical_entry_sink(const struct logical *l, const struct entry *entry, uint32_t slot);
+/* The same as masks of disks. */
 uint32_t logical_entry_disks(const struct logical *l, const struct entry *entry);
+uint32_t logical_entry_sinks(const struct logical *l, const struct entry *entry);
+/* Copies that count as redundancy: whole, and on no disk that is REBUILDING (L5). */
+uint32_t logical_entry_safe(const struct logical *l, const struct entry *entry);
 
 /* ---- place.c ---- */
 
@@ -199,6 +224,25 @@ MUST_USE enum err logical_objects_mend_neighbours(struct logical *l);
 /* Makes the copy of an object on `bad` anew from `good`. */
 MUST_USE enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
                                        uint32_t good);
+
+/* ---- slot.c: what a disk in the place of a slot must hold, for every level ---- */
+
+/*
+ * What blocks [first, first + count) of the entry's slot must hold (numbered as on its disk), made
+ * from the whole slots: another copy, or data and parity. pages: count blocks; metas: the status of
+ * each, OK, flag 1 for a hole, or why it cannot be made (E_LOST, E_MEDIA, E_CORRUPT). count <=
+ * MEND_BLOCKS. OK or E_SESSION; a disk that failed has left the pool.
+ */
+MUST_USE enum err logical_slot_read(struct logical *l, const struct entry *entry, uint32_t slot,
+                                    uint64_t first, uint32_t count, uint8_t *pages,
+                                    struct object_block_meta *metas);
+/*
+ * Writes them to `disk`: holes are left out, blocks that could not be made are marked lost. OK,
+ * E_SESSION, or why that disk does not take them (E_DEAD, E_MEDIA, E_FULL, E_AGAIN).
+ */
+MUST_USE enum err logical_slot_write(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
+                                     uint32_t count, const uint8_t *pages,
+                                     const struct object_block_meta *metas);
 
 /* ---- choose.c ---- */
 

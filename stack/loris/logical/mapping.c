@@ -27,6 +27,7 @@ static void encode(uint8_t raw[ENTRY_BYTES], const struct entry *entry)
     put_le16(raw + 10, entry->flags);
     put_le32(raw + 12, entry->stripe_blocks);
     memcpy(raw + 16, entry->disk, DISKS_MAX);
+    memcpy(raw + 32, entry->generation, DISKS_MAX);
     put_le32(raw + ENTRY_CRC, plat_crc32c(raw, ENTRY_CRC));
 }
 
@@ -51,6 +52,7 @@ static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint
                             .flags = get_le16(raw + 10),
                             .stripe_blocks = get_le32(raw + 12)};
     memcpy(entry->disk, raw + 16, DISKS_MAX);
+    memcpy(entry->generation, raw + 32, DISKS_MAX);
     bool sane = entry->level <= 1 && entry->count >= 1 && entry->count <= DISKS_MAX &&
                 (entry->level == 1 || entry->stripe_blocks > 0);
     for (uint32_t k = 0; k < DISKS_MAX; k++)
@@ -58,12 +60,39 @@ static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint
     return sane ? OK : E_CORRUPT;
 }
 
+bool logical_entry_whole(const struct logical *l, const struct entry *entry, uint32_t slot)
+{
+    ASSERT(slot < entry->count);
+    uint32_t disk = entry->disk[slot];
+    return slot + 1 != entry->filling && (l->core.members >> disk & 1) != 0 &&
+           entry->generation[slot] == l->core.generation[disk];
+}
+
+bool logical_entry_sink(const struct logical *l, const struct entry *entry, uint32_t slot)
+{
+    bool fills = slot + 1 == entry->filling && (l->core.members >> entry->disk[slot] & 1) != 0;
+    return fills || logical_entry_whole(l, entry, slot);
+}
+
 uint32_t logical_entry_disks(const struct logical *l, const struct entry *entry)
 {
     uint32_t mask = 0;
     for (uint32_t k = 0; k < entry->count; k++)
-        mask |= 1u << entry->disk[k];
-    return mask & l->core.members;
+        mask |= logical_entry_whole(l, entry, k) ? 1u << entry->disk[k] : 0;
+    return mask;
+}
+
+uint32_t logical_entry_sinks(const struct logical *l, const struct entry *entry)
+{
+    uint32_t mask = 0;
+    for (uint32_t k = 0; k < entry->count; k++)
+        mask |= logical_entry_sink(l, entry, k) ? 1u << entry->disk[k] : 0;
+    return mask;
+}
+
+uint32_t logical_entry_safe(const struct logical *l, const struct entry *entry)
+{
+    return logical_entry_disks(l, entry) & ~l->core.rebuilding;
 }
 
 /* ---- Pages ----------------------------------------------------------------------------------- */
@@ -177,6 +206,7 @@ static struct page *add_page(struct logical *l)
 static enum err take_page(struct logical *l, struct page **out)
 {
     *out = add_page(l);
+    ASSERT(*out != NULL || l->pages > 0);
     for (uint32_t k = 0; *out == NULL && k < 4 * l->pages; k++) {
         struct page *page = l->page[l->hand];
         l->hand = (l->hand + 1) % l->pages;
@@ -233,6 +263,11 @@ enum err logical_mapping_get(struct logical *l, uint64_t oid, struct entry *entr
         plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, oid);
         plat_panic(E_CORRUPT);
     }
+    if (e == OK && l->rebuild.filling && l->rebuild.oid == oid) {
+        ASSERT(l->rebuild.slot < entry->count);
+        entry->disk[l->rebuild.slot] = (uint8_t)l->rebuild.disk;
+        entry->filling = (uint8_t)(l->rebuild.slot + 1);
+    }
     return e;
 }
 
@@ -272,6 +307,8 @@ void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flag
     }
     uint32_t first = (uint32_t)(oid % n);
     uint32_t step = n > 2 && copies == 2 && !meta ? 1 + (uint32_t)(oid / n % (n - 1)) : 1;
-    for (uint32_t k = 0; k < entry->count; k++)
+    for (uint32_t k = 0; k < entry->count; k++) {
         entry->disk[k] = live[(first + k * step) % n];
+        entry->generation[k] = l->core.generation[entry->disk[k]];
+    }
 }

@@ -249,7 +249,7 @@ static uint32_t spread(struct logical *l, const struct entry *entry,
 {
     uint32_t count = 0;
     for (uint32_t k = 0; k < entry->count; k++) {
-        if ((l->core.members >> entry->disk[k] & 1) == 0)
+        if (!logical_entry_sink(l, entry, k))
             continue;
         struct call *call = &l->call[count++];
         *call = (struct call){.disk = entry->disk[k], .request = *request};
@@ -311,7 +311,7 @@ static enum err ask(struct logical *l, const struct entry *entry,
     for (uint32_t k = 0; k < entry->count && (entry->level == 0 || out->ok == 0); k++) {
         struct object_reply part;
         uint32_t bit = 1u << entry->disk[k];
-        if ((l->core.members & bit) == 0)
+        if (!logical_entry_whole(l, entry, k))
             continue;
         enum err e = call_disk(l, entry->disk[k], request, &part);
         if (e == E_SESSION)

@@ -269,7 +269,7 @@ static enum err second_phase(struct logical *l, const uint32_t *first)
 enum err logical_write_batch(struct logical *l)
 {
     struct batch *b = &l->batch;
-    uint32_t first[OBJECT_BATCH_MAX_BLOCKS];
+    uint32_t first[OBJECT_BATCH_MAX_BLOCKS] = {0};
     bool mirrors = false;
     for (uint32_t i = 0; i < b->count; i++) {
         uint32_t live = b->mask[i] & l->core.members;
@@ -330,17 +330,18 @@ enum err logical_write_repair(struct logical *l, uint32_t disk, uint64_t oid, ui
 static void aim(struct logical *l, uint32_t i, const struct entry *entry)
 {
     struct batch *b = &l->batch;
-    uint32_t live = logical_entry_disks(l, entry);
+    uint32_t live = logical_entry_sinks(l, entry);
+    uint32_t safe = logical_entry_safe(l, entry);
     b->mask[i] = live;
     b->local[i] = b->entry[i].block;
     bool meta = (entry->flags & (OBJECT_META | OBJECT_COW)) != 0;
     b->stagger[i] = entry->level == 1 && !meta && !l->options.data_cow;
-    b->shadow[i] = entry->level == 1 && entry->count > 1 && (live & (live - 1)) == 0;
+    b->shadow[i] = entry->level == 1 && entry->count > 1 && (safe & (safe - 1)) == 0;
     if (entry->level == 0) {
         struct place place;
         logical_place_stripe(entry, b->entry[i].block, &place);
         b->local[i] = place.block;
-        b->mask[i] = 1u << place.disk;
+        b->mask[i] = live & 1u << place.disk;
     }
     if ((b->mask[i] & l->core.members) == 0) {
         b->mask[i] = 0;
