@@ -155,10 +155,12 @@ static enum level level_or_none(sqlite3_stmt *s, int at)
     return value >= 0 && value < LEVEL_COUNT ? (enum level)value : LEVEL_NONE;
 }
 
-static void load_side(struct loader *l, sqlite3 *db, int64_t cell, struct side *side)
+static void load_side(struct loader *l, sqlite3 *db, int64_t cell, struct side *side,
+                      uint64_t *undecided)
 {
     static const char sql[] = "SELECT n, hash, trial, level, promised, injected, outage_ns, "
-                              "recovery_ns, rebuild_ns, rpo_ns, sim_ns FROM trial WHERE cell = ? "
+                              "recovery_ns, rebuild_ns, rpo_ns, sim_ns, (SELECT undecided FROM "
+                              "trials v WHERE v.trial = t.trial) FROM trial t WHERE cell = ? "
                               "ORDER BY n, trial";
     sqlite3_stmt *s = rows_query(db, sql, l->error);
     size_t room = 0;
@@ -176,6 +178,7 @@ static void load_side(struct loader *l, sqlite3 *db, int64_t cell, struct side *
                                  .level = level_or_none(s, 3),
                                  .promised = level_or_none(s, 4),
                                  .injected = sqlite3_column_int(s, 5) != 0};
+        *undecided += sqlite3_column_int(s, 6 + TIMES_COUNT) != 0;
         if (t->level == LEVEL_NONE)
             t->injected = false; /* no row of ours: counts for nothing */
         for (int i = 0; i < TIMES_COUNT; i++)
@@ -199,7 +202,7 @@ static void add_cell(struct loader *l, sqlite3_stmt *s, const char *new_variant)
                                   .new_variant = strdup(new_variant),
                                   .workload = strdup(rows_text(s, 1)),
                                   .fault = strdup(rows_text(s, 2))};
-    load_side(l, l->base, sqlite3_column_int64(s, 3), &cell->base);
+    load_side(l, l->base, sqlite3_column_int64(s, 3), &cell->base, &c->base_undecided);
 }
 
 /* What a file knows of a cell. */
@@ -262,7 +265,7 @@ static void match_cells(struct loader *l, bool add)
             l->c->cells_left_out += there != PRESENT;
         } else if (add) {
             add_cell(l, s, variant);
-            load_side(l, l->new, id, &l->c->cell[l->c->cell_count - 1].new);
+            load_side(l, l->new, id, &l->c->cell[l->c->cell_count - 1].new, &l->c->new_undecided);
         }
     }
     sqlite3_finalize(s);

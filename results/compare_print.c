@@ -119,6 +119,11 @@ static void heading(const struct comparison *c, FILE *out)
     fprintf(out, ", alpha %g %%\n", c->alpha * 100);
     if (c->cells_left_out > 0)
         fprintf(out, "  %zu cells left out: skipped, or absent on one side\n", c->cells_left_out);
+    if (c->base_undecided + c->new_undecided > 0)
+        fprintf(out,
+                "  %" PRIu64 " base and %" PRIu64
+                " new trials on which the oracle gave up: their level may be too weak\n",
+                c->base_undecided, c->new_undecided);
 }
 
 /* Widths of the columns that depend on names and levels. */
@@ -380,6 +385,8 @@ static void print_json(const struct comparison *c, FILE *out)
     json_number(out, "margin", c->margin_share);
     json_number(out, "margin_time", c->margin_time);
     json_number(out, "alpha", c->alpha);
+    json_number(out, "base_undecided", (double)c->base_undecided);
+    json_number(out, "new_undecided", (double)c->new_undecided);
     fprintf(out, ", \"verdict\": \"%s\"", verdict_name(c->verdict));
     if (c->paired) {
         fprintf(out, ", \"pooled\": {\"weaker\": %" PRIu64 ", \"stronger\": %" PRIu64,

@@ -99,7 +99,8 @@ struct comparison {
     size_t measure_count;
     struct compare_cell *cell;
     size_t cell_count, cell_room;
-    size_t cells_left_out; /* skipped, or lacking with --common */
+    uint64_t base_undecided, new_undecided; /* trials on which the oracle gave up */
+    size_t cells_left_out;                  /* skipped, or lacking with --common */
     struct compare_row *row;
     size_t row_count;
     uint64_t pooled_worse, pooled_better; /* trial numbers by the sign of their net */

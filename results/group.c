@@ -12,10 +12,24 @@
 #include "results/text.h"
 
 /* Columns of `trials`: what --by may name besides swept keys. */
-static const char *const trial_columns[] = {
-    "campaign", "variant", "workload",      "fault", "n",           "hash",      "level",
-    "promised", "kept",    "injected",      "state", "detected_by", "anomalies", "environments_hit",
-    "story",    "trial",   "design_promise"};
+static const char *const trial_columns[] = {"campaign",
+                                            "variant",
+                                            "workload",
+                                            "fault",
+                                            "n",
+                                            "hash",
+                                            "level",
+                                            "promised",
+                                            "kept",
+                                            "injected",
+                                            "state",
+                                            "detected_by",
+                                            "anomalies",
+                                            "environments_hit",
+                                            "story",
+                                            "trial",
+                                            "design_promise",
+                                            "undecided"};
 #define TRIAL_COLUMNS (sizeof(trial_columns) / sizeof(trial_columns[0]))
 
 static bool is_trial_column(const char *name)
@@ -107,10 +121,10 @@ enum err group_check_where(sqlite3 *db, const char *where, char *error)
     return e;
 }
 
-#define FIXED_COLUMNS 10 /* of build_query, before those of --by */
+#define FIXED_COLUMNS 11 /* of build_query, before those of --by */
 
 /* The query, in order of groups, whose columns are: cell, injected, kept, level, promised, the four
- * times, trial, by...
+ * times, trial, undecided, by...
  */
 static char *build_query(const struct groups *groups, const char *where)
 {
@@ -118,7 +132,7 @@ static char *build_query(const struct groups *groups, const char *where)
     sqlite3_str_appendall(
         sql, "SELECT (SELECT id FROM cell c WHERE c.variant = t.variant AND c.workload = "
              "t.workload AND c.fault = t.fault), injected, kept, level, promised, rpo_ns, "
-             "outage_ns, recovery_ns, rebuild_ns, trial");
+             "outage_ns, recovery_ns, rebuild_ns, trial, undecided");
     for (size_t i = 0; i < groups->column_count; i++) {
         if (is_trial_column(groups->column[i]))
             sqlite3_str_appendf(sql, ", t.\"%w\"", groups->column[i]);
@@ -179,6 +193,8 @@ static void add_row(struct group *group, sqlite3_stmt *s)
     unsigned level = level_from_name(rows_text(s, 3));
     group->cell = cell < group->cell ? cell : group->cell;
     group->trials++;
+    if (sqlite3_column_int(s, 10) != 0 && group->undecided++ == 0)
+        group->undecided_example = (uint64_t)sqlite3_column_int64(s, 9);
     if (sqlite3_column_int(s, 1) == 0 || level >= LEVEL_COUNT)
         return;
     group->injected++;

@@ -27,9 +27,11 @@ struct group {
     uint64_t trials, injected;
     uint64_t promised, broken;   /* of the injected: with a promise; that did not keep it */
     uint64_t level[LEVEL_COUNT]; /* injected trials */
+    uint64_t undecided;          /* trials in which the oracle gave up a search */
     enum level promised_weakest; /* LEVEL_NONE: some trial has no promise */
     uint64_t example;            /* first trial of the weakest level that broke a promise, or 0 */
     enum level example_level;
+    uint64_t undecided_example; /* first trial that is undecided, or 0 */
     struct group_times rpo, outage, recovery, rebuild;
 };
 

@@ -101,6 +101,10 @@ void report_answer(struct report *r)
     else
         answer_broken(r, subject);
     answer_kept(r, !good);
+    if (subject->undecided > 0)
+        fprintf(r->page,
+                "In %s trials the oracle gave up its search: their level may be too weak. ",
+                text_count(a, subject->undecided));
     if (subject->outage.count > 0 && isfinite(group_quantile(&subject->outage, 1)))
         fprintf(r->page, "The longest outage was %s (median %s).",
                 text_time(a, group_quantile(&subject->outage, 1)),
@@ -241,6 +245,15 @@ void report_broken(struct report *r)
                 left);
 }
 
+/* "variant/workload/fault". */
+static void put_cell(struct report *r, const struct group *g)
+{
+    for (int k = 0; k < 3; k++) {
+        fputs(k > 0 ? "/" : "", r->page);
+        text_xml(r->page, g->by[k]);
+    }
+}
+
 void report_never(struct report *r)
 {
     size_t told = 0;
@@ -252,14 +265,21 @@ void report_never(struct report *r)
     }
     for (size_t i = 0; i < r->cells.count; i++) {
         const struct group *g = &r->cells.group[i];
+        if (g->undecided > 0) {
+            fprintf(r->page,
+                    "<li>undecided: the oracle gave up in %" PRIu64 " of %" PRIu64 " trials of ",
+                    g->undecided, g->trials);
+            put_cell(r, g);
+            fprintf(r->page, "; their level may be too weak: <code>loris replay ");
+            text_xml(r->page, r->options->path);
+            fprintf(r->page, " %" PRIu64 " --verbose</code></li>\n", g->undecided_example);
+            told++;
+        }
         if (g->injected >= THIN_TRIALS)
             continue;
         fprintf(r->page, "<li>%s: every fault struck in %" PRIu64 " of %" PRIu64 " trials of ",
                 g->injected == 0 ? "never struck" : "thin", g->injected, g->trials);
-        for (int k = 0; k < 3; k++) {
-            fputs(k > 0 ? "/" : "", r->page);
-            text_xml(r->page, g->by[k]);
-        }
+        put_cell(r, g);
         fputs("</li>\n", r->page);
         told++;
     }

@@ -66,7 +66,7 @@ static void show_csv(const struct groups *groups, FILE *out)
     fputs("trials,injected,broken,kept,kept_low,kept_high", out);
     for (int l = 0; l < LEVEL_COUNT; l++)
         fprintf(out, ",%s", level_name((enum level)l));
-    fputs(",rpo_p99,outage_p50,outage_p99,recovery_p50\n", out);
+    fputs(",rpo_p99,outage_p50,outage_p99,recovery_p50,undecided\n", out);
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->group[i];
         struct row row = row_of(group);
@@ -85,7 +85,7 @@ static void show_csv(const struct groups *groups, FILE *out)
         csv_number(out, row.outage_p50);
         csv_number(out, row.outage_p99);
         csv_number(out, row.recovery_p50);
-        fputc('\n', out);
+        fprintf(out, ",%" PRIu64 "\n", group->undecided);
     }
 }
 
@@ -120,6 +120,7 @@ static void show_json(const struct groups *groups, FILE *out)
         json_number(out, "outage_p50", row.outage_p50);
         json_number(out, "outage_p99", row.outage_p99);
         json_number(out, "recovery_p50", row.recovery_p50);
+        json_number(out, "undecided", (double)group->undecided);
         fputs("}", out);
     }
     fputs(groups->count > 0 ? "\n]\n" : "]\n", out);
@@ -159,11 +160,11 @@ static void show_markdown(const struct groups *groups, FILE *out)
     for (size_t k = 0; k < groups->column_count; k++)
         fprintf(out, "| %s ", groups->column[k]);
     fputs("| trials | injected | broken | kept | 95 % | levels | rpo p99 | outage p50 | outage p99 "
-          "| recovery p50 |\n",
+          "| recovery p50 | undecided |\n",
           out);
     for (size_t k = 0; k < groups->column_count; k++)
         fputs("|---", out);
-    fputs("|--:|--:|--:|--:|---|---|--:|--:|--:|--:|\n", out);
+    fputs("|--:|--:|--:|--:|---|---|--:|--:|--:|--:|--:|\n", out);
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->group[i];
         struct row row = row_of(group);
@@ -179,14 +180,24 @@ static void show_markdown(const struct groups *groups, FILE *out)
         fprintf(out, "| %s ", text_time(a, row.rpo_p99));
         fprintf(out, "| %s ", text_time(a, row.outage_p50));
         fprintf(out, "| %s ", text_time(a, row.outage_p99));
-        fprintf(out, "| %s |\n", text_time(a, row.recovery_p50));
+        fprintf(out, "| %s | %" PRIu64 " |\n", text_time(a, row.recovery_p50), group->undecided);
     }
+}
+
+/* Whether the oracle gave up on a trial: only then the table has a column for it. */
+static bool any_undecided(const struct groups *groups)
+{
+    for (size_t i = 0; i < groups->count; i++)
+        if (groups->group[i].undecided > 0)
+            return true;
+    return false;
 }
 
 /* The widths of the name columns: as wide as needed, cut evenly where the line has no room. */
 static void name_widths(const struct groups *groups, size_t width[GROUP_COLUMNS_MAX])
 {
     size_t sum = 0, room = TABLE_COLUMNS - 66; /* what follows the names */
+    room -= any_undecided(groups) ? 5 : 0;
     for (size_t k = 0; k < groups->column_count; k++) {
         width[k] = text_width(groups->column[k]);
         for (size_t i = 0; i < groups->count; i++) {
@@ -226,7 +237,7 @@ static void put_name(FILE *out, const char *text, size_t width)
 }
 
 static void table_row(const struct show_options *options, const struct group *group,
-                      size_t column_count, const size_t *width, FILE *out)
+                      size_t column_count, const size_t *width, bool undecided, FILE *out)
 {
     char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], c[TEXT_SHORT_BYTES], bar[BAR_LETTERS + 1];
     char broken[TEXT_SHORT_BYTES];
@@ -236,15 +247,18 @@ static void table_row(const struct show_options *options, const struct group *gr
         put_name(out, group->by[k], width[k]);
     snprintf(broken, sizeof(broken), group->broken > 0 ? "! %" PRIu64 : "%" PRIu64, group->broken);
     bool red = options->colour && group->broken > 0;
-    fprintf(out, "%8" PRIu64 "%c  %s%6s%s  %7s  %8s  %-20s  %10s\n", group->injected,
+    fprintf(out, "%8" PRIu64 "%c %s%6s%s %7s %8s  %-20s %10s", group->injected,
             group->injected < THIN_TRIALS ? '~' : ' ', red ? "\033[31m" : "", broken,
             red ? "\033[0m" : "", text_percent(a, row.kept), text_percent(b, row.interval.low), bar,
             text_time(c, row.outage_p50));
+    if (undecided)
+        fprintf(out, "%5" PRIu64, group->undecided);
+    fputc('\n', out);
 }
 
 static void table_end(const struct show_options *options, const struct groups *groups, FILE *out)
 {
-    uint64_t broken = 0, injected = 0, example = 0;
+    uint64_t broken = 0, injected = 0, example = 0, undecided = 0, undecided_example = 0;
     enum level worst = LEVEL_TRANSPARENT;
     char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES];
     bool occurs[LEVEL_COUNT] = {false}, thin = false;
@@ -252,6 +266,9 @@ static void table_end(const struct show_options *options, const struct groups *g
         const struct group *group = &groups->group[i];
         broken += group->broken;
         injected += group->injected;
+        undecided += group->undecided;
+        if (undecided_example == 0)
+            undecided_example = group->undecided_example;
         thin = thin || group->injected < THIN_TRIALS;
         for (int l = 0; l < LEVEL_COUNT; l++)
             occurs[l] = occurs[l] || group->level[l] > 0;
@@ -275,6 +292,11 @@ static void table_end(const struct show_options *options, const struct groups *g
                 options->path, example);
     else
         fprintf(out, "no broken promise in %s trials\n", text_count(b, injected));
+    if (undecided > 0)
+        fprintf(out,
+                "? %s undecided: the oracle gave up, their level may be too weak; see one:  loris "
+                "replay %s %" PRIu64 " --verbose\n",
+                text_count(a, undecided), options->path, undecided_example);
 }
 
 static void show_table(const struct show_options *options, const struct groups *groups, FILE *out)
@@ -284,13 +306,14 @@ static void show_table(const struct show_options *options, const struct groups *
         return;
     }
     size_t width[GROUP_COLUMNS_MAX];
+    bool undecided = any_undecided(groups);
     name_widths(groups, width);
     for (size_t k = 0; k < groups->column_count; k++)
         put_name(out, groups->column[k], width[k]);
-    fprintf(out, "%8s   %6s  %7s  %8s  %-20s  %10s\n", "injected", "broken", "kept", "at least",
-            "levels, a letter 5 %", "outage p50");
+    fprintf(out, "%8s  %6s %7s %8s  %-20s %10s%s\n", "injected", "broken", "kept", "at least",
+            "levels, a letter 5 %", "outage p50", undecided ? "    ?" : "");
     for (size_t i = 0; i < groups->count; i++)
-        table_row(options, &groups->group[i], groups->column_count, width, out);
+        table_row(options, &groups->group[i], groups->column_count, width, undecided, out);
     table_end(options, groups, out);
 }
 

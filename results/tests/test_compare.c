@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "results/compare.h"
 #include "results/tests/rig.h"
@@ -19,6 +20,7 @@ struct content {
     double slower;       /* factor of all times */
     bool other_hash;     /* event streams differ from those of the other file */
     enum level promised; /* of all cells */
+    uint64_t undecided;  /* trials of each cell */
 };
 
 static void build(unsigned which, uint64_t n, const struct content *content)
@@ -30,6 +32,7 @@ static void build(unsigned which, uint64_t n, const struct content *content)
             rig_record(&rig, &r, cell, i, i < content->silent[cell] ? LEVEL_SILENT : level);
             r.promised = content->promised;
             r.hash ^= content->other_hash;
+            r.undecided = i < content->undecided;
             if (content->slower > 0) {
                 r.outage_ns = (int64_t)((double)r.outage_ns * content->slower);
                 r.rpo_ns = (int64_t)((double)r.rpo_ns * content->slower);
@@ -284,6 +287,23 @@ START_TEST(test_compare__wrong_input_is_named)
 }
 END_TEST
 
+START_TEST(test_compare__what_the_oracle_gave_up_on_is_told)
+{
+    struct content new = {.undecided = 3, .promised = LEVEL_NONE};
+    two_files(20, &plain, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    has(out, "0 base and 6 new trials on which the oracle gave up");
+    ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JSON}), 0);
+    ck_assert(json_value("$.base_undecided") == 0);
+    ck_assert(json_value("$.new_undecided") == 6);
+    unlink(rig.path[1]);
+    build(1, 20, &plain);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    ck_assert_ptr_null(strstr(out, "gave up"));
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_compare__any_number_of_variants)
 {
     rig_init(&rig, 1, 1, 20);
@@ -319,4 +339,5 @@ CHECK_MAIN("compare", 120,
            tcase_add_test(tc, test_compare__two_variants_of_one_file);
            tcase_add_test(tc, test_compare__cells_of_one_side_are_errors_unless_common);
            tcase_add_test(tc, test_compare__wrong_input_is_named);
+           tcase_add_test(tc, test_compare__what_the_oracle_gave_up_on_is_told);
            tcase_add_test(tc, test_compare__any_number_of_variants);)

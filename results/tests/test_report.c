@@ -23,6 +23,7 @@ static void build(uint64_t n, uint64_t bad)
         for (uint32_t cell = 0; cell < 2; cell++) {
             rig_record(&rig, &r, cell, i, cell == 0 && i < bad ? LEVEL_SILENT : LEVEL_DURABLE);
             r.injected = cell == 0 || i < 12;
+            r.undecided = cell == 1 && i == 7;
             rig_put(&rig, &r);
         }
     ck_assert_int_eq(store_finish(rig.store), OK);
@@ -67,6 +68,9 @@ START_TEST(test_report__answers_from_the_numbers)
     has(page, "Broken promises (3; one of each kind)");
     has(page, " --verbose</pre>");
     has(page, "thin: every fault struck in 12 of 200 trials of loris/mail/double");
+    has(page, "In 1 trials the oracle gave up its search");
+    has(page, "undecided: the oracle gave up in 1 of 200 trials of loris/mail/double");
+    has(page, " 16 --verbose</code>"); /* trial 7 * 2 + 1 + 1 */
     has(page, "campaign: rig\n</pre>");
     rig_fini(&rig);
 }

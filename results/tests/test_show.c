@@ -52,9 +52,9 @@ START_TEST(test_show__table_has_intervals_and_the_way_to_replay)
     build();
     ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
     has(out, "variant");
-    has(out, "200        0    100 %    98.2 %  TTTTTTTDDDDDDDDDDDDD");
-    has(out, "200      ! 3   98.5 %    95.7 %  TTTTTTTDDDDDDDDDDDD!");
-    has(out, "18~     ! 4   77.8 %");
+    has(out, "200       0   100 %   98.2 %  TTTTTTTDDDDDDDDDDDDD");
+    has(out, "200     ! 3  98.5 %   95.7 %  TTTTTTTDDDDDDDDDDDD!");
+    has(out, "18~    ! 4  77.8 %");
     has(out, "T transparent  D durable  ! silent   ~ thin");
     has(out, "27 broken promises in 618 trials; see one:  loris replay ");
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
@@ -90,7 +90,7 @@ START_TEST(test_show__csv_counts_injected_trials_only)
     ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
     has(out, "variant,workload,fault,trials,injected,broken,kept,kept_low,kept_high,transparent,"
              "durable,synced,prefix,structural,detected,silent,dead,rpo_p99,outage_p50,outage_p99,"
-             "recovery_p50\n");
+             "recovery_p50,undecided\n");
     has(out, "loris,mail,power,200,200,0,1,0.981");
     has(out, "ffs,mail,double,200,18,4,0.7777777778,");
     rig_fini(&rig);
@@ -147,6 +147,38 @@ START_TEST(test_show__markdown_and_junit)
 }
 END_TEST
 
+START_TEST(test_show__what_the_oracle_gave_up_on_is_told)
+{
+    build();
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
+    ck_assert_ptr_null(strchr(out, '?'));
+    rig_open(&rig, 1, STORE_NEW);
+    for (uint64_t n = 0; n < 40; n++) {
+        rig_record(&rig, &r, 1, n, LEVEL_DURABLE);
+        r.undecided = n >= 38;
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    snprintf(rig.path[0], sizeof(rig.path[0]), "%s", rig.path[1]);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
+    has(out, " outage p50    ?\n");
+    has(out, " ms    2\n");
+    has(out, "? 2 undecided: the oracle gave up");
+    has(out, "b.db 154 --verbose"); /* trial 38 * 4 + 1 + 1 */
+    char *line = strtok(out, "\n");
+    for (int i = 0; i < 2; i++, line = strtok(NULL, "\n"))
+        ck_assert_msg(strlen(line) <= 100, "too wide: %s", line);
+    ck_assert_int_eq(show(SHOW_CSV, "undecided", NULL), 0);
+    has(out, "\n0,38,");
+    has(out, "\n1,2,");
+    ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
+    has(out, "\"undecided\": 2}");
+    ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
+    has(out, " ms | 2 |\n");
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_show__wrong_input_is_named_and_prints_nothing)
 {
     build();
@@ -192,5 +224,6 @@ CHECK_MAIN("show", 60, tcase_add_test(tc, test_show__table_has_intervals_and_the
            tcase_add_test(tc, test_show__groups_by_columns_and_by_options);
            tcase_add_test(tc, test_show__json_reads_back);
            tcase_add_test(tc, test_show__markdown_and_junit);
+           tcase_add_test(tc, test_show__what_the_oracle_gave_up_on_is_told);
            tcase_add_test(tc, test_show__wrong_input_is_named_and_prints_nothing);
            tcase_add_test(tc, test_show__strange_names_stay_names);)
