@@ -56,6 +56,7 @@ static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t 
 #ifdef LORIS_PLANTED
     sim_machine_plant(lab->machine, lab->planted);
 #endif
+    lab->boots_judged = 0;
     lab->run = (struct run_state){
         .last_struck = NO_FAULT, .cut_wanted = NO_FAULT, .lists_events = lists_events};
     lab_observe(lab);
@@ -80,6 +81,8 @@ static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *ve
     lab_fill_run(lab, record);
     lab->run.lists_events = true;
     lab_judge(lab, end, verdict);
+    if (lab->boots_judged > 0)
+        judge_join(verdict, &lab->boots);
     lab_fill_verdict(lab, verdict, record);
     record->hash = sim_machine_hash(lab->machine);
     lab->times.judge_ns += lab_host_ns() - start;

@@ -110,28 +110,40 @@ static void second_look(struct lab *lab, struct judge_input *in)
     in->degraded = refused_honestly(result, count);
 }
 
+/* Reads all through the live stack. False: some environment's reader did not come to its end. */
+static bool first_look(struct lab *lab, struct judge_input *in)
+{
+    enum err result[ENVIRONMENTS_MAX];
+    observation_reset(lab->seen);
+    observation_reset(lab->again);
+    in->observed = lab->seen;
+    if (lab_read(lab, READER_WALK, lab->seen, result))
+        return true;
+    for (uint32_t e = 0; e < lab_variant(lab)->stack.environments; e++)
+        if (result[e] != OK)
+            in->machine[e] = JUDGE_MACHINE_HANGS;
+    return false;
+}
+
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
 {
     uint32_t count = lab_variant(lab)->stack.environments;
-    enum err result[ENVIRONMENTS_MAX];
     struct judge_input in = {.history = lab->history};
     if (end == RUN_RECOVERS) {
         set_all(in.machine, count, JUDGE_MACHINE_RECOVERS);
     } else {
         if (end == RUN_HANGS)
             set_all(in.machine, count, JUDGE_MACHINE_HANGS);
-        observation_reset(lab->seen);
-        observation_reset(lab->again);
-        if (lab_read(lab, READER_WALK, lab->seen, result)) {
-            in.observed = lab->seen;
+        if (first_look(lab, &in))
             second_look(lab, &in);
-        } else {
-            for (uint32_t e = 0; e < count; e++)
-                if (result[e] != OK)
-                    in.machine[e] = JUDGE_MACHINE_HANGS;
-            in.observed = lab->seen;
-        }
     }
     tell_wrongs(lab);
+    judge_trial(lab->judge, &in, verdict);
+}
+
+void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict)
+{
+    struct judge_input in = {.history = lab->history};
+    (void)first_look(lab, &in);
     judge_trial(lab->judge, &in, verdict);
 }

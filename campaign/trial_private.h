@@ -39,6 +39,7 @@ struct run_state {
     uint64_t recovery_end_ns[FAULTS_PER_PLAN_MAX];
     uint32_t returns;    /* to full service so far */
     uint64_t rebuilt_ns; /* since time 0; 0: never */
+    bool boot_unjudged;  /* power came back, and what it found has not been judged yet */
     bool lists_events;   /* into the record */
 };
 
@@ -58,6 +59,8 @@ struct lab {
     struct offer offer; /* of the job's fault-free run */
     bool has_base;      /* of the job */
     struct judge_verdict base_verdict;
+    struct judge_verdict boots; /* of all boots before the last: the weakest of each */
+    uint32_t boots_judged;
     struct trial_record base;                   /* its record, but for the cell */
     struct trial_record *record;                /* being filled: events go there */
     struct sim_disk_stats disk_base[DISKS_MAX]; /* at time 0 */
@@ -97,6 +100,12 @@ void lab_observe(struct lab *lab);
 
 /* trial_judge.c: reads back, stops, checks, boots, reads again, probes; judges. */
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict);
+/* The same of a boot in the middle of a trial: only reads back. The machine goes on from there. */
+void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict);
+
+/* trial_boot.c: judges what the present boot found, in a child that is a copy of this process, so
+ * that the trial goes on as if nobody had looked; adds the verdict to lab->boots. */
+void lab_judge_boot(struct lab *lab);
 
 /* trial_record.c */
 void lab_fill_offer(struct lab *lab);

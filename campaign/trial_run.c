@@ -310,6 +310,7 @@ static void restore_power(struct lab *lab)
     lab_event(lab, "kernel", "power", "power is back");
     sim_machine_boot(lab->machine, lab->programs, lab->program_count, &lab_variant(lab)->stack,
                      false);
+    lab->run.boot_unjudged = true;
     detected(lab, "kernel");
 }
 
@@ -360,7 +361,9 @@ static enum run_end loop(struct lab *lab)
             restore_power(lab);
         look_at_service(lab);
         if (over(lab))
-            return RUN_OVER;
+            return RUN_OVER; /* what this boot found is what the end finds */
+        if (lab->run.boot_unjudged && lab->run.in_service)
+            lab_judge_boot(lab);
         if (lab->run.returns > SERVICE_RETURNS_MAX)
             return RUN_RECOVERS; /* it comes up and dies again, for ever */
         /* Waiting for a fault that is to strike at a set time is no hang. */

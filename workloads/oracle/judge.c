@@ -313,3 +313,35 @@ void judge_trial(struct judge *j, const struct judge_input *input, struct judge_
     verdict->bytes_wrong += j->bytes_wrong;
     count_lost(j, h, verdict);
 }
+
+static void take_larger(uint64_t *to, uint64_t other)
+{
+    *to = *to > other ? *to : other;
+}
+
+void judge_join(struct judge_verdict *verdict, const struct judge_verdict *earlier)
+{
+    ASSERT(verdict->environments == earlier->environments);
+    verdict->environments_hit = 0;
+    for (uint32_t e = 0; e < verdict->environments; e++) {
+        struct judge_environment *to = &verdict->environment[e];
+        const struct judge_environment *from = &earlier->environment[e];
+        if (from->level > to->level) {
+            to->level = from->level;
+            to->clause = from->clause;
+        }
+        to->hit = to->hit || from->hit;
+        verdict->environments_hit += to->hit;
+    }
+    if (earlier->level > verdict->level) {
+        verdict->level = earlier->level;
+        verdict->clause = earlier->clause;
+        verdict->clause_op = earlier->clause_op;
+        memcpy(verdict->story, earlier->story, sizeof(verdict->story));
+    }
+    verdict->undecided = verdict->undecided || earlier->undecided;
+    take_larger(&verdict->ops_lost, earlier->ops_lost);
+    take_larger(&verdict->synced_lost, earlier->synced_lost);
+    take_larger(&verdict->bytes_wrong, earlier->bytes_wrong);
+    verdict->rpo_ns = verdict->rpo_ns > earlier->rpo_ns ? verdict->rpo_ns : earlier->rpo_ns;
+}

@@ -99,6 +99,13 @@ void judge_destroy(struct judge *j);
 void judge_trial(struct judge *j, const struct judge_input *input, struct judge_verdict *verdict);
 
 /*
+ * Adds what an earlier boot of the same trial found to the verdict of its end: of each environment
+ * and over all the weaker level with its reason, the larger loss, undecided if either is. Answers,
+ * times and deaths stay those of the end, which knows them all.
+ */
+void judge_join(struct judge_verdict *verdict, const struct judge_verdict *earlier);
+
+/*
  * outage_ns of ORACLE section 7: the longest wait that overlaps the outage, less the longest wait
  * of its kind in the fault-free run of the same trial (NULL: nothing is taken off). Not below 0.
  */

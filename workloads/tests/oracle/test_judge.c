@@ -427,6 +427,40 @@ START_TEST(test_judge__waits_count_as_outage_less_what_is_usual)
 }
 END_TEST
 
+START_TEST(test_judge__joined_with_an_earlier_boot_the_weaker_counts)
+{
+    struct judge_verdict end = {.environments = 2, .level = LEVEL_DURABLE, .ops_lost = 3};
+    end.environment[0] = (struct judge_environment){.level = LEVEL_DURABLE, .hit = true};
+    end.environment[1] = (struct judge_environment){.level = LEVEL_TRANSPARENT, .killed = 2};
+    end.rpo_ns = 50;
+    strcpy(end.story, "end");
+    struct judge_verdict earlier = {.environments = 2, .level = LEVEL_PREFIX, .ops_lost = 2};
+    earlier.environment[1] =
+        (struct judge_environment){.level = LEVEL_PREFIX, .clause = CLAUSE_SYNCED, .hit = true};
+    earlier.rpo_ns = 70;
+    earlier.clause = CLAUSE_SYNCED;
+    earlier.undecided = true;
+    strcpy(earlier.story, "earlier");
+    struct judge_verdict v = end;
+    judge_join(&v, &earlier);
+    ck_assert_int_eq(v.level, LEVEL_PREFIX);
+    ck_assert_int_eq(v.clause, CLAUSE_SYNCED);
+    ck_assert_str_eq(v.story, "earlier");
+    ck_assert_int_eq(v.environment[0].level, LEVEL_DURABLE);
+    ck_assert_int_eq(v.environment[1].level, LEVEL_PREFIX);
+    ck_assert_uint_eq(v.environment[1].killed, 2);
+    ck_assert_uint_eq(v.environments_hit, 2);
+    ck_assert_uint_eq(v.ops_lost, 3);
+    ck_assert_int_eq(v.rpo_ns, 70);
+    ck_assert(v.undecided);
+    v = end;
+    earlier.level = earlier.environment[1].level = LEVEL_TRANSPARENT;
+    judge_join(&v, &earlier);
+    ck_assert_int_eq(v.level, LEVEL_DURABLE);
+    ck_assert_str_eq(v.story, "end");
+}
+END_TEST
+
 CHECK_MAIN("judge", 60,
            tcase_add_test(tc, test_judge__nothing_lost_is_transparent_and_costs_nothing);
            tcase_add_test(tc, test_judge__what_was_not_synced_may_be_lost_from_the_end);
@@ -448,4 +482,5 @@ CHECK_MAIN("judge", 60,
            tcase_add_test(tc, test_judge__what_a_repair_found_is_not_judged);
            tcase_add_test(tc, test_judge__the_trees_before_and_after_a_remount_must_agree);
            tcase_add_test(tc, test_judge__a_machine_that_does_not_serve_is_dead);
-           tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);)
+           tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);
+           tcase_add_test(tc, test_judge__joined_with_an_earlier_boot_the_weaker_counts);)
