@@ -44,8 +44,7 @@ static void on_struck(void *context, uint32_t i)
     lab_event(lab, "faults", "fault injected", detail);
     bool power = lab->run.faults->faults[i].kind == FAULT_POWER_CUT;
     if (s->took_effect)
-        history_mark(lab->history, power ? HISTORY_MARK_POWER : HISTORY_MARK_FAULT, lab_now(lab),
-                     NULL);
+        history_mark(lab->history, HISTORY_MARK_FAULT, lab_now(lab), NULL);
     lab->run.last_struck = i;
     lab->run.undetected = true;
     lab->run.progress_ns = sim_machine_now(lab->machine);

@@ -29,16 +29,21 @@ static enum presence presence_for_reader(const void *object, uint32_t op)
 void check_wrong(struct history *h, uint32_t op, enum history_clause clause, uint64_t bytes,
                  const char *form, ...)
 {
-    h->ops[op].wrong = true;
+    struct wrongs *of = &h->wrongs[h->ops[op].environment];
     uint32_t at = h->wrong_count++;
-    if (at >= HISTORY_WRONG_MAX)
+    h->ops[op].wrong = true;
+    of->bytes += bytes;
+    if (of->count++ > 0 && at >= HISTORY_WRONG_MAX)
         return;
-    struct history_wrong *w = &h->wrong[at];
-    *w = (struct history_wrong){.op = op, .clause = clause, .bytes = bytes};
+    struct history_wrong w = {.op = op, .clause = clause, .bytes = bytes};
     va_list arguments;
     va_start(arguments, form);
-    (void)vsnprintf(w->detail, sizeof(w->detail), form, arguments);
+    (void)vsnprintf(w.detail, sizeof(w.detail), form, arguments);
     va_end(arguments);
+    if (of->count == 1)
+        of->first = w;
+    if (at < HISTORY_WRONG_MAX)
+        h->wrong[at] = w;
 }
 
 static void list_values(const struct reader *r, uint32_t newest, uint64_t initial, struct values *v)

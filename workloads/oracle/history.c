@@ -100,7 +100,11 @@ void history_reset(struct history *h, uint32_t environments)
     h->environments = environments;
     h->app_count = h->op_count = h->tick = h->sync_tick = 0;
     h->effect_count = h->slot_count = h->text_bytes = 0;
-    h->wrong_count = h->mark_count = h->stamp = 0;
+    h->wrong_count = h->fault_count = h->stamp = 0;
+    h->detected_ns = h->service_ns = HISTORY_NEVER;
+    h->detected_by = NULL;
+    for (uint32_t e = 0; e < environments; e++)
+        h->wrongs[e].count = h->wrongs[e].bytes = 0;
     memset(h->buckets, 0, h->bucket_count * sizeof(*h->buckets));
     uint32_t shared = new_root(h, 0);
     ASSERT(shared == SHARED_ROOT);
@@ -171,7 +175,6 @@ uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
     a->call = *call;
     a->call.path = keep_text(&a->path, &a->path_room, call->path);
     a->call.path2 = keep_text(&a->path2, &a->path2_room, call->path2);
-    a->listed = 0;
     a->unsettled = false;
     o->environment = a->environment;
     o->offset = call->kind == HISTORY_OPEN ? call->flags : call->offset;
@@ -398,10 +401,21 @@ void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history
 void history_mark(struct history *h, enum history_mark_kind kind, uint64_t now_ns,
                   const char *layer)
 {
-    uint32_t at = h->mark_count++;
-    if (at < HISTORY_MARKS_MAX)
-        h->marks[at] = (struct history_mark){
-            .kind = kind, .time_ns = now_ns, .tick = ++h->tick, .layer = layer};
+    switch (kind) {
+    case HISTORY_MARK_FAULT:
+        if (h->fault_count < HISTORY_FAULTS_MAX)
+            h->fault_ns[h->fault_count++] = now_ns;
+        break;
+    case HISTORY_MARK_DETECTED:
+        if (h->detected_ns != HISTORY_NEVER)
+            break;
+        h->detected_ns = now_ns;
+        h->detected_by = layer;
+        break;
+    case HISTORY_MARK_SERVICE:
+        h->service_ns = now_ns;
+        break;
+    }
 }
 
 uint32_t history_ops(const struct history *h)
@@ -451,15 +465,4 @@ const struct history_wrong *history_wrong(const struct history *h, uint32_t inde
 {
     ASSERT(index < h->wrong_count && index < HISTORY_WRONG_MAX);
     return &h->wrong[index];
-}
-
-uint32_t history_marks(const struct history *h)
-{
-    return h->mark_count < HISTORY_MARKS_MAX ? h->mark_count : HISTORY_MARKS_MAX;
-}
-
-const struct history_mark *history_mark_at(const struct history *h, uint32_t index)
-{
-    ASSERT(index < history_marks(h));
-    return &h->marks[index];
 }

@@ -39,11 +39,11 @@
 #define HISTORY_ENVIRONMENTS_MAX 64u
 #define HISTORY_APPS_MAX 64u
 #define HISTORY_FDS_MAX 256u /* descriptors of one application */
-#define HISTORY_MARKS_MAX                                                                          \
-    256u                      /* faults, detections, recoveries that are kept; more are counted    \
-                               */
-#define HISTORY_WRONG_MAX 64u /* wrong answers that are kept with their story; more are counted */
-#define HISTORY_NAME_MAX 255u /* bytes of one name: VFS_NAME_MAX */
+/* Faults whose moments are kept: assumption: more than any plan has. */
+#define HISTORY_FAULTS_MAX 256u
+/* Wrong answers that are kept with their story, besides the first of each environment. */
+#define HISTORY_WRONG_MAX 64u
+#define HISTORY_NAME_MAX 255u     /* bytes of one name: VFS_NAME_MAX */
 #define HISTORY_AT_END UINT64_MAX /* offset of a write: at the end of the file */
 #define HISTORY_BLOCK_BYTES 4096u /* an unanswered write may be in by such blocks of the file */
 #define HISTORY_NEVER UINT64_MAX
@@ -126,16 +126,8 @@ enum history_death {
 
 enum history_mark_kind {
     HISTORY_MARK_FAULT,    /* a fault struck and took effect */
-    HISTORY_MARK_POWER,    /* so did a power cut */
-    HISTORY_MARK_DETECTED, /* a layer noticed; `layer` says which */
-    HISTORY_MARK_SERVICE   /* full service again */
-};
-
-struct history_mark {
-    enum history_mark_kind kind;
-    uint64_t time_ns;
-    uint32_t tick;
-    const char *layer; /* static text of the caller, or NULL */
+    HISTORY_MARK_DETECTED, /* a layer noticed: the first counts */
+    HISTORY_MARK_SERVICE   /* full service again: the last counts */
 };
 
 /* A record that anyone may read: history_op(h, number). */
@@ -224,7 +216,7 @@ bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
 /* The application died; its request in flight, if any, never gets an answer. Again: no effect. */
 void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history_death why);
 
-/* A fault, a detection, the end of a recovery. layer: static text, or NULL. */
+/* A fault, a detection, the end of a recovery. layer: who detected, static text; else NULL. */
 void history_mark(struct history *h, enum history_mark_kind kind, uint64_t now_ns,
                   const char *layer);
 
@@ -238,7 +230,5 @@ uint32_t history_app_environment(const struct history *h, uint32_t app);
 enum history_death history_app_death(const struct history *h, uint32_t app);
 uint32_t history_wrongs(const struct history *h); /* how many in all; the first are kept */
 const struct history_wrong *history_wrong(const struct history *h, uint32_t index);
-uint32_t history_marks(const struct history *h);
-const struct history_mark *history_mark_at(const struct history *h, uint32_t index);
 
 #endif

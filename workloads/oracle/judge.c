@@ -60,8 +60,8 @@ static void count_answers(const struct history *h, struct judge_verdict *v)
         v->ops += o->state != HISTORY_IN_FLIGHT;
         v->ops_failed += o->state == HISTORY_TROUBLED;
     }
-    for (uint32_t k = 0; k < h->wrong_count && k < HISTORY_WRONG_MAX; k++)
-        v->bytes_wrong += h->wrong[k].bytes;
+    for (uint32_t e = 0; e < h->environments; e++)
+        v->bytes_wrong += h->wrongs[e].bytes;
 }
 
 static void count_killed(const struct history *h, struct judge_verdict *v)
@@ -71,39 +71,14 @@ static void count_killed(const struct history *h, struct judge_verdict *v)
             v->environment[h->apps[a].environment].killed++;
 }
 
-/* A wrong answer that an application of this environment got, or NULL. */
-static const struct history_wrong *wrong_answer(const struct history *h, uint32_t environment)
-{
-    for (uint32_t k = 0; k < h->wrong_count && k < HISTORY_WRONG_MAX; k++)
-        if (h->ops[h->wrong[k].op].environment == environment)
-            return &h->wrong[k];
-    return NULL;
-}
-
 /* ---- Times ---- */
 
 static void read_marks(const struct history *h, struct judge_verdict *v)
 {
-    v->fault_ns = v->detected_ns = v->service_ns = HISTORY_NEVER;
-    for (uint32_t k = 0; k < history_marks(h); k++) {
-        const struct history_mark *m = &h->marks[k];
-        switch (m->kind) {
-        case HISTORY_MARK_FAULT:
-        case HISTORY_MARK_POWER:
-            if (v->fault_ns == HISTORY_NEVER)
-                v->fault_ns = m->time_ns;
-            break;
-        case HISTORY_MARK_DETECTED:
-            if (v->detected_ns == HISTORY_NEVER) {
-                v->detected_ns = m->time_ns;
-                v->detected_by = m->layer;
-            }
-            break;
-        case HISTORY_MARK_SERVICE:
-            v->service_ns = m->time_ns;
-            break;
-        }
-    }
+    v->fault_ns = h->fault_count > 0 ? h->fault_ns[0] : HISTORY_NEVER;
+    v->detected_ns = h->detected_ns;
+    v->detected_by = h->detected_by;
+    v->service_ns = h->service_ns;
     bool both = v->detected_ns != HISTORY_NEVER && v->service_ns != HISTORY_NEVER &&
                 v->service_ns >= v->detected_ns;
     v->recovery_ns = both ? (int64_t)(v->service_ns - v->detected_ns) : -1;
@@ -141,12 +116,9 @@ uint64_t judge_outage_ns(const struct judge_verdict *faulty, const struct judge_
 /* The fault that could have taken the operation: the first one after it began. */
 static uint64_t fault_after(const struct history *h, uint64_t start_ns)
 {
-    for (uint32_t k = 0; k < history_marks(h); k++) {
-        const struct history_mark *m = &h->marks[k];
-        if ((m->kind == HISTORY_MARK_FAULT || m->kind == HISTORY_MARK_POWER) &&
-            m->time_ns >= start_ns)
-            return m->time_ns;
-    }
+    for (uint32_t k = 0; k < h->fault_count; k++)
+        if (h->fault_ns[k] >= start_ns)
+            return h->fault_ns[k];
     return start_ns;
 }
 
@@ -237,16 +209,16 @@ static void judge_machine(struct judge *j, const struct judge_input *in, uint32_
                           bool errors, struct judge_environment *e)
 {
     static const char *const why[] = {"", "does not mount", "hangs", "recovery never ends"};
-    const struct history_wrong *wrong = wrong_answer(in->history, environment);
+    const struct wrongs *wrongs = &in->history->wrongs[environment];
     enum level told = errors ? LEVEL_DETECTED : LEVEL_SILENT;
     if (in->checker.ran && (!in->checker.ok || in->checker.damages != 0))
         weaken(j, e, told, CLAUSE_CHECKER, "the checker found damage");
     if (in->remount == JUDGE_REMOUNT_DIFFERS ||
         (in->again != NULL && in->observed != NULL && !observation_agrees(in->observed, in->again)))
         weaken(j, e, told, CLAUSE_REMOUNT, "the tree differs after a remount");
-    if (wrong != NULL) {
-        weaken(j, e, LEVEL_SILENT, wrong->clause, wrong->detail);
-        j->flaw.op = j->flaw.op == 0 ? wrong->op : j->flaw.op;
+    if (wrongs->count > 0) {
+        weaken(j, e, LEVEL_SILENT, wrongs->first.clause, wrongs->first.detail);
+        j->flaw.op = j->flaw.op == 0 ? wrongs->first.op : j->flaw.op;
     }
     if (in->probe[environment] == JUDGE_PROBE_FAILED)
         weaken(j, e, in->degraded ? LEVEL_DETECTED : LEVEL_DEAD, CLAUSE_SERVICE,

@@ -85,8 +85,13 @@ struct app {
     struct history_call call;
     char *path, *path2;
     size_t path_room, path2_room;
-    uint32_t listed; /* READDIR: entries told */
-    bool listed_wrong, unsettled;
+    bool unsettled; /* the answer hangs on what others were doing meanwhile */
+};
+
+/* The wrong answers that applications of one environment got, however many. */
+struct wrongs {
+    uint64_t count, bytes;
+    struct history_wrong first; /* if count > 0 */
 };
 
 struct history {
@@ -105,8 +110,11 @@ struct history {
     uint32_t text_bytes, text_room;
     struct history_wrong wrong[HISTORY_WRONG_MAX];
     uint32_t wrong_count;
-    struct history_mark marks[HISTORY_MARKS_MAX];
-    uint32_t mark_count;
+    struct wrongs wrongs[HISTORY_ENVIRONMENTS_MAX];
+    uint64_t fault_ns[HISTORY_FAULTS_MAX]; /* in order of time */
+    uint32_t fault_count;
+    uint64_t detected_ns, service_ns; /* HISTORY_NEVER: not yet */
+    const char *detected_by;
     uint32_t stamp;
     struct range_work *work; /* range.h */
 };

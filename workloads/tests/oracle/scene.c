@@ -70,7 +70,7 @@ uint32_t scene_fsync(struct scene *s, uint32_t app)
 void scene_cut(struct scene *s)
 {
     s->now += 10;
-    history_mark(s->h, HISTORY_MARK_POWER, s->now, NULL);
+    history_mark(s->h, HISTORY_MARK_FAULT, s->now, NULL);
     for (uint32_t a = 0; a < history_apps(s->h); a++)
         history_kill(s->h, a, s->now, HISTORY_POWER);
 }

@@ -427,6 +427,51 @@ START_TEST(test_judge__waits_count_as_outage_less_what_is_usual)
 }
 END_TEST
 
+START_TEST(test_judge__many_wrong_answers_hide_none_of_another_environment)
+{
+    scene_open(&s, 2);
+    for (uint32_t a = 0; a < 2; a++) {
+        uint32_t w = scene_file(&s, a, "f", 5000);
+        scene_fill(&s, w, 0, 5000);
+        (void)scene_see(&s, scene_root(&s, a, false), "f", 1 + a, 5000);
+    }
+    uint32_t wrong = HISTORY_WRONG_MAX + 7;
+    memset(s.bytes, 1, 100);
+    for (uint32_t k = 0; k <= wrong; k++)
+        ck_assert(!scene_read(&s, k == wrong, 0, 100, 100));
+    ck_assert_int_eq(scene_judge(&s), LEVEL_SILENT);
+    ck_assert_int_eq(s.v.environment[0].level, LEVEL_SILENT);
+    ck_assert_int_eq(s.v.environment[1].level, LEVEL_SILENT);
+    ck_assert_int_eq(s.v.environment[1].clause, CLAUSE_FOREIGN);
+    ck_assert_uint_eq(s.v.bytes_wrong, (wrong + 1) * 100);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__many_recoveries_hide_no_later_fault)
+{
+    scene_open(&s, 1);
+    (void)scene_file(&s, 0, "f", 5000);
+    history_mark(s.h, HISTORY_MARK_FAULT, s.now, NULL);
+    history_mark(s.h, HISTORY_MARK_DETECTED, s.now + 3, "cache");
+    for (uint32_t k = 0; k < 1000; k++) {
+        s.now += 10;
+        history_mark(s.h, HISTORY_MARK_DETECTED, s.now, "kernel");
+        history_mark(s.h, HISTORY_MARK_SERVICE, s.now + 1, NULL);
+    }
+    uint64_t service = s.now + 1;
+    uint32_t gone = scene_write(&s, 0, 5000, 100);
+    s.now += 1000;
+    scene_cut(&s);
+    (void)scene_root(&s, 0, false);
+    (void)scene_judge(&s);
+    ck_assert_str_eq(s.v.detected_by, "cache");
+    ck_assert_uint_eq(s.v.service_ns, service);
+    ck_assert_int_eq(s.v.rpo_ns, (int64_t)(s.now - history_op(s.h, gone)->start_ns));
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(test_judge__joined_with_an_earlier_boot_the_weaker_counts)
 {
     struct judge_verdict end = {.environments = 2, .level = LEVEL_DURABLE, .ops_lost = 3};
@@ -483,4 +528,6 @@ CHECK_MAIN("judge", 60,
            tcase_add_test(tc, test_judge__the_trees_before_and_after_a_remount_must_agree);
            tcase_add_test(tc, test_judge__a_machine_that_does_not_serve_is_dead);
            tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);
+           tcase_add_test(tc, test_judge__many_wrong_answers_hide_none_of_another_environment);
+           tcase_add_test(tc, test_judge__many_recoveries_hide_no_later_fault);
            tcase_add_test(tc, test_judge__joined_with_an_earlier_boot_the_weaker_counts);)
