@@ -8,15 +8,16 @@ rest='variants: {v: {stack: loris}}
 workloads: {w: {app: fsx}}
 faults: {f: []}'
 
-# refused PLACE TEXT ARGUMENTS...: the campaign is refused, some line starts with PLACE, and neither
-# a database nor anything on stdout is left.
+# refused WORDS TEXT ARGUMENTS...: the campaign is refused, some line has WORDS (its place, or what
+# is wrong), and neither a database nor anything on stdout is left.
 refused() {
-    place=$1
+    words=$1
+    [ -n "$words" ] || return 1 # every text has the empty one in it
     printf '%s\n' "$2" >"$campaign"
     shift 2
     exits 2 "$loris" run "$campaign" -q -o "$db" "$@" >"$work/out" 2>"$work/err" || return 1
     cat "$work/err"
-    grep -qF -e "$place" "$work/err" && [ ! -e "$db" ] && [ ! -s "$work/out" ] &&
+    grep -qF -e "$words" "$work/err" && [ ! -e "$db" ] && [ ! -s "$work/out" ] &&
         ! grep -vqE '^([^:]*:[0-9]+:[0-9]+: |loris|Try|Usage)' "$work/err"
 }
 holds "a wrong key" refused "$campaign:2:1: " "campaign: c
@@ -27,23 +28,23 @@ holds "a wrong type" refused "$campaign:1:32: " "{campaign: c, seed: 1, trials: 
 holds "a time without unit" refused "$campaign:2:8: " "campaign: c
 limit: 10
 $rest"
-holds "an impossible variant" refused "$campaign:" "campaign: c
-variants: {v: {stack: loris, raid: 5, machine: {disks: {count: 2}}}}
+holds "an impossible variant" refused "$campaign:2:" "campaign: c
+variants: {v: {stack: loris, raid: 1, machine: {disks: {count: 1}}}}
 workloads: {w: {app: fsx}}
 faults: {f: []}"
 holds "what is not there yet" refused "not available yet" "campaign: c
 variants: {v: {stack: cow}}
 workloads: {w: {app: fsx}}
 faults: {f: []}"
-holds "an empty file" refused "$campaign:" ""
-holds "not YAML" refused "$campaign:" "}{ [: "
-holds "an alias" refused "$campaign:" "campaign: c
+holds "an empty file" refused "$campaign:1:1: " ""
+holds "not YAML" refused "$campaign:1:1: " "}{ [: "
+holds "an alias" refused "$campaign:2:8: " "campaign: c
 notes: &a x
 question: *a
 $rest"
 holds "--set of a key that is not" refused "--set:1:" "campaign: c
 $rest" --set variants.v.checkpiont=1s
-holds "--only that matches nothing" refused "" "campaign: c
+holds "--only that matches nothing" refused "--only:1:1: " "campaign: c
 $rest" --only nobody
 holds "all errors at once" eval 'refused "$campaign:" "campaign: c
 seed: x

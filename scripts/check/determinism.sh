@@ -4,15 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 campaign=scripts/check/small.yaml
 
-# rows DB: all that must be equal, as text.
-rows() {
-    columns=$(query "$1" "SELECT group_concat(name) FROM pragma_table_info('trials')
-        WHERE name <> 'wall_ns'")
-    query "$1" "SELECT $columns FROM trials ORDER BY trial"
-    query "$1" "SELECT * FROM latencies ORDER BY 1, 2, 3"
-    query "$1" "SELECT * FROM events ORDER BY 1, 2, 3, 4"
-}
-
 # runs NAME COMMAND...: runs the campaign by the command into a file of that name.
 runs() {
     db=$work/$1.db
@@ -41,6 +32,10 @@ holds "the campaign runs" runs first one
 rows "$work/first.db" >"$work/first.rows"
 holds "every cell has its trials" equal "$(query "$work/first.db" \
     "SELECT count(*), count(DISTINCT hash) > 20 FROM trials")" "80|1"
+# Every table that is compared has something to compare.
+for table in trials latencies events environments timelines bin; do
+    holds "there are $table" equal "$(query "$work/first.db" "SELECT count(*) > 10 FROM $table")" 1
+done
 for how in one two fixed crowded; do
     holds "it runs again: $how" runs "$how" "$how"
     holds "its rows are equal: $how" same "$how"

@@ -52,6 +52,19 @@ query() {
     sqlite3 -bail -readonly "$1" "$2"
 }
 
+# rows DB: all that two runs of one campaign by one build have equal, a line a row; what trials are
+# added up to is among it.
+rows() {
+    _columns=$(query "$1" "SELECT group_concat(name) FROM pragma_table_info('trials')
+        WHERE name <> 'wall_ns'")
+    query "$1" "SELECT $_columns FROM trials ORDER BY trial"
+    query "$1" "SELECT * FROM latencies ORDER BY 1, 2, 3"
+    query "$1" "SELECT * FROM events ORDER BY 1, 2, 3, 4, 5"
+    query "$1" "SELECT * FROM environments ORDER BY 1, 2"
+    query "$1" "SELECT * FROM timelines ORDER BY 1, 2, 3, 4"
+    query "$1" "SELECT cell, kind, bucket, bin, n, sum_ns FROM bin ORDER BY 1, 2, 3, 4"
+}
+
 finish() {
     [ "$checks" -gt 0 ] || failures=1
     share=0

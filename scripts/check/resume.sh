@@ -6,11 +6,6 @@ campaign=scripts/check/small.yaml
 trials=30 # long enough that a run has not ended when its first rows are seen
 total=$((trials * 20))
 
-rows() {
-    columns=$(query "$1" "SELECT group_concat(name) FROM pragma_table_info('trials')
-        WHERE name <> 'wall_ns'")
-    query "$1" "SELECT $columns FROM trials ORDER BY trial"
-}
 count() {
     query "$1" "SELECT count(*) FROM trials" 2>/dev/null || echo 0
 }
