@@ -129,6 +129,7 @@ void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
 {
     uint32_t count = lab_variant(lab)->stack.environments;
     struct judge_input in = {.history = lab->history};
+    lab->run.judging = true;
     if (end == RUN_RECOVERS) {
         set_all(in.machine, count, JUDGE_MACHINE_RECOVERS);
     } else {
@@ -144,6 +145,7 @@ void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
 void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict)
 {
     struct judge_input in = {.history = lab->history};
+    lab->run.judging = true;
     (void)first_look(lab, &in);
     judge_trial(lab->judge, &in, verdict);
 }

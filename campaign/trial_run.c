@@ -22,7 +22,7 @@
 static void detected(struct lab *lab, const char *layer)
 {
     uint32_t i = lab->run.last_struck;
-    if (i == NO_FAULT)
+    if (i == NO_FAULT || lab->run.judging)
         return;
     if (lab->run.undetected) {
         lab->run.undetected = false;

@@ -1,0 +1,67 @@
+/* What the judge does to the stack while it reads belongs to no measure of the trial. */
+#include <stdio.h>
+#include <string.h>
+
+#include "campaign/trial.h"
+#include "scripts/check_main.h"
+
+/* Rot that strikes when all applications have ended is read by nobody but the judge. */
+static const char text[] =
+    "campaign: judge\n"
+    "machine: {disks: {count: 2, size: 32MiB}, environments: 2}\n"
+    "variants: {loris: {stack: loris, raid: 1, checkpoint: 1s, cache: 2MiB, log-size: 1MiB}}\n"
+    "workloads: {mail: {app: postmark, files: 20, transactions: 60, think: 20ms}}\n"
+    "faults:\n"
+    "  late: [{kind: disk.bit-rot, disk: 0, at: {time: 60s}, count: 512}]\n"
+    "  early: [{kind: disk.fail-stop, disk: 0, at: {time: 1s}}]\n";
+enum { LATE, EARLY };
+
+static struct plan *plan;
+static struct lab *lab;
+static struct trial_record record;
+
+static void setup(void)
+{
+    struct plan_request request = {.path = "judge.yaml"};
+    plan = plan_load_text(text, &request, stderr);
+    ck_assert_ptr_nonnull(plan);
+    lab = lab_create(plan);
+    lab_begin(lab, 0, 0, 0);
+}
+
+static void teardown(void)
+{
+    lab_destroy(lab);
+    plan_destroy(plan);
+}
+
+START_TEST(test_trial_judge__what_it_provokes_is_no_detection)
+{
+    unsigned noticed = 0;
+    lab_trial(lab, LATE, &record);
+    for (uint32_t k = 0; k < record.event_count; k++)
+        if (strcmp(record.event[k].what, "detected") == 0) {
+            ck_assert_uint_gt(record.event[k].time_ns, record.sim_ns);
+            noticed++;
+        }
+    ck_assert_uint_gt(noticed, 0);
+    ck_assert(record.injected);
+    ck_assert_int_eq(record.level, LEVEL_TRANSPARENT);
+    ck_assert_str_eq(record.detected_by, "");
+    ck_assert_int_eq(record.recovery_ns, RECORD_NULL);
+    ck_assert_ptr_null(strstr(record.story, "noticed"));
+}
+END_TEST
+
+START_TEST(test_trial_judge__what_the_run_noticed_is)
+{
+    lab_trial(lab, EARLY, &record);
+    ck_assert_str_ne(record.detected_by, "");
+    ck_assert_int_ge(record.recovery_ns, 0);
+    ck_assert_uint_eq(record.environments_hit, 0);
+}
+END_TEST
+
+CHECK_MAIN("trial_judge", 60, tcase_add_checked_fixture(tc, setup, teardown);
+           tcase_add_test(tc, test_trial_judge__what_it_provokes_is_no_detection);
+           tcase_add_test(tc, test_trial_judge__what_the_run_noticed_is);)
