@@ -98,10 +98,11 @@ demo: setup
 demo-built: all
 	@scripts/demo.sh $(BUILD)
 
-check: setup
+check:
+	@scripts/setup.sh tidy
 	@$(MAKE) check-built
 # The long ones first.
-CHECK_SCRIPTS := $(patsubst %,scripts/check/%.sh,planted campaigns asan determinism known resume badinput isolation)
+CHECK_SCRIPTS := $(patsubst %,scripts/check/%.sh,planted tidy campaigns asan determinism known resume badinput isolation)
 check-built: all $(TESTS) $(PLAIN_OBJ) asan planted
 	@BUILD=$(BUILD) CC=$(CC) scripts/check/all.sh $(CHECK_SCRIPTS) $(TESTS) \
 	  $(TESTS:$(BUILD)/%=$(BUILD)/asan/%)

@@ -88,11 +88,12 @@ double sim_bench_switch_ns(uint64_t switches)
     sim_coroutine_init(&co, sim_regions_map(&regions, 0, true), SIM_STACK_BYTES, 0, trap_for_ever,
                        NULL);
     double start = now_ns();
-    for (uint64_t i = 0; i < switches / 2; i++)
+    uint64_t rounds = switches / 2; /* there and back */
+    for (uint64_t i = 0; i < rounds; i++)
         (void)sim_coroutine_run(&co, PLENTY);
     double spent = now_ns() - start;
     sim_regions_fini(&regions);
-    return spent / (double)(switches / 2 * 2);
+    return spent / (2 * (double)rounds);
 }
 
 double sim_bench_crash_ns(uint64_t crashes)

@@ -26,7 +26,7 @@
 #define SWEEP_MIN_ENTRIES 64u /* a sweep of fewer is not worth its call */
 #define HASH_START UINT64_C(0x6c6f7269732d3031)
 
-_Static_assert(SIM_EVENTS_MAX == 1u << SLOT_BITS, "a slot number fits its bits of a key");
+_Static_assert(SIM_EVENTS_MAX - 1 == SLOT_MASK, "a slot number fits its bits of a key");
 
 __extension__ typedef unsigned __int128 wide;
 

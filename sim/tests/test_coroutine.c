@@ -140,7 +140,7 @@ static void call_abort(void *unused)
 
 static __attribute__((noinline)) uint64_t recurse(uint64_t depth)
 {
-    volatile uint8_t frame[4096];
+    volatile uint8_t frame[4096] = {0};
     frame[depth % sizeof(frame)] = (uint8_t)depth;
     return depth == UINT64_MAX ? 0 : recurse(depth + 1) + frame[(depth + 1) % sizeof(frame)];
 }

@@ -38,6 +38,7 @@ enum err cache_init(struct none *n)
 
 static void lru_remove(struct buffer *b)
 {
+    ASSERT(b->lru_prev != NULL && b->lru_next != NULL);
     b->lru_prev->lru_next = b->lru_next;
     b->lru_next->lru_prev = b->lru_prev;
     b->lru_prev = b->lru_next = NULL;

@@ -11,6 +11,7 @@
 #include "assertion.h"
 #include "bytes.h"
 #include "mem.h"
+#include "planted.h"
 
 #define ENTRY_CRC 60u
 
@@ -53,7 +54,9 @@ static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint
                             .stripe_blocks = get_le32(raw + 12)};
     memcpy(entry->disk, raw + 16, DISKS_MAX);
     memcpy(entry->generation, raw + 32, DISKS_MAX);
-    bool sane = entry->level <= 1 && entry->count >= 1 && entry->count <= DISKS_MAX &&
+    uint32_t parities = logical_place_parities(entry);
+    bool sane = (entry->level <= 1 || (entry->level >= 4 && entry->level <= 6)) &&
+                entry->count <= DISKS_MAX && entry->count >= (parities == 0 ? 1 : parities + 2) &&
                 (entry->level == 1 || entry->stripe_blocks > 0);
     for (uint32_t k = 0; k < DISKS_MAX; k++)
         sane = sane && entry->disk[k] < DISKS_MAX;
@@ -287,6 +290,27 @@ enum err logical_mapping_put(struct logical *l, uint64_t oid, const struct entry
     return OK;
 }
 
+/* Level and number of disks of a new object, of `n` that live. A pool with too few left for parity
+ * makes as many copies as the level bears losses, and one. */
+static void choose_level(const struct logical *l, uint32_t flags, uint32_t n, struct entry *entry)
+{
+    bool meta = (flags & OBJECT_META) != 0;
+    uint32_t raid = l->options.raid;
+    uint32_t count = n;
+    if ((meta && l->options.raid_metadata == RAID_METADATA_ALL) || raid == RAID_N_WAY) {
+        entry->level = 1;
+    } else if (raid == 0 || raid == 1) {
+        entry->level = (uint8_t)raid;
+        count = raid == 1 && n > 2 ? 2 : n;
+    } else {
+        uint32_t parities = raid == 6 ? 2 : 1;
+        bool enough = n >= parities + 2;
+        entry->level = (uint8_t)(enough ? raid : 1);
+        count = enough || n < parities + 1 ? n : parities + 1;
+    }
+    entry->count = (uint8_t)count;
+}
+
 void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flags,
                             struct entry *entry)
 {
@@ -297,18 +321,15 @@ void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flag
             live[n++] = (uint8_t)k;
     ASSERT(n > 0);
     *entry = (struct entry){.oid = oid, .flags = (uint16_t)(flags & (OBJECT_META | OBJECT_COW))};
-    bool meta = (flags & OBJECT_META) != 0;
-    uint32_t copies = l->options.raid == 1 ? (n < 2 ? n : 2) : n;
-    entry->level = meta || l->options.raid == 1 ? 1 : 0;
-    entry->count = (uint8_t)(meta ? n : copies);
-    if (entry->level == 0) {
+    choose_level(l, flags, n, entry);
+    if (logical_has_parity(entry) && !PLANTED(PLANTED_PARITY_IN_PLACE))
+        entry->flags |= OBJECT_COW;
+    if (entry->level != 1) {
         uint64_t stripe = l->options.stripe_bytes / BLOCK_BYTES;
         entry->stripe_blocks = stripe == 0 ? 16u : (uint32_t)stripe;
     }
     uint32_t first = (uint32_t)(oid % n);
-    uint32_t step = n > 2 && copies == 2 && !meta ? 1 + (uint32_t)(oid / n % (n - 1)) : 1;
-    for (uint32_t k = 0; k < entry->count; k++) {
+    uint32_t step = entry->count < n ? 1 + (uint32_t)(oid / n % (n - 1)) : 1;
+    for (uint32_t k = 0; k < entry->count; k++)
         entry->disk[k] = live[(first + k * step) % n];
-        entry->generation[k] = l->core.generation[entry->disk[k]];
-    }
 }

@@ -93,7 +93,7 @@ static bool settle(struct logical *l, const struct part *part, const struct call
         enum err e = (enum err)entry.status;
         if (e == E_INVAL && call->status != OK)
             e = call->status;
-        bool only = (b->mask[i] & l->core.members & ~(1u << part->disk)) == 0;
+        bool only = !b->backed[i] && (b->mask[i] & l->core.members & ~(1u << part->disk)) == 0;
         if (e == E_CORRUPT || e == E_NOENT || e == E_LOST)
             b->failed[i] |= 1u << part->disk;
         else if (e == E_DEAD || (e == E_MEDIA && !only))
@@ -159,8 +159,7 @@ enum err logical_write_phase(struct logical *l, const uint32_t *mask)
 
 /* ---- Copies that refuse ---------------------------------------------------------------------- */
 
-/* One block to one disk, from the batch. */
-static enum err write_alone(struct logical *l, uint32_t i, uint32_t disk)
+enum err logical_write_alone(struct logical *l, uint32_t i, uint32_t disk)
 {
     uint32_t mask[OBJECT_BATCH_MAX_BLOCKS];
     memset(mask, 0, sizeof(mask));
@@ -184,7 +183,7 @@ static enum err insist(struct logical *l, uint32_t i, uint32_t disk)
     struct batch *b = &l->batch;
     uint32_t bit = 1u << disk;
     struct entry entry = {.oid = b->entry[i].oid, .level = 1};
-    enum err e = write_alone(l, i, disk);
+    enum err e = logical_write_alone(l, i, disk);
     if (e != OK || (b->failed[i] & bit) == 0)
         return e;
     uint32_t good = b->mask[i] & l->core.members & ~b->failed[i];
@@ -192,7 +191,7 @@ static enum err insist(struct logical *l, uint32_t i, uint32_t disk)
         return OK;
     e = logical_objects_mend(l, &entry, disk, lowest(good));
     if (e == OK)
-        e = write_alone(l, i, disk);
+        e = logical_write_alone(l, i, disk);
     if (e == OK && (b->failed[i] & bit) != 0)
         e = logical_disk_drop(l, disk);
     return e == E_SESSION ? e : OK;
@@ -350,69 +349,108 @@ static void aim(struct logical *l, uint32_t i, const struct entry *entry)
 }
 
 /* The mapping first: looking it up may itself write a batch. */
-static enum err look_up(struct logical *l, const uint8_t *raw, uint32_t count,
+static enum err look_up(struct logical *l, const struct object_write_entry *wire, uint32_t count,
                         struct entry *entries, enum err *found)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct object_write_entry entry;
-        object_write_entry_decode(&entry, raw + (size_t)i * OBJECT_ENTRY_BYTES);
-        if (i > 0 && entries[i - 1].oid == entry.oid) {
+        if (i > 0 && entries[i - 1].oid == wire[i].oid) {
             entries[i] = entries[i - 1];
             found[i] = found[i - 1];
             continue;
         }
-        found[i] = logical_mapping_get(l, entry.oid, &entries[i]);
-        entries[i].oid = entry.oid;
+        found[i] = logical_mapping_get(l, wire[i].oid, &entries[i]);
+        entries[i].oid = wire[i].oid;
         if (found[i] == E_SESSION)
             return E_SESSION;
     }
     return OK;
 }
 
+/* Answers to the blocks, and to the whole: the first that is not OK. */
+static enum err answer(const struct object_request *request, uint32_t source, uint8_t *raw,
+                       const int32_t *status, uint32_t count)
+{
+    enum err e = OK;
+    for (uint32_t i = 0; i < count; i++) {
+        struct object_write_entry entry;
+        object_write_entry_decode(&entry, raw + (size_t)i * OBJECT_ENTRY_BYTES);
+        entry.status = status[i];
+        object_write_entry_encode(raw + (size_t)i * OBJECT_ENTRY_BYTES, &entry);
+        if (e == OK)
+            e = (enum err)status[i];
+    }
+    enum err copied =
+        plat_copy_out(source, request->grant_meta, 0, raw, (size_t)count * OBJECT_ENTRY_BYTES);
+    return e == OK ? copied : e;
+}
+
+/* Makes the batch of what has no parity; returns how many blocks have. */
+static uint32_t plain_batch(struct logical *l, const struct intake *in)
+{
+    struct batch *b = &l->batch;
+    uint32_t others = 0;
+    *b = (struct batch){
+        .count = in->count, .flags = in->flags, .caller = in->source, .grant = in->grant};
+    for (uint32_t i = 0; i < in->count; i++) {
+        b->entry[i] = in->wire[i];
+        b->entry[i].flags &= OBJECT_REPAIR | OBJECT_SHADOW | OBJECT_LOST_BLOCKS;
+        b->status[i] = (int32_t)in->found[i];
+        if (b->entry[i].lsn > l->core.highest_lsn)
+            l->core.highest_lsn = b->entry[i].lsn;
+        if (in->found[i] == OK && logical_has_parity(&in->entry[i]))
+            others++;
+        else if (in->found[i] == OK)
+            aim(l, i, &in->entry[i]);
+    }
+    return others;
+}
+
+static enum err write_all(struct logical *l, struct intake *in)
+{
+    struct batch *b = &l->batch;
+    uint32_t others = plain_batch(l, in);
+    enum err e = others < in->count ? logical_write_batch(l) : OK;
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        in->moved += (uint32_t)b->moved[k];
+    memcpy(in->status, b->status, in->count * sizeof(b->status[0]));
+    return e == OK && others > 0 ? logical_rows_write(l, in) : e;
+}
+
 enum err logical_write_serve(struct logical *l, const struct object_request *request,
                              uint32_t source, struct object_reply *reply)
 {
     uint8_t raw[OBJECT_BATCH_MAX_BLOCKS * OBJECT_ENTRY_BYTES];
+    struct object_write_entry wire[OBJECT_BATCH_MAX_BLOCKS];
     struct entry entries[OBJECT_BATCH_MAX_BLOCKS];
     enum err found[OBJECT_BATCH_MAX_BLOCKS];
-    struct batch *b = &l->batch;
+    int32_t status[OBJECT_BATCH_MAX_BLOCKS];
     uint32_t count = (uint32_t)(request->length / BLOCK_BYTES);
     if (request->length % BLOCK_BYTES != 0 || count == 0 || count > OBJECT_BATCH_MAX_BLOCKS)
         return E_INVAL;
     size_t bytes = (size_t)count * OBJECT_ENTRY_BYTES;
+    struct intake in = {.source = source,
+                        .grant = request->grant_data,
+                        .flags = request->flags & OBJECT_REPLAY,
+                        .count = count,
+                        .wire = wire,
+                        .entry = entries,
+                        .found = found,
+                        .status = status};
     enum err e = plat_copy_in(source, request->grant_meta, 0, raw, bytes);
+    for (uint32_t i = 0; i < count; i++)
+        object_write_entry_decode(&wire[i], raw + (size_t)i * OBJECT_ENTRY_BYTES);
     if (e == OK)
-        e = look_up(l, raw, count, entries, found);
+        e = look_up(l, wire, count, entries, found);
     if (e != OK)
         return e;
-    *b = (struct batch){.count = count,
-                        .flags = request->flags & OBJECT_REPLAY,
-                        .caller = source,
-                        .grant = request->grant_data};
-    for (uint32_t i = 0; i < count; i++) {
-        object_write_entry_decode(&b->entry[i], raw + (size_t)i * OBJECT_ENTRY_BYTES);
-        b->entry[i].flags &= OBJECT_REPAIR | OBJECT_SHADOW | OBJECT_LOST_BLOCKS;
-        b->status[i] = (int32_t)found[i];
-        if (b->entry[i].lsn > l->core.highest_lsn)
-            l->core.highest_lsn = b->entry[i].lsn;
-        if (found[i] == OK)
-            aim(l, i, &entries[i]);
+    e = write_all(l, &in);
+    if (e != E_SESSION) {
+        enum err answered = answer(request, source, raw, status, count);
+        e = e == OK ? answered : e;
     }
-    e = logical_write_batch(l);
-    for (uint32_t i = 0; i < count && e != E_SESSION; i++) {
-        struct object_write_entry entry;
-        object_write_entry_decode(&entry, raw + (size_t)i * OBJECT_ENTRY_BYTES);
-        entry.status = b->status[i];
-        object_write_entry_encode(raw + (size_t)i * OBJECT_ENTRY_BYTES, &entry);
-        if (e == OK)
-            e = (enum err)b->status[i];
-    }
-    enum err copied =
-        e == E_SESSION ? OK : plat_copy_out(source, request->grant_meta, 0, raw, bytes);
-    for (uint32_t k = 0; k < DISKS_MAX; k++)
-        reply->moved += (uint32_t)b->moved[k];
+    reply->moved += in.moved;
     if (l->need_checkpoint)
         reply->flags |= OBJECT_NEED_CHECKPOINT;
     l->need_checkpoint = false;
-    return e == OK ? copied : e;
+    return e;
 }

@@ -31,7 +31,7 @@ static void set(struct rig_fs *fs, const struct naive_delta *d)
 /* A cut, often the full one or near to it, sometimes one that is not consistent. */
 static void draw_cut(struct rig *r, struct rig_fs *fs)
 {
-    int keep[NAIVE_APPS];
+    int keep[NAIVE_APPS] = {0};
     for (int a = 0; a < r->n.apps; a++) {
         int kind = rig_draw(r, 4);
         keep[a] = kind < 2    ? NAIVE_OPS
