@@ -44,19 +44,11 @@ static enum err make(struct naming *n, const struct vfs_request *in, uint32_t ty
     return e == OK ? touch_directory(n, &dir) : e;
 }
 
-enum err change_create(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+/* CREATE and MKDIR. */
+enum err change_make(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
 {
     struct node node;
-    enum err e = make(n, in, VFS_FILE, &node);
-    if (e == OK)
-        stat_fill(&node, &out->stat);
-    return e;
-}
-
-enum err change_mkdir(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
-{
-    struct node node;
-    enum err e = make(n, in, VFS_DIRECTORY, &node);
+    enum err e = make(n, in, in->op == VFS_MKDIR ? VFS_DIRECTORY : VFS_FILE, &node);
     if (e == OK)
         stat_fill(&node, &out->stat);
     return e;
@@ -69,9 +61,9 @@ enum err change_symlink(struct naming *n, const struct vfs_request *in, struct v
         return E_NAMETOOLONG;
     enum err e = make(n, in, VFS_LINK_TYPE, &node);
     if (e == OK)
-        e = plat_copy_in(n->vfs, in->data_grant, 0, n->chunk, (size_t)in->length);
+        e = plat_copy_in(n->vfs, in->data_grant, 0, n->text, (size_t)in->length);
     if (e == OK)
-        e = objects_write(n, node.oid, 0, n->chunk, (size_t)in->length);
+        e = objects_write(n, node.oid, 0, n->text, (size_t)in->length);
     node.size = in->length;
     if (e == OK)
         stat_fill(&node, &out->stat);
@@ -247,7 +239,6 @@ static enum err move_names(struct naming *n, struct move *m)
         return e;
     if (!m->replaces)
         return directory_insert(n, to_dir, n->name2, n->name2_bytes, m->moved.oid, m->moved.a.type);
-    /* Removing a name merges its room into the entry before it and moves no other. */
     return directory_replace(n, to_dir, &m->to, m->moved.oid, m->moved.a.type);
 }
 
@@ -351,9 +342,7 @@ enum err change_truncate(struct naming *n, const struct vfs_request *in, struct 
     enum err e = load_file(n, in->ino, &node);
     if (e != OK)
         return e;
-    struct object_request request = {.op = OBJECT_TRUNCATE, .oid = node.oid, .size = in->size};
-    struct object_reply reply;
-    e = objects_call(n, &request, &reply);
+    e = objects_truncate(n, node.oid, in->size);
     node.a.mtime_ns = node.a.ctime_ns = n->now_ns;
     return e == OK ? objects_store(n, &node) : e;
 }

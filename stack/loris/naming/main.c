@@ -11,8 +11,8 @@ struct operation {
 };
 
 static const struct operation operations[VFS_OP_COUNT] = {
-    [VFS_LOOKUP] = {query_lookup, false},     [VFS_CREATE] = {change_create, true},
-    [VFS_MKDIR] = {change_mkdir, true},       [VFS_UNLINK] = {change_unlink, true},
+    [VFS_LOOKUP] = {query_lookup, false},     [VFS_CREATE] = {change_make, true},
+    [VFS_MKDIR] = {change_make, true},        [VFS_UNLINK] = {change_unlink, true},
     [VFS_RMDIR] = {change_rmdir, true},       [VFS_LINK] = {change_link, true},
     [VFS_SYMLINK] = {change_symlink, true},   [VFS_READLINK] = {query_readlink, false},
     [VFS_RENAME] = {change_rename, true},     [VFS_READDIR] = {query_readdir, false},
@@ -103,6 +103,7 @@ static enum err run(struct naming *n, const struct vfs_request *in, const struct
     for (uint32_t again = 0, deaths = 0;;) {
         bool ask = in->attempt > n->tries || deaths >= n->tries;
         n->cache_died = false;
+        dirtree_forget(&n->tree);
         enum err e = op->changes ? attempt_change(n, in, op->fn, ask, out) : op->fn(n, in, out);
         if (n->cache_died) {
             n->txn = (struct object_txn){0};

@@ -14,15 +14,15 @@
 
 #include "assertion.h"
 #include "bytes.h"
+#include "dirtree.h"
 #include "mem.h"
 #include "object.h"
 #include "planted.h"
 #include "vfs.h"
 
-#define DIR_CHUNK_BLOCKS 16u
-#define DIR_SIZE_MAX (UINT64_C(64) << 20) /* bytes of one directory */
-#define DEPTH_MAX 4096u                   /* directories above each other */
-#define AGAIN_MAX 8u                      /* internal retries of a transaction that gave way */
+#define DEPTH_MAX 4096u /* directories above each other */
+#define AGAIN_MAX 8u    /* internal retries of a transaction that gave way */
+#define TORN_MAX 8u     /* times that a query which met a change is asked again */
 
 /* What an object's attributes mean to naming; its layout is in FORMAT.md. */
 struct attributes {
@@ -49,8 +49,9 @@ struct naming {
     struct object_txn txn; /* of the present request; environment 0: none open */
     char name[VFS_NAME_MAX + 1], name2[VFS_NAME_MAX + 1];
     uint32_t name_bytes, name2_bytes;
-    uint8_t chunk[DIR_CHUNK_BLOCKS * BLOCK_BYTES]; /* blocks of a directory */
-    uint8_t listing[16384];                        /* packed entries on their way to VFS */
+    struct dirtree tree;        /* path into the directory that is at hand */
+    uint8_t text[VFS_PATH_MAX]; /* target of a symbolic link */
+    uint8_t listing[16384];     /* packed entries on their way to VFS */
 };
 
 /* objects.c: calls to the cache. All return the cache's answer, or E_DEAD with cache_died set.
@@ -75,6 +76,7 @@ MUST_USE enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, 
                                size_t bytes, uint32_t *moved);
 MUST_USE enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const void *from,
                                 size_t bytes);
+MUST_USE enum err objects_truncate(struct naming *n, uint64_t oid, uint64_t size);
 
 /* directory.c ------------------------------------------------------------------------------------
  */
@@ -82,7 +84,7 @@ MUST_USE enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset,
 struct entry {
     uint64_t ino;
     uint32_t type;
-    uint64_t offset; /* of the entry in the directory */
+    uint64_t key; /* in the directory's tree; stays while the name is there */
 };
 
 /* OK, E_NOENT, E_CORRUPT (the directory makes no sense), or an error of the cache. */
@@ -91,9 +93,8 @@ MUST_USE enum err directory_find(struct naming *n, const struct node *dir, const
 /* E_EXIST if the name is there. Grows the directory if no block has room; updates dir->size. */
 MUST_USE enum err directory_insert(struct naming *n, struct node *dir, const char *name,
                                    uint32_t name_bytes, uint64_t ino, uint32_t type);
-/* Removes the entry that directory_find found. */
-MUST_USE enum err directory_remove(struct naming *n, const struct node *dir,
-                                   const struct entry *entry);
+/* Removes the entry that directory_find found; may shrink dir->size. */
+MUST_USE enum err directory_remove(struct naming *n, struct node *dir, const struct entry *entry);
 /* Lets an existing entry lead to another inode. */
 MUST_USE enum err directory_replace(struct naming *n, const struct node *dir,
                                     const struct entry *entry, uint64_t ino, uint32_t type);
@@ -110,7 +111,7 @@ MUST_USE enum err directory_list(struct naming *n, const struct node *dir, uint6
  */
 
 typedef enum err naming_fn(struct naming *n, const struct vfs_request *in, struct vfs_reply *out);
-naming_fn change_create, change_mkdir, change_unlink, change_rmdir, change_link, change_symlink;
+naming_fn change_make, change_unlink, change_rmdir, change_link, change_symlink;
 naming_fn change_rename, change_setattr, change_write, change_truncate, change_release;
 naming_fn query_lookup, query_readlink, query_readdir, query_stat, query_read, query_statfs;
 naming_fn sync_whole, sync_one, unmount;

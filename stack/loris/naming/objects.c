@@ -157,3 +157,11 @@ enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const vo
     plat_revoke(grant);
     return e;
 }
+
+enum err objects_truncate(struct naming *n, uint64_t oid, uint64_t size)
+{
+    ASSERT(n->txn.environment != 0);
+    struct object_request request = {.op = OBJECT_TRUNCATE, .oid = oid, .size = size};
+    struct object_reply reply;
+    return objects_call(n, &request, &reply);
+}

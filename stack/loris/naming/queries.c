@@ -30,15 +30,16 @@ static enum err load_directory(struct naming *n, uint64_t oid, struct node *dir)
 static enum err gone(struct naming *n, const struct node *dir, const struct entry *entry)
 {
     struct entry again;
+    dirtree_forget(&n->tree);
     enum err e = directory_find(n, dir, n->name, n->name_bytes, &again);
     return e == OK ? again.ino == entry->ino ? E_LOST : E_NOENT : e;
 }
 
-enum err query_lookup(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+static enum err lookup(struct naming *n, uint64_t directory, struct vfs_reply *out)
 {
     struct node dir, found;
     struct entry entry = {0};
-    enum err e = load_directory(n, in->ino, &dir);
+    enum err e = load_directory(n, directory, &dir);
     if (e != OK)
         return e;
     if (n->name_bytes == 2 && n->name[0] == '.' && n->name[1] == '.')
@@ -52,6 +53,27 @@ enum err query_lookup(struct naming *n, const struct vfs_request *in, struct vfs
         e = gone(n, &dir, &entry);
     if (e == OK)
         stat_fill(&found, &out->stat);
+    return e;
+}
+
+/*
+ * A query of a directory of several blocks has no lock, so another environment's change may come
+ * between two of its reads. Then the blocks do not fit together, which looks like damage: what is
+ * damage stays so when asked again.
+ */
+static bool torn(struct naming *n, enum err e, uint32_t *times)
+{
+    dirtree_forget(&n->tree);
+    return e == E_CORRUPT && ++*times < TORN_MAX;
+}
+
+enum err query_lookup(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    enum err e;
+    uint32_t times = 0;
+    do
+        e = lookup(n, in->ino, out);
+    while (torn(n, e, &times));
     return e;
 }
 
@@ -97,20 +119,32 @@ enum err query_readlink(struct naming *n, const struct vfs_request *in, struct v
     return query_read(n, &whole, out);
 }
 
-enum err query_readdir(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+static enum err list(struct naming *n, const struct vfs_request *in, uint64_t *at, size_t *used)
 {
     struct node dir;
     enum err e = load_directory(n, in->ino, &dir);
     if (e != OK)
         return e;
-    uint64_t at = in->offset;
     size_t room = in->length < sizeof(n->listing) ? (size_t)in->length : sizeof(n->listing);
-    size_t used;
-    e = directory_list(n, &dir, &at, n->listing, room, &used);
+    *at = in->offset;
+    return directory_list(n, &dir, at, n->listing, room, used);
+}
+
+enum err query_readdir(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
+{
+    enum err e;
+    uint64_t at;
+    size_t used = 0;
+    uint32_t times = 0;
+    do
+        e = list(n, in, &at, &used);
+    while (torn(n, e, &times));
     if (e == OK && used > 0)
         e = plat_copy_out(n->vfs, in->data_grant, 0, n->listing, used);
-    out->moved = used;
-    out->size = at;
+    if (e == OK) {
+        out->moved = used;
+        out->size = at;
+    }
     return e;
 }
 

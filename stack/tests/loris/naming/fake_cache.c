@@ -8,17 +8,31 @@
 
 #define REPLIES 512u
 
+/* What a change of the open transaction has overwritten. */
+struct change {
+    struct change *older;
+    uint32_t slot;
+    bool whole; /* the object itself, `was`; else only bytes of it */
+    struct fake_object was;
+    uint64_t offset, bytes;
+    uint8_t old[];
+};
+
 static struct fake_cache {
-    struct fake_object object[FAKE_OBJECTS], saved[FAKE_OBJECTS];
+    struct fake_object object[FAKE_OBJECTS];
     uint64_t next_oid, saved_next_oid;
     struct object_txn open; /* environment 0: none */
+    struct change *newest;
     struct {
         struct object_txn txn;
         uint8_t result[OBJECT_RESULT_BYTES];
     } reply[REPLIES];
-    uint32_t replies;
-    uint64_t requests, die_at, commits;
-    uint32_t give_way;
+    uint64_t requests, die_at, commits, count[OBJECT_OP_COUNT], reads;
+    void (*hook)(void *ctx, uint64_t n);
+    void *hook_ctx;
+    uint32_t give_way, fail_left;
+    enum object_op fail_op;
+    enum err fail_with;
     uint32_t die_left, deaths;
     enum object_op die_op;
 } cache;
@@ -44,12 +58,69 @@ uint64_t fake_cache_commits(void)
     return cache.commits;
 }
 
-static void undo(void)
+uint64_t fake_cache_count(enum object_op op)
+{
+    return cache.count[op];
+}
+
+static struct change *note(const struct fake_object *o, uint64_t bytes)
 {
     if (cache.open.environment == 0)
-        return;
-    memcpy(cache.object, cache.saved, sizeof(cache.object));
-    cache.next_oid = cache.saved_next_oid;
+        return NULL;
+    struct change *c = calloc(1, sizeof(*c) + bytes);
+    ASSERT(c != NULL);
+    c->older = cache.newest;
+    c->slot = (uint32_t)(o - cache.object);
+    cache.newest = c;
+    return c;
+}
+
+/* Call before the object itself changes: its existence, size, attributes. */
+static void note_object(const struct fake_object *o)
+{
+    struct change *c = note(o, 0);
+    if (c != NULL) {
+        c->whole = true;
+        c->was = *o;
+    }
+}
+
+static void note_bytes(const struct fake_object *o, uint64_t offset, uint64_t bytes)
+{
+    struct change *c = note(o, bytes);
+    if (c != NULL) {
+        c->offset = offset;
+        c->bytes = bytes;
+        memcpy(c->old, o->data + offset, bytes);
+    }
+}
+
+static void undo(void)
+{
+    for (struct change *c = cache.newest; c != NULL; c = cache.newest) {
+        struct fake_object *o = &cache.object[c->slot];
+        if (c->whole && c->was.data != o->data)
+            free(o->data);
+        if (c->whole)
+            *o = c->was;
+        else
+            memcpy(o->data + c->offset, c->old, c->bytes);
+        cache.newest = c->older;
+        free(c);
+    }
+    if (cache.open.environment != 0)
+        cache.next_oid = cache.saved_next_oid;
+    cache.open.environment = 0;
+}
+
+static void forget(void)
+{
+    for (struct change *c = cache.newest; c != NULL; c = cache.newest) {
+        if (c->whole && c->was.data != NULL && cache.object[c->slot].data != c->was.data)
+            free(c->was.data); /* deleted */
+        cache.newest = c->older;
+        free(c);
+    }
     cache.open.environment = 0;
 }
 
@@ -62,13 +133,12 @@ static bool same(const struct object_txn *a, const struct object_txn *b)
 static void begin(const struct object_txn *txn, struct object_reply *out)
 {
     undo();
-    for (uint32_t i = 0; i < cache.replies; i++)
+    for (uint32_t i = 0; i < REPLIES; i++)
         if (same(&cache.reply[i].txn, txn)) {
             out->done = 1;
             memcpy(out->result, cache.reply[i].result, OBJECT_RESULT_BYTES);
             return;
         }
-    memcpy(cache.saved, cache.object, sizeof(cache.object));
     cache.saved_next_oid = cache.next_oid;
     cache.open = *txn;
 }
@@ -80,11 +150,10 @@ static enum err commit(const struct msg *m)
     enum err e = object_commit_unpack(&txn, result, m);
     if (e != OK || !same(&txn, &cache.open))
         return E_INVAL;
-    ASSERT(cache.replies < REPLIES);
-    cache.reply[cache.replies].txn = txn;
-    memcpy(cache.reply[cache.replies++].result, result, OBJECT_RESULT_BYTES);
-    cache.open.environment = 0;
-    cache.commits++;
+    uint64_t slot = cache.commits++ % REPLIES;
+    cache.reply[slot].txn = txn;
+    memcpy(cache.reply[slot].result, result, OBJECT_RESULT_BYTES);
+    forget();
     return OK;
 }
 
@@ -95,7 +164,10 @@ static enum err create(const struct object_request *r, struct object_reply *out)
         return E_EXIST;
     for (uint32_t i = 0; i < FAKE_OBJECTS; i++)
         if (cache.object[i].oid == 0) {
-            cache.object[i] = (struct fake_object){.oid = oid};
+            note_object(&cache.object[i]);
+            cache.object[i] =
+                (struct fake_object){.oid = oid, .data = calloc(1, FAKE_OBJECT_BYTES)};
+            ASSERT(cache.object[i].data != NULL);
             memcpy(cache.object[i].attr, r->attr, OBJECT_ATTR_BYTES);
             out->oid = oid;
             return OK;
@@ -110,11 +182,16 @@ static enum err move(uint32_t from, const struct object_request *r, struct fake_
     if (r->op == OBJECT_WRITE) {
         if (end > FAKE_OBJECT_BYTES)
             return E_FULL;
+        note_object(o);
+        note_bytes(o, r->offset, r->length);
         enum err e = plat_copy_in(from, r->grant_data, 0, o->data + r->offset, r->length);
         if (e == OK && end > o->size)
             o->size = end;
         return e;
     }
+    cache.reads++;
+    if (cache.hook != NULL)
+        cache.hook(cache.hook_ctx, cache.reads);
     if (r->offset >= o->size)
         return OK;
     out->moved = (uint32_t)((end < o->size ? end : o->size) - r->offset);
@@ -128,13 +205,17 @@ static enum err on_object(uint32_t from, const struct object_request *r, struct 
         return E_NOENT;
     switch (r->op) {
     case OBJECT_DELETE:
-        o->oid = 0;
+        note_object(o);
+        *o = (struct fake_object){0}; /* forget() frees its data */
         return OK;
     case OBJECT_TRUNCATE:
         if (r->size > FAKE_OBJECT_BYTES)
             return E_FULL;
-        if (r->size < o->size)
+        note_object(o);
+        if (r->size < o->size) {
+            note_bytes(o, r->size, o->size - r->size);
             memset(o->data + r->size, 0, o->size - r->size);
+        }
         o->size = r->size;
         return OK;
     case OBJECT_GETATTR:
@@ -142,6 +223,7 @@ static enum err on_object(uint32_t from, const struct object_request *r, struct 
         memcpy(out->attr, o->attr, OBJECT_ATTR_BYTES);
         return OK;
     case OBJECT_SETATTR:
+        note_object(o);
         memcpy(o->attr, r->attr, OBJECT_ATTR_BYTES);
         return OK;
     default:
@@ -157,6 +239,12 @@ static enum err serve(const struct msg *m, struct object_reply *out)
     enum err e = object_request_unpack(&r, m);
     if (e != OK)
         return e;
+    ASSERT(r.op < OBJECT_OP_COUNT);
+    cache.count[r.op]++;
+    if (cache.fail_left > 0 && r.op == cache.fail_op) {
+        cache.fail_left--;
+        return cache.fail_with;
+    }
     bool change = r.txn.environment != 0 && r.op != OBJECT_TXN_BEGIN && r.op != OBJECT_TXN_ABORT &&
                   r.op != OBJECT_ENVIRONMENT_DIED;
     if (change && cache.give_way > 0) {
@@ -208,6 +296,9 @@ static void handle(void *ctx, const struct msg *m)
 
 void fake_cache_init(void)
 {
+    undo();
+    for (uint32_t i = 0; i < FAKE_OBJECTS; i++)
+        free(cache.object[i].data);
     memset(&cache, 0, sizeof(cache));
     cache.next_oid = OID_FIRST_FREE;
     (void)fake_peer(LAYER_CACHE, 0, handle, NULL);
@@ -223,6 +314,20 @@ void fake_cache_die_often(uint32_t n, enum object_op op)
     cache.die_left = n;
     cache.die_op = op;
     cache.deaths = 0;
+}
+
+void fake_cache_on_read(void (*hook)(void *ctx, uint64_t n), void *ctx)
+{
+    cache.hook = hook;
+    cache.hook_ctx = ctx;
+    cache.reads = 0;
+}
+
+void fake_cache_fail(enum object_op op, enum err e, uint32_t n)
+{
+    cache.fail_op = op;
+    cache.fail_with = e;
+    cache.fail_left = n;
 }
 
 uint32_t fake_cache_deaths(void)

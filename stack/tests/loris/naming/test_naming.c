@@ -4,186 +4,92 @@
 
 #include "scripts/check_main.h"
 #include "stack/tests/fake_platform.h"
-#include "stack/tests/loris/naming/fake_cache.h"
+#include "stack/tests/loris/naming/naming_rig.h"
 #include "vfs.h"
 
-#define ROOT OID_MEE_ROOT(0)
 #define CALLS_MAX 2000u /* a loop over crash points that never ends proves nothing */
-
-static uint32_t vfs;
-static uint64_t sequence;
-static struct boot boot;
-
-static void start_naming(void)
-{
-    fake_boot(naming_main, &boot);
-    ck_assert_int_eq(fake_run(), FAKE_IDLE);
-    ck_assert(fake_is_ready());
-    boot.incarnation++;
-}
-
-static void start(void)
-{
-    fake_reset();
-    fake_cache_init();
-    boot = (struct boot){.layer = LAYER_NAMING, .format = true};
-    boot.options.tries = 3;
-    boot.options.environments = 1;
-    start_naming();
-    vfs = fake_client(LAYER_VFS, 0);
-    sequence = 0;
-}
-
-/* One request with the given number and attempt; the names live as long as the call. False: naming
- * died. */
-static bool ask(struct vfs_request *r, const char *name, const char *name2, void *data,
-                size_t bytes, enum err *result, struct vfs_reply *reply)
-{
-    struct msg m;
-    r->generation = 1;
-    r->name_bytes = name != NULL ? (uint32_t)strlen(name) : 0;
-    r->name2_bytes = name2 != NULL ? (uint32_t)strlen(name2) : 0;
-    if (name != NULL)
-        r->name_grant = fake_grant(vfs, (void *)(uintptr_t)name, r->name_bytes, PLAT_GRANT_READ);
-    if (name2 != NULL)
-        r->name2_grant = fake_grant(vfs, (void *)(uintptr_t)name2, r->name2_bytes, PLAT_GRANT_READ);
-    if (data != NULL)
-        r->data_grant = fake_grant(vfs, data, bytes, PLAT_GRANT_READ | PLAT_GRANT_WRITE);
-    vfs_request_pack(&m, 1, r);
-    bool answered = fake_call(vfs, &m);
-    if (answered) {
-        *result = (enum err)m.status;
-        vfs_reply_unpack(reply, &m);
-    }
-    return answered;
-}
-
-static enum err name_op(enum vfs_op op, uint64_t dir, const char *name, struct vfs_reply *reply)
-{
-    struct vfs_request r = {
-        .op = op, .ino = dir, .mode = 0644, .sequence = ++sequence, .attempt = 1};
-    enum err e = E_DEAD;
-    ck_assert(ask(&r, name, NULL, NULL, 0, &e, reply));
-    return e;
-}
-
-static uint64_t make(enum vfs_op op, uint64_t dir, const char *name)
-{
-    struct vfs_reply reply;
-    ck_assert_int_eq(name_op(op, dir, name, &reply), OK);
-    return reply.stat.ino;
-}
-
-static enum err two_names(enum vfs_op op, uint64_t dir, const char *name, uint64_t dir2,
-                          const char *name2)
-{
-    struct vfs_request r = {
-        .op = op, .ino = dir, .ino2 = dir2, .sequence = ++sequence, .attempt = 1};
-    struct vfs_reply reply;
-    enum err e = E_DEAD;
-    ck_assert(ask(&r, name, name2, NULL, 0, &e, &reply));
-    return e;
-}
-
-static enum err lookup(uint64_t dir, const char *name, struct vfs_stat *stat)
-{
-    struct vfs_reply reply;
-    enum err e = name_op(VFS_LOOKUP, dir, name, &reply);
-    if (e == OK && stat != NULL)
-        *stat = reply.stat;
-    return e;
-}
-
-static uint32_t links(uint64_t ino)
-{
-    struct vfs_request r = {.op = VFS_STAT, .ino = ino, .sequence = ++sequence, .attempt = 1};
-    struct vfs_reply reply;
-    enum err e = E_DEAD;
-    ck_assert(ask(&r, NULL, NULL, NULL, 0, &e, &reply));
-    ck_assert_int_eq(e, OK);
-    return reply.stat.nlink;
-}
 
 START_TEST(test_naming__makes_finds_and_removes_names)
 {
-    start();
+    rig_start();
     struct vfs_stat stat;
     struct vfs_reply reply;
-    uint64_t file = make(VFS_CREATE, ROOT, "file");
-    uint64_t dir = make(VFS_MKDIR, ROOT, "dir");
-    ck_assert_int_eq(lookup(ROOT, "file", &stat), OK);
+    uint64_t file = rig_make(VFS_CREATE, ROOT, "file");
+    uint64_t dir = rig_make(VFS_MKDIR, ROOT, "dir");
+    ck_assert_int_eq(rig_lookup(ROOT, "file", &stat), OK);
     ck_assert_uint_eq(stat.ino, file);
     ck_assert_uint_eq(stat.nlink, 1);
-    ck_assert_uint_eq(links(ROOT), 3);
-    ck_assert_int_eq(lookup(dir, "..", &stat), OK);
+    ck_assert_uint_eq(rig_links(ROOT), 3);
+    ck_assert_int_eq(rig_lookup(dir, "..", &stat), OK);
     ck_assert_uint_eq(stat.ino, ROOT);
-    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "file", &reply), E_EXIST);
-    ck_assert_int_eq(name_op(VFS_UNLINK, ROOT, "dir", &reply), E_ISDIR);
-    ck_assert_int_eq(name_op(VFS_RMDIR, ROOT, "file", &reply), E_NOTDIR);
-    ck_assert_int_eq(lookup(file, "x", NULL), E_NOTDIR);
-    (void)make(VFS_CREATE, dir, "inside");
-    ck_assert_int_eq(name_op(VFS_RMDIR, ROOT, "dir", &reply), E_NOTEMPTY);
-    ck_assert_int_eq(name_op(VFS_UNLINK, dir, "inside", &reply), OK);
-    ck_assert_int_eq(name_op(VFS_RMDIR, ROOT, "dir", &reply), OK);
-    ck_assert_int_eq(name_op(VFS_UNLINK, ROOT, "file", &reply), OK);
-    ck_assert_int_eq(lookup(ROOT, "file", NULL), E_NOENT);
-    ck_assert_uint_eq(links(ROOT), 2);
+    ck_assert_int_eq(rig_name_op(VFS_CREATE, ROOT, "file", &reply), E_EXIST);
+    ck_assert_int_eq(rig_name_op(VFS_UNLINK, ROOT, "dir", &reply), E_ISDIR);
+    ck_assert_int_eq(rig_name_op(VFS_RMDIR, ROOT, "file", &reply), E_NOTDIR);
+    ck_assert_int_eq(rig_lookup(file, "x", NULL), E_NOTDIR);
+    (void)rig_make(VFS_CREATE, dir, "inside");
+    ck_assert_int_eq(rig_name_op(VFS_RMDIR, ROOT, "dir", &reply), E_NOTEMPTY);
+    ck_assert_int_eq(rig_name_op(VFS_UNLINK, dir, "inside", &reply), OK);
+    ck_assert_int_eq(rig_name_op(VFS_RMDIR, ROOT, "dir", &reply), OK);
+    ck_assert_int_eq(rig_name_op(VFS_UNLINK, ROOT, "file", &reply), OK);
+    ck_assert_int_eq(rig_lookup(ROOT, "file", NULL), E_NOENT);
+    ck_assert_uint_eq(rig_links(ROOT), 2);
     ck_assert_uint_eq(fake_cache_objects(), 3); /* two roots and the orphan directory */
 }
 END_TEST
 
 START_TEST(test_naming__links_count_names_and_the_last_one_frees)
 {
-    start();
+    rig_start();
     struct vfs_reply reply;
-    uint64_t file = make(VFS_CREATE, ROOT, "a");
-    ck_assert_int_eq(two_names(VFS_LINK, ROOT, "b", file, NULL), OK);
-    ck_assert_uint_eq(links(file), 2);
-    ck_assert_int_eq(two_names(VFS_LINK, ROOT, "b", file, NULL), E_EXIST);
-    ck_assert_int_eq(two_names(VFS_LINK, ROOT, "c", ROOT, NULL), E_PERM);
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "a", ROOT, "b"),
+    uint64_t file = rig_make(VFS_CREATE, ROOT, "a");
+    ck_assert_int_eq(rig_two_names(VFS_LINK, ROOT, "b", file, NULL), OK);
+    ck_assert_uint_eq(rig_links(file), 2);
+    ck_assert_int_eq(rig_two_names(VFS_LINK, ROOT, "b", file, NULL), E_EXIST);
+    ck_assert_int_eq(rig_two_names(VFS_LINK, ROOT, "c", ROOT, NULL), E_PERM);
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "a", ROOT, "b"),
                      OK); /* one file: nothing happens */
-    ck_assert_uint_eq(links(file), 2);
-    ck_assert_int_eq(name_op(VFS_UNLINK, ROOT, "a", &reply), OK);
-    ck_assert_uint_eq(links(file), 1);
-    ck_assert_int_eq(name_op(VFS_UNLINK, ROOT, "b", &reply), OK);
+    ck_assert_uint_eq(rig_links(file), 2);
+    ck_assert_int_eq(rig_name_op(VFS_UNLINK, ROOT, "a", &reply), OK);
+    ck_assert_uint_eq(rig_links(file), 1);
+    ck_assert_int_eq(rig_name_op(VFS_UNLINK, ROOT, "b", &reply), OK);
     ck_assert_ptr_null(fake_cache_find(file));
 }
 END_TEST
 
 START_TEST(test_naming__rename_replaces_moves_and_never_loops)
 {
-    start();
+    rig_start();
     struct vfs_stat stat;
-    uint64_t a = make(VFS_MKDIR, ROOT, "a"), b = make(VFS_MKDIR, a, "b");
-    uint64_t f = make(VFS_CREATE, ROOT, "f"), g = make(VFS_CREATE, b, "g");
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "a", b, "x"), E_ARG);
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "a", a, "x"), E_ARG);
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "f", ROOT, "a"), E_ISDIR);
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "a", ROOT, "f"), E_NOTDIR);
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "f", b, "g"), OK);
+    uint64_t a = rig_make(VFS_MKDIR, ROOT, "a"), b = rig_make(VFS_MKDIR, a, "b");
+    uint64_t f = rig_make(VFS_CREATE, ROOT, "f"), g = rig_make(VFS_CREATE, b, "g");
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "a", b, "x"), E_ARG);
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "a", a, "x"), E_ARG);
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "f", ROOT, "a"), E_ISDIR);
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "a", ROOT, "f"), E_NOTDIR);
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "f", b, "g"), OK);
     ck_assert_ptr_null(fake_cache_find(g));
-    ck_assert_int_eq(lookup(b, "g", &stat), OK);
+    ck_assert_int_eq(rig_lookup(b, "g", &stat), OK);
     ck_assert_uint_eq(stat.ino, f);
-    ck_assert_int_eq(lookup(ROOT, "f", NULL), E_NOENT);
-    ck_assert_int_eq(two_names(VFS_RENAME, a, "b", ROOT, "b"), OK);
-    ck_assert_uint_eq(links(a), 2);
-    ck_assert_uint_eq(links(ROOT), 4);
-    ck_assert_int_eq(lookup(b, "..", &stat), OK);
+    ck_assert_int_eq(rig_lookup(ROOT, "f", NULL), E_NOENT);
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, a, "b", ROOT, "b"), OK);
+    ck_assert_uint_eq(rig_links(a), 2);
+    ck_assert_uint_eq(rig_links(ROOT), 4);
+    ck_assert_int_eq(rig_lookup(b, "..", &stat), OK);
     ck_assert_uint_eq(stat.ino, ROOT);
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "b", ROOT, "a"), OK); /* over an empty directory */
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "b", ROOT, "a"),
+                     OK); /* over an empty directory */
     ck_assert_ptr_null(fake_cache_find(a));
-    ck_assert_uint_eq(links(ROOT), 3);
+    ck_assert_uint_eq(rig_links(ROOT), 3);
 }
 END_TEST
 
 START_TEST(test_naming__lists_every_name_once_whatever_the_buffer)
 {
-    start();
+    rig_start();
     char name[16];
     for (uint32_t i = 0; i < 150; i++) {
         (void)snprintf(name, sizeof(name), "file-%u", i);
-        (void)make(VFS_CREATE, ROOT, name);
+        (void)rig_make(VFS_CREATE, ROOT, name);
     }
     for (size_t room = 64; room <= 8192; room *= 2) {
         uint8_t packed[8192];
@@ -195,11 +101,11 @@ START_TEST(test_naming__lists_every_name_once_whatever_the_buffer)
                                     .ino = ROOT,
                                     .offset = cookie,
                                     .length = room,
-                                    .sequence = ++sequence,
+                                    .sequence = ++rig_sequence,
                                     .attempt = 1};
             struct vfs_reply reply;
             enum err e = E_DEAD;
-            ck_assert(ask(&r, NULL, NULL, packed, room, &e, &reply));
+            ck_assert(rig_ask(&r, NULL, NULL, packed, room, &e, &reply));
             ck_assert_int_eq(e, OK);
             for (uint64_t at = 0; at < reply.moved; count++) {
                 struct vfs_dirent d;
@@ -221,23 +127,24 @@ END_TEST
 
 START_TEST(test_naming__keeps_an_open_inode_until_it_is_released)
 {
-    start();
-    uint64_t file = make(VFS_CREATE, ROOT, "f");
+    rig_start();
+    uint64_t file = rig_make(VFS_CREATE, ROOT, "f");
     struct vfs_request r = {.op = VFS_UNLINK,
                             .ino = ROOT,
                             .ino2 = file,
                             .flags = VFS_OPEN,
-                            .sequence = ++sequence,
+                            .sequence = ++rig_sequence,
                             .attempt = 1};
     struct vfs_reply reply;
     enum err e = E_DEAD;
-    ck_assert(ask(&r, "f", NULL, NULL, 0, &e, &reply));
+    ck_assert(rig_ask(&r, "f", NULL, NULL, 0, &e, &reply));
     ck_assert_int_eq(e, OK);
     ck_assert_ptr_nonnull(fake_cache_find(file));
-    ck_assert_uint_eq(links(file), 0);
-    ck_assert_int_eq(two_names(VFS_LINK, ROOT, "again", file, NULL), E_NOENT);
-    r = (struct vfs_request){.op = VFS_RELEASE, .ino = file, .sequence = ++sequence, .attempt = 1};
-    ck_assert(ask(&r, NULL, NULL, NULL, 0, &e, &reply));
+    ck_assert_uint_eq(rig_links(file), 0);
+    ck_assert_int_eq(rig_two_names(VFS_LINK, ROOT, "again", file, NULL), E_NOENT);
+    r = (struct vfs_request){
+        .op = VFS_RELEASE, .ino = file, .sequence = ++rig_sequence, .attempt = 1};
+    ck_assert(rig_ask(&r, NULL, NULL, NULL, 0, &e, &reply));
     ck_assert_int_eq(e, OK);
     ck_assert_ptr_null(fake_cache_find(file));
 }
@@ -245,26 +152,26 @@ END_TEST
 
 START_TEST(test_naming__purges_orphans_when_a_vfs_mounts)
 {
-    start();
+    rig_start();
     uint64_t files[3];
     for (uint32_t i = 0; i < 3; i++) {
         char name[2] = {(char)('a' + i), 0};
-        files[i] = make(VFS_CREATE, ROOT, name);
+        files[i] = rig_make(VFS_CREATE, ROOT, name);
         struct vfs_request r = {.op = VFS_UNLINK,
                                 .ino = ROOT,
                                 .ino2 = files[i],
                                 .flags = VFS_OPEN,
-                                .sequence = ++sequence,
+                                .sequence = ++rig_sequence,
                                 .attempt = 1};
         struct vfs_reply reply;
         enum err e = E_DEAD;
-        ck_assert(ask(&r, name, NULL, NULL, 0, &e, &reply));
+        ck_assert(rig_ask(&r, name, NULL, NULL, 0, &e, &reply));
         ck_assert_int_eq(e, OK);
     }
-    struct vfs_request mount = {.op = VFS_MOUNT, .sequence = ++sequence, .attempt = 1};
+    struct vfs_request mount = {.op = VFS_MOUNT, .sequence = ++rig_sequence, .attempt = 1};
     struct vfs_reply reply;
     enum err e = E_DEAD;
-    ck_assert(ask(&mount, NULL, NULL, NULL, 0, &e, &reply));
+    ck_assert(rig_ask(&mount, NULL, NULL, NULL, 0, &e, &reply));
     ck_assert_int_eq(e, OK);
     ck_assert_uint_eq(reply.stat.ino, ROOT);
     ck_assert_uint_eq(reply.ino2, OID_SHARED_ROOT);
@@ -279,27 +186,27 @@ START_TEST(test_naming__a_request_takes_effect_once_wherever_naming_dies)
 {
     bool died = true;
     for (uint64_t n = 1; died; n++) {
-        start();
-        (void)make(VFS_CREATE, ROOT, "f");
+        rig_start();
+        (void)rig_make(VFS_CREATE, ROOT, "f");
         uint64_t commits = fake_cache_commits();
         struct vfs_request r = {
-            .op = VFS_RENAME, .ino = ROOT, .ino2 = ROOT, .sequence = ++sequence, .attempt = 1};
+            .op = VFS_RENAME, .ino = ROOT, .ino2 = ROOT, .sequence = ++rig_sequence, .attempt = 1};
         struct vfs_reply reply;
         enum err e = E_DEAD;
         fake_crash_at_call(n);
-        bool answered = ask(&r, "f", "g", NULL, 0, &e, &reply);
+        bool answered = rig_ask(&r, "f", "g", NULL, 0, &e, &reply);
         died = fake_crash()[0] != '\0';
         fake_crash_at_call(0);
         if (died)
-            start_naming();
+            rig_start_naming();
         if (!answered) {
             r.attempt++;
-            ck_assert(ask(&r, "f", "g", NULL, 0, &e, &reply));
+            ck_assert(rig_ask(&r, "f", "g", NULL, 0, &e, &reply));
         }
         ck_assert_msg(e == OK, "death at call %lu: error %d", (unsigned long)n, e);
         ck_assert_uint_eq(fake_cache_commits(), commits + 1);
-        ck_assert_int_eq(lookup(ROOT, "g", NULL), OK);
-        ck_assert_int_eq(lookup(ROOT, "f", NULL), E_NOENT);
+        ck_assert_int_eq(rig_lookup(ROOT, "g", NULL), OK);
+        ck_assert_int_eq(rig_lookup(ROOT, "f", NULL), E_NOENT);
         ck_assert_uint_lt(n, CALLS_MAX);
     }
 }
@@ -307,16 +214,17 @@ END_TEST
 
 START_TEST(test_naming__h20_death_after_the_commit_is_answered_from_the_reply_table)
 {
-    start();
-    struct vfs_request r = {.op = VFS_CREATE, .ino = ROOT, .sequence = ++sequence, .attempt = 1};
+    rig_start();
+    struct vfs_request r = {
+        .op = VFS_CREATE, .ino = ROOT, .sequence = ++rig_sequence, .attempt = 1};
     struct vfs_reply reply;
     enum err e = E_DEAD;
     for (uint32_t death = 0; death < 3; death++) {
         fake_crash_at_probe(PROBE_NAMING_COMMITTED, death == 0 ? 1 : 0);
-        bool answered = ask(&r, "once", NULL, NULL, 0, &e, &reply);
+        bool answered = rig_ask(&r, "once", NULL, NULL, 0, &e, &reply);
         ck_assert(answered == (death > 0));
         if (!answered)
-            start_naming();
+            rig_start_naming();
         r.attempt++;
     }
     ck_assert_int_eq(e, OK); /* not E_EXIST */
@@ -329,15 +237,15 @@ START_TEST(test_naming__carries_on_when_the_cache_dies_at_any_request)
 {
     uint64_t before = 0;
     for (uint64_t n = 1; n < CALLS_MAX; n++) {
-        start();
-        uint64_t dir = make(VFS_MKDIR, ROOT, "d");
+        rig_start();
+        uint64_t dir = rig_make(VFS_MKDIR, ROOT, "d");
         fake_cache_die_at(n);
         struct vfs_reply reply;
-        ck_assert_int_eq(name_op(VFS_CREATE, dir, "f", &reply), OK);
+        ck_assert_int_eq(rig_name_op(VFS_CREATE, dir, "f", &reply), OK);
         before = fake_cache_commits();
         fake_cache_die_at(0);
-        ck_assert_int_eq(lookup(dir, "f", NULL), OK);
-        ck_assert_uint_eq(links(dir), 2);
+        ck_assert_int_eq(rig_lookup(dir, "f", NULL), OK);
+        ck_assert_uint_eq(rig_links(dir), 2);
         if (n > 20)
             break; /* a create has fewer requests than that */
     }
@@ -347,64 +255,65 @@ END_TEST
 
 START_TEST(test_naming__n4_a_request_that_kills_it_again_and_again_is_only_asked_about)
 {
-    start();
-    struct vfs_request r = {.op = VFS_CREATE, .ino = ROOT, .sequence = ++sequence, .attempt = 4};
+    rig_start();
+    struct vfs_request r = {
+        .op = VFS_CREATE, .ino = ROOT, .sequence = ++rig_sequence, .attempt = 4};
     struct vfs_reply reply;
     enum err e = OK;
-    ck_assert(ask(&r, "poison", NULL, NULL, 0, &e, &reply));
+    ck_assert(rig_ask(&r, "poison", NULL, NULL, 0, &e, &reply));
     ck_assert_int_eq(e, E_IO);
-    ck_assert_int_eq(lookup(ROOT, "poison", NULL), E_NOENT);
-    r = (struct vfs_request){.op = VFS_STAT, .ino = ROOT, .sequence = ++sequence, .attempt = 4};
-    ck_assert(ask(&r, NULL, NULL, NULL, 0, &e, &reply));
+    ck_assert_int_eq(rig_lookup(ROOT, "poison", NULL), E_NOENT);
+    r = (struct vfs_request){.op = VFS_STAT, .ino = ROOT, .sequence = ++rig_sequence, .attempt = 4};
+    ck_assert(rig_ask(&r, NULL, NULL, NULL, 0, &e, &reply));
     ck_assert_int_eq(e, E_IO);
 }
 END_TEST
 
 START_TEST(test_naming__a_name_without_its_inode_is_lost_and_not_absent)
 {
-    start();
+    rig_start();
     struct vfs_reply reply;
-    fake_cache_find(make(VFS_CREATE, ROOT, "f"))->oid = 0;
-    ck_assert_int_eq(lookup(ROOT, "f", NULL), E_LOST);
-    ck_assert_int_eq(name_op(VFS_UNLINK, ROOT, "f", &reply), E_LOST);
-    ck_assert_int_eq(two_names(VFS_RENAME, ROOT, "f", ROOT, "g"), E_LOST);
-    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "f", &reply), E_EXIST);
-    ck_assert_int_eq(lookup(ROOT, "g", NULL), E_NOENT);
+    fake_cache_find(rig_make(VFS_CREATE, ROOT, "f"))->oid = 0;
+    ck_assert_int_eq(rig_lookup(ROOT, "f", NULL), E_LOST);
+    ck_assert_int_eq(rig_name_op(VFS_UNLINK, ROOT, "f", &reply), E_LOST);
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, ROOT, "f", ROOT, "g"), E_LOST);
+    ck_assert_int_eq(rig_name_op(VFS_CREATE, ROOT, "f", &reply), E_EXIST);
+    ck_assert_int_eq(rig_lookup(ROOT, "g", NULL), E_NOENT);
 }
 END_TEST
 
 START_TEST(test_naming__n4_a_request_that_kills_the_cache_again_and_again_ends)
 {
-    start();
+    rig_start();
     struct vfs_reply reply;
     uint64_t commits = fake_cache_commits();
     fake_cache_die_often(3, OBJECT_CREATE); /* asked about: nothing was changed */
-    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "poison", &reply), E_IO);
+    ck_assert_int_eq(rig_name_op(VFS_CREATE, ROOT, "poison", &reply), E_IO);
     ck_assert_uint_eq(fake_cache_deaths(), 3);
     ck_assert_uint_eq(fake_cache_commits(), commits);
-    ck_assert_int_eq(lookup(ROOT, "poison", NULL), E_NOENT);
+    ck_assert_int_eq(rig_lookup(ROOT, "poison", NULL), E_NOENT);
     fake_cache_die_often(UINT32_MAX, OBJECT_GETATTR); /* a query too */
-    ck_assert_int_eq(name_op(VFS_STAT, ROOT, NULL, &reply), E_IO);
+    ck_assert_int_eq(rig_name_op(VFS_STAT, ROOT, NULL, &reply), E_IO);
     ck_assert_uint_eq(fake_cache_deaths(), 3);
     fake_cache_die_often(UINT32_MAX, OBJECT_TXN_BEGIN); /* and even asking */
-    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "poison", &reply), E_IO);
+    ck_assert_int_eq(rig_name_op(VFS_CREATE, ROOT, "poison", &reply), E_IO);
     ck_assert_uint_eq(fake_cache_deaths(), 6);
     fake_cache_die_often(2, OBJECT_CREATE); /* less often: it is carried out, once */
-    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "poison", &reply), OK);
+    ck_assert_int_eq(rig_name_op(VFS_CREATE, ROOT, "poison", &reply), OK);
     ck_assert_uint_eq(fake_cache_commits(), commits + 1);
 }
 END_TEST
 
 START_TEST(test_naming__tries_again_when_its_transaction_gives_way)
 {
-    start();
+    rig_start();
     struct vfs_reply reply;
     fake_cache_give_way(3);
-    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "f", &reply), OK);
+    ck_assert_int_eq(rig_name_op(VFS_CREATE, ROOT, "f", &reply), OK);
     fake_cache_give_way(1000);
-    ck_assert_int_eq(name_op(VFS_CREATE, ROOT, "g", &reply), E_AGAIN);
+    ck_assert_int_eq(rig_name_op(VFS_CREATE, ROOT, "g", &reply), E_AGAIN);
     fake_cache_give_way(0);
-    ck_assert_int_eq(lookup(ROOT, "g", NULL), E_NOENT);
+    ck_assert_int_eq(rig_lookup(ROOT, "g", NULL), E_NOENT);
 }
 END_TEST
 
@@ -412,17 +321,17 @@ END_TEST
 START_TEST(test_naming__n5_a_bad_directory_is_an_error)
 {
     for (uint32_t byte = 0; byte < 64; byte++) {
-        start();
-        (void)make(VFS_CREATE, ROOT, "f");
-        (void)make(VFS_CREATE, ROOT, "g");
+        rig_start();
+        (void)rig_make(VFS_CREATE, ROOT, "f");
+        (void)rig_make(VFS_CREATE, ROOT, "g");
         fake_cache_find(ROOT)->data[byte] ^= 0xff;
         struct vfs_reply reply;
-        enum err e = lookup(ROOT, "nothing", NULL);
+        enum err e = rig_lookup(ROOT, "nothing", NULL);
         ck_assert_msg(e == E_NOENT || e == E_CORRUPT, "byte %u: %d", byte, e);
-        e = name_op(VFS_UNLINK, ROOT, "g", &reply);
+        e = rig_name_op(VFS_UNLINK, ROOT, "g", &reply);
         ck_assert_msg(e == OK || e == E_NOENT || e == E_CORRUPT || e == E_ISDIR || e == E_LOST,
                       "byte %u: %d", byte, e);
-        e = name_op(VFS_CREATE, ROOT, "h", &reply);
+        e = rig_name_op(VFS_CREATE, ROOT, "h", &reply);
         ck_assert_msg(e == OK || e == E_CORRUPT, "byte %u: %d", byte, e);
         ck_assert_str_eq(fake_crash(), "");
     }
@@ -431,8 +340,8 @@ END_TEST
 
 START_TEST(test_naming__writes_and_reads_through_the_callers_memory)
 {
-    start();
-    uint64_t file = make(VFS_CREATE, ROOT, "f");
+    rig_start();
+    uint64_t file = rig_make(VFS_CREATE, ROOT, "f");
     uint8_t data[3000], back[3000] = {0};
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (uint8_t)(i * 31);
@@ -440,24 +349,24 @@ START_TEST(test_naming__writes_and_reads_through_the_callers_memory)
                             .ino = file,
                             .offset = 100,
                             .length = sizeof(data),
-                            .sequence = ++sequence,
+                            .sequence = ++rig_sequence,
                             .attempt = 1};
     struct vfs_reply reply;
     enum err e = E_DEAD;
-    ck_assert(ask(&r, NULL, NULL, data, sizeof(data), &e, &reply));
+    ck_assert(rig_ask(&r, NULL, NULL, data, sizeof(data), &e, &reply));
     ck_assert_int_eq(e, OK);
     ck_assert_uint_eq(reply.moved, sizeof(data));
     r.flags = VFS_APPEND;
-    r.sequence = ++sequence;
-    ck_assert(ask(&r, NULL, NULL, data, sizeof(data), &e, &reply));
+    r.sequence = ++rig_sequence;
+    ck_assert(rig_ask(&r, NULL, NULL, data, sizeof(data), &e, &reply));
     ck_assert_uint_eq(reply.ino2, 3100);
     r = (struct vfs_request){.op = VFS_READ,
                              .ino = file,
                              .offset = 3100,
                              .length = sizeof(back),
-                             .sequence = ++sequence,
+                             .sequence = ++rig_sequence,
                              .attempt = 1};
-    ck_assert(ask(&r, NULL, NULL, back, sizeof(back), &e, &reply));
+    ck_assert(rig_ask(&r, NULL, NULL, back, sizeof(back), &e, &reply));
     ck_assert_uint_eq(reply.moved, sizeof(back));
     ck_assert_mem_eq(back, data, sizeof(back));
 }
