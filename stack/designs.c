@@ -42,7 +42,7 @@ static const struct option_choice rollback_modes[] = {
 static const struct option_choice unverified_modes[] = {
     {"keep", 0, false}, {"drop", 1, true}, {NULL, 0, false}};
 static const struct option_choice guard_modes[] = {
-    {"eager", 1, false}, {"off", 0, true}, {NULL, 0, false}};
+    {"eager", 1, false}, {"off", 0, false}, {NULL, 0, false}};
 static const struct option_choice on_modes[] = {
     {"on", 1, false}, {"off", 0, true}, {NULL, 0, false}};
 static const struct option_choice off_modes[] = {

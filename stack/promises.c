@@ -61,6 +61,8 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_HANG:
         return loris_crash(o, layer);
     case CLASS_FLIP_PAGES: /* eager: a page is checked on each hit and before each write-back */
+        if (layer == LAYER_PHYSICAL && o->meta_guard)
+            return loris_crash(o, layer); /* it crashes on purpose before it uses what is damaged */
         return layer == LAYER_CACHE && o->checksums == CHECKSUMS_EAGER ? LEVEL_DETECTED
                                                                        : LEVEL_NONE;
     default: /* where no checksum can exist yet, nothing is promised: measured */

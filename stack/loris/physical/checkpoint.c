@@ -5,7 +5,8 @@
  *
  * Order, and why: the metadata are flushed before the root, since the drive may reorder; the first
  * copy is flushed before the second is touched, so that one copy of the slot is always whole; both
- * are read back, since a lost or misdirected write of a root is seen by no parent.
+ * are read back, since a lost or misdirected write of a root is seen by no parent. So are the zeros
+ * that void a dead root: one that stayed would be complete again when its other disks are absent.
  */
 #include "physical.h"
 
@@ -15,14 +16,20 @@
 
 #define ROOT_TRIES 3u
 
+/* The bytes of one copy; root NULL: of a void one, which is zeros. */
+static void fill_copy(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, uint64_t sector)
+{
+    memset(raw, 0, FORMAT_ROOT_BYTES);
+    if (root != NULL)
+        phys_root_encode(raw, root, sector);
+}
+
 static enum err write_copy(struct physical *p, uint32_t slot, uint32_t copy,
                            const struct root *root)
 {
     uint8_t raw[FORMAT_ROOT_BYTES];
     uint64_t sector = phys_layout_root_sector(&p->layout, slot, copy);
-    memset(raw, 0, sizeof(raw));
-    if (root != NULL)
-        phys_root_encode(raw, root, sector);
+    fill_copy(raw, root, sector);
     enum err e = phys_io_sector(p, BLOCK_WRITE, sector, raw);
     return e == OK ? phys_io_flush(p) : e;
 }
@@ -32,7 +39,7 @@ static enum err read_back(struct physical *p, uint32_t slot, const struct root *
     uint8_t want[FORMAT_ROOT_BYTES], got[FORMAT_ROOT_BYTES];
     for (uint32_t copy = 0; copy < 2; copy++) {
         uint64_t sector = phys_layout_root_sector(&p->layout, slot, copy);
-        phys_root_encode(want, root, sector);
+        fill_copy(want, root, sector);
         enum err e = phys_io_sector(p, BLOCK_READ, sector, got);
         if (e == OK && memcmp(want, got, sizeof(want)) != 0)
             e = E_CORRUPT;
@@ -42,16 +49,17 @@ static enum err read_back(struct physical *p, uint32_t slot, const struct root *
     return OK;
 }
 
-enum err phys_root_write(struct physical *p, uint32_t slot, const struct root *root)
+/* root NULL: voids both copies. */
+static enum err write_slot(struct physical *p, uint32_t slot, const struct root *root)
 {
     enum err e = E_MEDIA;
     for (uint32_t attempt = 0; attempt < ROOT_TRIES; attempt++) {
         e = write_copy(p, slot, 0, root);
-        if (e == OK)
+        if (e == OK && root != NULL)
             plat_probe(PROBE_PHYS_ROOT_1);
         if (e == OK)
             e = write_copy(p, slot, 1, root);
-        if (e == OK)
+        if (e == OK && root != NULL)
             plat_probe(PROBE_PHYS_ROOT_2);
         if (e == OK)
             e = read_back(p, slot, root);
@@ -62,10 +70,15 @@ enum err phys_root_write(struct physical *p, uint32_t slot, const struct root *r
     return E_MEDIA;
 }
 
+enum err phys_root_write(struct physical *p, uint32_t slot, const struct root *root)
+{
+    ASSERT(root != NULL);
+    return write_slot(p, slot, root);
+}
+
 enum err phys_root_void(struct physical *p, uint32_t slot)
 {
-    enum err e = write_copy(p, slot, 0, NULL);
-    return e == OK ? write_copy(p, slot, 1, NULL) : e;
+    return write_slot(p, slot, NULL);
 }
 
 /* The root of the tree as it is, under the identity that logical gives. */

@@ -19,6 +19,7 @@
 #include "mem.h"
 
 #define RELOCATIONS_MAX 4u /* rounds of new slots for nodes whose write failed */
+#define CHUNK_FRAMES 64u   /* descriptions allotted at once: the pages between them stay together */
 
 /* ---- Guards ---------------------------------------------------------------------------------- */
 
@@ -50,7 +51,7 @@ void phys_node_use(struct physical *p, struct node *n)
     if (n->stamp == p->stamp)
         return;
     ASSERT(n->used);
-    if (n->guard != guard_of(n))
+    if (p->meta_guard && n->guard != guard_of(n))
         phys_node_damaged(n->address);
     n->stamp = p->stamp;
     n->recent = true;
@@ -66,17 +67,31 @@ void phys_node_use(struct physical *p, struct node *n)
 static void seal(struct physical *p)
 {
     for (struct node *n = p->touched; n != NULL; n = n->touched_next) {
-        if (n->used && n->changed)
+        if (n->used && n->changed && p->meta_guard)
             n->guard = guard_of(n);
         n->changed = false;
     }
-    p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
+    if (p->meta_guard)
+        p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
 }
 
 static void check_core(const struct physical *p)
 {
+    if (!p->meta_guard)
+        return;
     if (p->core_guard != plat_crc32c(&p->core, sizeof(p->core)) ||
         p->layout_guard != plat_crc32c(&p->layout, sizeof(p->layout)))
+        phys_node_damaged(0);
+}
+
+void phys_node_seal_found(struct physical *p)
+{
+    p->found_guard = plat_crc32c(p->found, sizeof(p->found));
+}
+
+void phys_node_check_found(const struct physical *p)
+{
+    if (p->meta_guard && p->found_guard != plat_crc32c(p->found, sizeof(p->found)))
         phys_node_damaged(0);
 }
 
@@ -174,6 +189,7 @@ static void dirty_in(struct physical *p, struct node *n)
         (*list)->dirty_prev = n;
     *list = n;
     p->dirty_nodes++;
+    plat_page_state(n->raw, PAGE_DIRTY);
 }
 
 static void dirty_out(struct physical *p, struct node *n)
@@ -192,6 +208,7 @@ static void dirty_out(struct physical *p, struct node *n)
     }
     n->dirty = false;
     p->dirty_nodes--;
+    plat_page_state(n->raw, PAGE_CLEAN);
 }
 
 /* The fields or the block changed, not necessarily what goes to disk. */
@@ -233,12 +250,15 @@ void phys_node_drop(struct physical *p, struct node *n)
     n->used = false;
     n->chain_next = p->free_frames;
     p->free_frames = n;
+    plat_page_state(n->raw, PAGE_UNUSED);
 }
 
 void phys_node_reset(struct physical *p)
 {
     p->free_frames = NULL;
     for (uint32_t i = p->nodes; i-- > 0;) {
+        if (p->node[i]->used)
+            plat_page_state(p->node[i]->raw, PAGE_UNUSED);
         p->node[i]->used = false;
         p->node[i]->chain_next = p->free_frames;
         p->free_frames = p->node[i];
@@ -327,16 +347,24 @@ static enum err relocate_failed(struct physical *p, uint32_t count)
 /* What went out is what was sealed: else memory was damaged on the way, and no root may name it. */
 static void check_written(const struct physical *p, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && p->meta_guard; i++)
         if (plat_crc32c(p->items[i].page, BLOCK_BYTES) != p->items[i].owner->crc)
             phys_node_damaged(p->items[i].address);
+}
+
+static void say_state(const struct physical *p, uint32_t count, enum plat_page_state state)
+{
+    for (uint32_t i = 0; i < count; i++)
+        plat_page_state(p->items[i].page, state);
 }
 
 enum err phys_node_write_collected(struct physical *p, uint32_t count)
 {
     enum err e = OK;
     for (uint32_t attempt = 0; attempt < RELOCATIONS_MAX; attempt++) {
+        say_state(p, count, PAGE_WRITING);
         e = phys_io_run(p, BLOCK_WRITE, p->items, count);
+        say_state(p, count, PAGE_CLEAN);
         check_written(p, count);
         if (e != E_MEDIA)
             return e;
@@ -391,10 +419,12 @@ static struct node *add_frame(struct physical *p)
 {
     if (p->nodes >= p->nodes_max)
         return NULL;
-    uint8_t *raw = plat_alloc(BLOCK_BYTES, TAG_HEAP);
-    struct node *n = raw == NULL ? NULL : plat_alloc(sizeof(*n), TAG_HEAP);
-    if (n == NULL)
+    if (p->nodes % CHUNK_FRAMES == 0)
+        p->chunk = plat_alloc(CHUNK_FRAMES * sizeof(p->chunk[0]), TAG_HEAP);
+    uint8_t *raw = p->chunk == NULL ? NULL : plat_alloc(BLOCK_BYTES, TAG_PAGES);
+    if (raw == NULL)
         return NULL;
+    struct node *n = &p->chunk[p->nodes % CHUNK_FRAMES];
     n->raw = raw;
     p->node[p->nodes++] = n;
     n->chain_next = NULL;
@@ -448,6 +478,7 @@ static void start_node(struct physical *p, struct node *n, uint64_t oid, uint32_
         p->touched = n;
     }
     chain_in(p, n);
+    plat_page_state(n->raw, PAGE_CLEAN);
 }
 
 enum err phys_node_new(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,

@@ -89,11 +89,11 @@ struct found_root {
 struct physical {
     struct layout layout;
     struct core core;
-    uint32_t core_guard, layout_guard;
+    uint32_t core_guard, layout_guard, found_guard;
     bool identified, active;     /* active: a tree is loaded, this session */
     uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
     uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
-    bool data_cow;
+    bool data_cow, meta_guard;
     uint32_t session, disk;
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
     uint32_t request; /* rises with each */
@@ -105,6 +105,7 @@ struct physical {
     struct durable *durable;
     struct node **node;
     struct node *free_frames;
+    struct node *chunk; /* what the next frames are described by, CHUNK_FRAMES at a time */
     uint32_t nodes_max; /* frames that may be taken from the arena */
     uint32_t nodes, dirty_nodes, hand;
     struct bucket *bucket;
@@ -176,6 +177,9 @@ uint32_t phys_node_collect(struct physical *p);
 /* Writes what was collected; a block that cannot be written moves to another slot. */
 MUST_USE enum err phys_node_write_collected(struct physical *p, uint32_t count);
 _Noreturn void phys_node_damaged(uint64_t place);
+/* Renews the guard of what ROOTS found, which lies in memory until ADOPT; verifies it. */
+void phys_node_seal_found(struct physical *p);
+void phys_node_check_found(const struct physical *p);
 
 /* ---- space.c ---- */
 
@@ -240,6 +244,7 @@ enum err phys_data_write(struct physical *p, const struct object_request *reques
 
 /* Both copies, flushed, read back. */
 MUST_USE enum err phys_root_write(struct physical *p, uint32_t slot, const struct root *root);
+/* The same with zeros. */
 MUST_USE enum err phys_root_void(struct physical *p, uint32_t slot);
 enum err phys_checkpoint_prepare(struct physical *p, const struct object_request *request,
                                  const struct object_root *id, struct object_reply *reply);

@@ -25,6 +25,7 @@ static void forget(struct physical *p)
     p->changed_groups = 0;
     memset(&p->core, 0, sizeof(p->core));
     memset(p->found, 0, sizeof(p->found));
+    phys_node_seal_found(p);
     p->highest_epoch = 0;
     p->highest_lsn = 0;
     phys_intent_clear_durable(p);
@@ -129,11 +130,13 @@ enum err phys_restore_roots(struct physical *p, const struct object_request *req
     enum err e = begin(p, request->session);
     for (uint32_t k = 0; k < 4 && e == OK; k++)
         e = read_copy(p, k / 2, k % 2);
+    phys_node_seal_found(p);
     uint32_t best = newest_slot(p);
     if (e == OK && best < 2)
         e = phys_intent_scan(p, p->found[best].root.id.disk_uuid, false);
     if (e != OK)
         return e;
+    phys_node_check_found(p);
     for (uint32_t k = 0; k < 2 && best < 2; k++) {
         struct found_root *found = &p->found[k == 0 ? best : 1 - best];
         if (!found->valid)
@@ -142,6 +145,7 @@ enum err phys_restore_roots(struct physical *p, const struct object_request *req
         found->root.id.highest_lsn = p->highest_lsn;
         object_root_encode(raw + (size_t)count++ * OBJECT_ROOT_BYTES, &found->root.id);
     }
+    phys_node_seal_found(p);
     reply->moved = count * OBJECT_ROOT_BYTES;
     plat_probe(PROBE_PHYS_ROOTS_READ);
     return count == 0 ? OK
@@ -210,6 +214,7 @@ static enum err adopt_slot(struct physical *p, uint32_t slot, const struct objec
 enum err phys_restore_adopt(struct physical *p, const struct object_request *request,
                             const struct object_root *id)
 {
+    phys_node_check_found(p);
     if (request->size == OBJECT_ADOPT_VOID)
         return void_dead(p, request->epoch);
     if (request->size != OBJECT_ADOPT_LOAD || id->epoch != request->epoch || p->active)

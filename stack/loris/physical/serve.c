@@ -15,6 +15,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
 {
     p->disk = disk;
     p->data_cow = options->data_cow;
+    p->meta_guard = options->meta_guard;
     p->nodes_max = NODES_MAX;
     p->durable = plat_alloc(DURABLE_SLOTS * sizeof(p->durable[0]), TAG_HEAP);
     p->node = plat_alloc(NODES_MAX * sizeof(p->node[0]), TAG_HEAP);
@@ -28,6 +29,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     ASSERT(p->intent != NULL && p->meta != NULL && p->plan != NULL && p->items != NULL);
     p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
     p->layout_guard = plat_crc32c(&p->layout, sizeof(p->layout));
+    phys_node_seal_found(p);
 }
 
 /* ---- Objects --------------------------------------------------------------------------------- */

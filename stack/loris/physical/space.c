@@ -81,9 +81,10 @@ static enum err group_open(struct physical *p, uint32_t index, struct node *map)
     uint32_t zone = phys_layout_zone_blocks(&p->layout, index);
     uint32_t blocks = phys_layout_group_blocks(&p->layout, index);
     if (g->last == NULL)
-        g->last = plat_alloc(BITMAP_BYTES, TAG_HEAP);
+        g->last = plat_alloc(BLOCK_BYTES, TAG_PAGES);
     if (g->last == NULL)
         return E_FULL;
+    plat_page_state(g->last, PAGE_CLEAN);
     if (g->map == NULL)
         g->hint = zone;
     g->map = map;
@@ -176,7 +177,7 @@ static struct group *group_get(struct physical *p, uint32_t index)
     }
     phys_node_use(p, g->map);
     if (g->stamp != p->stamp) {
-        if (g->last_guard != plat_crc32c(g->last, BITMAP_BYTES))
+        if (p->meta_guard && g->last_guard != plat_crc32c(g->last, BITMAP_BYTES))
             phys_node_damaged(phys_layout_group_start(&p->layout, index));
         g->stamp = p->stamp;
     }
