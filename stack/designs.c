@@ -23,7 +23,7 @@ static const struct option_choice classic_raid_levels[] = {
 };
 static const struct option_choice checksum_modes[] = {
     {"off", CHECKSUMS_OFF, false},
-    {"lazy", CHECKSUMS_LAZY, true},
+    {"lazy", CHECKSUMS_LAZY, false},
     {"eager", CHECKSUMS_EAGER, false},
     {NULL, 0, false},
 };
@@ -40,11 +40,11 @@ static const struct option_choice metadata_levels[] = {
 static const struct option_choice rollback_modes[] = {
     {"all", 0, false}, {"one", 1, true}, {NULL, 0, false}};
 static const struct option_choice unverified_modes[] = {
-    {"keep", 0, false}, {"drop", 1, true}, {NULL, 0, false}};
+    {"keep", 0, false}, {"drop", 1, false}, {NULL, 0, false}};
 static const struct option_choice guard_modes[] = {
     {"eager", 1, false}, {"off", 0, false}, {NULL, 0, false}};
 static const struct option_choice on_modes[] = {
-    {"on", 1, false}, {"off", 0, true}, {NULL, 0, false}};
+    {"on", 1, false}, {"off", 0, false}, {NULL, 0, false}};
 static const struct option_choice off_modes[] = {
     {"off", 0, false}, {"on", 1, true}, {NULL, 0, false}};
 static const struct option_choice journal_modes[] = {

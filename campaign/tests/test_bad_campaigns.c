@@ -194,7 +194,6 @@ START_TEST(test_bad__variants)
          "5:3: variant `x`: disk 0 is too small for stack `loris`; size: 8MiB or more"},
         {V "  x: {stack: loris, raid: 7}\n", "5:27: `7` is not a value of `raid`; allowed: 0, 1"},
         {V "  x: {stack: loris, log: yes}\n", "5:26: `yes` is not a switch; on, off, true"},
-        {V "  x: {stack: loris, checksums: lazy}\n", "5:32: not available yet: `checksums: lazy`"},
         {V "  x: {stack: loris, fsync: log}\n", "5:28: not available yet: `fsync: log`"},
         {V "  x: {stack: loris, scrub: 14days}\n", "5:28: not available yet: `scrub: 14days`"},
         {V "  x: {stack: loris, cache: 1KiB}\n", "5:28: `1KiB` is out of range for `cache`"},

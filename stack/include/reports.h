@@ -16,11 +16,13 @@
     X(REPORT_CHECKPOINT, "checkpoint", "durable: a = its number, b = blocks written")              \
     X(REPORT_REPAIR, "repair", "a bad copy was rewritten: a = object, b = block")                  \
     X(REPORT_DEGRADED, "degraded", "runs without a disk: a = disk")                                \
+    X(REPORT_REBUILDING, "rebuilding", "a disk is to be made whole: a = disk")                     \
     X(REPORT_REBUILT, "rebuilt", "redundancy is whole again: a = disk")                            \
     X(REPORT_LOST, "lost", "a block or record is given up: a = object, b = block")                 \
     X(REPORT_READ_ONLY, "read-only", "the pool takes no more changes")                             \
     X(REPORT_SKIPPED, "skipped", "a poison record was skipped: a = lsn")                           \
     X(REPORT_PANIC, "panic", "crash on purpose: a = err as positive number")                       \
+    X(REPORT_UNVERIFIED, "unverified", "pages of the dead cache without a checksum: a = count")    \
     X(REPORT_LEAK, "leak", "blocks in no file: a = count")
 
 #define REPORT_ENUM(id, name, doc) id,

@@ -65,12 +65,17 @@
 
 enum frame_state { FRAME_FREE = 0, FRAME_PRIVATE = 1, FRAME_COMMITTED = 2 };
 
-/* Whose page a frame holds. Only COMMITTED frames are sealed; lsn: of the last write, 0 if read. */
+#define FRAME_STATE 3u         /* bits of `state` that are an enum frame_state */
+#define FRAME_SUMMED (1u << 8) /* lazy: crc is of this content */
+
+/* Whose page a frame holds. Only COMMITTED frames are sealed; lsn: of the last write, 0 if read.
+ * The seal leaves crc and state out: lazy checksums come later, and a death between two stores must
+ * not cost the page. A wrong crc shows as bad content, a wrong state as a missing page. */
 struct frame {
     uint64_t oid, block, lsn;
     uint32_t crc;   /* of the content; of no meaning with checksums off */
-    uint32_t state; /* enum frame_state */
-    uint64_t seal;  /* over the above */
+    uint32_t state; /* enum frame_state, FRAME_SUMMED */
+    uint64_t seal;  /* over oid, block, lsn */
 };
 
 enum record_op {
@@ -212,7 +217,7 @@ struct cache {
     const struct boot *boot;
     struct stack_options options;
     struct survivor mem;
-    bool eager, log_on;
+    bool eager, lazy, log_on; /* checksums: neither is off */
 
     /* pages.c */
     struct page *page;
@@ -222,6 +227,10 @@ struct cache {
     uint32_t free_page;   /* stack */
     uint32_t free_count;
     struct page_ends list[LIST_COUNT];
+    uint32_t sum_next;   /* lazy: dirty page from which on the list may lack checksums; 0: none */
+    uint32_t sweep_page; /* lazy: the background pass has come so far */
+    uint64_t sweep_ns;   /* of its next step */
+    uint32_t unverified; /* lazy: pages of an earlier instance that had no checksum yet */
 
     /* overlay.c */
     struct object **object_bucket;
@@ -311,10 +320,17 @@ void page_free(struct cache *c, uint32_t page);
 void page_list_put(struct cache *c, uint32_t page, enum page_list list);
 void page_list_take(struct cache *c, uint32_t page);
 void page_touch(struct cache *c, uint32_t page);
-/* Recomputes the checksum after a change (eager). */
+/* After a change: recomputes the checksum (eager), or says that there is none (lazy). */
 void page_seal_content(struct cache *c, uint32_t page);
-/* True if the content matches its checksum, or checksums are off. */
+/* True if no checksum of the present content is known (lazy: not yet; off: always). */
+bool page_unsummed(const struct cache *c, uint32_t page);
+/* Computes the checksum of the content as it is. */
+void page_sum(struct cache *c, uint32_t page);
+/* True if the content matches its checksum, or has none. */
 bool page_sound(struct cache *c, uint32_t page);
+/* A page that is not sound: fetched again if it is below, else lost. OK: *page is mended, or 0 if
+ * it was dropped (it is below); E_LOST; E_SESSION. */
+MUST_USE enum err page_mend(struct cache *c, uint32_t *page);
 /* Content is bad and there is no other copy: readers and the next sync are told. */
 void page_lose(struct cache *c, uint32_t page);
 /* Links a page to the pages of its object. */
@@ -439,6 +455,13 @@ uint32_t frame_get(struct cache *c, enum err *e);
 void recover(struct cache *c);
 /* Takes over what the survivor region still holds. */
 void revalidate(struct cache *c);
+
+/* ---- lazy.c ---------------------------------------------------------------------------------- */
+
+/* Lazy checksums: when there is work for an idle cache, not later than `at` (virtual ns). */
+uint64_t lazy_deadline(const struct cache *c, uint64_t at);
+/* Nobody asks for anything: a few checksums are computed, a few verified. */
+void lazy_work(struct cache *c);
 
 /* ---- serve.c --------------------------------------------------------------------------------- */
 

@@ -55,7 +55,8 @@ void checkpoint_changed(struct cache *c)
     c->changed = true;
     uint32_t pinned = c->list[LIST_DIRTY].count + c->list[LIST_PINNED].count;
     uint64_t frames = c->mem.frames;
-    if (c->log_on && pinned > frames * CACHE_PINNED_PERCENT / 100)
+    bool kept = c->log_on || !c->options.steal; /* until the checkpoint */
+    if (kept && pinned > frames * CACHE_PINNED_PERCENT / 100)
         c->want_checkpoint = true;
     if (c->log_on && c->log_count > (uint64_t)c->mem.log_slots * CACHE_PINNED_PERCENT / 100)
         c->want_checkpoint = true;

@@ -36,27 +36,22 @@ static uint32_t cluster(const struct cache *c, const struct object *o, uint64_t 
     return count;
 }
 
-/* The committed page of a block inside the object, sound. OK, E_LOST, E_SESSION, from below. */
+/*
+ * The committed page of a block inside the object, sound. `change`: it will be the base of a
+ * partial write, whose checksum would bless a flip: lazy checksums are verified too. OK, E_LOST,
+ * E_SESSION, from below.
+ */
 static enum err committed_page(struct cache *c, struct object *o, uint64_t block, uint64_t wanted,
-                               uint32_t *page)
+                               bool change, uint32_t *page)
 {
     ASSERT(block * BLOCK_BYTES < o->size);
     uint32_t p = page_find(c, o->oid, block, 0);
     if (p != 0 && (c->page[p].flags & PAGE_LOST) != 0)
         return E_LOST;
-    if (p != 0 && !page_sound(c, p)) {
-        enum page_list list = (enum page_list)c->page[p].list;
-        if (list == LIST_CLEAN) { /* a copy is below */
-            page_drop(c, p);
-            p = 0;
-        } else if (list == LIST_PINNED) {
-            enum err e = lower_reread(c, p);
-            if (e != OK)
-                return e;
-        } else {
-            page_lose(c, p);
-            return E_LOST;
-        }
+    if (p != 0 && (c->eager || change) && !page_sound(c, p)) {
+        enum err e = page_mend(c, &p);
+        if (e != OK)
+            return e;
     }
     if (p == 0) {
         enum err e = lower_read(c, o, block, cluster(c, o, block, wanted));
@@ -72,7 +67,7 @@ static enum err committed_page(struct cache *c, struct object *o, uint64_t block
 
 /* The page that this transaction (or, without one, everybody) sees; 0: a hole. */
 static enum err seen_page(struct cache *c, struct env *env, struct object *o, uint64_t block,
-                          uint64_t wanted, uint32_t *page)
+                          uint64_t wanted, bool change, uint32_t *page)
 {
     *page = 0;
     if (env != NULL && o->hold != NULL && o->hold->first_page != 0) {
@@ -84,7 +79,7 @@ static enum err seen_page(struct cache *c, struct env *env, struct object *o, ui
     }
     if (block >= visible_blocks(env, o))
         return OK;
-    return committed_page(c, o, block, wanted, page);
+    return committed_page(c, o, block, wanted, change, page);
 }
 
 enum err io_read(struct cache *c, struct env *env, struct object *o, const struct object_request *r,
@@ -107,7 +102,7 @@ enum err io_read(struct cache *c, struct env *env, struct object *o, const struc
         if (bytes > length - done)
             bytes = (size_t)(length - done);
         uint32_t page;
-        enum err e = seen_page(c, env, o, block, last - block + 1, &page);
+        enum err e = seen_page(c, env, o, block, last - block + 1, false, &page);
         if (e != OK)
             return e;
         const uint8_t *data = page != 0 ? page_data(c, page) : c->zero_page;
@@ -170,7 +165,7 @@ static enum err private_page(struct cache *c, struct env *env, struct object *o,
         return e;
     uint32_t base = 0;
     if (!whole)
-        e = seen_page(c, env, o, block, 1, &base);
+        e = seen_page(c, env, o, block, 1, true, &base);
     if (e != OK) {
         page_free(c, p);
         return e;

@@ -63,7 +63,8 @@ static void clear_tail(struct cache *c, const struct object *o, uint32_t page, u
         return;
     size_t keep = o->size > start ? (size_t)(o->size - start) : 0;
     memset(page_data(c, page) + keep, 0, BLOCK_BYTES - keep);
-    page_seal_content(c, page);
+    if (c->eager || c->lazy)
+        page_sum(c, page);
 }
 
 /* Whether a block that has arrived in a frame is good. */
@@ -76,6 +77,8 @@ static enum err check_arrival(struct cache *c, uint32_t page, uint32_t k)
     if ((meta.flags & 1) != 0)
         memset(page_data(c, page), 0, BLOCK_BYTES);
     c->mem.frame[page].crc = meta.crc;
+    if (c->lazy)
+        c->mem.frame[page].state |= FRAME_SUMMED;
     return page_sound(c, page) ? OK : E_CORRUPT;
 }
 

@@ -57,6 +57,8 @@ static void run_due(struct cache *c)
 static void write_ahead(struct cache *c)
 {
     uint64_t limit = (uint64_t)c->mem.frames * CACHE_DIRTY_PERCENT / 100;
+    if (!c->options.steal)
+        return;
     if (c->list[LIST_DIRTY].count <= limit || c->need_recovery || c->down != OK)
         return;
     if (c->retry_ns != 0 && plat_now() < c->retry_ns)
@@ -97,7 +99,8 @@ void cache_main(const struct boot *boot)
     ASSERT(c != NULL);
     c->boot = boot;
     c->options = boot->options;
-    c->eager = c->options.checksums != CHECKSUMS_OFF;
+    c->eager = c->options.checksums == CHECKSUMS_EAGER;
+    c->lazy = c->options.checksums == CHECKSUMS_LAZY;
     c->log_on = c->options.log;
     if (c->options.tries == 0)
         c->options.tries = 3;
@@ -106,11 +109,14 @@ void cache_main(const struct boot *boot)
     plat_ready();
     for (;;) {
         struct msg m;
-        enum err e = proto_receive(ENDPOINT_ANY, &m, deadline(c));
+        uint64_t at = deadline(c);
+        enum err e = proto_receive(ENDPOINT_ANY, &m, c->lazy ? lazy_deadline(c, at) : at);
         if (e == OK && m.source == ENDPOINT_DS)
             lower_check(c);
         else if (e == OK && PROTO_OF(m.type) == PROTO_OBJECT && (m.type & PROTO_REPLY) == 0)
             serve(c, &m);
+        else if (e == E_TIMEOUT && c->lazy && !busy(c))
+            lazy_work(c);
         housekeep(c);
     }
 }

@@ -64,6 +64,8 @@ void page_list_put(struct cache *c, uint32_t page, enum page_list list)
         ends->first = page;
     ends->last = page;
     ends->count++;
+    if (list == LIST_DIRTY && c->sum_next == 0)
+        c->sum_next = page;
 }
 
 void page_list_take(struct cache *c, uint32_t page)
@@ -72,6 +74,8 @@ void page_list_take(struct cache *c, uint32_t page)
     struct page_ends *ends = &c->list[p->list];
     ASSERT(p->list != LIST_NONE);
     ASSERT(ends->count > 0);
+    if (c->sum_next == page)
+        c->sum_next = p->next;
     if (p->prev != 0)
         c->page[p->prev].next = p->next;
     else
@@ -104,6 +108,8 @@ uint32_t page_alloc(struct cache *c)
         page = c->list[LIST_CLEAN].first;
         if (page == 0)
             return 0;
+        if (c->lazy)
+            (void)page_sound(c, page); /* readers may have had it: at least it is reported */
         page_drop(c, page);
         ASSERT(c->free_page == page);
         return page_alloc(c);
@@ -147,7 +153,7 @@ void page_insert(struct cache *c, uint32_t page, struct object *o, uint64_t bloc
     f->oid = o->oid;
     f->block = block;
     f->lsn = 0;
-    f->state = env == 0 ? FRAME_COMMITTED : FRAME_PRIVATE;
+    f->state = (f->state & FRAME_SUMMED) | (env == 0 ? FRAME_COMMITTED : FRAME_PRIVATE);
     p->env = (uint8_t)env;
     p->object = o;
     uint32_t *head = &c->bucket[bucket_of(c, o->oid, block)];
@@ -178,15 +184,29 @@ void page_drop(struct cache *c, uint32_t page)
     page_free(c, page);
 }
 
+bool page_unsummed(const struct cache *c, uint32_t page)
+{
+    return !c->eager && (c->mem.frame[page].state & FRAME_SUMMED) == 0;
+}
+
+void page_sum(struct cache *c, uint32_t page)
+{
+    c->mem.frame[page].crc = plat_crc32c(page_data(c, page), BLOCK_BYTES);
+    if (c->lazy)
+        c->mem.frame[page].state |= FRAME_SUMMED;
+}
+
 void page_seal_content(struct cache *c, uint32_t page)
 {
     if (c->eager)
-        c->mem.frame[page].crc = plat_crc32c(page_data(c, page), BLOCK_BYTES);
+        page_sum(c, page);
+    else
+        c->mem.frame[page].state &= ~FRAME_SUMMED;
 }
 
 bool page_sound(struct cache *c, uint32_t page)
 {
-    if (!c->eager)
+    if (page_unsummed(c, page))
         return true;
     uint32_t crc = plat_crc32c(page_data(c, page), BLOCK_BYTES);
     if (crc == c->mem.frame[page].crc)
@@ -197,6 +217,21 @@ bool page_sound(struct cache *c, uint32_t page)
     }
     plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, c->mem.frame[page].oid);
     return false;
+}
+
+enum err page_mend(struct cache *c, uint32_t *page)
+{
+    switch ((enum page_list)c->page[*page].list) {
+    case LIST_CLEAN:
+        page_drop(c, *page);
+        *page = 0;
+        return OK;
+    case LIST_PINNED: /* below, but the log needs it here */
+        return lower_reread(c, *page);
+    default:
+        page_lose(c, *page);
+        return E_LOST;
+    }
 }
 
 void page_lose(struct cache *c, uint32_t page)

@@ -40,7 +40,7 @@ static void take_frames(struct cache *c, uint64_t last_lsn)
             continue; /* never used */
         if (c->frames_used == 0)
             c->frames_used = page;
-        bool taken = f->state == FRAME_COMMITTED && f->seal == frame_seal(f) &&
+        bool taken = (f->state & FRAME_STATE) == FRAME_COMMITTED && f->seal == frame_seal(f) &&
                      f->lsn > c->mem.now.base_lsn && f->lsn <= last_lsn;
         struct object *o = taken ? entry_of(c, f->oid) : NULL;
         uint32_t other = o != NULL ? page_find(c, f->oid, f->block, 0) : 0;
@@ -57,9 +57,13 @@ static void take_frames(struct cache *c, uint64_t last_lsn)
         f->lsn = lsn;
         page_list_put(c, page, LIST_DIRTY);
         plat_page_state(page_data(c, page), PAGE_DIRTY);
-        if (!page_sound(c, page))
+        bool unverified = c->lazy && page_unsummed(c, page);
+        c->unverified += unverified ? 1 : 0;
+        if (unverified ? c->options.unverified_drop : !page_sound(c, page))
             c->page[page].flags |= PAGE_LOST;
     }
+    if (c->unverified > 0)
+        plat_report(REPORT_UNVERIFIED, c->unverified, c->options.unverified_drop ? 1 : 0);
 }
 
 /* A page that the log names and nobody has: its place says that it is lost. */

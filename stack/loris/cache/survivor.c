@@ -35,7 +35,7 @@ uint64_t seal_words(const void *bytes, uint32_t words)
 
 uint64_t frame_seal(const struct frame *f)
 {
-    return seal_words(f, offsetof(struct frame, seal) / 8);
+    return seal_words(f, offsetof(struct frame, crc) / 8);
 }
 
 uint64_t reply_seal(const struct reply_entry *r)

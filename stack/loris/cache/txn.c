@@ -62,7 +62,7 @@ static void log_pages(struct cache *c, const struct hold *h)
         for (uint64_t k = 0; k < count; k++) {
             struct frame *f = &c->mem.frame[run];
             f->lsn = r->lsn;
-            f->state = FRAME_COMMITTED;
+            f->state = (f->state & ~FRAME_STATE) | FRAME_COMMITTED;
             f->seal = frame_seal(f);
             if (r->op == RECORD_NONE)
                 c->page[run].flags |= PAGE_UNLOGGED;

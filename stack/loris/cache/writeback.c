@@ -64,10 +64,8 @@ static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_sp
     if ((p->flags & PAGE_LOST) == 0 && !page_sound(c, page))
         page_lose(c, page);
     bool lost = (p->flags & PAGE_LOST) != 0;
-    if (!c->eager && !lost) {
-        f->crc = plat_crc32c(page_data(c, page), BLOCK_BYTES);
-        f->seal = frame_seal(f);
-    }
+    if (!lost && page_unsummed(c, page))
+        page_sum(c, page);
     span->base = lost ? c->zero_page : page_data(c, page);
     span->bytes = BLOCK_BYTES;
     struct object_write_entry entry = {.oid = f->oid,

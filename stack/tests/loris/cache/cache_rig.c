@@ -26,6 +26,7 @@ void rig_init(struct rig *r)
                                              .log_bytes = 1u << 20,
                                              .checksums = CHECKSUMS_EAGER,
                                              .log = true,
+                                             .steal = true,
                                              .tries = 3};
 }
 

@@ -450,6 +450,27 @@ START_TEST(test_cache__reads_in_order_are_fetched_ahead)
 }
 END_TEST
 
+/* Below the share that forces a checkpoint: above the share that starts write-back. */
+START_TEST(test_cache__without_steal_pages_go_down_with_checkpoints_only)
+{
+    for (uint32_t steal = 0; steal < 2; steal++) {
+        rig_init(&r);
+        r.boot.options.cache_bytes = 1u << 19;
+        r.boot.options.steal = steal != 0;
+        r.boot.options.log = false; /* nothing is pinned: only steal decides */
+        rig_start(&r);
+        (void)make(0, 40 * BLOCK_BYTES, 9);
+        (void)fake_run_until(fake_now() + 1000000000u);
+        ck_assert_uint_eq(r.store.prepares, 0);
+        ck_assert_uint_eq(r.store.count[OBJECT_WRITE] > 0, steal != 0);
+        (void)make(0, 40 * BLOCK_BYTES, 9);
+        (void)fake_run_until(fake_now() + 1000000000u);
+        ck_assert_uint_eq(r.store.prepares > 0, steal == 0);
+        rig_fini(&r);
+    }
+}
+END_TEST
+
 START_TEST(test_cache__syncs_of_several_environments_share_a_checkpoint)
 {
     rig_init(&r);
@@ -494,4 +515,5 @@ CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was
            tcase_add_test(tc, test_cache__a_lost_block_below_spoils_no_other);
            tcase_add_test(tc, test_cache__reads_in_order_are_fetched_ahead);
            tcase_add_test(tc, test_cache__syncs_of_several_environments_share_a_checkpoint);
+           tcase_add_test(tc, test_cache__without_steal_pages_go_down_with_checkpoints_only);
            tcase_add_test(tc, test_cache__errors_from_below_go_up_as_they_are);)
