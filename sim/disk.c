@@ -9,6 +9,8 @@
 
 _Static_assert(SIM_DISK_LEVELS_MAX == IMAGE_LEVELS_MAX, "levels of an image are those of a disk");
 
+#define EXPECT_BYTES 4096u /* more than that the processor fetches ahead by itself */
+#define CACHE_LINE_BYTES 64u
 #define NOTE_ACCEPTED UINT64_C(0x4449534b41) /* "DISKA" */
 
 void disk_list_append(struct sim_disk *disk, struct slot_list *list, uint32_t slot)
@@ -170,6 +172,25 @@ void sim_disk_rollback(struct sim_disk *disk, uint32_t level)
     disk_image_rollback(&disk->image, level);
 }
 
+/* The newest version of a sector; NULL if it cannot be read. */
+static inline const uint8_t *version_of(const struct sim_disk *disk, uint64_t sector)
+{
+    const uint8_t *version = disk_chain_find(&disk->chain, sector);
+    if (version != NULL)
+        return version;
+    return disk_image_is_bad(&disk->image, sector) ? NULL
+                                                   : disk->image.bytes + sector * disk->sector_size;
+}
+
+/* Asks the hook for each of `count` sectors from `first`, whose content is at `raw`. */
+static bool hook_reads(struct sim_disk *disk, uint64_t first, uint32_t count, uint8_t *raw)
+{
+    for (uint32_t i = 0; i < count; i++, raw += disk->sector_size)
+        if (!disk->read_hook(disk->read_hook_object, disk, first + i, raw))
+            return false;
+    return true;
+}
+
 bool disk_content_read(struct sim_disk *disk, uint64_t first, uint32_t count, void *buffer)
 {
     ASSERT(first <= disk->sectors && count <= disk->sectors - first);
@@ -179,20 +200,30 @@ bool disk_content_read(struct sim_disk *disk, uint64_t first, uint32_t count, vo
         memcpy(to, image->bytes + first * disk->sector_size, (size_t)count * disk->sector_size);
         return true;
     }
-    bool readable = true;
-    for (uint32_t i = 0; i < count; i++, to += disk->sector_size) {
-        const uint8_t *version = disk_chain_find(&disk->chain, first + i);
-        if (version == NULL && disk_image_is_bad(image, first + i))
-            readable = false;
+    uint32_t run;
+    for (uint32_t i = 0; i < count; i += run, to += (size_t)run * disk->sector_size) {
+        const uint8_t *version = version_of(disk, first + i);
         if (version == NULL)
-            version = image->bytes + (first + i) * disk->sector_size;
-        memcpy(to, version, disk->sector_size);
-        if (disk->read_hook != NULL && readable)
-            readable = disk->read_hook(disk->read_hook_object, disk, first + i, to);
-        if (!readable)
+            return false;
+        for (run = 1; i + run < count; run++) /* what lies in one piece is copied in one */
+            if (version_of(disk, first + i + run) != version + (size_t)run * disk->sector_size)
+                break;
+        memcpy(to, version, (size_t)run * disk->sector_size);
+        if (disk->read_hook != NULL && !hook_reads(disk, first + i, run, to))
             return false;
     }
     return true;
+}
+
+void disk_content_expect(const struct sim_disk *disk, uint64_t first, uint32_t count)
+{
+    uint32_t sectors = EXPECT_BYTES / disk->sector_size;
+    sectors = sectors < count ? sectors : count;
+    for (uint32_t i = 0; i < sectors; i++) {
+        const uint8_t *version = version_of(disk, first + i);
+        for (uint32_t k = 0; version != NULL && k < disk->sector_size; k += CACHE_LINE_BYTES)
+            __builtin_prefetch(version + k);
+    }
 }
 
 /* ---- Submission ---- */

@@ -232,13 +232,13 @@ struct arm_choice {
     uint64_t position_ns;
 };
 
-static void consider(struct sim_disk *disk, struct arm_choice *best, uint64_t now_ns,
+static void consider(struct sim_disk *disk, struct arm_choice *best, const struct hdd_aim *aim,
                      uint32_t request, uint32_t write)
 {
     const struct disk_request *q = &disk->slot[request];
     uint64_t first = request != 0 ? q->target : disk->chain.write[write].first;
     bool writes = request == 0 || q->r.op == SIM_DISK_WRITE;
-    uint64_t position_ns = disk_hdd_position(&disk->hdd, now_ns, first, writes);
+    uint64_t position_ns = disk_hdd_position(&disk->hdd, aim, first, writes);
     if (best->request + best->write == 0 || position_ns < best->position_ns)
         *best = (struct arm_choice){request, write, position_ns};
 }
@@ -247,20 +247,21 @@ static void consider(struct sim_disk *disk, struct arm_choice *best, uint64_t no
 static struct arm_choice choose(struct sim_disk *disk, uint64_t now_ns)
 {
     struct arm_choice best = {0};
+    struct hdd_aim aim = disk_hdd_aim(&disk->hdd, now_ns);
     uint32_t oldest = disk->ready.first;
     if (oldest != 0 && now_ns - disk->slot[oldest].accepted_ns > AGE_LIMIT_NS) {
-        consider(disk, &best, now_ns, oldest, 0);
+        consider(disk, &best, &aim, oldest, 0);
         return best;
     }
     for (uint32_t slot = oldest; slot != 0; slot = disk->slot[slot].qnext)
-        consider(disk, &best, now_ns, slot, 0);
+        consider(disk, &best, &aim, slot, 0);
     if (best.request != 0 && !is_urgent(disk))
         return best;
     uint32_t window = disk->cache == SIM_CACHE_ORDERED ? 1 : DESTAGE_WINDOW;
     for (uint32_t write = disk->dirty_first; write != 0 && window > 0; window--) {
         if (!is_eligible(disk, write, now_ns))
             break;
-        consider(disk, &best, now_ns, 0, write);
+        consider(disk, &best, &aim, 0, write);
         write = disk->chain.write[write].dirty_next;
     }
     if (best.write != 0)
@@ -308,7 +309,8 @@ static void move_arm(struct sim_disk *disk, const struct arm_choice *choice, uin
         first = disk->chain.write[choice->write].first;
         count = disk->chain.write[choice->write].count;
     }
-    uint64_t took_ns = disk_hdd_position(&disk->hdd, now_ns, first, writes) +
+    struct hdd_aim aim = disk_hdd_aim(&disk->hdd, now_ns);
+    uint64_t took_ns = disk_hdd_position(&disk->hdd, &aim, first, writes) +
                        disk_hdd_transfer(&disk->hdd, first, count);
     took_ns = took_ns * disk->fault.slow_permille / 1000;
     disk->stats.busy_ns += took_ns;

@@ -11,9 +11,9 @@ void disk_chain_init(struct disk_chain *chain, uint64_t sectors, uint32_t sector
     *chain = (struct disk_chain){.sector_size = sector_size, .sectors = sectors};
     chain->chunk_sectors = CHUNK_BYTES / sector_size;
     ASSERT(chain->chunk_sectors <= CHUNK_NODES);
-    chain->newest = disk_sparse_map(sectors * sizeof(chain->newest[0]));
+    chain->newest = disk_dense_map(sectors * sizeof(chain->newest[0]));
     chain->chunk = disk_sparse_map(CHAIN_CHUNKS_MAX * sizeof(chain->chunk[0]));
-    chain->bytes = disk_sparse_map((uint64_t)CHAIN_CHUNKS_MAX * CHUNK_BYTES);
+    chain->bytes = disk_dense_map((uint64_t)CHAIN_CHUNKS_MAX * CHUNK_BYTES);
     chain->write = disk_sparse_map(CHAIN_WRITES_MAX * sizeof(chain->write[0]));
     chain->chunks_used = 1; /* chunk and write 0 are none */
     chain->writes_used = 1;

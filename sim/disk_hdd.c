@@ -156,16 +156,23 @@ static uint64_t seek_ns(const struct disk_hdd *hdd, const struct hdd_spot *from,
     return disk_hdd_curve(hdd, cylinders > 0 ? cylinders : 1);
 }
 
-uint64_t disk_hdd_position(struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, bool write)
+struct hdd_aim disk_hdd_aim(struct disk_hdd *hdd, uint64_t now_ns)
+{
+    return (struct hdd_aim){.from = *spot_of(hdd, hdd->head), /* a copy: the table forgets */
+                            .head = hdd->head,
+                            .turned_ns = now_ns % hdd->rotation_ns};
+}
+
+uint64_t disk_hdd_position(struct disk_hdd *hdd, const struct hdd_aim *aim, uint64_t first,
+                           bool write)
 {
     ASSERT(first < hdd->sectors);
-    struct hdd_spot from =
-        *spot_of(hdd, hdd->head); /* a copy: both may have one place in the table */
+    ASSERT(aim->head == hdd->head);
     const struct hdd_spot *to = spot_of(hdd, first);
-    uint64_t seek = seek_ns(hdd, &from, to);
+    uint64_t seek = seek_ns(hdd, &aim->from, to);
     if (seek > 0 && write && first != hdd->head)
         seek += hdd->settle_ns;
-    uint64_t arrival = (now_ns + seek) % hdd->rotation_ns;
+    uint64_t arrival = (aim->turned_ns + seek) % hdd->rotation_ns;
     uint64_t late = to->target_ns >= arrival ? 0 : hdd->rotation_ns;
     uint64_t wait = to->target_ns + late - arrival;
     return seek + (wait + CATCH_NS > hdd->rotation_ns ? 0 : wait);

@@ -56,8 +56,16 @@ void disk_hdd_cold(struct disk_hdd *hdd);
 /* The seek curve: ns for a distance in cylinders; 0 for none. */
 uint64_t disk_hdd_curve(const struct disk_hdd *hdd, uint64_t distance);
 
-/* Seek and rotation from the head to `first` if begun at now_ns. */
-uint64_t disk_hdd_position(struct disk_hdd *hdd, uint64_t now_ns, uint64_t first, bool write);
+/* Where the head is at a time: what all candidates of one choice have in common. */
+struct hdd_aim {
+    struct hdd_spot from;
+    uint64_t head, turned_ns; /* its sector; how far into a rotation */
+};
+struct hdd_aim disk_hdd_aim(struct disk_hdd *hdd, uint64_t now_ns);
+
+/* Seek and rotation from the head to `first` if begun then. */
+uint64_t disk_hdd_position(struct disk_hdd *hdd, const struct hdd_aim *aim, uint64_t first,
+                           bool write);
 
 /* Time for `count` sectors to pass under the head, switches of track included. */
 uint64_t disk_hdd_transfer(const struct disk_hdd *hdd, uint64_t first, uint32_t count);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "sim/disk_image.h"
 
 #include <stdlib.h>
@@ -17,6 +18,13 @@ void *disk_sparse_map(uint64_t bytes)
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(memory != MAP_FAILED);
+    return memory;
+}
+
+void *disk_dense_map(uint64_t bytes)
+{
+    void *memory = disk_sparse_map(bytes);
+    (void)madvise(memory, bytes, MADV_HUGEPAGE); /* speed only: may be refused */
     return memory;
 }
 

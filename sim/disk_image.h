@@ -55,6 +55,8 @@ struct disk_image {
 
 /* Memory that reads as zeros and costs nothing until touched. Failure is a defect of loris. */
 void *disk_sparse_map(uint64_t bytes);
+/* The same for what is filled from its start, without holes, and read all over: in huge pages. */
+void *disk_dense_map(uint64_t bytes);
 void disk_sparse_unmap(void *memory, uint64_t bytes);
 
 /* An image of zeros; size_bytes is a multiple of 4096, sector_size 512 or 4096. */

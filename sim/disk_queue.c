@@ -130,6 +130,7 @@ static void begin_read(struct sim_disk *disk, uint32_t slot)
 {
     struct disk_request *q = &disk->slot[slot];
     uint64_t at_ns = 0;
+    disk_content_expect(disk, q->target, q->r.count);
     bool hit = disk_chain_covers(&disk->chain, q->target, q->r.count);
     if (!hit && disk->rotating)
         hit = disk_hdd_buffered(&disk->hdd, sim_engine_now(disk->engine), q->target, q->r.count,

@@ -150,6 +150,8 @@ bool disk_cache_has_room(const struct sim_disk *disk, uint64_t bytes);
 
 /* disk.c: the one function that reads content. Returns false if a sector is unreadable. */
 bool disk_content_read(struct sim_disk *disk, uint64_t first, uint32_t count, void *buffer);
+/* It will be read soon: fetches the beginning of it into the host's caches. Speed only. */
+void disk_content_expect(const struct sim_disk *disk, uint64_t first, uint32_t count);
 
 /* What is under way in the mechanism ends for nobody; events that are under way are stale. */
 void disk_stop_device(struct sim_disk *disk, bool cancel_events);
