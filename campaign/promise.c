@@ -9,14 +9,9 @@
 
 static enum fault_class class_of_flip(const struct fault *f)
 {
-    switch (f->region) {
-    case FAULT_REGION_PAGES:
+    if (f->region == FAULT_REGION_PAGES)
         return CLASS_FLIP_PAGES;
-    case FAULT_REGION_LOG:
-        return CLASS_FLIP_LOG;
-    default:
-        return CLASS_FLIP_OTHER;
-    }
+    return f->region == FAULT_REGION_LOG ? CLASS_FLIP_LOG : CLASS_FLIP_OTHER;
 }
 
 /* Whether one request may meet so many transient errors that nobody tries it again: the disk is

@@ -1,17 +1,10 @@
 #include "campaign/trial.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "assertion.h"
+#include "campaign/progress.h" /* host time, for wall_ns and lab_times only */
 #include "campaign/trial_private.h"
-
-uint64_t lab_host_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 uint64_t lab_now(const struct lab *lab)
 {
@@ -51,7 +44,7 @@ void lab_destroy(struct lab *lab)
 static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t count,
                      const uint64_t *recovery_ns, bool lists_events, enum run_end *end)
 {
-    uint64_t start = lab_host_ns();
+    uint64_t start = progress_now_ns();
     sim_machine_reset(lab->machine, lab->plan->seed, lab->n);
 #ifdef LORIS_PLANTED
     sim_machine_plant(lab->machine, lab->planted);
@@ -60,16 +53,16 @@ static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t 
     lab->run = (struct run_state){
         .last_struck = NO_FAULT, .cut_wanted = NO_FAULT, .lists_events = lists_events};
     lab_observe(lab);
-    uint64_t reset = lab_host_ns();
+    uint64_t reset = progress_now_ns();
     bool booted = lab_boot(lab);
-    uint64_t boot = lab_host_ns();
+    uint64_t boot = progress_now_ns();
     for (uint32_t d = 0; d < sim_machine_disks(lab->machine); d++)
         lab->disk_base[d] = sim_disk_stats(sim_machine_disk(lab->machine, d));
     if (booted)
         *end = lab_run(lab, faults, count, recovery_ns);
     lab->times.reset_ns += reset - start;
     lab->times.boot_ns += boot - reset;
-    lab->times.workload_ns += lab_host_ns() - boot;
+    lab->times.workload_ns += progress_now_ns() - boot;
     return booted;
 }
 
@@ -77,7 +70,7 @@ static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t 
 static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *verdict,
                      struct trial_record *record)
 {
-    uint64_t start = lab_host_ns();
+    uint64_t start = progress_now_ns();
     lab_fill_run(lab, record);
     lab->run.lists_events = true;
     lab_judge(lab, end, verdict);
@@ -85,13 +78,13 @@ static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *ve
         judge_join(verdict, &lab->boots);
     lab_fill_verdict(lab, verdict, record);
     record->hash = sim_machine_hash(lab->machine);
-    lab->times.judge_ns += lab_host_ns() - start;
+    lab->times.judge_ns += progress_now_ns() - start;
     lab->times.trials++;
 }
 
 void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
 {
-    uint64_t start = lab_host_ns();
+    uint64_t start = progress_now_ns();
     bool other = lab->variant != variant;
     lab->variant = variant;
     lab->workload = workload;
@@ -110,7 +103,7 @@ void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
     conclude(lab, end, &lab->base_verdict, &lab->base);
     lab->has_base = true;
     lab->record = NULL;
-    lab->base.wall_ns = lab_host_ns() - start;
+    lab->base.wall_ns = progress_now_ns() - start;
 }
 
 /* Recoveries that later entries of the plan are placed in are measured in runs without those. */
@@ -158,7 +151,7 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
         fill_place(lab, fault, record);
         return;
     }
-    uint64_t start = lab_host_ns();
+    uint64_t start = progress_now_ns();
     uint64_t recovery_ns[FAULTS_PER_PLAN_MAX] = {0};
     struct judge_verdict verdict;
     enum run_end end;
@@ -173,7 +166,7 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
     conclude(lab, end, &verdict, record);
     lab->record = NULL;
     lab->retire = lab->retire || corrupts(faults);
-    record->wall_ns = lab_host_ns() - start;
+    record->wall_ns = progress_now_ns() - start;
 }
 
 bool lab_must_retire(const struct lab *lab)

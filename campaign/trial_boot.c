@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/progress.h"
 #include "campaign/trial_private.h"
 #include "campaign/worker.h"
 
@@ -67,7 +68,7 @@ void lab_judge_boot(struct lab *lab)
     lab->run.boot_unjudged = false;
     if (lab->record == NULL)
         return; /* a run that only measures */
-    uint64_t start = lab_host_ns();
+    uint64_t start = progress_now_ns();
     pid_t parent = getpid();
     struct message *message =
         mmap(NULL, sizeof(*message), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -80,5 +81,5 @@ void lab_judge_boot(struct lab *lab)
     ASSERT(message->given);
     add(lab, &message->verdict);
     (void)munmap(message, sizeof(*message));
-    lab->times.judge_ns += lab_host_ns() - start;
+    lab->times.judge_ns += progress_now_ns() - start;
 }

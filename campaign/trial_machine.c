@@ -6,7 +6,6 @@
 #include "campaign/trial_private.h"
 
 #define FORMAT_TRIAL UINT64_MAX /* streams of the formatting run: no trial's */
-#define STEP_NS 1000000000ull   /* how often a wait looks at its limit */
 
 static struct sim_restart_policy restart_policy(const struct plan_machine *machine)
 {
@@ -40,7 +39,7 @@ static bool wait_ready(struct lab *lab)
         uint64_t now = sim_machine_now(lab->machine);
         if (now >= until)
             return false;
-        uint64_t step = until - now < STEP_NS ? until : now + STEP_NS;
+        uint64_t step = until - now < LAB_STEP_NS ? until : now + LAB_STEP_NS;
         (void)sim_machine_run(lab->machine, step);
     }
     return true;
@@ -77,7 +76,7 @@ static bool run_readers(struct lab *lab, const struct reader *readers, uint32_t 
         progress = sum;
         if (now - since >= lab->plan->limit_ns)
             return false;
-        (void)sim_machine_run(lab->machine, now + STEP_NS);
+        (void)sim_machine_run(lab->machine, now + LAB_STEP_NS);
     }
 }
 

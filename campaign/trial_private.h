@@ -14,6 +14,7 @@
 #include "workloads/run.h"
 
 #define NO_FAULT UINT32_MAX
+#define LAB_STEP_NS 1000000000ull /* how often a wait looks at its limit */
 
 /* How a run of the machine ended. */
 enum run_end {
@@ -117,8 +118,5 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *verdict,
 /* promise.c: what the design promises for a plan of faults under this variant; LEVEL_NONE: nothing.
  */
 enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults);
-
-/* Host clock, ns: for wall_ns and lab_times only. */
-uint64_t lab_host_ns(void);
 
 #endif

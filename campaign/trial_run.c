@@ -10,7 +10,6 @@
 #include "campaign/trial_private.h"
 #include "sim/rng.h"
 
-#define STEP_NS 1000000000ull /* how often the limit is looked at */
 /* Assumption: twice the most deaths that one fault of a campaign can ask for, and as many answers
  * to it. */
 #define SERVICE_RETURNS_MAX 20000u
@@ -71,20 +70,18 @@ static const char *name_of(enum layer layer)
 
 static const char *death_word(enum sim_death cause)
 {
-    switch (cause) {
-    case SIM_DEATH_SIGNAL:
-        return "died of a signal";
-    case SIM_DEATH_ASSERT:
-        return "died of an assertion";
-    case SIM_DEATH_PANIC:
-        return "crashed on purpose";
-    case SIM_DEATH_RS_HUNG:
-        return "killed: hangs";
-    case SIM_DEATH_RS_ASKED:
-        return "killed: asked for";
-    default:
-        return "killed";
-    }
+    static const char *const words[] = {
+        [SIM_DEATH_EXIT] = "ended",
+        [SIM_DEATH_KILLED] = "killed",
+        [SIM_DEATH_SIGNAL] = "died of a signal",
+        [SIM_DEATH_ASSERT] = "died of an assertion",
+        [SIM_DEATH_PANIC] = "crashed on purpose",
+        [SIM_DEATH_RS_HUNG] = "killed: hangs",
+        [SIM_DEATH_RS_ASKED] = "killed: asked for",
+        [SIM_DEATH_POWER] = "lost its power",
+    };
+    ASSERT((unsigned)cause < sizeof(words) / sizeof(words[0]));
+    return words[cause];
 }
 
 /* Whether this layer is part of what the applications of an environment stand on. */
@@ -192,34 +189,26 @@ static void on_report(void *context, enum layer layer, uint32_t instance, enum r
         REPORT_LIST(REPORT_NAME)
 #undef REPORT_NAME
     };
+    static const bool speaks_of_a_fault[REPORT_COUNT] = {
+        [REPORT_DETECTED] = true, [REPORT_RECOVERY_BEGIN] = true, [REPORT_REPAIR] = true,
+        [REPORT_LOST] = true,     [REPORT_DEGRADED] = true,       [REPORT_READ_ONLY] = true,
+    };
     struct lab *lab = context;
     char detail[RECORD_DETAIL_BYTES];
     (void)snprintf(detail, sizeof(detail), "%s %" PRIu32 ": %" PRIu64 " %" PRIu64, name_of(layer),
                    instance, a, b);
     ASSERT(what < REPORT_COUNT);
     lab_event(lab, name_of(layer), names[what], detail);
-    switch (what) {
-    case REPORT_RECOVERY_BEGIN:
+    if (what == REPORT_RECOVERY_BEGIN)
         lab->run.recovering |= 1u << layer;
+    if (speaks_of_a_fault[what])
         detected(lab, name_of(layer));
-        break;
-    case REPORT_RECOVERY_END:
+    if (what == REPORT_RECOVERY_END) {
         lab->run.recovering &= ~(1u << layer);
         sim_machine_stop(lab->machine);
-        break;
-    case REPORT_DETECTED:
-    case REPORT_REPAIR:
-    case REPORT_LOST:
-    case REPORT_DEGRADED:
-    case REPORT_READ_ONLY:
-        detected(lab, name_of(layer));
-        break;
-    case REPORT_REBUILT:
-        lab->run.rebuilt_ns = lab_now(lab);
-        break;
-    default:
-        break;
     }
+    if (what == REPORT_REBUILT)
+        lab->run.rebuilt_ns = lab_now(lab);
 }
 
 static void on_probe(void *context, enum layer layer, uint32_t instance, enum probe probe,
@@ -347,7 +336,7 @@ static uint64_t next_look(const struct lab *lab)
 {
     if (lab->run.power_on_ns != 0)
         return lab->run.power_on_ns;
-    return sim_machine_now(lab->machine) + STEP_NS;
+    return sim_machine_now(lab->machine) + LAB_STEP_NS;
 }
 
 static enum run_end loop(struct lab *lab)

@@ -177,17 +177,11 @@ static enum err read_node(struct walk *w, uint32_t node)
     sim_trap(tell_stat, &t);
     if (e != OK)
         return OK;
-    switch (stat.type) {
-    case VFS_DIRECTORY:
+    if (stat.type == VFS_DIRECTORY) {
         push_directory(w, node);
         return OK;
-    case VFS_LINK_TYPE:
-        e = read_target(w, node);
-        break;
-    default:
-        e = read_file(w, node, &stat);
-        break;
     }
+    e = stat.type == VFS_LINK_TYPE ? read_target(w, node) : read_file(w, node, &stat);
     return e == E_DEAD ? e : OK;
 }
 

@@ -4,9 +4,9 @@
  */
 #define _GNU_SOURCE /* fopencookie */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "campaign/tests/rig_trial.h"
 #include "campaign/trial_private.h"
 #include "scripts/check_main.h"
 
@@ -28,29 +28,24 @@ static const char text[] =
 enum { CUT, CUT_CUT, PLANS };
 enum { NONE, LORIS };
 
-static struct plan *plan;
-static struct lab *lab;
+static struct rig_trial rig;
 static struct trial_record record[PLANS], again;
 
 static void setup(void)
 {
-    struct plan_request request = {.path = "boots.yaml"};
-    plan = plan_load_text(text, &request, stderr);
-    ck_assert_ptr_nonnull(plan);
-    lab = lab_create(plan);
+    rig_trial_init(&rig, text);
 }
 
 static void teardown(void)
 {
-    lab_destroy(lab);
-    plan_destroy(plan);
+    rig_trial_fini(&rig);
 }
 
 static void run_all(uint32_t variant, uint64_t n)
 {
-    lab_begin(lab, variant, 0, n);
+    lab_begin(rig.lab, variant, 0, n);
     for (uint32_t k = 0; k < PLANS; k++)
-        lab_trial(lab, k, &record[k]);
+        lab_trial(rig.lab, k, &record[k]);
 }
 
 /* The only verdict of a boot in the middle of the trial, "durable" of "after boot 1: durable". */
@@ -95,11 +90,11 @@ static ssize_t spoil(void *cookie, const char *bytes, size_t count)
 {
     (void)cookie;
     const char *cut = memmem(bytes, count, "fault injected", 14);
-    if (cut != NULL && lab->boots_judged == 1) {
-        lab->boots.level = lab->boots.environment[1].level = LEVEL_SILENT;
-        lab->boots.ops_lost = lab->boots.synced_lost = 4711;
-        lab->boots.undecided = true;
-        strcpy(lab->boots.story, "after boot 1: spoilt");
+    if (cut != NULL && rig.lab->boots_judged == 1) {
+        rig.lab->boots.level = rig.lab->boots.environment[1].level = LEVEL_SILENT;
+        rig.lab->boots.ops_lost = rig.lab->boots.synced_lost = 4711;
+        rig.lab->boots.undecided = true;
+        strcpy(rig.lab->boots.story, "after boot 1: spoilt");
     }
     return (ssize_t)count;
 }
@@ -111,8 +106,8 @@ START_TEST(test_trial_boots__the_weakest_is_that_of_the_trial)
     setvbuf(told, NULL, _IOLBF, 4096);
     run_all(LORIS, 1);
     ck_assert_int_lt(record[CUT_CUT].level, LEVEL_SILENT);
-    lab_tell(lab, told);
-    lab_trial(lab, CUT_CUT, &again);
+    lab_tell(rig.lab, told);
+    lab_trial(rig.lab, CUT_CUT, &again);
     ck_assert_uint_eq(again.hash, record[CUT_CUT].hash);
     ck_assert_int_eq(again.level, LEVEL_SILENT);
     ck_assert_int_eq(again.environment[0].level, record[CUT_CUT].environment[0].level);
@@ -120,9 +115,9 @@ START_TEST(test_trial_boots__the_weakest_is_that_of_the_trial)
     ck_assert_uint_eq(again.synced_lost, 4711);
     ck_assert(again.undecided);
     ck_assert_ptr_nonnull(strstr(again.story, "after boot 1: spoilt"));
-    lab_trial(lab, CUT, &again); /* and no later trial's */
+    lab_trial(rig.lab, CUT, &again); /* and no later trial's */
     ck_assert_int_eq(again.level, record[CUT].level);
-    lab_tell(lab, NULL);
+    lab_tell(rig.lab, NULL);
     fclose(told);
 }
 END_TEST
@@ -135,7 +130,7 @@ START_TEST(test_trial_boots__looking_changes_nothing_of_the_trial)
     ck_assert_ptr_nonnull(strstr(record[CUT_CUT].struck, second));
     ck_assert_uint_eq(record[CUT_CUT].ops, record[CUT].ops);
     ck_assert_int_eq(record[CUT_CUT].outage_ns, record[CUT].outage_ns);
-    lab_trial(lab, CUT_CUT, &again);
+    lab_trial(rig.lab, CUT_CUT, &again);
     again.wall_ns = record[CUT_CUT].wall_ns;
     ck_assert_mem_eq(&again, &record[CUT_CUT], sizeof(again));
 }

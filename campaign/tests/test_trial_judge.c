@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "campaign/trial.h"
+#include "campaign/tests/rig_trial.h"
 #include "scripts/check_main.h"
 
 /* Rot that strikes when all applications have ended is read by nobody but the judge. */
@@ -16,29 +16,24 @@ static const char text[] =
     "  early: [{kind: disk.fail-stop, disk: 0, at: {time: 1s}}]\n";
 enum { LATE, EARLY };
 
-static struct plan *plan;
-static struct lab *lab;
+static struct rig_trial rig;
 static struct trial_record record;
 
 static void setup(void)
 {
-    struct plan_request request = {.path = "judge.yaml"};
-    plan = plan_load_text(text, &request, stderr);
-    ck_assert_ptr_nonnull(plan);
-    lab = lab_create(plan);
-    lab_begin(lab, 0, 0, 0);
+    rig_trial_init(&rig, text);
+    lab_begin(rig.lab, 0, 0, 0);
 }
 
 static void teardown(void)
 {
-    lab_destroy(lab);
-    plan_destroy(plan);
+    rig_trial_fini(&rig);
 }
 
 START_TEST(test_trial_judge__what_it_provokes_is_no_detection)
 {
     unsigned noticed = 0;
-    lab_trial(lab, LATE, &record);
+    lab_trial(rig.lab, LATE, &record);
     for (uint32_t k = 0; k < record.event_count; k++)
         if (strcmp(record.event[k].what, "detected") == 0) {
             ck_assert_uint_gt(record.event[k].time_ns, record.sim_ns);
@@ -55,7 +50,7 @@ END_TEST
 
 START_TEST(test_trial_judge__what_the_run_noticed_is)
 {
-    lab_trial(lab, EARLY, &record);
+    lab_trial(rig.lab, EARLY, &record);
     ck_assert_str_ne(record.detected_by, "");
     ck_assert_int_ge(record.recovery_ns, 0);
     ck_assert_uint_eq(record.environments_hit, 0);

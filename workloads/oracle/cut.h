@@ -1,5 +1,5 @@
 /*
- * The search for a consistent cut that explains what an environment sees (ORACLE section 3).
+ * The search for a consistent cut that explains what an environment sees (README.md, Cuts).
  * Private to this folder.
  *
  * Each application contributes a prefix of its operations that have effects here. Applications

@@ -146,7 +146,7 @@ struct history_op {
     bool forbade;                   /* the model's own answer was an error at its begin */
 };
 
-/* The clauses of ORACLE section 5 that an answer or a tree can break; a failure's identity. */
+/* What an answer or a tree can break of the rules of README.md; a failure's identity. */
 enum history_clause {
     CLAUSE_NONE = 0,
     CLAUSE_CONTENT,   /* bytes that this place never had, or no longer has */

@@ -1,6 +1,6 @@
 /*
- * The verdict of a trial: which of the levels of ORACLE section 5 holds, in each environment and
- * over all, and what was lost. README.md has the rules in the order in which they are tried.
+ * The verdict of a trial: which level (levels.h) holds, in each environment and over all, and what
+ * was lost. README.md has the rules, and the order in which they are tried.
  *
  * The judge compares three things: the history (what applications asked and were told), the
  * observation (what was read back at the end), and what the trial runner knows of the machine (who
@@ -106,7 +106,7 @@ void judge_trial(struct judge *j, const struct judge_input *input, struct judge_
 void judge_join(struct judge_verdict *verdict, const struct judge_verdict *earlier);
 
 /*
- * outage_ns of ORACLE section 7: the longest wait that overlaps the outage, less the longest wait
+ * The outage: the longest wait that overlaps the outage, less the longest wait
  * of its kind in the fault-free run of the same trial (NULL: nothing is taken off). Not below 0.
  */
 uint64_t judge_outage_ns(const struct judge_verdict *faulty,

@@ -1,6 +1,6 @@
 /*
  * What holds where no cut explains the tree: each slot by itself against all values that it ever
- * had (ORACLE section 5, `synced` and `structural`). Private to this folder.
+ * had (levels `synced` and `structural`). Private to this folder.
  *
  * A name, size or attribute is right if some operation gave it that value; a block of a file if it
  * is what the block was after one of the operations on it, as a whole. It is right *and synced* if

@@ -1,12 +1,10 @@
 /*
- * The oracle once more, as plainly as ORACLE.md says it: no paths, no inodes found by content, no
- * pruning. Histories of a few operations over a handful of names and files of four cells; a state
- * is a small table; a level is found by trying every cut and every identity of every object. The
- * test makes both judge the same and compares (test_brute_force.c).
+ * The oracle once more, as plainly as the rules of its README.md say it: no paths, no inodes found
+ * by content, no pruning. Histories of a few operations over a handful of names and files of four
+ * cells; a state is a small table; a level is found by trying every cut and every identity of every
+ * object. The test makes both judge the same and compares (test_brute_force.c).
  *
  * Shares no code with the oracle but content_fill, which makes the bytes.
- *
- * Rules that ORACLE.md leaves open are read as README.md of the oracle says.
  */
 #ifndef LORIS_WORKLOADS_TESTS_ORACLE_NAIVE_H
 #define LORIS_WORKLOADS_TESTS_ORACLE_NAIVE_H

@@ -1,4 +1,4 @@
-/* The proof of ORACLE section 8: the oracle against the naive reference, in 400,000 cases. */
+/* The oracle proved: against the naive reference, in 400,000 cases. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 static struct judge_verdict verdict;
 
-/* What surrounds the tree: drawn now and then, judged by the table of ORACLE section 5. */
+/* What surrounds the tree: drawn now and then, judged by the table of levels. */
 static enum level surround(struct rig *r, struct judge_input *in, enum level level, bool errors)
 {
     enum level told = errors ? LEVEL_DETECTED : LEVEL_SILENT;
