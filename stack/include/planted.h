@@ -21,6 +21,7 @@
     X(PLANTED_REUSE_AT_ONCE, "reuse-at-once", "physical: freed blocks usable before release")      \
     X(PLANTED_EARLY_FSYNC, "early-fsync", "cache: fsync answered before all disks prepared")       \
     X(PLANTED_NOT_STAGGERED, "not-staggered", "logical: both mirrors overwritten at once")         \
+    X(PLANTED_PARITY_IN_PLACE, "parity-in-place", "logical: objects with parity are not shadowed") \
     X(PLANTED_DEAD_ROOT_KEPT, "dead-root-kept", "physical: roots above the chosen one stay")       \
     X(PLANTED_NO_REPLY_TABLE, "no-reply-table", "cache: a retried transaction runs again")         \
     X(PLANTED_RESYNC_REGION, "resync-region", "logical: resync recomputes checksums blindly")      \

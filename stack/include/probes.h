@@ -20,6 +20,8 @@
     X(PROBE_PHYS_ADOPTED, "phys-adopted", "physical: restore has adopted the chosen root")         \
     X(PROBE_LOGICAL_CHOSEN, "logical-chosen", "logical: restore has chosen the checkpoint")        \
     X(PROBE_LOGICAL_MIRROR_1, "logical-mirror-1", "logical: mirror 1 of a batch is flushed")       \
+    X(PROBE_LOGICAL_PARITY, "logical-parity",                                                      \
+      "logical: blocks and new parity are about to go down")                                       \
     X(PROBE_LOGICAL_REPAIR, "logical-repair", "logical: a bad copy is about to be rewritten")      \
     X(PROBE_LOGICAL_DEGRADED, "logical-degraded", "logical: a disk was taken out of the pool")     \
     X(PROBE_RESYNC_BLOCK, "resync-block", "logical: one block of the intents was resolved")        \

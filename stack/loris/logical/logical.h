@@ -3,9 +3,10 @@
  *
  *   calls.c    requests to several physicals at a time; a disk that failed leaves the pool
  *   mapping.c  object -> {level, stripe, disks}, in the mapping object, an entry a CRC (L3)
- *   place.c    the arithmetic of striping
+ *   place.c    the arithmetic of striping and parity
  *   read.c     reads, other copies, read-repair; write.c batches, staggered mirrors (L5)
  *   slot.c     what one slot of an object must hold, from the others
+ *   rows*.c    parity: rows of blocks that belong together (rows.h); raid6.c the field of Q
  *   objects.c  create, delete, truncate, attributes; mending a copy
  *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
  *   serve.c    requests; main.c the process
@@ -39,10 +40,10 @@
 
 struct entry { /* of the mapping */
     uint64_t oid;
-    uint8_t level;          /* 0 or 1 */
+    uint8_t level;          /* 0, 1 (as many copies as disks), 4, 5, 6 */
     uint8_t count;          /* disks */
     uint16_t flags;         /* OBJECT_META, OBJECT_COW */
-    uint32_t stripe_blocks; /* of level 0 */
+    uint32_t stripe_blocks; /* of all levels but 1 */
     uint8_t disk[DISKS_MAX];
     uint8_t generation[DISKS_MAX]; /* of that disk when the copy was made: it counts while equal */
     uint8_t filling; /* slot + 1 that is being copied to a new disk, 0: none; in memory only */
@@ -91,6 +92,7 @@ struct batch {
     uint32_t mask[OBJECT_BATCH_MAX_BLOCKS];
     bool shadow[OBJECT_BATCH_MAX_BLOCKS];
     bool stagger[OBJECT_BATCH_MAX_BLOCKS]; /* may be overwritten in place: mirror 1 first */
+    bool backed[OBJECT_BATCH_MAX_BLOCKS];  /* parity stands in for it if its disk goes */
     int32_t status[OBJECT_BATCH_MAX_BLOCKS];
     uint32_t failed[OBJECT_BATCH_MAX_BLOCKS]; /* disks whose copy refused for itself */
     uint64_t moved[DISKS_MAX];                /* overwritten in place, a disk */
@@ -107,6 +109,8 @@ struct rebuild {
     uint64_t oid;
     uint32_t slot, disk;
 };
+
+struct rows; /* rows.h */
 
 struct logical {
     struct stack_options options;
@@ -133,6 +137,7 @@ struct logical {
     struct damage damage[DAMAGES_MAX];
     uint32_t damages;
     struct rebuild rebuild;
+    struct rows *rows, *mend_rows; /* of the request, of mending within it; NULL: no parity yet */
 };
 
 /* ---- calls.c ---- */
@@ -184,11 +189,17 @@ uint32_t logical_entry_safe(const struct logical *l, const struct entry *entry);
 /* ---- place.c ---- */
 
 struct place {
-    uint32_t disk;
+    uint32_t disk, role;
     uint64_t block; /* on that disk */
     uint32_t run;   /* blocks that follow each other there, this one included */
 };
+/* Where a block of the object is; not for level 1. */
 void logical_place_stripe(const struct entry *entry, uint64_t block, struct place *place);
+/* Parity blocks in a row: 0 (levels 0, 1), 1 (4, 5), 2 (6). */
+uint32_t logical_place_parities(const struct entry *entry);
+/* The slot of a role in the row of block `block` of the parts; and the role of a slot there. */
+uint32_t logical_place_slot(const struct entry *entry, uint64_t block, uint32_t role);
+uint32_t logical_place_role(const struct entry *entry, uint64_t block, uint32_t slot);
 /* Blocks that the k-th disk of the entry keeps of the first `blocks` of the object. */
 uint64_t logical_place_kept(const struct entry *entry, uint32_t k, uint64_t blocks);
 
@@ -215,6 +226,47 @@ MUST_USE enum err logical_write_repair(struct logical *l, uint32_t disk, uint64_
 MUST_USE enum err logical_write_one(struct logical *l, uint32_t disk, uint64_t oid, uint64_t block,
                                     const uint8_t *page, uint32_t crc, uint32_t flags);
 MUST_USE enum err logical_flush_disks(struct logical *l, uint32_t mask);
+
+/* One block of the batch to one disk, once more. */
+MUST_USE enum err logical_write_alone(struct logical *l, uint32_t i, uint32_t disk);
+
+/* ---- rows_write.c, rows_read.c: objects with parity ---- */
+
+/* Level 4, 5 or 6. */
+static inline bool logical_has_parity(const struct entry *entry)
+{
+    return entry->level >= 4;
+}
+struct intake { /* a batch of the cache; found[i] OK: entry[i] is its object's */
+    uint32_t source, grant, flags, count;
+    const struct object_write_entry *wire;
+    const struct entry *entry;
+    const enum err *found;
+    int32_t *status; /* answers */
+    uint32_t moved;
+};
+/* Writes what of the batch belongs to objects with parity; l->batch is used for that. */
+MUST_USE enum err logical_rows_write(struct logical *l, struct intake *in);
+/*
+ * Takes what a truncation to `blocks` will cut off out of the parity that stays. Nothing else may
+ * be done with the object before it is cut.
+ */
+MUST_USE enum err logical_rows_truncate(struct logical *l, const struct entry *entry,
+                                        uint64_t blocks, uint64_t lsn);
+/*
+ * Blocks [first, first + count) of the object whose status in l->metas[] is not OK: those that can
+ * be worked out become OK and go to the caller's data; what their disk has of them is mended.
+ */
+MUST_USE enum err logical_rows_recover(struct logical *l, const struct object_request *request,
+                                       uint32_t source, const struct entry *entry, uint64_t first,
+                                       uint32_t count);
+/*
+ * logical_slot_read for objects with parity. *seen += blocks that the other slots have in that
+ * range, holes and lost ones left out: when that is the sum of their counts, nothing is beyond.
+ */
+MUST_USE enum err logical_rows_make(struct logical *l, const struct entry *entry, uint32_t slot,
+                                    uint64_t first, uint32_t count, uint8_t *pages,
+                                    struct object_block_meta *metas, uint64_t *seen);
 
 enum err logical_objects_serve(struct logical *l, const struct object_request *request,
                                struct object_reply *reply);

@@ -330,6 +330,8 @@ void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flag
     }
     uint32_t first = (uint32_t)(oid % n);
     uint32_t step = entry->count < n ? 1 + (uint32_t)(oid / n % (n - 1)) : 1;
-    for (uint32_t k = 0; k < entry->count; k++)
+    for (uint32_t k = 0; k < entry->count; k++) {
         entry->disk[k] = live[(first + k * step) % n];
+        entry->generation[k] = l->core.generation[entry->disk[k]];
+    }
 }

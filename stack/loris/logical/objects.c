@@ -89,24 +89,67 @@ static void note_neighbours(struct logical *l, uint64_t oid, uint32_t disk)
         l->damage[l->damages++] = (struct damage){.oid = oid, .disk = disk};
 }
 
+/* The same for the part of an object with parity: all blocks that the other parts have, wherever
+ * they are, tell how far it may reach. */
+static enum err mend_part(struct logical *l, const struct entry *entry, uint32_t bad, uint64_t size)
+{
+    struct object_block_meta metas[MEND_BLOCKS];
+    uint64_t have = 0, seen = 0;
+    uint32_t others = logical_entry_disks(l, entry) & ~(1u << bad);
+    struct object_request r = {.op = OBJECT_GETATTR, .oid = entry->oid};
+    uint32_t slot = 0;
+    while (slot + 1u < entry->count && entry->disk[slot] != bad)
+        slot++;
+    uint64_t blocks = logical_place_kept(entry, slot, (size + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        struct object_reply reply;
+        enum err e = (others >> k & 1) == 0 ? E_NOENT : call_disk(l, k, &r, &reply);
+        if (e == E_SESSION)
+            return e;
+        have += e == OK ? reply.blocks : 0;
+    }
+    for (uint64_t b = 0; seen < have || b < blocks; b += MEND_BLOCKS) {
+        enum err e = b < MEND_REACH ? OK : E_FBIG;
+        if (e == OK)
+            e = logical_rows_make(l, entry, slot, b, MEND_BLOCKS, l->mend, metas, &seen);
+        if (e == OK)
+            e = logical_slot_write(l, bad, entry->oid, b, MEND_BLOCKS, l->mend, metas);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+static enum err mend_copy(struct logical *l, const struct entry *entry, uint32_t bad, uint32_t good,
+                          const struct object_reply *whole, bool *scanned)
+{
+    uint64_t copied = 0;
+    enum err e = OK;
+    /* Blocks may lie beyond the size, which comes down last; lost ones, uncounted, only before. */
+    uint64_t blocks = (whole->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    *scanned = entry->oid == OID_MAPPING || blocks <= MEND_SCAN_MAX;
+    for (uint64_t b = 0; e == OK && (copied < whole->blocks || (*scanned && b < blocks));
+         b += MEND_BLOCKS)
+        e = b < MEND_REACH ? copy_range(l, entry->oid, bad, good, b, &copied) : E_FBIG;
+    return e;
+}
+
 enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
                               uint32_t good)
 {
     struct object_reply whole, reply;
-    uint64_t copied = 0;
+    bool scanned = true;
     struct object_request r = {.op = OBJECT_GETATTR, .oid = entry->oid};
-    if (l->in_pause || entry->level != 1)
+    if (l->in_pause || entry->level == 0)
         return E_CORRUPT;
     plat_report(REPORT_REPAIR, entry->oid, UINT64_MAX);
     enum err e = call_disk(l, good, &r, &whole);
     if (e == OK)
         e = make_anew(l, entry->oid, bad, &whole);
-    /* Blocks may lie beyond the size, which comes down last; lost ones, uncounted, only before. */
-    uint64_t blocks = (whole.size + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    bool scanned = entry->oid == OID_MAPPING || blocks <= MEND_SCAN_MAX;
-    for (uint64_t b = 0; e == OK && (copied < whole.blocks || (scanned && b < blocks));
-         b += MEND_BLOCKS)
-        e = b < MEND_REACH ? copy_range(l, entry->oid, bad, good, b, &copied) : E_FBIG;
+    if (e == OK && logical_has_parity(entry))
+        e = mend_part(l, entry, bad, whole.size);
+    else if (e == OK)
+        e = mend_copy(l, entry, bad, good, &whole, &scanned);
     if (e != OK)
         return e;
     note_neighbours(l, entry->oid, bad);
@@ -141,7 +184,7 @@ static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk)
     if (e != OK)
         return e == E_SESSION ? e : OK;
     uint32_t live = logical_entry_disks(l, &entry);
-    if (entry.level != 1 || (live & bit) == 0 || (live & ~bit) == 0)
+    if (entry.level == 0 || (live & bit) == 0 || (live & ~bit) == 0)
         return OK;
     e = call_disk(l, disk, &r, &reply);
     if (e == E_NOENT || e == E_CORRUPT)
@@ -228,7 +271,7 @@ static enum err fan_out(struct logical *l, const struct entry *entry, uint32_t c
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         uint32_t bit = 1u << k;
         e = OK;
-        if ((out.damaged & bit) != 0 && out.ok != 0 && entry->level == 1)
+        if ((out.damaged & bit) != 0 && out.ok != 0 && entry->level != 0)
             e = redo_on(l, entry, &request, k, lowest(out.ok));
         else if ((out.damaged & bit) != 0)
             return E_CORRUPT;
@@ -273,7 +316,9 @@ static enum err create(struct logical *l, const struct object_request *request)
         return e;
     if (e == E_NOENT)
         logical_mapping_choose(l, request->oid, request->flags, &entry);
-    uint32_t count = spread(l, &entry, request);
+    struct object_request below = *request;
+    below.flags |= entry.flags & OBJECT_COW;
+    uint32_t count = spread(l, &entry, &below);
     e = count == 0 ? E_MEDIA : fan_out(l, &entry, count, &accepted);
     if (e == OK)
         return logical_mapping_put(l, request->oid, &entry);
@@ -292,6 +337,11 @@ static enum err change(struct logical *l, const struct object_request *request)
     enum err e = logical_mapping_get(l, request->oid, &entry);
     if (e != OK)
         return e == E_NOENT && forgiving ? OK : e;
+    uint64_t blocks = (request->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    if (request->op == OBJECT_TRUNCATE && logical_has_parity(&entry))
+        e = logical_rows_truncate(l, &entry, blocks, request->lsn);
+    if (e != OK)
+        return e;
     uint32_t count = spread(l, &entry, request);
     if (count == 0 && request->op != OBJECT_DELETE)
         return E_LOST; /* no disk that has it is left */
@@ -302,13 +352,13 @@ static enum err change(struct logical *l, const struct object_request *request)
     return logical_mapping_put(l, request->oid, &entry);
 }
 
-/* Asks the disks one after the other; level 0: all, for the sum of their blocks. */
+/* Asks the disks one after the other; striped: all, for the sum of their blocks. */
 static enum err ask(struct logical *l, const struct entry *entry,
                     const struct object_request *request, struct object_reply *reply,
                     struct outcome *out)
 {
     *out = (struct outcome){.first = OK};
-    for (uint32_t k = 0; k < entry->count && (entry->level == 0 || out->ok == 0); k++) {
+    for (uint32_t k = 0; k < entry->count && (entry->level != 1 || out->ok == 0); k++) {
         struct object_reply part;
         uint32_t bit = 1u << entry->disk[k];
         if (!logical_entry_whole(l, entry, k))
@@ -339,7 +389,7 @@ static enum err get_attributes(struct logical *l, const struct object_request *r
         e = ask(l, &entry, request, reply, &out);
     if (e != OK)
         return e;
-    for (uint32_t k = 0; k < DISKS_MAX && entry.level == 1; k++) {
+    for (uint32_t k = 0; k < DISKS_MAX && entry.level != 0; k++) {
         e = OK;
         if ((out.failed >> k & 1) != 0)
             e = logical_disk_drop(l, k);
@@ -372,7 +422,7 @@ enum err logical_objects_serve(struct logical *l, const struct object_request *r
 
 /*
  * What a caller may count on, in blocks: each of them is a block on every disk that holds a copy,
- * and a directory is on all disks.
+ * and a directory is on all disks. With parity a block may be the only one of its row.
  */
 enum err logical_objects_statfs(struct logical *l, struct object_reply *reply)
 {
@@ -388,9 +438,11 @@ enum err logical_objects_statfs(struct logical *l, struct object_reply *reply)
     }
     if (e != OK)
         return e;
-    uint64_t disks = l->options.raid == 1 ? 1 : count;
+    uint32_t raid = l->options.raid;
+    uint64_t disks = raid == 1 || raid == RAID_N_WAY ? 1 : count;
+    uint64_t parities = raid == 6 ? 2 : raid >= 4 && raid != RAID_N_WAY ? 1 : 0;
     uint64_t everywhere = free < STATFS_META_BLOCKS ? free : STATFS_META_BLOCKS;
-    reply->size = size * disks;
-    reply->blocks = free * disks - (disks - 1) * everywhere;
+    reply->size = size * (disks > parities ? disks - parities : 1);
+    reply->blocks = (free * disks - (disks - 1) * everywhere) / (1 + parities);
     return OK;
 }

@@ -158,13 +158,11 @@ static void collect(struct logical *l, const struct piece *piece, uint32_t piece
         }
 }
 
-/* Blocks that the first copy did not give. */
+/* Blocks that the first copy did not give, of a mirror. */
 static enum err second_chance(struct logical *l, const struct object_request *request,
                               uint32_t source, const struct entry *entry, const struct piece *piece)
 {
     uint64_t first = request->offset / BLOCK_BYTES;
-    if (entry->level != 1)
-        return OK;
     for (uint32_t i = 0; i < piece->count; i++) {
         struct object_block_meta *meta = &l->metas[i];
         if (meta->status == OK)
@@ -206,8 +204,10 @@ enum err logical_read_serve(struct logical *l, const struct object_request *requ
     if (e != OK)
         return e;
     collect(l, piece, pieces);
-    if (pieces > 0)
+    if (entry.level == 1 && pieces > 0)
         e = second_chance(l, request, source, &entry, &piece[0]);
+    else if (logical_has_parity(&entry))
+        e = logical_rows_recover(l, request, source, &entry, request->offset / BLOCK_BYTES, count);
     if (e != OK)
         return e;
     for (uint32_t i = 0; i < count; i++) {

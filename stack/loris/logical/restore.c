@@ -140,7 +140,10 @@ static void report_missing(const struct logical *l, const struct choice *choice)
  */
 static uint32_t missing_max(const struct logical *l, bool system, uint32_t without)
 {
-    uint32_t max = l->options.raid == 1 && l->options.disks > 1 ? 1 : 0;
+    uint32_t raid = l->options.raid;
+    uint32_t disks = l->options.disks - l->options.spares;
+    uint32_t max = raid == 0 ? 0 : raid == 6 ? 2 : raid == RAID_N_WAY ? disks : 1;
+    max = max < disks ? max : disks - 1;
     for (; without != 0; without &= without - 1)
         max++;
     return system ? max : DISKS_MAX;

@@ -94,8 +94,11 @@ enum err logical_slot_read(struct logical *l, const struct entry *entry, uint32_
     ASSERT(slot < entry->count && count <= MEND_BLOCKS);
     for (uint32_t i = 0; i < count; i++)
         metas[i] = (struct object_block_meta){.status = E_LOST};
-    if (entry->level != 1)
-        return OK; /* striped: nobody else has it */
+    if (entry->level == 0)
+        return OK; /* nobody else has it */
+    uint64_t seen = 0;
+    if (logical_has_parity(entry))
+        return logical_rows_make(l, entry, slot, first, count, pages, metas, &seen);
     uint32_t others = logical_entry_disks(l, entry) & ~(1u << entry->disk[slot]);
     return read_mirror(l, entry, others, first, count, pages, metas);
 }
