@@ -1,4 +1,5 @@
-# loris: make demo | check | all | setup | bench | asan | planted | tidy | install | clean.
+# loris: make demo | check | all | setup | bench | asan | planted | coverage | tidy |
+# install | clean.
 # Sources are found by folder: a new .c file needs no line here. V=1 shows the commands.
 #
 #   build/obj      objects of the program; stack code with the callback that counts basic blocks
@@ -49,6 +50,8 @@ COUNTER := $(if $(SAN),,$(shell $(CC) -dumpmachine | grep -q '^x86_64.*linux' &&
   echo 'int x;' | $(CC) -ffixed-r15 -fsanitize-coverage=trace-pc -x c -S - -o /dev/null 2>/dev/null && \
   echo -ffixed-r15))
 HOST_CFLAGS += $(COUNTER) $(if $(COUNTER),-DSIM_BLOCKS_IN_REGISTER)
+
+BLOCKS_SED := scripts/count_blocks.sed
 
 # Structures of the size of a message: not by string instructions, whose start alone costs more.
 NO_STRINGS := $(foreach it,memset memcpy,-m$(it)-strategy=unrolled_loop:256:noalign,libcall:-1:noalign)
@@ -136,6 +139,13 @@ planted:
 .PHONY: tests
 tests: $(TESTS)
 
+# The program again, noting which basic blocks of the stack and which probes the campaigns reach.
+.PHONY: coverage
+coverage:
+	@scripts/setup.sh build
+	@$(MAKE) BUILD=$(BUILD)/coverage BLOCKS_SED=scripts/coverage/reach_blocks.sed $(BUILD)/coverage/reaching
+	@scripts/coverage/coverage.sh $(BUILD)/coverage/reaching
+
 tidy:
 	@scripts/setup.sh tidy
 	@$(MAKE) tidy-run
@@ -153,10 +163,10 @@ $(BUILD)/obj/$(1)/%.o: $(1)/%.c $(FLAGS)
 endef
 else
 define STACK_RULE
-$(BUILD)/obj/$(1)/%.o: $(1)/%.c $(FLAGS) scripts/count_blocks.sed
+$(BUILD)/obj/$(1)/%.o: $(1)/%.c $(FLAGS) $(BLOCKS_SED)
 	@mkdir -p $$(@D)
 	$$(say)$$(CC) $$(STACK_CFLAGS) $$(COUNTER) -MT $$@ -S $$< -o $$(@:.o=.s) && \
-	  sed -i -f scripts/count_blocks.sed $$(@:.o=.s) && $$(CC) -c $$(@:.o=.s) -o $$@ && rm $$(@:.o=.s)
+	  sed -i -f $(BLOCKS_SED) $$(@:.o=.s) && $$(CC) -c $$(@:.o=.s) -o $$@ && rm $$(@:.o=.s)
 endef
 endif
 $(foreach dir,$(STACK_DIRS),$(eval $(call STACK_RULE,$(dir))))
@@ -189,6 +199,10 @@ $(BUILD)/loris: $(BUILD)/obj/$(MAIN_SRC:.c=.o) $(BUILD)/libloris.a
 # Only a build with LORIS_PLANTED has what it calls.
 $(BUILD)/run-planted: $(BUILD)/obj/scripts/check/planted.o $(BUILD)/libloris.a
 	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
+
+# Linked last, so that it ends the section of what was reached.
+$(BUILD)/reaching: $(BUILD)/obj/$(MAIN_SRC:.c=.o) $(BUILD)/libloris.a $(BUILD)/obj/scripts/coverage/reached.o
+	$(say)$(CC) -no-pie $(OPT) -Wl,--wrap=plat_probe -o $@ $^ $(HOST_LIBS)
 
 # A test of a layer links that layer, the fake platform, its own folder's helpers, and of the protocols
 # (and the layer below) what it calls and does not put a fake in the place of.
