@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/parse.h"
 #include "campaign/run.h"
 
 static const struct argp_option campaign_options[] = {
@@ -107,19 +108,40 @@ double cli_share(const char *option, const char *text, bool points, bool *wrong)
 {
     char error[OPTION_ERROR_BYTES];
     double value = 0;
-    if (strchr(text, '%') != NULL) {
-        if (option_parse_percent(text, &value, error))
-            return value;
-    } else if (option_parse_real(text, &value, error)) {
-        if (points)
-            value /= 100;
-        if (value <= 1)
-            return value;
-        (void)snprintf(error, sizeof(error), "`%.80s` is beyond 1; as 5%% or 0.05", text);
-    }
+    if (parse_share_text(text, points, &value, error))
+        return value;
     cli_refuse(option, "%s", error);
     *wrong = true;
     return 0;
+}
+
+int cli_format(int (*from_name)(const char *name), const char *text, const char *allowed,
+               bool *wrong)
+{
+    int format = from_name(text);
+    if (format >= 0)
+        return format;
+    cli_refuse("format", "`%.80s` is no format; allowed: %s", text, allowed);
+    *wrong = true;
+    return 0;
+}
+
+error_t cli_one_file(int key, char *arg, struct argp_state *state, const char *what,
+                     const char **path)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*path != NULL)
+            argp_error(state, "one %s file at a time; `%s` is too many", what, arg);
+        *path = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which %s file? As %s %s", what, state->name,
+                   strcmp(what, "results") == 0 ? "demo.db" : "scripts/campaigns/demo.yaml");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 void cli_default_path(const char *path, const char *extension, char *to, size_t room)

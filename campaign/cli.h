@@ -53,6 +53,15 @@ __attribute__((format(printf, 2, 3))) void cli_refuse(const char *option, const 
 /* A whole number of an option within bounds; refuses and sets *wrong if it is none. */
 uint64_t cli_number(const char *option, const char *text, int64_t min, int64_t max, bool *wrong);
 
+/* The value of --format; refuses and sets *wrong if `from_name` answers below 0. */
+int cli_format(int (*from_name)(const char *name), const char *text, const char *allowed,
+               bool *wrong);
+
+/* The end of the parser of a command that takes one file, ARG and NO_ARGS. what: results or
+ * campaign. */
+error_t cli_one_file(int key, char *arg, struct argp_state *state, const char *what,
+                     const char **path);
+
 /* The name of the file in `path`, with its extension replaced, in a static buffer's place: `to`. */
 void cli_default_path(const char *path, const char *extension, char *to, size_t room);
 

@@ -134,20 +134,12 @@ static void add_profiles(struct table *t)
 
 static void add_rest(struct table *t)
 {
-    static const char *const measures[MEASURE_COUNT] = {"weaker less stronger, trial by trial",
-                                                        "promises broken",
-                                                        "silent or dead",
-                                                        "longest wait of an application",
-                                                        "detection to full service",
-                                                        "detection to whole redundancy",
-                                                        "work lost, in time",
-                                                        "virtual time of the trial"};
     for (unsigned k = 0; k < PROBE_COUNT; k++)
         add_name(t, "probes", probe_name((enum probe)k), probe_doc((enum probe)k), false);
     for (const struct plot_kind *kind = plot_kinds; kind->name != NULL; kind++)
         add_name(t, "plots", kind->name, kind->shows, kind->available == 0);
     for (unsigned k = 0; k < MEASURE_COUNT; k++)
-        add_name(t, "measures", plan_measure_name((enum plan_measure)k), measures[k], false);
+        add_name(t, "measures", measure_names[k], measure_doc((enum measure)k), false);
 }
 
 struct list_input {

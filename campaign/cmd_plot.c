@@ -14,7 +14,6 @@ struct plot_input {
 static error_t parse_plot(int key, char *arg, struct argp_state *state)
 {
     struct plot_input *in = state->input;
-    int format = 0;
     switch (key) {
     case 'o':
         in->options.out_dir = arg;
@@ -26,23 +25,11 @@ static error_t parse_plot(int key, char *arg, struct argp_state *state)
         in->options.where = arg;
         return 0;
     case KEY_FORMAT:
-        format = plot_format_from_name(arg);
-        if (format < 0) {
-            cli_refuse("format", "`%.80s` is no format of a picture; svg or png", arg);
-            in->wrong = true;
-        }
-        in->options.format = (enum plot_format)(format < 0 ? 0 : format);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (in->options.path != NULL)
-            argp_error(state, "one results file at a time; `%s` is too many", arg);
-        in->options.path = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which results file? As loris plot demo.db");
+        in->options.format =
+            (enum plot_format)cli_format(plot_format_from_name, arg, "svg, png", &in->wrong);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_one_file(key, arg, state, "results", &in->options.path);
     }
 }
 

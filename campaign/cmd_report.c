@@ -14,16 +14,8 @@ static error_t parse_report(int key, char *arg, struct argp_state *state)
     case 'o':
         o->out_path = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->path != NULL)
-            argp_error(state, "one results file at a time; `%s` is too many", arg);
-        o->path = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which results file? As loris report demo.db");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_one_file(key, arg, state, "results", &o->path);
     }
 }
 

@@ -30,7 +30,6 @@ struct show_input {
 static error_t parse_show(int key, char *arg, struct argp_state *state)
 {
     struct show_input *in = state->input;
-    int format = 0;
     switch (key) {
     case KEY_BY:
         in->options.by = arg;
@@ -39,23 +38,11 @@ static error_t parse_show(int key, char *arg, struct argp_state *state)
         in->options.where = arg;
         return 0;
     case KEY_FORMAT:
-        format = show_format_from_name(arg);
-        if (format < 0) {
-            cli_refuse("format", "`%.80s` is no format; table, csv, json, markdown or junit", arg);
-            in->wrong = true;
-        }
-        in->options.format = (enum show_format)(format < 0 ? 0 : format);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (in->options.path != NULL)
-            argp_error(state, "one results file at a time; `%s` is too many", arg);
-        in->options.path = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which results file? As loris show demo.db");
+        in->options.format = (enum show_format)cli_format(
+            show_format_from_name, arg, "table, csv, json, markdown, junit", &in->wrong);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_one_file(key, arg, state, "results", &in->options.path);
     }
 }
 
@@ -92,7 +79,6 @@ struct compare_input {
 static bool parse_compare_value(struct compare_input *in, int key, char *arg)
 {
     struct compare_options *o = &in->options;
-    int format = 0;
     switch (key) {
     case KEY_MARGIN:
         o->margin = cli_share("margin", arg, true, &in->wrong);
@@ -113,12 +99,8 @@ static bool parse_compare_value(struct compare_input *in, int key, char *arg)
         o->allow_broken = cli_number("allow-broken", arg, 0, INT64_MAX, &in->wrong);
         return true;
     case KEY_FORMAT:
-        format = compare_format_from_name(arg);
-        if (format < 0) {
-            cli_refuse("format", "`%.80s` is no format; table, json, junit or markdown", arg);
-            in->wrong = true;
-        }
-        o->format = (enum compare_format)(format < 0 ? 0 : format);
+        o->format = (enum compare_format)cli_format(compare_format_from_name, arg,
+                                                    "table, json, junit, markdown", &in->wrong);
         return true;
     default:
         return false;

@@ -101,16 +101,8 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &input->campaign;
         return 0;
-    case ARGP_KEY_ARG:
-        if (input->campaign.request.path != NULL)
-            argp_error(state, "one campaign file at a time; `%s` is too many", arg);
-        input->campaign.request.path = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which campaign file? As loris run scripts/campaigns/demo.yaml");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_one_file(key, arg, state, "campaign", &input->campaign.request.path);
     }
 }
 

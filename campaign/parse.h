@@ -53,6 +53,11 @@ const char *parse_text(struct parse *p, const struct yaml *node, const char *wha
 /* Whether a text is a name by the rules; complains at place if not. */
 bool parse_name(struct parse *p, const char *name, struct place place, const char *what);
 
+/* A share as users give it, here and on the command line: 5% or 0.05; points: a bare number is per
+ * cent (1 = 1 %). Returns true and the share, or false with a message in error[OPTION_ERROR_BYTES].
+ */
+bool parse_share_text(const char *text, bool points, double *share, char *error);
+
 /* One value as the row wants it, distributions included. Complains and leaves the default if not.
  */
 bool parse_value(struct parse *p, const struct option_spec *spec, const struct yaml *node,

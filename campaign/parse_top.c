@@ -7,29 +7,12 @@
 #include "campaign/parse.h"
 
 #define NS_PER_S INT64_C(1000000000)
-#define TRIALS_DEFAULT 100                /* INTERFACE.md section 2 */
-#define LIMIT_DEFAULT_NS (600 * NS_PER_S) /* the same: 10min */
+#define TRIALS_DEFAULT 100                /* an exact 95 % interval of 0 in 100 ends at 3.6 % */
+#define LIMIT_DEFAULT_NS (600 * NS_PER_S) /* assumption: no recovery here takes 10min */
 
 static const char *const top_keys[] = {
     "campaign", "question", "seed",      "trials", "limit", "include", "tags",     "notes",
     "machine",  "variants", "workloads", "faults", "sweep", "skip",    "promises", "compare"};
-
-static const char *const measure_names[MEASURE_COUNT] = {"level",    "broken",  "wrong", "outage",
-                                                         "recovery", "rebuild", "rpo",   "time"};
-
-const char *plan_measure_name(enum plan_measure measure)
-{
-    return (unsigned)measure < MEASURE_COUNT ? measure_names[measure] : NULL;
-}
-
-enum plan_measure plan_measure_from_name(const char *name)
-{
-    ASSERT(name != NULL);
-    unsigned k = 0;
-    while (k < MEASURE_COUNT && strcmp(measure_names[k], name) != 0)
-        k++;
-    return (enum plan_measure)k;
-}
 
 /* A number of a top key; `fallback` if absent or wrong. */
 static uint64_t top_number(struct parse *p, const char *key, enum option_type type, int64_t min,
@@ -100,7 +83,7 @@ static void parse_measure(struct parse *p, const struct yaml *node)
     const char *text = parse_text(p, node, "a measure");
     if (text == NULL)
         return;
-    enum plan_measure measure = plan_measure_from_name(text);
+    enum measure measure = measure_from_name(text);
     if (measure == MEASURE_COUNT)
         complain(p->complaints, node->place, "unknown measure `%.80s`; allowed: %s%s", text,
                  join_names(p->arena, measure_names, MEASURE_COUNT),
@@ -109,14 +92,34 @@ static void parse_measure(struct parse *p, const struct yaml *node)
         p->plan->compare.measures |= 1u << measure;
 }
 
-static bool parse_share(struct parse *p, const struct yaml *map, const char *key, double *share)
+/* A percentage: a bare number could be points or a share. */
+static bool parse_margin(struct parse *p, const struct yaml *map, double *margin)
 {
-    const struct yaml *node = yaml_get(map, key);
-    struct option_spec spec = {.name = key, .type = OPTION_PERCENT};
+    const struct yaml *node = yaml_get(map, "margin");
+    struct option_spec spec = {.name = "margin", .type = OPTION_PERCENT};
     struct option_value value;
     if (node == NULL || !parse_value(p, &spec, node, &value))
         return false;
-    *share = value.real;
+    *margin = value.real;
+    if (*margin <= 0 || *margin >= 1)
+        complain(p->complaints, node->place,
+                 "`margin` is out of range; more than 0%% and less than 100%%, as 1%%");
+    return true;
+}
+
+/* As --alpha takes it. */
+static bool parse_alpha(struct parse *p, const struct yaml *map, double *alpha)
+{
+    char error[OPTION_ERROR_BYTES];
+    const struct yaml *node = yaml_get(map, "alpha");
+    const char *text = node == NULL ? NULL : parse_text(p, node, "`alpha`");
+    if (text == NULL)
+        return false;
+    if (!parse_share_text(text, false, alpha, error))
+        complain(p->complaints, node->place, "%s", error);
+    else if (*alpha <= 0 || *alpha >= 0.5)
+        complain(p->complaints, node->place,
+                 "`alpha` is out of range; more than 0%% and less than 50%%, as 5%% or 0.05");
     return true;
 }
 
@@ -142,11 +145,8 @@ static void parse_compare(struct parse *p)
         else
             parse_measure(p, measure);
     }
-    compare->margin_given = parse_share(p, map, "margin", &compare->margin);
-    compare->alpha_given = parse_share(p, map, "alpha", &compare->alpha);
-    if (compare->alpha_given && (compare->alpha <= 0 || compare->alpha >= 0.5))
-        complain(p->complaints, yaml_get(map, "alpha")->place,
-                 "`alpha` is out of range; more than 0%% and less than 50%%, as 5%%");
+    compare->margin_given = parse_margin(p, map, &compare->margin);
+    compare->alpha_given = parse_alpha(p, map, &compare->alpha);
 }
 
 void parse_top(struct parse *p)

@@ -1,4 +1,5 @@
 /* Values, names and tables of options: the leaves of a campaign file. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,20 @@ bool parse_name(struct parse *p, const char *name, struct place place, const cha
     return false;
 }
 
+bool parse_share_text(const char *text, bool points, double *share, char *error)
+{
+    if (strchr(text, '%') != NULL)
+        return option_parse_percent(text, share, error);
+    if (!option_parse_real(text, share, error))
+        return false;
+    if (points)
+        *share /= 100;
+    if (*share <= 1)
+        return true;
+    (void)snprintf(error, OPTION_ERROR_BYTES, "`%.80s` is beyond 1; as 5%% or 0.05", text);
+    return false;
+}
+
 /* A real number that may have a sign, as mu of a lognormal. */
 static bool signed_real(const char *text, double *value, char *error)
 {
@@ -123,6 +138,43 @@ static bool parameter(struct parse *p, const struct option_spec *spec, const str
     return true;
 }
 
+/* The bounds of shapes and sigmas: beyond them nearly all draws are the option's least or most. */
+#define SHAPE_MIN 0.1
+#define SHAPE_MAX 100.0
+#define SIGMA_MAX 10.0
+
+/* Complains unless value lies in low..high. what: "the shape", for messages. */
+static bool in_range(struct parse *p, const struct yaml *node, const char *what, double value,
+                     double low, double high)
+{
+    if (value >= low && value <= high)
+        return true;
+    complain(p->complaints, node->place, "`%.80s` is out of range for %s; %.4g to %.4g is allowed",
+             node->text, what, low, high);
+    return false;
+}
+
+/* Whether the middle of the distribution is a value that the option may take, and the rest sane. */
+static bool check_distribution(struct parse *p, const struct option_spec *spec,
+                               const struct yaml *value, const struct amount *amount)
+{
+    double low = spec->min > 1 ? (double)spec->min : 1, high = (double)amount->high;
+    const char *unit = option_type_unit(spec->type);
+    if (amount->kind == AMOUNT_EXPONENTIAL)
+        return in_range(p, value, arena_printf(p->arena, "the mean, in %s", unit), amount->first,
+                        low, high);
+    if (amount->kind == AMOUNT_WEIBULL) {
+        bool shape = in_range(p, value->item[0], "the shape", amount->first, SHAPE_MIN, SHAPE_MAX);
+        return in_range(p, value->item[1], arena_printf(p->arena, "the scale, in %s", unit),
+                        amount->second, low, high) &&
+               shape;
+    }
+    bool sigma = in_range(p, value->item[1], "sigma", amount->second, 0, SIGMA_MAX);
+    return in_range(p, value->item[0], arena_printf(p->arena, "mu (the median is e^mu %s)", unit),
+                    amount->first, log(low), log(high)) &&
+           sigma;
+}
+
 /* {weibull: [shape, scale]}, {exponential: mean}, {lognormal: [mu, sigma]} */
 static bool parse_distribution(struct parse *p, const struct option_spec *spec,
                                const struct yaml *node, struct amount *amount)
@@ -149,7 +201,8 @@ static bool parse_distribution(struct parse *p, const struct option_spec *spec,
     amount->high = spec->max == 0 ? AMOUNT_MAX : spec->max;
     if (which == 1) {
         amount->kind = AMOUNT_EXPONENTIAL;
-        return parameter(p, spec, value, false, true, &amount->first);
+        return parameter(p, spec, value, false, true, &amount->first) &&
+               check_distribution(p, spec, value, amount);
     }
     if (value->kind != YAML_LIST || value->count != 2) {
         complain(p->complaints, value->place, "`%s` has two parameters; %s", name, form);
@@ -159,7 +212,7 @@ static bool parse_distribution(struct parse *p, const struct option_spec *spec,
     amount->kind = weibull ? AMOUNT_WEIBULL : AMOUNT_LOGNORMAL;
     bool first = parameter(p, spec, value->item[0], true, weibull, &amount->first);
     bool second = parameter(p, spec, value->item[1], !weibull, true, &amount->second);
-    return first && second;
+    return first && second && check_distribution(p, spec, value, amount);
 }
 
 bool parse_value(struct parse *p, const struct option_spec *spec, const struct yaml *node,

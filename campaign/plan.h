@@ -20,6 +20,7 @@
 
 #include "faults/fault.h"
 #include "levels.h"
+#include "results/measure.h"
 #include "sim/option.h"
 #include "sim/profiles.h"
 #include "stack/designs.h"
@@ -92,23 +93,11 @@ struct plan_cell {
     enum level promise;                /* what is promised; LEVEL_NONE: nothing */
 };
 
-enum plan_measure {
-    MEASURE_LEVEL,
-    MEASURE_BROKEN,
-    MEASURE_WRONG,
-    MEASURE_OUTAGE,
-    MEASURE_RECOVERY,
-    MEASURE_REBUILD,
-    MEASURE_RPO,
-    MEASURE_TIME,
-    MEASURE_COUNT
-};
-
 /* Defaults for `loris compare`. */
 struct plan_compare {
     const char *base, *new_variant; /* or NULL */
     bool measure_given;
-    uint32_t measures; /* a bit a measure; level if not given */
+    uint32_t measures; /* a bit for each of results/measure.h; level if not given */
     bool margin_given, alpha_given;
     double margin, alpha; /* shares of 1 */
 };
@@ -209,9 +198,5 @@ uint64_t plan_wanted(const struct plan *plan, uint32_t cell);
 
 /* The table of the options of the restart service (machine: restart). */
 const struct option_spec *plan_restart_specs(uint32_t *count);
-
-/* "level", "broken", ...; MEASURE_COUNT if there is none. */
-const char *plan_measure_name(enum plan_measure measure);
-enum plan_measure plan_measure_from_name(const char *name);
 
 #endif

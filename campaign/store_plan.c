@@ -75,7 +75,7 @@ static const char *compare_json(const struct plan *plan)
         if ((c->measures >> k & 1) == 0)
             continue;
         (void)fputs(first ? "" : ", ", memory);
-        cli_json_text(memory, plan_measure_name((enum plan_measure)k));
+        cli_json_text(memory, measure_names[k]);
         first = false;
     }
     (void)fputc(']', memory);

@@ -18,18 +18,10 @@
 #define DEFAULT_MARGIN_TIME 0.05
 #define DEFAULT_ALPHA 0.05
 
-static const char *const measure_names[MEASURE_COUNT] = {"level",    "broken",  "wrong", "outage",
-                                                         "recovery", "rebuild", "rpo",   "time"};
 static const char *const verdict_names[VERDICT_COUNT] = {"worse", "undecided", "better",
                                                          "no-worse"};
 static const char *const why_names[] = {"statistics", "identical", "promise"};
 static const char *const format_names[] = {"table", "json", "junit", "markdown"};
-
-const char *measure_name(enum measure measure)
-{
-    ASSERT((unsigned)measure < MEASURE_COUNT);
-    return measure_names[measure];
-}
 
 const char *verdict_name(enum verdict verdict)
 {
@@ -87,13 +79,12 @@ static void add_measure(struct loader *l, const char *name)
 {
     const char *near = text_nearest(name, measure_names, MEASURE_COUNT);
     struct comparison *c = l->c;
-    for (unsigned m = 0; m < MEASURE_COUNT; m++) {
-        if (strcmp(measure_names[m], name) != 0)
-            continue;
-        for (size_t i = 0; i < c->measure_count; i++)
-            if (c->measure[i] == m)
-                return;
-        c->measure[c->measure_count++] = (enum measure)m;
+    enum measure measure = measure_from_name(name);
+    for (size_t i = 0; i < c->measure_count; i++)
+        if (c->measure[i] == measure)
+            return;
+    if (measure != MEASURE_COUNT) {
+        c->measure[c->measure_count++] = measure;
         return;
     }
     complain(

@@ -174,7 +174,7 @@ static void table_row(const struct comparison *c, const struct compare_row *row,
     bool red = c->options->colour && row->verdict == VERDICT_WORSE;
     fprintf(out, "%s%c %-9s%s %-*s %-8s %-*s %-*s", red ? "\033[31m" : "", marks[row->verdict],
             verdict_name(row->verdict), red ? "\033[0m" : "", (int)w.cell, cell,
-            measure_name(row->measure), (int)w.base, base, (int)w.new, new);
+            measure_names[row->measure], (int)w.base, base, (int)w.new, new);
     if (c->paired)
         fprintf(out, " %5s", pairs);
     if (row->why == WHY_PROMISE)
@@ -226,10 +226,10 @@ static void table_worse(const struct comparison *c, size_t cells, FILE *out)
                 level_name(row->new_weakest), row->new_share * (double)row->new_n, row->new_n,
                 level_name(row->base_weakest));
     else if (is_share(row->measure))
-        fprintf(out, "%s in %s of trials, %s in the base.", measure_name(row->measure),
+        fprintf(out, "%s in %s of trials, %s in the base.", measure_names[row->measure],
                 short_percent(a, row->new_share), short_percent(b, row->base_share));
     else
-        fprintf(out, "median %s %s, %s in the base.", measure_name(row->measure),
+        fprintf(out, "median %s %s, %s in the base.", measure_names[row->measure],
                 text_time(a, row->new_p50_ns), text_time(b, row->base_p50_ns));
     fputs(row->example_count > 0 ? " See:\n" : "\n", out);
     table_replay(c, row, out);
@@ -315,7 +315,7 @@ static void json_side(const struct compare_row *row, bool new, FILE *out)
     if (row->measure == MEASURE_LEVEL)
         fprintf(out, "\"%s\": ", level_name(new ? row->new_weakest : row->base_weakest));
     else if (is_share(row->measure))
-        fprintf(out, "\"%s\": ", measure_name(row->measure));
+        fprintf(out, "\"%s\": ", measure_names[row->measure]);
     if (is_share(row->measure)) {
         text_json_number(out, share);
     } else {
@@ -355,7 +355,7 @@ static void json_cell(const struct comparison *c, const struct compare_row *row,
     json_field(out, "workload", row->cell->workload);
     fputs(", ", out);
     json_field(out, "fault", row->cell->fault);
-    fprintf(out, ", \"measure\": \"%s\"", measure_name(row->measure));
+    fprintf(out, ", \"measure\": \"%s\"", measure_names[row->measure]);
     json_number(out, "n", (double)row->n);
     json_side(row, false, out);
     json_side(row, true, out);
@@ -414,7 +414,7 @@ static void junit_row(const struct comparison *c, const struct compare_row *row,
     text_xml(out, row->cell->new_variant);
     fputs("\" name=\"", out);
     text_xml(out, cell);
-    fprintf(out, " %s\">", measure_name(row->measure));
+    fprintf(out, " %s\">", measure_names[row->measure]);
     bool failure =
         row->verdict == VERDICT_WORSE || (row->verdict == VERDICT_UNDECIDED && c->options->strict);
     if (failure || row->verdict == VERDICT_UNDECIDED)
@@ -462,7 +462,7 @@ static void print_markdown(const struct comparison *c, FILE *out)
         fprintf(out, "| %s%s%s | ", row->verdict == VERDICT_WORSE ? "**" : "",
                 verdict_name(row->verdict), row->verdict == VERDICT_WORSE ? "**" : "");
         text_markdown(out, cell);
-        fprintf(out, " | %s | %" PRIu64 " | %s | %s | ", measure_name(row->measure), row->n, base,
+        fprintf(out, " | %s | %" PRIu64 " | %s | %s | ", measure_names[row->measure], row->n, base,
                 new);
         if (c->paired)
             fprintf(out, "%" PRIu64 ":%" PRIu64, row->weaker, row->stronger);

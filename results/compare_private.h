@@ -7,20 +7,9 @@
 #include "errors.h"
 #include "levels.h"
 #include "results/compare.h"
+#include "results/measure.h"
 #include "results/stats.h"
 
-/* In the order in which users see them; those from MEASURE_OUTAGE on are times. */
-enum measure {
-    MEASURE_LEVEL,
-    MEASURE_BROKEN,
-    MEASURE_WRONG,
-    MEASURE_OUTAGE,
-    MEASURE_RECOVERY,
-    MEASURE_REBUILD,
-    MEASURE_RPO,
-    MEASURE_TIME,
-    MEASURE_COUNT
-};
 #define TIMES_COUNT (MEASURE_COUNT - MEASURE_OUTAGE)
 
 enum verdict { VERDICT_WORSE, VERDICT_UNDECIDED, VERDICT_BETTER, VERDICT_NO_WORSE, VERDICT_COUNT };
@@ -108,7 +97,6 @@ struct comparison {
     enum verdict verdict;
 };
 
-const char *measure_name(enum measure measure);
 const char *verdict_name(enum verdict verdict);
 const char *why_name(enum why why);
 
