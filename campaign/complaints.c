@@ -37,14 +37,16 @@ static size_t rank_of_file(struct complaints *list, const char *file)
     return list->files++;
 }
 
+static bool is_place(struct place a, struct place b)
+{
+    return a.line == b.line && a.column == b.column && strcmp(a.file, b.file) == 0;
+}
+
 static bool said(const struct complaints *list, struct place place, const char *text)
 {
-    for (size_t k = 0; k < list->count; k++) {
-        const struct complaint *c = &list->list[k];
-        if (c->place.line == place.line && c->place.column == place.column &&
-            strcmp(c->place.file, place.file) == 0 && strcmp(c->text, text) == 0)
+    for (size_t k = 0; k < list->count; k++)
+        if (is_place(list->list[k].place, place) && strcmp(list->list[k].text, text) == 0)
             return true;
-    }
     return false;
 }
 
@@ -65,6 +67,14 @@ void complain(struct complaints *list, struct place place, const char *format, .
     list->list[list->count] =
         (struct complaint){place, rank_of_file(list, place.file), list->count, text};
     list->count++;
+}
+
+void complaints_copy(struct complaints *list, const struct complaints *from, struct place place)
+{
+    ASSERT(list->arena == from->arena);
+    for (size_t k = 0; k < from->count; k++)
+        if (is_place(from->list[k].place, place))
+            complain(list, place, "%s", from->list[k].text);
 }
 
 size_t complaints_count(const struct complaints *list)

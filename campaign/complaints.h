@@ -30,6 +30,9 @@ struct complaints *complaints_create(struct arena *arena);
 __attribute__((format(printf, 3, 4))) void complain(struct complaints *list, struct place place,
                                                     const char *format, ...);
 
+/* Adds those of another list, from the same arena, that are about exactly this place. */
+void complaints_copy(struct complaints *list, const struct complaints *from, struct place place);
+
 /* How many there are, those beyond COMPLAINTS_MAX included. */
 size_t complaints_count(const struct complaints *list);
 

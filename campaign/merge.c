@@ -250,6 +250,25 @@ bool merge_set_path(struct yaml *root, const char *path, struct place place,
     return true;
 }
 
+const struct yaml *merge_get_path(const struct yaml *root, const char *path, struct arena *arena)
+{
+    ASSERT(root != NULL);
+    const struct yaml *node = root;
+    while (node != NULL && *path != '\0') {
+        const char *part = merge_path_part(path, &path, arena);
+        uint32_t index = UINT32_MAX;
+        if (part == NULL || node->kind == YAML_TEXT)
+            return NULL;
+        if (node->kind == YAML_MAP) {
+            node = yaml_get(node, part);
+            continue;
+        }
+        index = list_index(node, part);
+        node = index == UINT32_MAX ? NULL : node->item[index];
+    }
+    return node;
+}
+
 /* Where the value of KEY=VALUE begins, NULL if there is no = outside quotes. */
 static const char *find_equals(const char *set)
 {

@@ -28,6 +28,9 @@ struct yaml *merge_campaign(const struct plan_request *request, const char *text
 bool merge_set_path(struct yaml *root, const char *path, struct place place,
                     const struct yaml *value, struct arena *arena, struct complaints *complaints);
 
+/* The node at such a path, NULL if there is none. */
+const struct yaml *merge_get_path(const struct yaml *root, const char *path, struct arena *arena);
+
 /*
  * Splits off the first part of a path: copies it, unquoted, and sets *rest behind its dot (to the
  * end if it is the last). Returns NULL if the quoting is broken or the part is empty.

@@ -142,25 +142,53 @@ static const char *step_name(struct parse *p, const struct dimension *d, const c
     return name;
 }
 
-/* Where the value goes: a fault plan of one fault needs no place in its list. */
-static bool set_step(struct parse *p, const struct dimension *d, struct yaml *node,
+/* What the dimension's path begins at, NULL if that is nothing with keys, which is complained of
+ * elsewhere. A fault plan of one fault needs no place in its list. */
+static struct yaml *path_root(const struct dimension *d, struct yaml *node)
+{
+    if (d->kind == SWEEP_MACHINE && node->kind == YAML_MAP)
+        node = yaml_get(node, "machine");
+    else if (node->kind == YAML_LIST && node->count == 1 && (d->path[0] < '0' || d->path[0] > '9'))
+        node = node->item[0];
+    return node == NULL || node->kind == YAML_TEXT ? NULL : node;
+}
+
+static void set_step(struct parse *p, const struct dimension *d, struct yaml *node,
                      const struct yaml *value)
 {
     struct place place = d->key->place;
+    struct yaml *root = path_root(d, node);
     place.column += (uint32_t)(d->path - d->key->text); /* the path is the end of the key */
-    if (node->kind == YAML_TEXT)
-        return true; /* complained of elsewhere */
-    if (d->kind == SWEEP_MACHINE) {
-        struct yaml *machine = yaml_get(node, "machine");
-        if (machine == NULL || machine->kind == YAML_TEXT)
-            return true;
-        return merge_set_path(machine, d->path, place, value, p->arena, p->complaints);
-    }
-    if (node->kind == YAML_LIST && node->count == 1 && (d->path[0] < '0' || d->path[0] > '9'))
-        node = node->item[0];
-    if (node->kind == YAML_TEXT)
-        return true;
-    return merge_set_path(node, d->path, place, value, p->arena, p->complaints);
+    if (root != NULL)
+        (void)merge_set_path(root, d->path, place, value, p->arena, p->complaints);
+}
+
+/*
+ * No cell has the values that a sweep replaces, but wrong ones would come back with the sweep gone:
+ * the entries are read as they stand, and what is said of those values is kept.
+ */
+static void check_replaced(struct sweep *s, enum dimension_kind kind, const struct entries *entries)
+{
+    struct parse scratch = *s->p;
+    struct plan plan = *s->p->plan;
+    scratch.plan = &plan;
+    scratch.complaints = complaints_create(s->p->arena);
+    if (kind == SWEEP_VARIANT)
+        parse_variants(&scratch, entries);
+    else if (kind == SWEEP_WORKLOAD)
+        parse_workloads(&scratch, entries);
+    else
+        parse_faults(&scratch, entries);
+    for (uint32_t e = 0; e < entries->count; e++)
+        for (uint32_t k = 0; k < s->count; k++) {
+            const struct dimension *d = &s->dimension[k];
+            const struct yaml *root =
+                concerns(d, kind, &entries->list[e]) ? path_root(d, entries->list[e].node) : NULL;
+            const struct yaml *old =
+                root == NULL ? NULL : merge_get_path(root, d->path, s->p->arena);
+            if (old != NULL)
+                complaints_copy(s->p->complaints, scratch.complaints, old->place);
+        }
 }
 
 /* Makes one entry of an entry: step[k] is the value that concerned dimension k takes. */
@@ -173,7 +201,7 @@ static struct entry make_step(struct sweep *s, const struct entry *entry,
     made.node = yaml_copy(p->arena, entry->node);
     for (uint32_t k = 0; k < count; k++) {
         const struct yaml *value = list[k]->values->item[step[k]];
-        (void)set_step(p, list[k], made.node, value);
+        set_step(p, list[k], made.node, value);
         suffix = arena_printf(p->arena, "%s%s%s", suffix, k == 0 ? "@" : ",",
                               step_name(p, list[k], value->text));
     }
@@ -216,6 +244,7 @@ static void multiply_all(struct sweep *s, enum dimension_kind kind, struct entri
 {
     struct entries out = {0};
     uint32_t room = 0;
+    check_replaced(s, kind, entries);
     for (uint32_t k = 0; k < entries->count; k++)
         multiply(s, kind, &entries->list[k], &out, &room);
     *entries = out;
