@@ -55,7 +55,7 @@ static const char *judged(const struct trial_record *r)
     unsigned count = 0;
     for (uint32_t k = 0; k < r->event_count; k++)
         if (strcmp(r->event[k].what, "judged") == 0) {
-            ck_assert_int_eq(sscanf(r->event[k].detail, "after boot 1: %[a-z]", level), 1);
+            ck_assert_int_eq(sscanf(r->event[k].detail, "after boot 1: %32[a-z]", level), 1);
             ck_assert_uint_gt(r->event[k].time_ns, CUT_NS);
             ck_assert_uint_lt(r->event[k].time_ns, SECOND_NS);
             count++;
