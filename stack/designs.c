@@ -5,8 +5,8 @@
 
 #include "assertion.h"
 
-#define BLOCK_BYTES 4096u /* LORIS.md 1, RIVALS.md 1 */
-#define INTERFACE "INTERFACE.md section 2"
+#define BLOCK_BYTES 4096u /* of every design */
+#define FORMAT "campaign/FORMAT.md"
 #define MIB (INT64_C(1) << 20)
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
 
@@ -54,152 +54,153 @@ static const struct option_spec loris_options[] = {
     {.name = "raid",
      .type = OPTION_CHOICE,
      .choices = raid_levels,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "level of each file; default 1 (two copies on any two disks), 0 on one disk"},
     {.name = "raid-metadata",
      .type = OPTION_CHOICE,
      .choices = metadata_levels,
      .fallback = "all",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "directories: a copy on every disk, or spread as data are"},
     {.name = "stripe",
      .type = OPTION_SIZE,
      .fallback = "64KiB",
      .min = BLOCK_BYTES,
      .max = 64 * MIB,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "stripe unit of RAID-0, a multiple of 4KiB"},
     {.name = "checkpoint",
      .type = OPTION_TIME,
      .fallback = "5s",
      .min = 1000000,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "longest time between two checkpoints"},
     {.name = "log",
      .type = OPTION_SWITCH,
      .fallback = "on",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "in-memory roll-forward log: a crash below the cache is replayed"},
     {.name = "log-size",
      .type = OPTION_SIZE,
      .fallback = "4MiB",
      .min = MIB / 4,
      .max = 64 * MIB,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "room of that log; a full one forces a checkpoint"},
     {.name = "checksums",
      .type = OPTION_CHOICE,
      .choices = checksum_modes,
      .fallback = "eager",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "of cache pages: when they are computed and verified"},
     {.name = "cache",
      .type = OPTION_SIZE,
      .fallback = "8MiB",
      .min = MIB / 2,
      .max = 256 * MIB,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "page cache"},
     {.name = "fsync",
      .type = OPTION_CHOICE,
      .choices = fsync_modes,
      .fallback = "checkpoint",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "how an fsync is made stable"},
     {.name = "scrub",
      .type = OPTION_TIME,
      .may_off = true,
      .off_only = true,
      .fallback = "off",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "period in which all copies are verified"},
     {.name = "environments",
      .type = OPTION_INTEGER,
      .min = 1,
      .max = ENVIRONMENTS_MAX,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "execution environments (vfs and naming); default the machine's"},
     {.name = "data",
      .type = OPTION_CHOICE,
      .choices = data_modes,
      .fallback = "inplace",
-     .source = "LORIS.md section 1",
+     .source = "stack/loris/physical/README.md",
      .doc = "overwrites of plain RAID-0/1 data: in place or shadowed"},
     {.name = "torn",
      .type = OPTION_CHOICE,
      .choices = torn_modes,
      .fallback = "detect",
-     .source = "LORIS.md section 5",
+     .source = "stack/loris/logical/README.md",
      .doc = "torn block of an unmirrored file: reported or redone"},
     {.name = "resync",
      .type = OPTION_CHOICE,
      .choices = resync_modes,
      .fallback = "block",
-     .source = "LORIS.md section 5",
+     .source = "stack/loris/logical/README.md",
      .doc = "what is compared after a power cut"},
     {.name = "steal",
      .type = OPTION_CHOICE,
      .choices = on_modes,
      .fallback = "on",
-     .source = "LORIS.md 2.4",
+     .source = "stack/loris/cache/README.md",
      .doc = "write pages of unfinished checkpoints early"},
     {.name = "rollback",
      .type = OPTION_CHOICE,
      .choices = rollback_modes,
      .fallback = "all",
-     .source = "LORIS.md section 1",
+     .source = "stack/loris/README.md",
      .doc = "which layers a crash below the cache rolls back"},
     {.name = "meta-guard",
      .type = OPTION_CHOICE,
      .choices = guard_modes,
      .fallback = "eager",
-     .source = "LORIS.md 2.2",
+     .source = "stack/loris/physical/README.md",
      .doc = "checksums of metadata in the memory of physical"},
     {.name = "unverified",
      .type = OPTION_CHOICE,
      .choices = unverified_modes,
      .fallback = "keep",
-     .source = "LORIS.md 2.4",
+     .source = "stack/loris/cache/README.md",
      .doc = "after the cache's death: pages that lazy checksums had not reached yet"},
     {.name = "verify-writes",
      .type = OPTION_CHOICE,
      .choices = off_modes,
      .fallback = "off",
-     .source = "LORIS.md 2.2",
+     .source = "stack/loris/physical/README.md",
      .doc = "read every write back"},
     {.name = "tries",
      .type = OPTION_INTEGER,
      .fallback = "3",
      .min = 1,
      .max = 100,
-     .source = "LORIS.md section 1",
+     .source = "stack/loris/README.md",
      .doc = "deaths in replay before a log record is skipped"},
 };
 
-/* Of every classic stack; the rest of RIVALS.md comes with its design. */
+/* Of every classic stack; what one alone has comes with its design. */
 #define CLASSIC_OPTIONS                                                                            \
     {.name = "raid",                                                                               \
      .type = OPTION_CHOICE,                                                                        \
      .choices = classic_raid_levels,                                                               \
-     .source = INTERFACE,                                                                          \
+     .source = FORMAT,                                                                             \
      .doc = "block-level RAID; default 1 (pairs of disks), 0 on one disk"},                        \
         {.name = "stripe",                                                                         \
          .type = OPTION_SIZE,                                                                      \
          .fallback = "64KiB",                                                                      \
          .min = BLOCK_BYTES,                                                                       \
          .max = 64 * MIB,                                                                          \
-         .source = INTERFACE,                                                                      \
+         .source = FORMAT,                                                                         \
          .doc = "stripe unit, a multiple of 4KiB"},                                                \
         {.name = "cache",                                                                          \
          .type = OPTION_SIZE,                                                                      \
          .fallback = "8MiB",                                                                       \
          .min = MIB / 2,                                                                           \
          .max = 256 * MIB,                                                                         \
-         .source = INTERFACE,                                                                      \
+         .source = FORMAT,                                                                         \
          .doc = "block cache"},                                                                    \
     {                                                                                              \
         .name = "sync", .type = OPTION_TIME, .fallback = "30s", .min = 1000000,                    \
-        .source = INTERFACE, .doc = "age at which the update daemon writes a dirty block"          \
+        .source = "MINIX 3, commands/update",                                                      \
+        .doc = "age at which the update daemon writes a dirty block"                               \
     }
 
 static const struct option_spec classic_options[] = {CLASSIC_OPTIONS};
@@ -209,7 +210,7 @@ static const struct option_spec journal_options[] = {
      .type = OPTION_CHOICE,
      .choices = journal_modes,
      .fallback = "data",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "what goes through the journal"},
 };
 
