@@ -14,12 +14,14 @@ static enum fault_class class_of_flip(const struct fault *f)
     return f->region == FAULT_REGION_LOG ? CLASS_FLIP_LOG : CLASS_FLIP_OTHER;
 }
 
-/* Whether one request may meet so many transient errors that nobody tries it again: the disk is
- * then given up like a dead one. */
+/* Whether one request may be spoiled so often that nobody tries it again: the disk is then given up
+ * like a dead one. */
 static bool outlasts_tries(const struct fault *f)
 {
     bool bounded = f->count.kind == AMOUNT_FIXED || f->count.kind == AMOUNT_RANGE;
-    return f->kind == FAULT_DISK_TRANSIENT_ERROR && (!bounded || f->count.high >= BLOCK_TRIES);
+    bool spoils = f->kind == FAULT_DISK_TRANSIENT_ERROR || f->kind == FAULT_DISK_TORN_WRITE ||
+                  f->kind == FAULT_DISK_LOST_WRITE;
+    return spoils && (!bounded || f->count.high >= BLOCK_TRIES);
 }
 
 static enum fault_class class_of(const struct fault *f)

@@ -46,7 +46,7 @@ static const struct option_choice guard_modes[] = {
 static const struct option_choice on_modes[] = {
     {"on", 1, false}, {"off", 0, false}, {NULL, 0, false}};
 static const struct option_choice off_modes[] = {
-    {"off", 0, false}, {"on", 1, true}, {NULL, 0, false}};
+    {"off", 0, false}, {"on", 1, false}, {NULL, 0, false}};
 static const struct option_choice journal_modes[] = {
     {"data", 0, false}, {"ordered", 1, false}, {"writeback", 2, false}, {NULL, 0, false}};
 

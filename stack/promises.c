@@ -51,6 +51,8 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_BIT_ROT:
     case CLASS_TORN_WRITE:
     case CLASS_LOST_WRITE:
+        if (o->verify_writes && (fault == CLASS_TORN_WRITE || fault == CLASS_LOST_WRITE))
+            return LEVEL_TRANSPARENT; /* read back, and written again before anybody builds on it */
         /* Parental checksums tell which copy is right. Without a mirror each data block is told
          * apart too, but one bad block near the root takes its disk, and a pool that lacks a member
          * refuses to start (section 3): measured. */

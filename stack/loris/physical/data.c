@@ -279,7 +279,8 @@ static uint32_t list_items(struct physical *p, struct write_plan *plan, uint32_t
         struct write_plan *w = &plan[i];
         if (w->status != OK || w->place == PLACE_LOST || w->place == PLACE_HOLE || w->written)
             continue;
-        p->items[used++] = (struct io_item){.address = w->address, .page = w->page};
+        p->items[used++] =
+            (struct io_item){.address = w->address, .page = w->page, .crc = w->entry.crc};
     }
     return used;
 }
@@ -310,7 +311,7 @@ static void write_data(struct physical *p, struct write_plan *plan, uint32_t cou
         uint32_t used = list_items(p, plan, count);
         uint32_t item = 0;
         again = false;
-        if (used == 0 || phys_io_run(p, BLOCK_WRITE, p->items, used) == OK)
+        if (used == 0 || phys_io_write(p, p->items, used) == OK)
             return;
         for (uint32_t i = 0; i < count; i++) {
             struct write_plan *w = &plan[i];

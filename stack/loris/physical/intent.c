@@ -99,7 +99,10 @@ enum err phys_intent_write(struct physical *p, const struct object_intent *inten
         p->core.ring[at] = p->core.released + 1;
         p->core.intent_live++;
         p->core.intent_head++;
-        e = phys_io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
+        struct io_item item = {.address = p->layout.intent_first + at,
+                               .page = p->intent,
+                               .crc = plat_crc32c(p->intent, BLOCK_BYTES)};
+        e = phys_io_write(p, &item, 1);
         if (e != E_MEDIA)
             break; /* else the next block of the ring may be better */
     }

@@ -1,6 +1,7 @@
 /*
  * Many blocks at once: neighbours travel in one request, and up to IO_OUTSTANDING requests are on
- * their way, so that a disk with a queue can use it.
+ * their way, so that a disk with a queue can use it. With verify_writes what was written is read
+ * back from the medium: after a flush, since the drive would answer out of its write cache.
  */
 #include "physical.h"
 
@@ -10,6 +11,7 @@
 #define IO_OUTSTANDING 16u
 #define SECTORS (BLOCK_BYTES / SECTOR_BYTES)
 #define IO_SPANS 64u
+#define VERIFY_ROUNDS 2u /* the write, and once more what is not there */
 
 struct run {
     uint32_t first, count, slot;
@@ -88,6 +90,74 @@ enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items
             return items[i].status;
     return OK;
 }
+
+/* ---- Reading back ---------------------------------------------------------------------------- */
+
+/* Compares up to VERIFY_BLOCKS written items with the medium; what differs becomes E_CORRUPT. */
+static enum err compare(struct physical *p, struct io_item *items, uint32_t count)
+{
+    struct io_item back[VERIFY_BLOCKS];
+    ASSERT(count <= VERIFY_BLOCKS);
+    for (uint32_t i = 0; i < count; i++)
+        back[i] = (struct io_item){.address = items[i].address,
+                                   .page = p->verify + (size_t)i * BLOCK_BYTES};
+    (void)phys_io_run(p, BLOCK_READ, back, count); /* each block has its own status */
+    for (uint32_t i = 0; i < count; i++) {
+        if (back[i].status == E_DEAD)
+            return E_DEAD;
+        if (items[i].status != OK)
+            continue;
+        if (back[i].status == OK && plat_crc32c(back[i].page, BLOCK_BYTES) == items[i].crc)
+            continue;
+        plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, items[i].address);
+        items[i].status = E_CORRUPT;
+    }
+    return OK;
+}
+
+static enum err verify(struct physical *p, struct io_item *items, uint32_t count)
+{
+    enum err e = phys_io_flush(p);
+    for (uint32_t done = 0; done < count && e == OK; done += VERIFY_BLOCKS) {
+        uint32_t left = count - done;
+        e = compare(p, items + done, left < VERIFY_BLOCKS ? left : VERIFY_BLOCKS);
+    }
+    return e;
+}
+
+/* Writes again what was not found, or gives it up as E_MEDIA. true: something was written. */
+static bool write_again(struct physical *p, struct io_item *items, uint32_t count, bool last)
+{
+    bool again = false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].status != E_CORRUPT)
+            continue;
+        items[i].status =
+            last ? E_MEDIA : phys_io_block(p, BLOCK_WRITE, items[i].address, items[i].page);
+        again |= !last;
+    }
+    return again;
+}
+
+enum err phys_io_write(struct physical *p, struct io_item *items, uint32_t count)
+{
+    enum err e = phys_io_run(p, BLOCK_WRITE, items, count);
+    if (!p->verify_writes)
+        return e;
+    bool again = true;
+    for (uint32_t round = 1; again && round <= VERIFY_ROUNDS; round++) {
+        e = verify(p, items, count);
+        if (e != OK)
+            return e;
+        again = write_again(p, items, count, round == VERIFY_ROUNDS);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (items[i].status != OK)
+            return items[i].status;
+    return OK;
+}
+
+/* ---- One at a time --------------------------------------------------------------------------- */
 
 static enum err transfer(struct physical *p, enum block_op op, uint64_t sector, void *raw,
                          size_t bytes)

@@ -318,28 +318,29 @@ uint32_t phys_node_collect(struct physical *p)
             ASSERT(count < NODES_MAX);
             finalize(p, n);
             dirty_out(p, n);
-            p->items[count++] = (struct io_item){.address = n->address, .page = n->raw, .owner = n};
+            p->items[count++] =
+                (struct io_item){.address = n->address, .page = n->raw, .owner = n, .crc = n->crc};
         }
     ASSERT(p->dirty_nodes == 0);
     sort_items(p->items, count);
     return count;
 }
 
-/* Gives each node that could not be written another slot; the bad one stays allocated. */
+/* Gives each node that could not be written another slot; the bad one stays allocated. A map has
+ * one slot only, and is tried there again. */
 static enum err relocate_failed(struct physical *p, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct node *n = p->items[i].owner;
-        uint64_t address;
+        uint64_t address = n->address;
         if (p->items[i].status == OK)
             continue;
-        if (p->items[i].status != E_MEDIA || n->type == TYPE_MAP)
+        if (p->items[i].status != E_MEDIA)
             return p->items[i].status;
-        enum err e = phys_space_slot(p, true, &address);
-        if (e != OK)
+        if (n->type != TYPE_MAP && phys_space_slot(p, true, &address) != OK)
             return E_MEDIA;
         phys_node_change(p, n);
-        n->address = address; /* never written there: the same again */
+        n->address = address; /* birth says that it is this epoch's place: the same again */
     }
     return OK;
 }
@@ -363,7 +364,7 @@ enum err phys_node_write_collected(struct physical *p, uint32_t count)
     enum err e = OK;
     for (uint32_t attempt = 0; attempt < RELOCATIONS_MAX; attempt++) {
         say_state(p, count, PAGE_WRITING);
-        e = phys_io_run(p, BLOCK_WRITE, p->items, count);
+        e = phys_io_write(p, p->items, count);
         say_state(p, count, PAGE_CLEAN);
         check_written(p, count);
         if (e != E_MEDIA)
@@ -404,7 +405,8 @@ static enum err evict(struct physical *p, struct node *n)
     if (n->dirty) {
         finalize(p, n);
         dirty_out(p, n);
-        enum err e = phys_io_block(p, BLOCK_WRITE, n->address, n->raw);
+        struct io_item item = {.address = n->address, .page = n->raw, .crc = n->crc};
+        enum err e = phys_io_write(p, &item, 1);
         if (e != OK) {
             phys_node_change(p, n); /* stays: it is nowhere else */
             return e;

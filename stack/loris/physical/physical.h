@@ -28,6 +28,7 @@
 #define RESERVE_MIN 64u   /* blocks kept for replay, repair and recovery (P6) */
 #define RESERVE_SHARE 100 /* or 1 % */
 #define SLOTS_RESERVE 16u
+#define VERIFY_BLOCKS 64u
 #define DATA_PER_SLOT 6u /* each data block may cost a sixth of a metadata slot: statfs */
 
 struct node {
@@ -93,7 +94,7 @@ struct physical {
     bool identified, active;     /* active: a tree is loaded, this session */
     uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
     uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
-    bool data_cow, meta_guard;
+    bool data_cow, meta_guard, verify_writes;
     uint32_t session, disk;
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
     uint32_t request; /* rises with each */
@@ -116,6 +117,7 @@ struct physical {
     uint8_t *meta;   /* encoded entries of a request */
     struct write_plan *plan;
     struct io_item *items; /* NODES_MAX of them */
+    uint8_t *verify;       /* VERIFY_BLOCKS, what is read back; NULL without verify_writes */
     struct block_client client;
 };
 
@@ -125,6 +127,7 @@ struct io_item {
     uint64_t address;
     void *page;
     struct node *owner; /* of a metadata block */
+    uint32_t crc;       /* of what is written: for verify-writes */
     enum err status;
 };
 
@@ -132,6 +135,11 @@ struct io_item {
  * status; the result is the first that is not OK. */
 enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count);
 MUST_USE enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, void *page);
+/*
+ * Writes all items. With verify_writes they are flushed and read back, and what is not there is
+ * written once more; E_MEDIA: it still is not. Status and result as of phys_io_run.
+ */
+enum err phys_io_write(struct physical *p, struct io_item *items, uint32_t count);
 MUST_USE enum err phys_io_flush(struct physical *p);
 /* SECTOR_BYTES at the start of a block that has nothing else, as one sector of the device. */
 MUST_USE enum err phys_io_sector(struct physical *p, enum block_op op, uint64_t sector, void *raw);

@@ -16,6 +16,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     p->disk = disk;
     p->data_cow = options->data_cow;
     p->meta_guard = options->meta_guard;
+    p->verify_writes = options->verify_writes;
     p->nodes_max = NODES_MAX;
     p->durable = plat_alloc(DURABLE_SLOTS * sizeof(p->durable[0]), TAG_HEAP);
     p->node = plat_alloc(NODES_MAX * sizeof(p->node[0]), TAG_HEAP);
@@ -25,6 +26,9 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     p->meta = plat_alloc(OBJECT_BATCH_MAX_BLOCKS * OBJECT_ENTRY_BYTES, TAG_HEAP);
     p->plan = plat_alloc(OBJECT_BATCH_MAX_BLOCKS * sizeof(p->plan[0]), TAG_HEAP);
     p->items = plat_alloc(NODES_MAX * sizeof(p->items[0]), TAG_HEAP);
+    if (p->verify_writes)
+        p->verify = plat_alloc((size_t)VERIFY_BLOCKS * BLOCK_BYTES, TAG_PAGES);
+    ASSERT(!p->verify_writes || p->verify != NULL);
     ASSERT(p->durable != NULL && p->node != NULL && p->bucket != NULL && p->batch != NULL);
     ASSERT(p->intent != NULL && p->meta != NULL && p->plan != NULL && p->items != NULL);
     p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
