@@ -311,6 +311,8 @@ static inline uint8_t *page_data(const struct cache *c, uint32_t page)
 uint32_t page_find(const struct cache *c, uint64_t oid, uint64_t block, uint32_t env);
 /* A frame without a page: freed, fresh or from the clean list; 0 if all are pinned or private. */
 uint32_t page_alloc(struct cache *c);
+/* Frames that page_alloc could give one after the other. */
+uint32_t page_room(const struct cache *c);
 /* Makes a frame the page of a block; not in any list yet. */
 void page_insert(struct cache *c, uint32_t page, struct object *o, uint64_t block, uint32_t env);
 /* Takes it out of hash and lists, frees the frame. */
@@ -379,6 +381,9 @@ MUST_USE enum err lower_reread(struct cache *c, uint32_t page);
 
 /* Locks for the transaction. OK; PARKED: it waits; E_AGAIN: deadlock, the transaction is over. */
 MUST_USE enum err txn_lock(struct cache *c, struct env *env, struct object *o, bool exclusive);
+/* Waits until a transaction of the environments in `waits_for` ends. PARKED: it does; E_AGAIN: it
+ * was the youngest in a cycle, and is over; OK: another was and is: look again. */
+MUST_USE enum err txn_wait(struct cache *c, struct env *env, uint32_t waits_for);
 /* The open transaction of a request, NULL if it is not (or no longer) open. */
 struct env *txn_of(struct cache *c, const struct object_txn *id, uint32_t source);
 void txn_open(struct cache *c, struct env *env, const struct object_txn *id, uint32_t source);

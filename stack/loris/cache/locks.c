@@ -94,6 +94,19 @@ static bool has_lock(const struct env *env, const struct object *o, bool exclusi
     return false;
 }
 
+enum err txn_wait(struct cache *c, struct env *env, uint32_t waits_for)
+{
+    ASSERT(waits_for != 0);
+    ASSERT((waits_for & bit_of(env)) == 0);
+    struct env *victim = deadlock_victim(c, env, waits_for);
+    if (victim == NULL) {
+        env->waits_for = waits_for;
+        return PARKED;
+    }
+    txn_kill(c, victim, victim != env);
+    return victim == env ? E_AGAIN : OK;
+}
+
 enum err txn_lock(struct cache *c, struct env *env, struct object *o, bool exclusive)
 {
     ASSERT(env->open);
@@ -108,14 +121,9 @@ enum err txn_lock(struct cache *c, struct env *env, struct object *o, bool exclu
             take(env, o, h, exclusive);
             return OK;
         }
-        struct env *victim = deadlock_victim(c, env, waits_for);
-        if (victim == NULL) {
-            env->waits_for = waits_for;
-            return PARKED;
-        }
-        txn_kill(c, victim, victim != env);
-        if (victim == env)
-            return E_AGAIN;
+        enum err e = txn_wait(c, env, waits_for);
+        if (e != OK)
+            return e;
     }
     return E_AGAIN;
 }

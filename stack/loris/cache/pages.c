@@ -119,6 +119,11 @@ uint32_t page_alloc(struct cache *c)
     return page;
 }
 
+uint32_t page_room(const struct cache *c)
+{
+    return c->free_count + (c->mem.frames - c->frames_used) + c->list[LIST_CLEAN].count;
+}
+
 void page_join_object(struct cache *c, uint32_t page, struct object *o)
 {
     struct page *p = &c->page[page];

@@ -4,6 +4,8 @@
  */
 #include "cache.h"
 
+#define FRAMES_A_CHANGE 2u /* a copy, and the page that it is made from */
+
 void serve_reply(const struct msg *m, enum err status, struct object_reply *reply)
 {
     ASSERT(status != PARKED);
@@ -126,6 +128,21 @@ static enum err do_object(struct cache *c, struct env *env, const struct object_
     }
 }
 
+/*
+ * No frame was left. Where other environments' open transactions have them, it waits for those, as
+ * for a lock: nobody can take all of the memory from the others for longer than one transaction.
+ */
+static enum err wait_for_frames(struct cache *c, struct env *env, enum err e)
+{
+    uint32_t others = 0;
+    for (uint32_t k = 0; k < CACHE_ENVS; k++)
+        others |= c->env[k].pages > 0 && k != env->index ? 1u << k : 0;
+    if (e != E_FULL || others == 0 || page_room(c) >= FRAMES_A_CHANGE)
+        return e;
+    e = txn_wait(c, env, others);
+    return e == OK ? PARKED : e; /* another one gave way: it is woken at once */
+}
+
 /* A change outside a transaction is one by itself. */
 static enum err do_single(struct cache *c, const struct object_request *r, const struct msg *m,
                           struct object_reply *reply)
@@ -141,6 +158,7 @@ static enum err do_single(struct cache *c, const struct object_request *r, const
     enum err e = do_object(c, env, r, m->source, reply);
     if (e == OK)
         e = txn_commit(c, env, no_result);
+    e = wait_for_frames(c, env, e);
     env->broken = false;
     if (env->open)
         txn_close(c, env);
@@ -153,7 +171,7 @@ static enum err do_in_txn(struct cache *c, const struct object_request *r, const
     struct env *env = txn_of(c, &r->txn, m->source);
     if (env == NULL)
         return E_AGAIN; /* it is over: begin again */
-    enum err e = do_object(c, env, r, m->source, reply);
+    enum err e = wait_for_frames(c, env, do_object(c, env, r, m->source, reply));
     if (env->broken) {
         env->broken = false;
         txn_kill(c, env, false);
