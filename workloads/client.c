@@ -15,6 +15,8 @@ static enum err call(struct client *c, struct call_request *in, const char *path
                      const struct plat_span *data, uint32_t access, struct call_reply *out)
 {
     struct msg m;
+    in->caller_uid = c->uid;
+    in->caller_gid = c->gid;
     if (path != NULL) {
         in->path_bytes = (uint32_t)strlen(path);
         in->path_grant =
@@ -209,6 +211,12 @@ bool client_entry_next(const uint8_t *packed, uint64_t moved, uint64_t *at,
 enum err client_chmod(struct client *c, const char *path, uint32_t mode)
 {
     struct call_request in = {.op = CALL_CHMOD, .mode = mode};
+    return plain(c, &in, path, NULL);
+}
+
+enum err client_chown(struct client *c, const char *path, uint32_t uid, uint32_t gid)
+{
+    struct call_request in = {.op = CALL_CHOWN, .uid = uid, .gid = gid};
     return plain(c, &in, path, NULL);
 }
 

@@ -13,6 +13,7 @@
 struct client {
     uint32_t vfs; /* endpoint */
     uint32_t next_id;
+    uint32_t uid, gid; /* whom the application acts for; 0 unless it says so */
 };
 
 /* Finds the VFS of `environment`, waiting for it if it is down. */
@@ -56,6 +57,8 @@ MUST_USE enum err client_readdir(struct client *c, int32_t fd, uint64_t *cookie,
 bool client_entry_next(const uint8_t *packed, uint64_t moved, uint64_t *at,
                        struct client_entry *entry);
 MUST_USE enum err client_chmod(struct client *c, const char *path, uint32_t mode);
+/* CALL_KEEP_ID: stays as it is. */
+MUST_USE enum err client_chown(struct client *c, const char *path, uint32_t uid, uint32_t gid);
 MUST_USE enum err client_statfs(struct client *c, uint64_t *blocks, uint64_t *available);
 MUST_USE enum err client_unmount(struct client *c);
 

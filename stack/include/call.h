@@ -1,5 +1,6 @@
 /*
- * The calls of applications: app -> vfs, by path or descriptor. Paths are relative to the caller's
+ * The calls of applications: app -> vfs, by path or descriptor. Each carries whom the application
+ * acts for; user 0 may do anything. Paths are relative to the caller's
  * root ("mail/inbox"; a leading slash changes nothing), and pass by grant. "shared" in the root is
  * the shared tree. One call at a time a process. Errors are those of the name space (E_NOENT ...,
  * E_IO).
@@ -30,7 +31,7 @@ enum call_op {
                       next cookie */
     CALL_CHMOD,
     CALL_CHOWN,
-    CALL_UTIMENS, /* path; mode | uid, gid | mtime_ns */
+    CALL_UTIMENS, /* path; mode | uid, gid (CALL_KEEP_ID: as it is) | mtime_ns */
     CALL_CHDIR,   /* path */
     CALL_LOCK,
     CALL_UNLOCK,  /* fd: advisory, whole file, exclusive; E_AGAIN if held */
@@ -51,12 +52,15 @@ enum call_flags {
     CALL_DIRECTORY = 1u << 5, /* E_NOTDIR if it is none */
 };
 #define CALL_AT_CURSOR UINT64_MAX
+#define CALL_KEEP_ID UINT32_MAX
 
 struct call_request {
     enum call_op op;
     uint32_t flags;
     int32_t fd;
-    uint32_t mode, uid, gid;
+    uint32_t mode;
+    uint32_t uid, gid;               /* CHOWN */
+    uint32_t caller_uid, caller_gid; /* whom the caller acts for; owner of what it makes */
     uint32_t path_grant, path_bytes, path2_grant, path2_bytes;
     uint32_t data_grant;
     uint64_t offset, length, size, mtime_ns;

@@ -16,6 +16,7 @@
 #define VFS_PATH_MAX 4096u
 #define VFS_LINK_MAX 65000u
 #define VFS_SYMLINKS_MAX 8u
+#define VFS_MODE_BITS 07777u
 #define VFS_IO_MAX (1u << 20) /* bytes of one read or write: one transaction */
 
 enum vfs_op {

@@ -10,11 +10,11 @@
 
 struct call_request_wire {
     uint64_t offset, length, size, mtime_ns;
-    uint32_t flags, mode, uid, gid;
+    uint32_t flags, mode, uid, gid, caller_uid, caller_gid;
     uint32_t path_grant, path_bytes, path2_grant, path2_bytes, data_grant;
     int32_t fd;
 };
-_Static_assert(sizeof(struct call_request_wire) == 4 * 8 + 10 * 4, "no padding");
+_Static_assert(sizeof(struct call_request_wire) == 4 * 8 + 12 * 4, "no padding");
 _Static_assert(sizeof(struct call_request_wire) <= MSG_PAYLOAD_BYTES, "fits a message");
 
 struct call_reply_wire {
@@ -41,6 +41,8 @@ void call_request_pack(struct msg *m, uint32_t id, const struct call_request *re
         .mode = request->mode,
         .uid = request->uid,
         .gid = request->gid,
+        .caller_uid = request->caller_uid,
+        .caller_gid = request->caller_gid,
         .path_grant = request->path_grant,
         .path_bytes = request->path_bytes,
         .path2_grant = request->path2_grant,
@@ -62,6 +64,8 @@ static void request_from_wire(struct call_request *request, const struct call_re
         .mode = wire->mode,
         .uid = wire->uid,
         .gid = wire->gid,
+        .caller_uid = wire->caller_uid,
+        .caller_gid = wire->caller_gid,
         .path_grant = wire->path_grant,
         .path_bytes = wire->path_bytes,
         .path2_grant = wire->path2_grant,

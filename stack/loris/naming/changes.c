@@ -9,7 +9,9 @@ static enum err load_directory(struct naming *n, uint64_t oid, struct node *dir)
     enum err e = objects_load(n, oid, true, dir);
     if (e != OK)
         return e;
-    return dir->a.type == VFS_DIRECTORY ? OK : E_NOTDIR;
+    if (dir->a.type != VFS_DIRECTORY)
+        return E_NOTDIR;
+    return dir->a.nlink > 0 ? OK : E_NOENT; /* a removed directory gets no names */
 }
 
 static enum err touch_directory(struct naming *n, struct node *dir)

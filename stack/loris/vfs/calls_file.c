@@ -22,13 +22,19 @@ static enum err truncate_ino(struct vfs *v, uint64_t ino, uint64_t size)
 
 static enum err create_at(struct vfs *v, const struct call_request *in, struct walked *w)
 {
-    if (w->name_bytes == 0)
+    if (w->name_bytes == 0 || w->slash)
         return E_ISDIR;
-    struct vfs_request request = {
-        .op = VFS_CREATE, .ino = w->parent.ino, .mode = in->mode, .uid = in->uid, .gid = in->gid};
+    enum err e = permit_new_name(v, w);
+    if (e != OK)
+        return e;
+    struct vfs_request request = {.op = VFS_CREATE,
+                                  .ino = w->parent.ino,
+                                  .mode = in->mode & VFS_MODE_BITS,
+                                  .uid = v->uid,
+                                  .gid = v->gid};
     struct cargo cargo = {.name = w->name, .name_bytes = w->name_bytes};
     struct vfs_reply reply;
-    enum err e = server_call(v, &request, &cargo, &reply);
+    e = server_call(v, &request, &cargo, &reply);
     if (e == OK) {
         w->stat = reply.stat;
         w->found = (struct place){.ino = reply.stat.ino, .shared = w->parent.shared};
@@ -47,9 +53,20 @@ static enum err open_existing(struct vfs *v, const struct call_request *in, stru
         return E_ISDIR;
     if (!directory && (in->flags & CALL_DIRECTORY) != 0)
         return E_NOTDIR;
-    if (!directory && (in->flags & CALL_TRUNC) != 0 && w->stat.size > 0)
-        return truncate_ino(v, w->stat.ino, 0);
-    return OK;
+    uint32_t want = MAY_READ;
+    if (!directory && (in->flags & CALL_READ_ONLY) == 0)
+        want |= MAY_WRITE;
+    if ((in->flags & CALL_TRUNC) != 0)
+        want |= MAY_WRITE;
+    enum err e = permit(v, &w->stat, want);
+    /* POSIX: a cut marks its times even where there is nothing to cut. */
+    return e == OK && (in->flags & CALL_TRUNC) != 0 ? truncate_ino(v, w->stat.ino, 0) : e;
+}
+
+/* CREATE | EXCLUSIVE wants a name that nothing has, a symbolic link included. */
+static bool open_follows(const struct call_request *in)
+{
+    return (in->flags & (CALL_CREATE | CALL_EXCLUSIVE)) != (CALL_CREATE | CALL_EXCLUSIVE);
 }
 
 enum err do_open(struct vfs *v, uint32_t caller, const struct call_request *in,
@@ -58,7 +75,7 @@ enum err do_open(struct vfs *v, uint32_t caller, const struct call_request *in,
     struct walked w;
     if (!files_have_room(v))
         return E_MFILE; /* said before anything is made or cut */
-    enum err e = walk_caller(v, caller, in, true, &w);
+    enum err e = walk_caller(v, caller, in, open_follows(in), &w);
     if (e != OK)
         return e;
     if (w.found_error == OK)
@@ -164,9 +181,11 @@ enum err do_truncate(struct vfs *v, uint32_t caller, const struct call_request *
     enum err e = walk_caller(v, caller, in, true, &w);
     if (e == OK)
         e = w.found_error;
-    if (e != OK)
-        return e;
-    return w.stat.type == VFS_DIRECTORY ? E_ISDIR : truncate_ino(v, w.found.ino, in->size);
+    if (e == OK && w.stat.type == VFS_DIRECTORY)
+        e = E_ISDIR;
+    if (e == OK)
+        e = permit(v, &w.stat, MAY_WRITE);
+    return e == OK ? truncate_ino(v, w.found.ino, in->size) : e;
 }
 
 enum err do_fsync(struct vfs *v, uint32_t caller, const struct call_request *in,

@@ -27,17 +27,24 @@ static enum err walk_existing(struct vfs *v, uint32_t caller, const struct call_
     return e != OK ? e : w->found_error;
 }
 
-/* Roots, mount points and names that end in "." or ".." are not to be made, moved or removed. */
+/* Whether a name is there to be moved or removed: neither a root nor a mount point. */
 static enum err changeable(const struct vfs *v, const struct walked *w)
 {
-    if (w->name_bytes == 0)
-        return w->found_error == OK ? E_BUSY : E_ARG;
+    if (w->last == LAST_ROOT)
+        return E_BUSY;
+    if (w->last != LAST_NAME)
+        return E_ARG;
     return walk_is_shared_point(v, w->parent.ino, w->name, w->name_bytes) ? E_BUSY : OK;
 }
 
-static enum err creatable(const struct vfs *v, const struct walked *w)
+/* Whether the name may be made. A slash behind it means a directory. */
+static enum err creatable(const struct vfs *v, const struct walked *w, bool directory)
 {
-    return w->found_error == OK ? E_EXIST : changeable(v, w);
+    if (w->found_error == OK)
+        return E_EXIST;
+    if (w->slash && !directory)
+        return E_NOENT;
+    return permit_new_name(v, w);
 }
 
 enum err do_stat(struct vfs *v, uint32_t caller, const struct call_request *in,
@@ -67,11 +74,14 @@ enum err do_mkdir(struct vfs *v, uint32_t caller, const struct call_request *in,
     struct walked w;
     enum err e = walk_first(v, caller, in, &w);
     if (e == OK)
-        e = creatable(v, &w);
+        e = creatable(v, &w, true);
     if (e != OK)
         return e;
-    struct vfs_request request = {
-        .op = VFS_MKDIR, .ino = w.parent.ino, .mode = in->mode, .uid = in->uid, .gid = in->gid};
+    struct vfs_request request = {.op = VFS_MKDIR,
+                                  .ino = w.parent.ino,
+                                  .mode = in->mode & VFS_MODE_BITS,
+                                  .uid = v->uid,
+                                  .gid = v->gid};
     struct cargo cargo = {.name = w.name, .name_bytes = w.name_bytes};
     struct vfs_reply reply;
     e = server_call(v, &request, &cargo, &reply);
@@ -85,8 +95,14 @@ static enum err remove_name(struct vfs *v, uint32_t caller, const struct call_re
 {
     struct walked w;
     enum err e = walk_existing(v, caller, in, &w);
+    if (e == OK && w.stat.type == VFS_DIRECTORY && op == VFS_UNLINK)
+        e = E_ISDIR;
+    if (e == OK && w.last == LAST_DOT_DOT)
+        e = E_NOTEMPTY; /* it holds where the path has just been */
     if (e == OK)
         e = changeable(v, &w);
+    if (e == OK)
+        e = permit_removal(v, &w);
     if (e != OK)
         return e;
     bool open = file_is_open(v, w.found.ino);
@@ -114,6 +130,26 @@ enum err do_rmdir(struct vfs *v, uint32_t caller, const struct call_request *in,
     return remove_name(v, caller, in, VFS_RMDIR);
 }
 
+/* Whether what `from` leads to may have the name `to`, as far as the walks can tell. */
+static enum err movable(const struct vfs *v, const struct walked *from, const struct walked *to)
+{
+    bool directory = from->stat.type == VFS_DIRECTORY, replaces = to->found_error == OK;
+    enum err e = changeable(v, from);
+    if (e == OK)
+        e = changeable(v, to);
+    if (e == OK && from->parent.shared != to->parent.shared)
+        e = E_XDEV;
+    if (e == OK && to->slash && !directory)
+        e = E_NOTDIR;
+    if (e == OK)
+        e = permit_removal(v, from);
+    if (e == OK)
+        e = replaces ? permit_removal(v, to) : permit_new_name(v, to);
+    if (e == OK && directory && from->parent.ino != to->parent.ino)
+        e = permit(v, &from->stat, MAY_WRITE); /* its ".." changes */
+    return e;
+}
+
 enum err do_rename(struct vfs *v, uint32_t caller, const struct call_request *in,
                    struct call_reply *out)
 {
@@ -123,13 +159,9 @@ enum err do_rename(struct vfs *v, uint32_t caller, const struct call_request *in
     if (e == OK)
         e = walk_to(v, caller, in->path2_grant, in->path2_bytes, v->path2, &to);
     if (e == OK)
-        e = changeable(v, &from);
-    if (e == OK)
-        e = changeable(v, &to);
+        e = movable(v, &from, &to);
     if (e != OK)
         return e;
-    if (from.parent.shared != to.parent.shared)
-        return E_XDEV;
     bool replaces = to.found_error == OK && to.found.ino != from.found.ino;
     bool open = replaces && file_is_open(v, to.found.ino);
     struct vfs_request request = {.op = VFS_RENAME,
@@ -156,7 +188,7 @@ enum err do_link(struct vfs *v, uint32_t caller, const struct call_request *in,
     if (e == OK)
         e = walk_to(v, caller, in->path2_grant, in->path2_bytes, v->path2, &to);
     if (e == OK)
-        e = creatable(v, &to);
+        e = creatable(v, &to, false);
     if (e != OK)
         return e;
     if (from.stat.type == VFS_DIRECTORY)
@@ -175,7 +207,7 @@ enum err do_symlink(struct vfs *v, uint32_t caller, const struct call_request *i
     struct walked to;
     enum err e = walk_to(v, caller, in->path2_grant, in->path2_bytes, v->path2, &to);
     if (e == OK)
-        e = creatable(v, &to);
+        e = creatable(v, &to, false);
     if (e == OK)
         e = walk_fetch(caller, in->path_grant, in->path_bytes, v->target);
     if (e != OK)
@@ -183,8 +215,9 @@ enum err do_symlink(struct vfs *v, uint32_t caller, const struct call_request *i
     struct vfs_request request = {.op = VFS_SYMLINK,
                                   .ino = to.parent.ino,
                                   .length = in->path_bytes,
-                                  .uid = in->uid,
-                                  .gid = in->gid};
+                                  .mode = 0777,
+                                  .uid = v->uid,
+                                  .gid = v->gid};
     struct cargo cargo = {.name = to.name,
                           .name_bytes = to.name_bytes,
                           .data = v->target,
@@ -218,6 +251,35 @@ enum err do_readlink(struct vfs *v, uint32_t caller, const struct call_request *
     return e;
 }
 
+#define SET_IDS 06000u /* set-user-ID and set-group-ID */
+#define SET_GID 02000u
+
+/* Fills in what a call wants of an inode's attributes, if the caller may want it. */
+static enum err attributes_wanted(const struct vfs *v, const struct call_request *in,
+                                  const struct vfs_stat *stat, struct vfs_request *request)
+{
+    request->mode = in->mode & VFS_MODE_BITS;
+    request->mtime_ns = in->mtime_ns;
+    if (in->op == CALL_CHMOD) {
+        request->which = VFS_SET_MODE;
+        if (v->uid != 0 && v->gid != stat->gid)
+            request->mode &= ~SET_GID;
+        return permit_owner(v, stat);
+    }
+    if (in->op == CALL_UTIMENS) {
+        request->which = VFS_SET_MTIME;
+        return permit_owner(v, stat);
+    }
+    request->which = VFS_SET_OWNER;
+    request->uid = in->uid == CALL_KEEP_ID ? stat->uid : in->uid;
+    request->gid = in->gid == CALL_KEEP_ID ? stat->gid : in->gid;
+    if (v->uid != 0 && stat->type == VFS_FILE && (stat->mode & SET_IDS) != 0) {
+        request->which |= VFS_SET_MODE; /* POSIX: not for another owner */
+        request->mode = stat->mode & ~SET_IDS;
+    }
+    return permit_chown(v, stat, request->uid, request->gid);
+}
+
 enum err do_setattr(struct vfs *v, uint32_t caller, const struct call_request *in,
                     struct call_reply *out)
 {
@@ -232,20 +294,11 @@ enum err do_setattr(struct vfs *v, uint32_t caller, const struct call_request *i
         e = w.found_error;
     if (e != OK)
         return e;
-    uint32_t which = VFS_SET_MTIME;
-    if (in->op == CALL_CHMOD)
-        which = VFS_SET_MODE;
-    else if (in->op == CALL_CHOWN)
-        which = VFS_SET_OWNER;
-    struct vfs_request request = {.op = VFS_SETATTR,
-                                  .ino = w.found.ino,
-                                  .which = which,
-                                  .mode = in->mode,
-                                  .uid = in->uid,
-                                  .gid = in->gid,
-                                  .mtime_ns = in->mtime_ns};
+    struct vfs_request request = {.op = VFS_SETATTR, .ino = w.found.ino};
     struct vfs_reply reply;
-    e = server_call(v, &request, NULL, &reply);
+    e = attributes_wanted(v, in, &w.stat, &request);
+    if (e == OK)
+        e = server_call(v, &request, NULL, &reply);
     if (e == OK)
         out->stat = reply.stat;
     return e;
@@ -268,8 +321,10 @@ enum err do_chdir(struct vfs *v, uint32_t caller, const struct call_request *in,
         return e;
     if (w.stat.type != VFS_DIRECTORY)
         return E_NOTDIR;
-    client->cwd = w.found;
-    return OK;
+    e = permit(v, &w.stat, MAY_SEARCH);
+    if (e == OK)
+        client->cwd = w.found;
+    return e;
 }
 
 static enum err whole(struct vfs *v, enum vfs_op op, struct vfs_reply *reply)
@@ -291,7 +346,7 @@ enum err do_unmount(struct vfs *v, uint32_t caller, const struct call_request *i
 {
     (void)caller, (void)in, (void)out;
     struct vfs_reply reply;
-    return whole(v, VFS_UNMOUNT, &reply);
+    return v->uid == 0 ? whole(v, VFS_UNMOUNT, &reply) : E_PERM;
 }
 
 enum err do_statfs(struct vfs *v, uint32_t caller, const struct call_request *in,

@@ -24,6 +24,8 @@ static void serve(struct vfs *v, const struct msg *in)
     enum err e = call_request_unpack(&request, in);
     if (e == OK) {
         ASSERT(calls[request.op] != NULL);
+        v->uid = request.caller_uid;
+        v->gid = request.caller_gid;
         e = calls[request.op](v, in->source, &request, &reply);
     } else {
         e = E_ARG;

@@ -54,6 +54,7 @@ struct vfs {
     uint64_t sequence;
     uint32_t next_id;
     uint64_t root, shared_root;
+    uint32_t uid, gid;                                /* of the caller whose call is served */
     uint32_t files_top, descriptors_top, clients_top; /* slots at and above were never used */
     struct open_file file[FILES_MAX];
     struct descriptor descriptor[DESCRIPTORS_MAX];
@@ -63,14 +64,20 @@ struct vfs {
     char target[VFS_PATH_MAX + 1]; /* text of a symbolic link */
 };
 
+/* What the last component of a path is. */
+enum walk_last { LAST_NAME, LAST_ROOT, LAST_DOT, LAST_DOT_DOT };
+
 /* The result of a walk: the parent and last name, and what is there. */
 struct walked {
+    enum walk_last last;
+    bool slash; /* a slash follows the last component, so a directory is meant */
     struct place parent;
     const char *name;    /* in the path buffer */
-    uint32_t name_bytes; /* 0: the path named the root or ended in "." or ".." */
+    uint32_t name_bytes; /* 0 unless LAST_NAME */
     struct place found;
-    enum err found_error; /* OK, or E_NOENT: the last component does not exist */
-    struct vfs_stat stat; /* of found */
+    enum err found_error;        /* OK, or E_NOENT: the last component does not exist */
+    struct vfs_stat stat;        /* of found */
+    struct vfs_stat parent_stat; /* of parent; ino 0: not read, which user 0 can do without */
 };
 
 /* server.c ------------------------------------------------------------------------------------- */
@@ -108,7 +115,7 @@ MUST_USE enum err walk_fetch(uint32_t caller, uint32_t grant, uint32_t bytes, ch
 /*
  * Walks `path` (a buffer of VFS_PATH_MAX + 1 bytes, which it may change) from `start`. follow:
  * whether a symbolic link as last component is followed. OK also when the last component does not
- * exist (found_error tells); else E_NOENT, E_NOTDIR, E_LOOP, E_NAMETOOLONG, E_IO.
+ * exist (found_error tells); else E_NOENT, E_NOTDIR, E_LOOP, E_NAMETOOLONG, E_IO, E_ACCES.
  */
 MUST_USE enum err walk(struct vfs *v, struct place start, char *path, bool follow,
                        struct walked *out);
@@ -116,6 +123,23 @@ MUST_USE enum err walk(struct vfs *v, struct place start, char *path, bool follo
 /* Whether this name in this directory is the mount point of the shared tree. */
 bool walk_is_shared_point(const struct vfs *v, uint64_t directory, const char *name,
                           uint32_t name_bytes);
+
+/* permissions.c: what the caller of the present call may do. User 0 may do all. ------------------
+ */
+
+enum permission { MAY_SEARCH = 1, MAY_WRITE = 2, MAY_READ = 4 };
+
+/* OK, or E_ACCES: the mode bits do not let the caller do all of `want`. */
+MUST_USE enum err permit(const struct vfs *v, const struct vfs_stat *stat, uint32_t want);
+/* Whether a name may be added to the parent that a walk has found. */
+MUST_USE enum err permit_new_name(const struct vfs *v, const struct walked *w);
+/* Whether the name that a walk has found may go. E_PERM: the directory is sticky. */
+MUST_USE enum err permit_removal(const struct vfs *v, const struct walked *w);
+/* Whether the caller owns the inode; else E_PERM. */
+MUST_USE enum err permit_owner(const struct vfs *v, const struct vfs_stat *stat);
+/* Whether owner and group may become these; else E_PERM. */
+MUST_USE enum err permit_chown(const struct vfs *v, const struct vfs_stat *stat, uint32_t uid,
+                               uint32_t gid);
 
 /* files.c -------------------------------------------------------------------------------------- */
 

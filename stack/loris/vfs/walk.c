@@ -47,6 +47,7 @@ static enum err step(struct vfs *v, struct walked *out)
 {
     struct place here = out->found;
     out->parent = here;
+    out->parent_stat = out->stat;
     if (walk_is_shared_point(v, here.ino, out->name, out->name_bytes)) {
         out->found = (struct place){.ino = v->shared_root, .shared = true};
         return stat_ino(v, v->shared_root, &out->stat);
@@ -79,14 +80,13 @@ static enum err splice_link(struct vfs *v, const struct walked *out, char *path,
     enum err e = server_call(v, &request, &cargo, &reply);
     if (e != OK)
         return e;
-    size_t rest_bytes = strlen(rest);
+    size_t rest_bytes = strlen(rest); /* nothing, or a slash and what follows */
     if (reply.moved == 0)
         return E_NOENT; /* as POSIX has it of an empty path; no sound server has such a link */
-    if (reply.moved + 1 + rest_bytes > VFS_PATH_MAX)
+    if (reply.moved + rest_bytes > VFS_PATH_MAX)
         return E_NAMETOOLONG;
-    memmove(path + reply.moved + 1, rest, rest_bytes + 1);
+    memmove(path + reply.moved, rest, rest_bytes + 1);
     memcpy(path, v->target, reply.moved);
-    path[reply.moved] = '/';
     return OK;
 }
 
@@ -112,37 +112,70 @@ static bool only_slashes(const char *rest)
     return *rest == '\0';
 }
 
+/* The directory that the next step starts from, which only its searchers may pass. */
+static enum err enter(struct vfs *v, struct walked *out)
+{
+    if (out->stat.type != VFS_DIRECTORY)
+        return E_NOTDIR;
+    if (v->uid == 0)
+        return OK;
+    enum err e = out->stat.ino != 0 ? OK : stat_ino(v, out->found.ino, &out->stat);
+    return e == OK ? permit(v, &out->stat, MAY_SEARCH) : e;
+}
+
+static struct place start_of(const struct vfs *v, const char *path, struct place otherwise)
+{
+    return path[0] == '/' ? (struct place){.ino = v->root} : otherwise;
+}
+
+/* Says what the last component was, now that all is walked. */
+static void classify(struct walked *out)
+{
+    if (out->name_bytes == 0)
+        out->last = LAST_ROOT;
+    else if (is_dots(out->name, out->name_bytes))
+        out->last = out->name_bytes == 1 ? LAST_DOT : LAST_DOT_DOT;
+    else
+        out->last = LAST_NAME;
+    if (out->last != LAST_NAME)
+        out->name_bytes = 0;
+}
+
 enum err walk(struct vfs *v, struct place start, char *path, bool follow, struct walked *out)
 {
     char *rest = path;
-    *out = (struct walked){.found = path[0] == '/' ? (struct place){.ino = v->root} : start};
+    bool last = false;
+    *out = (struct walked){.found = start_of(v, path, start)};
     out->stat.type = VFS_DIRECTORY; /* where a walk starts; its other fields are read if needed */
-    enum err e = OK;
-    for (uint32_t links = 0; e == OK && next_component(&rest, out);) {
-        if (out->stat.type != VFS_DIRECTORY)
-            return E_NOTDIR;
+    for (uint32_t links = 0; !last && next_component(&rest, out);) {
+        enum err e = enter(v, out);
+        if (e != OK)
+            return e;
         if (out->name_bytes > VFS_NAME_MAX)
             return E_NAMETOOLONG;
-        bool last = only_slashes(rest);
+        last = only_slashes(rest);
+        out->slash = *rest == '/';
         e = step(v, out);
         if (e == E_NOENT && last) {
             out->found_error = E_NOENT;
             return OK;
         }
-        if (e == OK && out->stat.type == VFS_LINK_TYPE && (follow || !last)) {
-            if (++links > VFS_SYMLINKS_MAX)
-                return E_LOOP;
-            e = splice_link(v, out, path, rest);
-            rest = path;
-            out->found = path[0] == '/' ? (struct place){.ino = v->root} : out->parent;
-            out->stat = (struct vfs_stat){.type = VFS_DIRECTORY};
-        } else if (last) {
-            break;
-        }
+        if (e != OK)
+            return e;
+        if (out->stat.type != VFS_LINK_TYPE || (last && !follow && !out->slash))
+            continue;
+        if (++links > VFS_SYMLINKS_MAX)
+            return E_LOOP;
+        e = splice_link(v, out, path, rest);
+        if (e != OK)
+            return e;
+        rest = path;
+        last = false;
+        out->found = start_of(v, path, out->parent);
+        out->stat = (struct vfs_stat){.type = VFS_DIRECTORY};
     }
-    if (e == OK && out->stat.ino == 0)
-        e = stat_ino(v, out->found.ino, &out->stat);
-    if (e == OK && is_dots(out->name, out->name_bytes))
-        out->name_bytes = 0;
-    return e;
+    classify(out);
+    if (out->last == LAST_NAME && out->slash && out->stat.type != VFS_DIRECTORY)
+        return E_NOTDIR;
+    return out->stat.ino == 0 ? stat_ino(v, out->found.ino, &out->stat) : OK;
 }

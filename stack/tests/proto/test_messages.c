@@ -222,7 +222,8 @@ START_TEST(test_messages__call_round_trip_and_refusal)
     memset(&out, 0, sizeof(out));
     memset(&reply, 0, sizeof(reply));
     memset(&reply2, 0, sizeof(reply2));
-    in = (struct call_request){CALL_OPEN, CALL_CREATE, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    in = (struct call_request){CALL_OPEN, CALL_CREATE, -1, 1,  2,  3,  4,  5, 6,
+                               7,         8,           9,  10, 11, 12, 13, 14};
     call_request_pack(&m, 1, &in);
     ck_assert_int_eq(call_request_unpack(&out, &m), OK);
     ck_assert_int_eq(memcmp(&in, &out, sizeof(in)), 0);

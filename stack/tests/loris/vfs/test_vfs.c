@@ -6,127 +6,32 @@
 #include "call.h"
 #include "scripts/check_main.h"
 #include "stack/tests/fake_platform.h"
-#include "stack/tests/loris/vfs/fake_tree.h"
+#include "stack/tests/loris/vfs/vfs_rig.h"
 
 #define REQUESTS_MAX 200u /* a loop over places of death that never ends proves nothing */
-
-static uint32_t app;
-static struct call_reply reply;
-static uint8_t big[3 * VFS_IO_MAX], back[3 * VFS_IO_MAX];
-
-static void start_as(uint32_t environment, uint32_t incarnation)
-{
-    struct boot boot = {.layer = LAYER_VFS, .instance = environment, .incarnation = incarnation};
-    fake_boot(vfs_main, &boot);
-    ck_assert_int_eq(fake_run(), FAKE_IDLE);
-    ck_assert(fake_is_ready());
-}
-
-static void start(void)
-{
-    fake_reset();
-    tree_init();
-    start_as(0, 0);
-    app = fake_client(LAYER_APP, 0);
-    for (size_t k = 0; k < sizeof(big); k++)
-        big[k] = (uint8_t)(k * 7 + k / 251);
-}
-
-/* One call of `from`; its answer is in `reply`. */
-static enum err call_of(uint32_t from, struct call_request r, const char *path, const char *path2,
-                        void *data, uint64_t bytes)
-{
-    struct msg m;
-    if (path != NULL) {
-        r.path_bytes = (uint32_t)strlen(path);
-        r.path_grant = fake_grant(from, (void *)(uintptr_t)path, r.path_bytes + 1, PLAT_GRANT_READ);
-    }
-    if (path2 != NULL) {
-        r.path2_bytes = (uint32_t)strlen(path2);
-        r.path2_grant =
-            fake_grant(from, (void *)(uintptr_t)path2, r.path2_bytes + 1, PLAT_GRANT_READ);
-    }
-    if (data != NULL) {
-        r.length = bytes;
-        r.data_grant = fake_grant(from, data, bytes, PLAT_GRANT_READ | PLAT_GRANT_WRITE);
-    }
-    call_request_pack(&m, 1, &r);
-    ck_assert(fake_call(from, &m));
-    call_reply_unpack(&reply, &m);
-    return (enum err)m.status;
-}
-
-static enum err call(enum call_op op, const char *path, const char *path2)
-{
-    return call_of(app, (struct call_request){.op = op, .fd = -1, .mode = 0644}, path, path2, NULL,
-                   0);
-}
-
-static enum err open_as(uint32_t from, const char *path, uint32_t flags, int32_t *fd)
-{
-    enum err e = call_of(from, (struct call_request){.op = CALL_OPEN, .flags = flags, .fd = -1},
-                         path, NULL, NULL, 0);
-    *fd = e == OK ? reply.fd : -1;
-    return e;
-}
-
-static int32_t must_open(const char *path, uint32_t flags)
-{
-    int32_t fd;
-    ck_assert_int_eq(open_as(app, path, flags, &fd), OK);
-    ck_assert_int_ge(fd, 0);
-    return fd;
-}
-
-static enum err on_fd(enum call_op op, int32_t fd)
-{
-    return call_of(app, (struct call_request){.op = op, .fd = fd}, NULL, NULL, NULL, 0);
-}
-
-static enum err transfer(enum call_op op, int32_t fd, uint64_t offset, void *data, uint64_t bytes)
-{
-    return call_of(app, (struct call_request){.op = op, .fd = fd, .offset = offset}, NULL, NULL,
-                   data, bytes);
-}
-
-static void make(enum call_op op, const char *path)
-{
-    ck_assert_int_eq(call(op, path, NULL), OK);
-}
-
-static void make_file(const char *path)
-{
-    ck_assert_int_eq(on_fd(CALL_CLOSE, must_open(path, CALL_CREATE)), OK);
-}
-
-static uint64_t ino_of(const char *path)
-{
-    ck_assert_int_eq(call(CALL_STAT, path, NULL), OK);
-    return reply.stat.ino;
-}
 
 /* ---- Walks -------------------------------------------------------------------------------------
  */
 
 START_TEST(test_vfs__walks_components_slashes_and_dots)
 {
-    make(CALL_MKDIR, "a");
-    make(CALL_MKDIR, "a/b");
-    make_file("a/b/f");
-    uint64_t a = ino_of("a"), b = ino_of("a/b"), f = ino_of("a/b/f");
-    ck_assert_uint_eq(ino_of("/a/b/f"), f);
-    ck_assert_uint_eq(ino_of("//a///b//f"), f);
-    ck_assert_uint_eq(ino_of("a/./b/../b/f"), f);
-    ck_assert_uint_eq(ino_of("a/b/.."), a);
-    ck_assert_uint_eq(ino_of("a/b/."), b);
-    ck_assert_uint_eq(ino_of("../../a"), a);
-    ck_assert_uint_eq(ino_of("/"), TREE_ROOT);
-    ck_assert_uint_eq(ino_of("."), TREE_ROOT);
-    ck_assert_uint_eq(ino_of(".."), TREE_ROOT);
-    ck_assert_int_eq(call(CALL_STAT, "a/x", NULL), E_NOENT);
-    ck_assert_int_eq(call(CALL_STAT, "a/x/y", NULL), E_NOENT);
-    ck_assert_int_eq(call(CALL_STAT, "a/b/f/g", NULL), E_NOTDIR);
-    ck_assert_int_eq(call(CALL_MKDIR, "a/b/f/g", NULL), E_NOTDIR);
+    rig_make(CALL_MKDIR, "a");
+    rig_make(CALL_MKDIR, "a/b");
+    rig_make_file("a/b/f");
+    uint64_t a = rig_ino_of("a"), b = rig_ino_of("a/b"), f = rig_ino_of("a/b/f");
+    ck_assert_uint_eq(rig_ino_of("/a/b/f"), f);
+    ck_assert_uint_eq(rig_ino_of("//a///b//f"), f);
+    ck_assert_uint_eq(rig_ino_of("a/./b/../b/f"), f);
+    ck_assert_uint_eq(rig_ino_of("a/b/.."), a);
+    ck_assert_uint_eq(rig_ino_of("a/b/."), b);
+    ck_assert_uint_eq(rig_ino_of("../../a"), a);
+    ck_assert_uint_eq(rig_ino_of("/"), TREE_ROOT);
+    ck_assert_uint_eq(rig_ino_of("."), TREE_ROOT);
+    ck_assert_uint_eq(rig_ino_of(".."), TREE_ROOT);
+    ck_assert_int_eq(rig_call(CALL_STAT, "a/x", NULL), E_NOENT);
+    ck_assert_int_eq(rig_call(CALL_STAT, "a/x/y", NULL), E_NOENT);
+    ck_assert_int_eq(rig_call(CALL_STAT, "a/b/f/g", NULL), E_NOTDIR);
+    ck_assert_int_eq(rig_call(CALL_MKDIR, "a/b/f/g", NULL), E_NOTDIR);
 }
 END_TEST
 
@@ -134,89 +39,91 @@ START_TEST(test_vfs__refuses_paths_that_are_empty_long_or_have_a_nul)
 {
     char path[VFS_PATH_MAX + 2] = {0}, name[VFS_NAME_MAX + 2] = {0};
     memset(name, 'n', VFS_NAME_MAX);
-    make_file(name);
+    rig_make_file(name);
     memset(name, 'n', VFS_NAME_MAX + 1);
-    ck_assert_int_eq(call(CALL_MKDIR, name, NULL), E_NAMETOOLONG);
+    ck_assert_int_eq(rig_call(CALL_MKDIR, name, NULL), E_NAMETOOLONG);
     for (uint32_t k = 0; k < VFS_PATH_MAX; k++)
         path[k] = k % 2 == 0 ? '.' : '/';
-    ck_assert_uint_eq(ino_of(path), TREE_ROOT);
+    ck_assert_uint_eq(rig_ino_of(path), TREE_ROOT);
     path[VFS_PATH_MAX] = '.';
-    ck_assert_int_eq(call(CALL_STAT, path, NULL), E_NAMETOOLONG);
-    ck_assert_int_eq(call(CALL_MKDIR, "", NULL), E_NOENT);
+    ck_assert_int_eq(rig_call(CALL_STAT, path, NULL), E_NAMETOOLONG);
+    ck_assert_int_eq(rig_call(CALL_MKDIR, "", NULL), E_NOENT);
     struct call_request r = {.op = CALL_MKDIR, .path_bytes = 3};
     char with_nul[] = {'a', '\0', 'b'};
-    r.path_grant = fake_grant(app, with_nul, 3, PLAT_GRANT_READ);
-    ck_assert_int_eq(call_of(app, r, NULL, NULL, NULL, 0), E_ARG);
+    r.path_grant = fake_grant(rig_app, with_nul, 3, PLAT_GRANT_READ);
+    ck_assert_int_eq(rig_call_of(rig_app, r, NULL, NULL, NULL, 0), E_ARG);
     r.path_grant = 9999; /* no such grant */
-    ck_assert_int_eq(call_of(app, r, NULL, NULL, NULL, 0), E_ARG);
+    ck_assert_int_eq(rig_call_of(rig_app, r, NULL, NULL, NULL, 0), E_ARG);
 }
 END_TEST
 
 START_TEST(test_vfs__working_directories_are_each_clients_own)
 {
     uint32_t other = fake_client(LAYER_APP, 1);
-    make(CALL_MKDIR, "a");
-    make_file("a/f");
-    uint64_t f = ino_of("a/f");
-    make(CALL_CHDIR, "a");
-    ck_assert_uint_eq(ino_of("f"), f);
-    ck_assert_uint_eq(ino_of("/a/f"), f);
-    ck_assert_uint_eq(ino_of("../a/f"), f);
-    ck_assert_int_eq(call(CALL_CHDIR, "f", NULL), E_NOTDIR);
-    ck_assert_int_eq(call_of(other, (struct call_request){.op = CALL_STAT}, "f", NULL, NULL, 0),
+    rig_make(CALL_MKDIR, "a");
+    rig_make_file("a/f");
+    uint64_t f = rig_ino_of("a/f");
+    rig_make(CALL_CHDIR, "a");
+    ck_assert_uint_eq(rig_ino_of("f"), f);
+    ck_assert_uint_eq(rig_ino_of("/a/f"), f);
+    ck_assert_uint_eq(rig_ino_of("../a/f"), f);
+    ck_assert_int_eq(rig_call(CALL_CHDIR, "f", NULL), E_NOTDIR);
+    ck_assert_int_eq(rig_call_of(other, (struct call_request){.op = CALL_STAT}, "f", NULL, NULL, 0),
                      E_NOENT);
-    ck_assert_int_eq(call_of(other, (struct call_request){.op = CALL_STAT}, "a/f", NULL, NULL, 0),
-                     OK);
+    ck_assert_int_eq(
+        rig_call_of(other, (struct call_request){.op = CALL_STAT}, "a/f", NULL, NULL, 0), OK);
 }
 END_TEST
 
 START_TEST(test_vfs__symbolic_links_relative_absolute_and_nested)
 {
-    make(CALL_MKDIR, "d");
-    make(CALL_MKDIR, "d/e");
-    make_file("d/e/f");
-    uint64_t f = ino_of("d/e/f");
-    ck_assert_int_eq(call(CALL_SYMLINK, "e/f", "d/relative"), OK);
-    ck_assert_int_eq(call(CALL_SYMLINK, "/d/e", "d/absolute"), OK);
-    ck_assert_int_eq(call(CALL_SYMLINK, "d/absolute", "nested"), OK);
-    ck_assert_int_eq(call(CALL_SYMLINK, "../d/./relative", "d/up"), OK);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, must_open("d/relative", 0)), OK);
-    ck_assert_uint_eq(reply.stat.ino, 0);
+    rig_make(CALL_MKDIR, "d");
+    rig_make(CALL_MKDIR, "d/e");
+    rig_make_file("d/e/f");
+    uint64_t f = rig_ino_of("d/e/f");
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "e/f", "d/relative"), OK);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "/d/e", "d/absolute"), OK);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "d/absolute", "nested"), OK);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "../d/./relative", "d/up"), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, rig_must_open("d/relative", 0)), OK);
+    ck_assert_uint_eq(rig_reply.stat.ino, 0);
     static const char *const ways[] = {"d/relative", "d/absolute/f", "nested/f", "d/up",
                                        "nested/../relative"};
     for (uint32_t k = 0; k < 5; k++) {
-        (void)must_open(ways[k], 0);
-        ck_assert_uint_eq(reply.stat.ino, f);
+        (void)rig_must_open(ways[k], 0);
+        ck_assert_uint_eq(rig_reply.stat.ino, f);
     }
-    ck_assert_int_eq(call(CALL_STAT, "d/relative", NULL), OK); /* the last is not followed */
-    ck_assert_uint_eq(reply.stat.type, VFS_LINK_TYPE);
-    ck_assert_int_eq(call(CALL_CHMOD, "nested/f", NULL), OK);
+    ck_assert_int_eq(rig_call(CALL_STAT, "d/relative", NULL), OK); /* the last is not followed */
+    ck_assert_uint_eq(rig_reply.stat.type, VFS_LINK_TYPE);
+    ck_assert_int_eq(rig_call(CALL_CHMOD, "nested/f", NULL), OK);
     ck_assert_uint_eq(tree_node(f)->mode, 0644);
     char text[16] = {0};
-    ck_assert_int_eq(call_of(app, (struct call_request){.op = CALL_READLINK}, "d/relative", NULL,
-                             text, sizeof(text)),
+    ck_assert_int_eq(rig_call_of(rig_app, (struct call_request){.op = CALL_READLINK}, "d/relative",
+                                 NULL, text, sizeof(text)),
                      OK);
-    ck_assert_uint_eq(reply.moved, 3);
+    ck_assert_uint_eq(rig_reply.moved, 3);
     ck_assert_str_eq(text, "e/f");
     ck_assert_int_eq(
-        call_of(app, (struct call_request){.op = CALL_READLINK}, "d/e/f", NULL, text, 16), E_ARG);
-    make(CALL_UNLINK, "d/relative");
-    ck_assert_int_eq(call(CALL_STAT, "d/e/f", NULL), OK);
+        rig_call_of(rig_app, (struct call_request){.op = CALL_READLINK}, "d/e/f", NULL, text, 16),
+        E_ARG);
+    rig_make(CALL_UNLINK, "d/relative");
+    ck_assert_int_eq(rig_call(CALL_STAT, "d/e/f", NULL), OK);
 }
 END_TEST
 
 START_TEST(test_vfs__links_that_lead_nowhere_or_round)
 {
     int32_t fd;
-    ck_assert_int_eq(call(CALL_SYMLINK, "b", "a"), OK);
-    ck_assert_int_eq(call(CALL_SYMLINK, "a", "b"), OK);
-    ck_assert_int_eq(open_as(app, "a", 0, &fd), E_LOOP);
-    ck_assert_int_eq(call(CALL_STAT, "a/x", NULL), E_LOOP);
-    ck_assert_int_eq(call(CALL_SYMLINK, "gone", "dangling"), OK);
-    ck_assert_int_eq(open_as(app, "dangling", 0, &fd), E_NOENT);
-    ck_assert_int_eq(open_as(app, "dangling", CALL_CREATE, &fd), OK); /* makes what it names */
-    ck_assert_uint_eq(ino_of("gone"), reply.stat.ino);
-    ck_assert_int_eq(call(CALL_MKDIR, "dangling", NULL), E_EXIST);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "b", "a"), OK);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "a", "b"), OK);
+    ck_assert_int_eq(rig_open_as(rig_app, "a", 0, &fd), E_LOOP);
+    ck_assert_int_eq(rig_call(CALL_STAT, "a/x", NULL), E_LOOP);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "gone", "dangling"), OK);
+    ck_assert_int_eq(rig_open_as(rig_app, "dangling", 0, &fd), E_NOENT);
+    ck_assert_int_eq(rig_open_as(rig_app, "dangling", CALL_CREATE, &fd),
+                     OK); /* makes what it names */
+    ck_assert_uint_eq(rig_ino_of("gone"), rig_reply.stat.ino);
+    ck_assert_int_eq(rig_call(CALL_MKDIR, "dangling", NULL), E_EXIST);
 }
 END_TEST
 
@@ -224,12 +131,12 @@ START_TEST(test_vfs__follows_as_many_links_as_it_says_and_no_more)
 {
     char from[8], to[8];
     int32_t fd;
-    make_file("l0");
+    rig_make_file("l0");
     for (uint32_t k = 1; k <= VFS_SYMLINKS_MAX + 1; k++) {
         (void)snprintf(from, sizeof(from), "l%u", k - 1);
         (void)snprintf(to, sizeof(to), "l%u", k);
-        ck_assert_int_eq(call(CALL_SYMLINK, from, to), OK);
-        ck_assert_int_eq(open_as(app, to, 0, &fd), k <= VFS_SYMLINKS_MAX ? OK : E_LOOP);
+        ck_assert_int_eq(rig_call(CALL_SYMLINK, from, to), OK);
+        ck_assert_int_eq(rig_open_as(rig_app, to, 0, &fd), k <= VFS_SYMLINKS_MAX ? OK : E_LOOP);
     }
 }
 END_TEST
@@ -239,12 +146,12 @@ START_TEST(test_vfs__a_link_whose_path_grows_too_long_is_refused)
     static char target[VFS_PATH_MAX], path[VFS_PATH_MAX];
     for (uint32_t k = 0; k < 3000; k++)
         target[k] = path[k] = k % 2 == 0 ? '.' : '/';
-    ck_assert_int_eq(call(CALL_SYMLINK, target, "l"), OK);
-    ck_assert_uint_eq(ino_of("l/."), TREE_ROOT);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, target, "l"), OK);
+    ck_assert_uint_eq(rig_ino_of("l/."), TREE_ROOT);
     memcpy(path, "l/", 2);
-    ck_assert_int_eq(call(CALL_STAT, path, NULL), E_NAMETOOLONG);
+    ck_assert_int_eq(rig_call(CALL_STAT, path, NULL), E_NAMETOOLONG);
     tree_lie(UINT64_MAX); /* a server that claims more than the buffer can hold */
-    ck_assert_int_eq(call(CALL_STAT, "l/.", NULL), E_IO);
+    ck_assert_int_eq(rig_call(CALL_STAT, "l/.", NULL), E_IO);
 }
 END_TEST
 
@@ -253,78 +160,79 @@ END_TEST
 
 START_TEST(test_vfs__cursors_belong_to_the_open_file_and_dup_shares_them)
 {
-    int32_t fd = must_open("f", CALL_CREATE), other = must_open("f", 0);
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, CALL_AT_CURSOR, big, 100), OK);
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, CALL_AT_CURSOR, big + 100, 100), OK);
-    ck_assert_uint_eq(reply.ino2, 100);
-    ck_assert_int_eq(on_fd(CALL_DUP, other), OK);
-    int32_t twin = reply.fd;
+    int32_t fd = rig_must_open("f", CALL_CREATE), other = rig_must_open("f", 0);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, CALL_AT_CURSOR, rig_big, 100), OK);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, CALL_AT_CURSOR, rig_big + 100, 100), OK);
+    ck_assert_uint_eq(rig_reply.ino2, 100);
+    ck_assert_int_eq(rig_on_fd(CALL_DUP, other), OK);
+    int32_t twin = rig_reply.fd;
     ck_assert_int_ne(twin, other);
-    ck_assert_int_eq(transfer(CALL_READ, other, CALL_AT_CURSOR, back, 60), OK);
-    ck_assert_int_eq(transfer(CALL_READ, twin, CALL_AT_CURSOR, back + 60, 200), OK);
-    ck_assert_uint_eq(reply.moved, 140);
-    ck_assert_mem_eq(back, big, 200);
-    ck_assert_int_eq(transfer(CALL_READ, other, 0, back, 10), OK); /* moves no cursor */
-    ck_assert_int_eq(transfer(CALL_READ, other, CALL_AT_CURSOR, back, 10), OK);
-    ck_assert_uint_eq(reply.moved, 0);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, other), OK);
-    ck_assert_int_eq(transfer(CALL_READ, twin, 0, back, 10), OK);
-    ck_assert_int_eq(transfer(CALL_READ, other, 0, back, 10), E_BADF);
+    ck_assert_int_eq(rig_transfer(CALL_READ, other, CALL_AT_CURSOR, rig_back, 60), OK);
+    ck_assert_int_eq(rig_transfer(CALL_READ, twin, CALL_AT_CURSOR, rig_back + 60, 200), OK);
+    ck_assert_uint_eq(rig_reply.moved, 140);
+    ck_assert_mem_eq(rig_back, rig_big, 200);
+    ck_assert_int_eq(rig_transfer(CALL_READ, other, 0, rig_back, 10), OK); /* moves no cursor */
+    ck_assert_int_eq(rig_transfer(CALL_READ, other, CALL_AT_CURSOR, rig_back, 10), OK);
+    ck_assert_uint_eq(rig_reply.moved, 0);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, other), OK);
+    ck_assert_int_eq(rig_transfer(CALL_READ, twin, 0, rig_back, 10), OK);
+    ck_assert_int_eq(rig_transfer(CALL_READ, other, 0, rig_back, 10), E_BADF);
 }
 END_TEST
 
 START_TEST(test_vfs__appends_go_to_the_end_and_the_cursor_follows)
 {
-    int32_t fd = must_open("f", CALL_CREATE), appends = must_open("f", CALL_APPEND);
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, 0, big, 300), OK);
-    ck_assert_int_eq(transfer(CALL_WRITE, appends, CALL_AT_CURSOR, big, 50), OK);
-    ck_assert_uint_eq(reply.ino2, 300);
-    ck_assert_int_eq(transfer(CALL_READ, appends, CALL_AT_CURSOR, back, 50), OK);
-    ck_assert_uint_eq(reply.moved, 0); /* behind what it wrote, not at 50 */
-    ck_assert_int_eq(transfer(CALL_WRITE, appends, 7, big, 50), OK);
-    ck_assert_uint_eq(reply.ino2, 350);
-    ck_assert_uint_eq(tree_node(ino_of("f"))->size, 400);
+    int32_t fd = rig_must_open("f", CALL_CREATE), appends = rig_must_open("f", CALL_APPEND);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, 0, rig_big, 300), OK);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, appends, CALL_AT_CURSOR, rig_big, 50), OK);
+    ck_assert_uint_eq(rig_reply.ino2, 300);
+    ck_assert_int_eq(rig_transfer(CALL_READ, appends, CALL_AT_CURSOR, rig_back, 50), OK);
+    ck_assert_uint_eq(rig_reply.moved, 0); /* behind what it wrote, not at 50 */
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, appends, 7, rig_big, 50), OK);
+    ck_assert_uint_eq(rig_reply.ino2, 350);
+    ck_assert_uint_eq(tree_node(rig_ino_of("f"))->size, 400);
 }
 END_TEST
 
 START_TEST(test_vfs__open_flags_mean_what_they_say)
 {
-    int32_t fd = must_open("f", CALL_CREATE | CALL_EXCLUSIVE);
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, 0, big, 300), OK);
-    make(CALL_MKDIR, "d");
-    ck_assert_int_eq(open_as(app, "f", CALL_CREATE | CALL_EXCLUSIVE, &fd), E_EXIST);
-    ck_assert_int_eq(open_as(app, "g", 0, &fd), E_NOENT);
-    ck_assert_int_eq(open_as(app, "f", CALL_DIRECTORY, &fd), E_NOTDIR);
-    ck_assert_int_eq(open_as(app, "d", CALL_TRUNC, &fd), E_ISDIR);
-    int32_t d = must_open("d", CALL_DIRECTORY), reads = must_open("f", CALL_READ_ONLY);
-    ck_assert_int_eq(transfer(CALL_READ, d, 0, back, 10), E_ISDIR);
-    ck_assert_int_eq(transfer(CALL_WRITE, reads, 0, big, 10), E_BADF);
-    ck_assert_int_eq(on_fd(CALL_TRUNCATE, reads), E_BADF);
-    ck_assert_int_eq(on_fd(CALL_READDIR, reads), E_NOTDIR);
-    ck_assert_int_eq(transfer(CALL_READDIR, d, 0, big, sizeof(big)), OK); /* more than a piece */
-    ck_assert_uint_eq(reply.size, 77);
-    (void)must_open("f", CALL_TRUNC);
-    ck_assert_uint_eq(tree_node(ino_of("f"))->size, 0);
-    ck_assert_int_eq(on_fd(CALL_READ, 200), E_BADF);
-    ck_assert_int_eq(on_fd(CALL_READ, -5), E_BADF);
-    ck_assert_int_eq(on_fd(CALL_READ, INT32_MAX), E_BADF);
+    int32_t fd = rig_must_open("f", CALL_CREATE | CALL_EXCLUSIVE);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, 0, rig_big, 300), OK);
+    rig_make(CALL_MKDIR, "d");
+    ck_assert_int_eq(rig_open_as(rig_app, "f", CALL_CREATE | CALL_EXCLUSIVE, &fd), E_EXIST);
+    ck_assert_int_eq(rig_open_as(rig_app, "g", 0, &fd), E_NOENT);
+    ck_assert_int_eq(rig_open_as(rig_app, "f", CALL_DIRECTORY, &fd), E_NOTDIR);
+    ck_assert_int_eq(rig_open_as(rig_app, "d", CALL_TRUNC, &fd), E_ISDIR);
+    int32_t d = rig_must_open("d", CALL_DIRECTORY), reads = rig_must_open("f", CALL_READ_ONLY);
+    ck_assert_int_eq(rig_transfer(CALL_READ, d, 0, rig_back, 10), E_ISDIR);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, reads, 0, rig_big, 10), E_BADF);
+    ck_assert_int_eq(rig_on_fd(CALL_TRUNCATE, reads), E_BADF);
+    ck_assert_int_eq(rig_on_fd(CALL_READDIR, reads), E_NOTDIR);
+    ck_assert_int_eq(rig_transfer(CALL_READDIR, d, 0, rig_big, sizeof(rig_big)),
+                     OK); /* more than a piece */
+    ck_assert_uint_eq(rig_reply.size, 77);
+    (void)rig_must_open("f", CALL_TRUNC);
+    ck_assert_uint_eq(tree_node(rig_ino_of("f"))->size, 0);
+    ck_assert_int_eq(rig_on_fd(CALL_READ, 200), E_BADF);
+    ck_assert_int_eq(rig_on_fd(CALL_READ, -5), E_BADF);
+    ck_assert_int_eq(rig_on_fd(CALL_READ, INT32_MAX), E_BADF);
 }
 END_TEST
 
 START_TEST(test_vfs__descriptors_are_their_owners)
 {
-    int32_t fd = must_open("f", CALL_CREATE);
+    int32_t fd = rig_must_open("f", CALL_CREATE);
     uint32_t other = fake_client(LAYER_APP, 1);
     struct call_request r = {.op = CALL_FSYNC, .fd = fd};
-    ck_assert_int_eq(call_of(other, r, NULL, NULL, NULL, 0), E_BADF);
+    ck_assert_int_eq(rig_call_of(other, r, NULL, NULL, NULL, 0), E_BADF);
     r.op = CALL_LOCK;
-    ck_assert_int_eq(call_of(app, r, NULL, NULL, NULL, 0), OK);
+    ck_assert_int_eq(rig_call_of(rig_app, r, NULL, NULL, NULL, 0), OK);
     int32_t theirs;
-    ck_assert_int_eq(open_as(other, "f", 0, &theirs), OK);
+    ck_assert_int_eq(rig_open_as(other, "f", 0, &theirs), OK);
     r.fd = theirs;
-    ck_assert_int_eq(call_of(other, r, NULL, NULL, NULL, 0), E_AGAIN);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, fd), OK); /* gives up the lock */
-    ck_assert_int_eq(call_of(other, r, NULL, NULL, NULL, 0), OK);
+    ck_assert_int_eq(rig_call_of(other, r, NULL, NULL, NULL, 0), E_AGAIN);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, fd), OK); /* gives up the lock */
+    ck_assert_int_eq(rig_call_of(other, r, NULL, NULL, NULL, 0), OK);
 }
 END_TEST
 
@@ -332,28 +240,28 @@ START_TEST(test_vfs__when_no_descriptor_is_left_nothing_is_made)
 {
     int32_t fd = 0;
     uint32_t open = 0;
-    while (open_as(app, "f", CALL_CREATE, &fd) == OK)
+    while (rig_open_as(rig_app, "f", CALL_CREATE, &fd) == OK)
         ck_assert_uint_lt(++open, 1000);
     ck_assert_uint_gt(open, 100);
-    ck_assert_int_eq(open_as(app, "g", CALL_CREATE, &fd), E_MFILE);
-    ck_assert_int_eq(call(CALL_STAT, "g", NULL), E_NOENT);
+    ck_assert_int_eq(rig_open_as(rig_app, "g", CALL_CREATE, &fd), E_MFILE);
+    ck_assert_int_eq(rig_call(CALL_STAT, "g", NULL), E_NOENT);
     uint32_t other = fake_client(LAYER_APP, 1);
-    fake_client_die(app);
-    app = other;
-    (void)must_open("g", CALL_CREATE); /* the dead one's were closed */
+    fake_client_die(rig_app);
+    rig_app = other;
+    (void)rig_must_open("g", CALL_CREATE); /* the dead one's were closed */
 }
 END_TEST
 
 START_TEST(test_vfs__dead_clients_make_room_and_release_what_they_held)
 {
     int32_t fd;
-    (void)must_open("f", CALL_CREATE);
-    make(CALL_UNLINK, "f"); /* open: it lives on */
+    (void)rig_must_open("f", CALL_CREATE);
+    rig_make(CALL_UNLINK, "f"); /* open: it lives on */
     ck_assert_uint_eq(tree_nodes(), 3);
-    fake_client_die(app);
+    fake_client_die(rig_app);
     for (uint32_t k = 0; k < 500; k++) { /* far more than there is room for */
         uint32_t client = fake_client(LAYER_APP, 2 + k);
-        ck_assert_int_eq(open_as(client, "g", CALL_CREATE, &fd), OK);
+        ck_assert_int_eq(rig_open_as(client, "g", CALL_CREATE, &fd), OK);
         fake_client_die(client);
     }
     ck_assert_uint_eq(tree_count(VFS_RELEASE), 1);
@@ -363,19 +271,19 @@ END_TEST
 
 START_TEST(test_vfs__unlinked_while_open_is_released_at_the_last_close)
 {
-    int32_t fd = must_open("f", CALL_CREATE), other = must_open("f", 0);
-    ck_assert_int_eq(on_fd(CALL_DUP, fd), OK);
-    int32_t twin = reply.fd;
-    ck_assert_int_eq(call(CALL_LINK, "f", "g"), OK);
-    ck_assert_int_eq(call(CALL_UNLINK, "f", NULL), OK); /* a name is left */
-    ck_assert_int_eq(call(CALL_UNLINK, "g", NULL), OK);
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, 0, big, 10), OK);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, fd), OK);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, other), OK);
+    int32_t fd = rig_must_open("f", CALL_CREATE), other = rig_must_open("f", 0);
+    ck_assert_int_eq(rig_on_fd(CALL_DUP, fd), OK);
+    int32_t twin = rig_reply.fd;
+    ck_assert_int_eq(rig_call(CALL_LINK, "f", "g"), OK);
+    ck_assert_int_eq(rig_call(CALL_UNLINK, "f", NULL), OK); /* a name is left */
+    ck_assert_int_eq(rig_call(CALL_UNLINK, "g", NULL), OK);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, 0, rig_big, 10), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, fd), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, other), OK);
     ck_assert_uint_eq(tree_count(VFS_RELEASE), 0);
-    ck_assert_int_eq(transfer(CALL_READ, twin, 0, back, 10), OK);
-    ck_assert_mem_eq(back, big, 10);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, twin), OK);
+    ck_assert_int_eq(rig_transfer(CALL_READ, twin, 0, rig_back, 10), OK);
+    ck_assert_mem_eq(rig_back, rig_big, 10);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, twin), OK);
     ck_assert_uint_eq(tree_count(VFS_RELEASE), 1);
     ck_assert_uint_eq(tree_nodes(), 2);
 }
@@ -383,13 +291,13 @@ END_TEST
 
 START_TEST(test_vfs__what_a_rename_replaces_is_released_when_closed)
 {
-    int32_t fd = must_open("old", CALL_CREATE);
-    make_file("new");
-    uint64_t ino = ino_of("new");
-    ck_assert_int_eq(call(CALL_RENAME, "new", "old"), OK);
-    ck_assert_uint_eq(ino_of("old"), ino);
+    int32_t fd = rig_must_open("old", CALL_CREATE);
+    rig_make_file("new");
+    uint64_t ino = rig_ino_of("new");
+    ck_assert_int_eq(rig_call(CALL_RENAME, "new", "old"), OK);
+    ck_assert_uint_eq(rig_ino_of("old"), ino);
     ck_assert_uint_eq(tree_nodes(), 4);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, fd), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, fd), OK);
     ck_assert_uint_eq(tree_count(VFS_RELEASE), 1);
     ck_assert_uint_eq(tree_nodes(), 3);
 }
@@ -398,20 +306,20 @@ END_TEST
 START_TEST(test_vfs__large_transfers_are_cut_into_transactions)
 {
     const uint64_t bytes = 2 * VFS_IO_MAX + 12345;
-    int32_t fd = must_open("f", CALL_CREATE);
+    int32_t fd = rig_must_open("f", CALL_CREATE);
     tree_forget_log();
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, 777, big, bytes), OK);
-    ck_assert_uint_eq(reply.moved, bytes);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, 777, rig_big, bytes), OK);
+    ck_assert_uint_eq(rig_reply.moved, bytes);
     ck_assert_uint_eq(tree_count(VFS_WRITE), 3);
     uint32_t count;
     const struct tree_request *log = tree_log(&count);
     for (uint32_t k = 0; k < count; k++)
         ck_assert_uint_eq(log[k].request.offset, 777 + k * VFS_IO_MAX);
-    ck_assert_int_eq(transfer(CALL_READ, fd, 777, back, bytes), OK);
-    ck_assert_uint_eq(reply.moved, bytes);
-    ck_assert_mem_eq(back, big, bytes);
-    ck_assert_int_eq(transfer(CALL_READ, fd, 777 + VFS_IO_MAX, back, 3 * VFS_IO_MAX), OK);
-    ck_assert_uint_eq(reply.moved, bytes - VFS_IO_MAX); /* short at the end */
+    ck_assert_int_eq(rig_transfer(CALL_READ, fd, 777, rig_back, bytes), OK);
+    ck_assert_uint_eq(rig_reply.moved, bytes);
+    ck_assert_mem_eq(rig_back, rig_big, bytes);
+    ck_assert_int_eq(rig_transfer(CALL_READ, fd, 777 + VFS_IO_MAX, rig_back, 3 * VFS_IO_MAX), OK);
+    ck_assert_uint_eq(rig_reply.moved, bytes - VFS_IO_MAX); /* short at the end */
 }
 END_TEST
 
@@ -420,27 +328,27 @@ END_TEST
 
 START_TEST(test_vfs__the_shared_tree_is_mounted_and_cannot_be_left_by_links_or_moved)
 {
-    make_file("f");
-    make(CALL_MKDIR, "d");
-    make_file("shared/s");
-    ck_assert_uint_eq(ino_of("shared"), TREE_SHARED);
-    ck_assert_uint_eq(ino_of("shared/.."), TREE_ROOT);
-    ck_assert_uint_eq(ino_of("shared/../shared/s"), ino_of("shared/s"));
-    ck_assert_int_eq(call(CALL_STAT, "d/shared", NULL), E_NOENT); /* in the root alone */
-    ck_assert_int_eq(call(CALL_RENAME, "f", "shared/f"), E_XDEV);
-    ck_assert_int_eq(call(CALL_RENAME, "shared/s", "s"), E_XDEV);
-    ck_assert_int_eq(call(CALL_LINK, "f", "shared/f"), E_XDEV);
-    ck_assert_int_eq(call(CALL_LINK, "shared/s", "s"), E_XDEV);
-    ck_assert_int_eq(call(CALL_RENAME, "shared/s", "shared/t"), OK);
-    ck_assert_int_eq(call(CALL_RENAME, "shared", "x"), E_BUSY);
-    ck_assert_int_eq(call(CALL_RENAME, "d", "shared"), E_BUSY);
-    ck_assert_int_eq(call(CALL_RMDIR, "shared", NULL), E_BUSY);
-    ck_assert_int_eq(call(CALL_RMDIR, "d/.", NULL), E_BUSY);
-    ck_assert_int_eq(call(CALL_RMDIR, "/", NULL), E_BUSY);
-    ck_assert_int_eq(call(CALL_MKDIR, "shared", NULL), E_EXIST);
-    ck_assert_int_eq(call(CALL_LINK, "d", "e"), E_PERM);
-    ck_assert_int_eq(call(CALL_SYMLINK, "../f", "shared/link"), OK);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, must_open("shared/link", 0)), OK);
+    rig_make_file("f");
+    rig_make(CALL_MKDIR, "d");
+    rig_make_file("shared/s");
+    ck_assert_uint_eq(rig_ino_of("shared"), TREE_SHARED);
+    ck_assert_uint_eq(rig_ino_of("shared/.."), TREE_ROOT);
+    ck_assert_uint_eq(rig_ino_of("shared/../shared/s"), rig_ino_of("shared/s"));
+    ck_assert_int_eq(rig_call(CALL_STAT, "d/shared", NULL), E_NOENT); /* in the root alone */
+    ck_assert_int_eq(rig_call(CALL_RENAME, "f", "shared/f"), E_XDEV);
+    ck_assert_int_eq(rig_call(CALL_RENAME, "shared/s", "s"), E_XDEV);
+    ck_assert_int_eq(rig_call(CALL_LINK, "f", "shared/f"), E_XDEV);
+    ck_assert_int_eq(rig_call(CALL_LINK, "shared/s", "s"), E_XDEV);
+    ck_assert_int_eq(rig_call(CALL_RENAME, "shared/s", "shared/t"), OK);
+    ck_assert_int_eq(rig_call(CALL_RENAME, "shared", "x"), E_BUSY);
+    ck_assert_int_eq(rig_call(CALL_RENAME, "d", "shared"), E_BUSY);
+    ck_assert_int_eq(rig_call(CALL_RMDIR, "shared", NULL), E_BUSY);
+    ck_assert_int_eq(rig_call(CALL_RMDIR, "d/.", NULL), E_ARG);
+    ck_assert_int_eq(rig_call(CALL_RMDIR, "/", NULL), E_BUSY);
+    ck_assert_int_eq(rig_call(CALL_MKDIR, "shared", NULL), E_EXIST);
+    ck_assert_int_eq(rig_call(CALL_LINK, "d", "e"), E_PERM);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "../f", "shared/link"), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, rig_must_open("shared/link", 0)), OK);
 }
 END_TEST
 
@@ -454,24 +362,25 @@ START_TEST(test_vfs__a_sick_disk_is_an_io_error_to_applications)
     } rows[] = {{E_MEDIA, E_IO},   {E_CORRUPT, E_IO},  {E_LOST, E_IO},  {E_VERSION, E_IO},
                 {E_FULL, E_NOSPC}, {E_INVAL, E_ARG},   {E_DEAD, E_IO},  {E_NOENT, E_NOENT},
                 {E_IO, E_IO},      {E_MLINK, E_MLINK}, {E_ROFS, E_ROFS}};
-    int32_t fd = must_open("f", CALL_CREATE);
+    int32_t fd = rig_must_open("f", CALL_CREATE);
     for (uint32_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
         tree_fail(VFS_FSYNC, rows[k].below, 1);
-        ck_assert_int_eq(on_fd(CALL_FSYNC, fd), rows[k].above);
-        ck_assert_int_eq(on_fd(CALL_FSYNC, fd), OK);
+        ck_assert_int_eq(rig_on_fd(CALL_FSYNC, fd), rows[k].above);
+        ck_assert_int_eq(rig_on_fd(CALL_FSYNC, fd), OK);
     }
 }
 END_TEST
 
 START_TEST(test_vfs__part_of_a_transfer_counts_and_the_next_call_meets_the_error)
 {
-    int32_t fd = must_open("f", CALL_CREATE);
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, TREE_FILE_BYTES - VFS_IO_MAX, big, 2 * VFS_IO_MAX),
-                     OK);
-    ck_assert_uint_eq(reply.moved, VFS_IO_MAX);
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, TREE_FILE_BYTES, big, VFS_IO_MAX), E_NOSPC);
+    int32_t fd = rig_must_open("f", CALL_CREATE);
+    ck_assert_int_eq(
+        rig_transfer(CALL_WRITE, fd, TREE_FILE_BYTES - VFS_IO_MAX, rig_big, 2 * VFS_IO_MAX), OK);
+    ck_assert_uint_eq(rig_reply.moved, VFS_IO_MAX);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, TREE_FILE_BYTES, rig_big, VFS_IO_MAX), E_NOSPC);
     tree_lie(1u << 30);
-    ck_assert_int_eq(transfer(CALL_READ, fd, 0, back, 100), E_IO); /* moved more than was asked */
+    ck_assert_int_eq(rig_transfer(CALL_READ, fd, 0, rig_back, 100),
+                     E_IO); /* moved more than was asked */
 }
 END_TEST
 
@@ -479,7 +388,7 @@ START_TEST(test_vfs__one_that_gives_way_is_asked_again_as_another)
 {
     tree_fail(VFS_MKDIR, E_AGAIN, 3);
     tree_forget_log();
-    make(CALL_MKDIR, "d");
+    rig_make(CALL_MKDIR, "d");
     uint32_t count;
     const struct tree_request *log = tree_log(&count);
     ck_assert_uint_eq(tree_count(VFS_MKDIR), 4);
@@ -488,39 +397,39 @@ START_TEST(test_vfs__one_that_gives_way_is_asked_again_as_another)
         ck_assert_uint_eq(log[k].request.attempt, 1);
     }
     tree_fail(VFS_MKDIR, E_AGAIN, UINT32_MAX);
-    ck_assert_int_eq(call(CALL_MKDIR, "e", NULL), E_BUSY); /* not for ever */
+    ck_assert_int_eq(rig_call(CALL_MKDIR, "e", NULL), E_BUSY); /* not for ever */
 }
 END_TEST
 
 /* Everything that changes something, once; each must be answered and leave the same tree. */
 static void script(void)
 {
-    int32_t fd = must_open("a", CALL_CREATE | CALL_EXCLUSIVE);
-    make(CALL_MKDIR, "d");
-    ck_assert_int_eq(transfer(CALL_WRITE, fd, CALL_AT_CURSOR, big, VFS_IO_MAX + 500), OK);
-    ck_assert_uint_eq(reply.moved, VFS_IO_MAX + 500);
-    ck_assert_int_eq(call(CALL_SYMLINK, "/d", "l"), OK);
-    ck_assert_int_eq(call(CALL_LINK, "a", "l/b"), OK);
-    ck_assert_int_eq(call(CALL_RENAME, "a", "d/c"), OK);
-    int32_t appends = must_open("d/c", CALL_APPEND);
-    ck_assert_int_eq(transfer(CALL_WRITE, appends, 0, big, 9), OK);
-    ck_assert_uint_eq(reply.ino2, VFS_IO_MAX + 500);
-    ck_assert_int_eq(call(CALL_CHMOD, "d/b", NULL), OK);
-    ck_assert_int_eq(on_fd(CALL_FSYNC, fd), OK);
-    ck_assert_int_eq(call(CALL_UNLINK, "d/b", NULL), OK);
-    ck_assert_int_eq(call(CALL_UNLINK, "d/c", NULL), OK);
-    ck_assert_int_eq(transfer(CALL_READ, fd, 0, back, VFS_IO_MAX + 509), OK);
-    ck_assert_uint_eq(reply.moved, VFS_IO_MAX + 509);
-    ck_assert_mem_eq(back, big, VFS_IO_MAX + 500);
-    ck_assert_mem_eq(back + VFS_IO_MAX + 500, big, 9);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, fd), OK);
-    ck_assert_int_eq(on_fd(CALL_CLOSE, appends), OK);
-    make(CALL_RMDIR, "d");
-    ck_assert_int_eq(call(CALL_SYNC, NULL, NULL), OK);
-    ck_assert_int_eq(call(CALL_STATFS, NULL, NULL), OK);
-    ck_assert_uint_eq(reply.size, 500);
-    ck_assert_uint_eq(reply.ino2, 400);
-    ck_assert_int_eq(call(CALL_UNMOUNT, NULL, NULL), OK);
+    int32_t fd = rig_must_open("a", CALL_CREATE | CALL_EXCLUSIVE);
+    rig_make(CALL_MKDIR, "d");
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, fd, CALL_AT_CURSOR, rig_big, VFS_IO_MAX + 500), OK);
+    ck_assert_uint_eq(rig_reply.moved, VFS_IO_MAX + 500);
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "/d", "l"), OK);
+    ck_assert_int_eq(rig_call(CALL_LINK, "a", "l/b"), OK);
+    ck_assert_int_eq(rig_call(CALL_RENAME, "a", "d/c"), OK);
+    int32_t appends = rig_must_open("d/c", CALL_APPEND);
+    ck_assert_int_eq(rig_transfer(CALL_WRITE, appends, 0, rig_big, 9), OK);
+    ck_assert_uint_eq(rig_reply.ino2, VFS_IO_MAX + 500);
+    ck_assert_int_eq(rig_call(CALL_CHMOD, "d/b", NULL), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, fd), OK);
+    ck_assert_int_eq(rig_call(CALL_UNLINK, "d/b", NULL), OK);
+    ck_assert_int_eq(rig_call(CALL_UNLINK, "d/c", NULL), OK);
+    ck_assert_int_eq(rig_transfer(CALL_READ, fd, 0, rig_back, VFS_IO_MAX + 509), OK);
+    ck_assert_uint_eq(rig_reply.moved, VFS_IO_MAX + 509);
+    ck_assert_mem_eq(rig_back, rig_big, VFS_IO_MAX + 500);
+    ck_assert_mem_eq(rig_back + VFS_IO_MAX + 500, rig_big, 9);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, fd), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_CLOSE, appends), OK);
+    rig_make(CALL_RMDIR, "d");
+    ck_assert_int_eq(rig_call(CALL_SYNC, NULL, NULL), OK);
+    ck_assert_int_eq(rig_call(CALL_STATFS, NULL, NULL), OK);
+    ck_assert_uint_eq(rig_reply.size, 500);
+    ck_assert_uint_eq(rig_reply.ino2, 400);
+    ck_assert_int_eq(rig_call(CALL_UNMOUNT, NULL, NULL), OK);
     ck_assert_uint_eq(tree_nodes(), 3); /* the roots and the link */
 }
 
@@ -546,7 +455,7 @@ START_TEST(test_vfs__the_server_may_die_at_every_request)
     for (uint32_t after = 0; after < 2; after++) {
         uint32_t count = 0;
         for (uint32_t n = 1;; n++) {
-            start();
+            rig_start();
             tree_forget_log();
             tree_die_at(n, after == 1);
             script();
@@ -568,9 +477,9 @@ START_TEST(test_vfs__numbers_grow_and_name_the_generation)
     for (uint32_t incarnation = 1; incarnation < 3; incarnation++) {
         fake_kill_layer();
         tree_forget_log();
-        start_as(0, incarnation);
-        app = fake_client(LAYER_APP, 0);
-        make(CALL_MKDIR, incarnation == 1 ? "a" : "b");
+        rig_start_as(0, incarnation);
+        rig_app = fake_client(LAYER_APP, 0);
+        rig_make(CALL_MKDIR, incarnation == 1 ? "a" : "b");
         const struct tree_request *log = tree_log(&count);
         ck_assert_int_eq(log[0].request.op, VFS_MOUNT);
         for (uint32_t k = 0; k < count; k++) {
@@ -584,7 +493,7 @@ START_TEST(test_vfs__numbers_grow_and_name_the_generation)
 END_TEST
 
 CHECK_MAIN("vfs", 60, {
-    tcase_add_checked_fixture(tc, start, NULL);
+    tcase_add_checked_fixture(tc, rig_start, NULL);
     tcase_add_test(tc, test_vfs__walks_components_slashes_and_dots);
     tcase_add_test(tc, test_vfs__refuses_paths_that_are_empty_long_or_have_a_nul);
     tcase_add_test(tc, test_vfs__working_directories_are_each_clients_own);
