@@ -65,7 +65,9 @@ static void on_cut(void *context, uint32_t i)
 static const char *name_of(enum layer layer)
 {
     const char *name = layer_name(layer);
-    return name != NULL ? name : "kernel";
+    if (name != NULL)
+        return name;
+    return layer == LAYER_APP ? "app" : "kernel";
 }
 
 static const char *death_word(enum sim_death cause)

@@ -99,6 +99,19 @@ static ssize_t spoil(void *cookie, const char *bytes, size_t count)
     return (ssize_t)count;
 }
 
+START_TEST(test_trial_boots__the_power_kills_applications_by_name)
+{
+    unsigned killed = 0;
+    run_all(LORIS, 0);
+    for (uint32_t k = 0; k < record[CUT].event_count; k++)
+        if (strcmp(record[CUT].event[k].what, "crash") == 0) {
+            ck_assert_str_eq(record[CUT].event[k].layer, "app");
+            killed++;
+        }
+    ck_assert_uint_eq(killed, 2);
+}
+END_TEST
+
 START_TEST(test_trial_boots__the_weakest_is_that_of_the_trial)
 {
     FILE *told = fopencookie(NULL, "w", (cookie_io_functions_t){.write = spoil});
@@ -139,5 +152,6 @@ END_TEST
 CHECK_MAIN("trial_boots", 120, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_trial_boots__each_is_judged_by_what_it_found);
            tcase_add_test(tc, test_trial_boots__the_last_is_judged_at_the_end_alone);
+           tcase_add_test(tc, test_trial_boots__the_power_kills_applications_by_name);
            tcase_add_test(tc, test_trial_boots__the_weakest_is_that_of_the_trial);
            tcase_add_test(tc, test_trial_boots__looking_changes_nothing_of_the_trial);)
