@@ -44,19 +44,29 @@ static void add_name(struct table *t, const char *section, const char *name, con
     add(t, (struct row){section, "", name, "", "", "", "", doc, not_yet});
 }
 
-/* The choices of an option as one text: "0, 1, 5 (not yet)". */
+/* "a | b" of the choices that are, or are not, built. */
+static const char *choices_of(struct table *t, const struct option_spec *spec, bool not_yet)
+{
+    const char *text = "";
+    for (const struct option_choice *c = spec->choices; c->name != NULL; c++)
+        if (c->not_yet == not_yet)
+            text = arena_printf(t->arena, "%s%s%s", text, text[0] == '\0' ? "" : " | ", c->name);
+    return text;
+}
+
+/* What an option takes: "0 | 1 (not available yet: 5)". */
 static const char *type_of(struct table *t, const struct option_spec *spec)
 {
     const char *text = option_type_name(spec->type);
+    if (spec->off_only)
+        return arena_printf(t->arena, "off (not available yet: a %s)", text);
     if (spec->type == OPTION_CHOICE) {
-        text = "";
-        for (const struct option_choice *c = spec->choices; c->name != NULL; c++)
-            text = arena_printf(t->arena, "%s%s%s%s", text, text[0] == '\0' ? "" : " | ", c->name,
-                                c->not_yet ? " (not yet)" : "");
+        const char *refused = choices_of(t, spec, true);
+        text = choices_of(t, spec, false);
+        if (refused[0] != '\0')
+            text = arena_printf(t->arena, "%s (not available yet: %s)", text, refused);
     }
-    if (spec->may_off)
-        text = arena_printf(t->arena, "off | %s%s", text, spec->off_only ? " (not yet)" : "");
-    return text;
+    return spec->may_off ? arena_printf(t->arena, "off | %s", text) : text;
 }
 
 static void add_options(struct table *t, const char *section, const char *of,
@@ -192,7 +202,7 @@ static void print_row(const struct row *row)
         (void)printf(" (not available yet)");
     if (row->type[0] != '\0' && strcmp(row->type, "parameter") != 0) {
         (void)printf("; %s", row->type);
-        if (row->unit[0] != '\0' && strcmp(row->unit, "1") != 0)
+        if (row->unit[0] != '\0' && strcmp(row->unit, "1") != 0 && strchr(row->type, '(') == NULL)
             (void)printf(" in %s", row->unit);
     }
     if (strcmp(row->type, "parameter") == 0)

@@ -5,10 +5,10 @@
 #include "campaign/parse.h"
 #include "sim/disk.h"
 
-#define INTERFACE "INTERFACE.md section 2"
+#define FORMAT "campaign/FORMAT.md"
 #define MIB (UINT64_C(1) << 20)
-#define DISK_BYTES_DEFAULT (64 * MIB) /* INTERFACE.md, defaults */
-#define PROFILE_DEFAULT "hdd-7200"    /* the same */
+#define DISK_BYTES_DEFAULT (64 * MIB) /* FORMAT.md, as the next */
+#define PROFILE_DEFAULT "hdd-7200"
 #define PROFILES_MAX 64
 
 static const struct option_choice policies[] = {{"minix", 0, false}, {NULL, 0, false}};
@@ -20,25 +20,25 @@ static const struct option_spec restart_specs[] = {
      .type = OPTION_CHOICE,
      .choices = policies,
      .fallback = "minix",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "of the restart service"},
     {.name = "apps",
      .type = OPTION_CHOICE,
      .choices = app_policies,
      .fallback = "stop",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "applications that died: stay so, or do the rest"},
     {.name = "poll",
      .type = OPTION_TIME,
      .fallback = "1s",
      .min = 1000000,
-     .source = "LORIS.md section 8",
+     .source = "MINIX 3 at 4db99f4, servers/rs",
      .doc = "status check and heartbeat"},
     {.name = "backoff-cap",
      .type = OPTION_TIME,
      .fallback = "1s",
      .min = 1000000,
-     .source = "LORIS.md section 8",
+     .source = "MINIX 3 at 4db99f4, servers/rs",
      .doc = "longest pause before a restart"},
     {.name = "start",
      .type = OPTION_TIME,
@@ -49,14 +49,14 @@ static const struct option_spec restart_specs[] = {
      .type = OPTION_TIME,
      .fallback = "10s",
      .min = 1000000,
-     .source = "LORIS.md section 8",
+     .source = "MINIX 3 at 4db99f4, servers/rs",
      .doc = "time until it must be ready"},
     {.name = "silent-periods",
      .type = OPTION_INTEGER,
      .fallback = "2",
      .min = 1,
      .max = 1000,
-     .source = "LORIS.md section 8",
+     .source = "MINIX 3 at 4db99f4, servers/rs",
      .doc = "missed heartbeats until it is killed"},
 };
 

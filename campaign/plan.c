@@ -58,7 +58,7 @@ static void check_compare(struct parse *p)
 
 static void write_yaml(struct parse *p)
 {
-    /* What resume lets differ: INTERFACE.md section 1. */
+    /* What resume lets differ (FORMAT.md). */
     static const char *const free_keys[] = {"question", "notes", "tags", "compare", "trials"};
     p->plan->yaml = yaml_write(p->arena, p->root);
     struct yaml *rest = yaml_copy(p->arena, p->root);

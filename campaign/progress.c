@@ -10,7 +10,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 #define BAR_EVERY_NS (NS_PER_S / 5)
 #define JSON_EVERY_NS NS_PER_S
-#define LINE_EVERY_NS (60 * NS_PER_S) /* INTERFACE.md section 1: a line a minute */
+#define LINE_EVERY_NS (60 * NS_PER_S) /* where there is no terminal: a log is read later */
 #define BAR_CELLS 20
 #define LINE_BYTES 160
 

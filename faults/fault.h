@@ -175,7 +175,7 @@ struct fault_plan {
     struct fault *faults;
 };
 
-/* The defaults of INTERFACE.md section 2 for a fault of `kind`. */
+/* The defaults of campaign/FORMAT.md for a fault of `kind`. */
 struct fault fault_default(enum fault_kind kind);
 
 /* The name that campaign files use: "disk.fail-stop", ... Static text. */

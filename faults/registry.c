@@ -5,7 +5,7 @@
 
 #include "assertion.h"
 
-#define INTERFACE "INTERFACE.md section 2"
+#define FORMAT "campaign/FORMAT.md"
 #define NS_PER_S INT64_C(1000000000)
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
 
@@ -63,24 +63,24 @@ static const struct option_choice bugs[] = {
 #define COUNT_KEY(DOC)                                                                             \
     {                                                                                              \
         .name = "count", .type = OPTION_INTEGER, .drawn = true, .fallback = "1", .min = 1,         \
-        .max = 1000000, .source = INTERFACE, .doc = DOC                                            \
+        .max = 1000000, .source = FORMAT, .doc = DOC                                               \
     }
 #define WHERE_KEY                                                                                  \
     {                                                                                              \
         .name = "where", .type = OPTION_CHOICE, .choices = wheres, .fallback = "used",             \
-        .source = INTERFACE, .doc = "which sectors: used = ever written"                           \
+        .source = FORMAT, .doc = "which sectors: used = ever written"                              \
     }
 /* No fallback: for ever. */
 #define FOR_KEY                                                                                    \
     {                                                                                              \
-        .name = "for", .type = OPTION_TIME, .drawn = true, .min = 1, .source = INTERFACE,          \
+        .name = "for", .type = OPTION_TIME, .drawn = true, .min = 1, .source = FORMAT,             \
         .doc = "how long; default for ever"                                                        \
     }
 #define REPEAT_KEY                                                                                 \
     {                                                                                              \
         .name = "repeat", .type = OPTION_INTEGER, .drawn = true, .fallback = "1", .min = 1,        \
-        .max = 1000, .source = INTERFACE,                                                          \
-        .doc = "dies again at its first message after each of N - 1 restarts; or same-request"     \
+        .max = 1000, .source = FORMAT,                                                             \
+        .doc = "dies again at its first message after each of N - 1 restarts"                      \
     }
 
 static const struct option_spec slow_keys[] = {
@@ -90,7 +90,7 @@ static const struct option_spec slow_keys[] = {
      .fallback = "10",
      .min = 1,
      .max = 1000000,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "times slower"},
     FOR_KEY,
 };
@@ -103,19 +103,19 @@ static const struct option_spec power_keys[] = {
      .type = OPTION_CHOICE,
      .choices = caches,
      .fallback = "random",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "what becomes of the volatile write caches"},
     {.name = "off-for",
      .type = OPTION_TIME,
      .drawn = true,
      .fallback = "10s",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "time without power"},
     {.name = "tears",
      .type = OPTION_CHOICE,
      .choices = tears,
      .fallback = "prefix",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "how one write a disk may be torn"},
 };
 static const struct option_spec crash_keys[] = {REPEAT_KEY};
@@ -126,7 +126,7 @@ static const struct option_spec hang_keys[] = {
      .not_yet = true,
      .drawn = true,
      .min = 1,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "how long; default for ever"},
 };
 static const struct option_spec bug_keys[] = {
@@ -134,7 +134,7 @@ static const struct option_spec bug_keys[] = {
      .type = OPTION_CHOICE,
      .choices = bugs,
      .fallback = "wrong-value",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "what the process does wrong"},
     REPEAT_KEY,
 };
@@ -143,13 +143,13 @@ static const struct option_spec flip_keys[] = {
      .type = OPTION_CHOICE,
      .choices = regions,
      .fallback = "any",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "part of the process's memory, uniform over resident bytes"},
     {.name = "state",
      .type = OPTION_CHOICE,
      .choices = states,
      .fallback = "any",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "of the page that is hit"},
     {.name = "bits",
      .type = OPTION_INTEGER,
@@ -157,19 +157,19 @@ static const struct option_spec flip_keys[] = {
      .fallback = "1",
      .min = 1,
      .max = 64,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "flipped bits, next to each other"},
     {.name = "pattern",
      .type = OPTION_CHOICE,
      .choices = patterns,
      .fallback = "single",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "shape of the damage"},
     {.name = "ecc",
      .type = OPTION_CHOICE,
      .choices = eccs,
      .fallback = "none",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "error correction of the memory"},
 };
 

@@ -2,8 +2,7 @@
  * What each design promises: for a class of fault, the weakest level that applications may be left
  * with. In the words of stack/include alone: faults are classes here, not injectors.
  *
- * The reasoning stands with each row in promises.c; ORACLE.md's section 6 and LORIS.md's section 5
- * are the source for loris, RIVALS.md's section 8 for the control.
+ * The reasoning stands with each row in promises.c; what the layers keep for it in their README.md.
  */
 #ifndef LORIS_STACK_PROMISES_H
 #define LORIS_STACK_PROMISES_H
@@ -45,8 +44,8 @@ enum level design_promise(const struct design *design, const struct stack_option
 
 /*
  * The same for a layer that the plan kills `deaths` times in all (the layers that are rolled back
- * together: all of them). A request or record that keeps killing is given up after some (LORIS.md
- * section 4, N4), and so is a driver: what is left out is reported, and no stack promises more.
+ * together: all of them). A request or record that keeps killing is given up after some
+ * (stack/README.md), and so is a driver: what is left out is reported, and no stack promises more.
  */
 enum level design_promise_deaths(const struct design *design, const struct stack_options *options,
                                  enum layer layer, uint64_t deaths);

@@ -5,7 +5,7 @@
 
 #include "assertion.h"
 
-#define INTERFACE "INTERFACE.md section 2"
+#define FORMAT "campaign/FORMAT.md"
 #define GIB (INT64_C(1) << 30)
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
 
@@ -15,23 +15,23 @@
      .type = OPTION_TIME,                                                                          \
      .drawn = true,                                                                                \
      .fallback = "0s",                                                                             \
-     .source = INTERFACE,                                                                          \
+     .source = FORMAT,                                                                             \
      .doc = "pause between operations"},                                                           \
         {.name = "sync",                                                                           \
          .type = OPTION_INTEGER,                                                                   \
          .drawn = true,                                                                            \
          .fallback = SYNC,                                                                         \
          .max = 1000000000,                                                                        \
-         .source = INTERFACE,                                                                      \
+         .source = FORMAT,                                                                         \
          .doc = "a sync every N operations, 0: never"},                                            \
         {.name = "copies",                                                                         \
          .type = OPTION_INTEGER,                                                                   \
          .min = 1,                                                                                 \
          .max = 32,                                                                                \
-         .source = INTERFACE,                                                                      \
+         .source = FORMAT,                                                                         \
          .doc = "instances; default one an environment"},                                          \
     {                                                                                              \
-        .name = "share", .type = OPTION_PERCENT, .fallback = "0%", .source = INTERFACE,            \
+        .name = "share", .type = OPTION_PERCENT, .fallback = "0%", .source = FORMAT,               \
         .doc = "share of its files that lie in the shared tree"                                    \
     }
 
@@ -40,18 +40,18 @@ static const struct option_choice sets[] = {
 
 #define USER_TRANSACTIONS                                                                          \
     {                                                                                              \
-        .name = "user-transactions", .type = OPTION_SWITCH, .fallback = "off",                     \
-        .source = INTERFACE, .doc = "under begin and commit"                                       \
+        .name = "user-transactions", .type = OPTION_SWITCH, .fallback = "off", .source = FORMAT,   \
+        .doc = "under begin and commit"                                                            \
     }
 #define NUMBER(NAME, DEFAULT, MAX, DOC)                                                            \
     {                                                                                              \
         .name = NAME, .type = OPTION_INTEGER, .drawn = true, .fallback = DEFAULT, .min = 1,        \
-        .max = MAX, .source = INTERFACE, .doc = DOC                                                \
+        .max = MAX, .source = FORMAT, .doc = DOC                                                   \
     }
 #define BYTES(DEFAULT, DOC)                                                                        \
     {                                                                                              \
         .name = "size", .type = OPTION_SIZE, .drawn = true, .fallback = DEFAULT, .min = 1,         \
-        .max = GIB, .source = INTERFACE, .doc = DOC                                                \
+        .max = GIB, .source = FORMAT, .doc = DOC                                                   \
     }
 
 static const struct option_spec postmark_options[] = {
@@ -92,11 +92,11 @@ static const struct option_spec append_log_options[] = {
 static const struct option_spec script_options[] = {
     {.name = "file",
      .type = OPTION_TEXT,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "path of the operation list; this or `operations` is required"},
     {.name = "operations",
      .type = OPTION_TEXT,
-     .source = "ours: what a database stores in place of the file",
+     .source = "what a database stores in place of the file",
      .doc = "the operation list itself"},
     COMMON("0"),
 };
@@ -106,18 +106,18 @@ static const struct option_spec bounded_options[] = {
      .fallback = "1",
      .min = 1,
      .max = 3,
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "operations of a sequence; every one of that length is a trial"},
     {.name = "set",
      .type = OPTION_CHOICE,
      .choices = sets,
      .fallback = "full",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "which operations"},
     {.name = "related",
      .type = OPTION_SWITCH,
      .fallback = "on",
-     .source = INTERFACE,
+     .source = FORMAT,
      .doc = "only sequences whose operations touch common files"},
     COMMON("0"),
 };

@@ -1,8 +1,8 @@
 /*
- * Operation scripts: one operation a line, `#` starts a comment. The language is INTERFACE.md's:
- * create P, mkdir P, write P OFFSET LENGTH, append P LENGTH, read P OFFSET LENGTH, truncate P SIZE,
- * rename P Q, link P Q, symlink TARGET P, unlink P, rmdir P, chmod P MODE, fsync P, sync, sleep
- * TIME, mark; and `expect ERROR operation`.
+ * Operation scripts: one operation a line, `#` starts a comment. The language is that of
+ * campaign/FORMAT.md: create P, mkdir P, write P OFFSET LENGTH, append P LENGTH, read P OFFSET
+ * LENGTH, truncate P SIZE, rename P Q, link P Q, symlink TARGET P, unlink P, rmdir P, chmod P MODE,
+ * fsync P, sync, sleep TIME, mark; and `expect ERROR operation`.
  *
  * A script's paths are relative to the application's home directory ("app0"), except those that
  * begin with "shared/", so that several copies do not meet by accident.
