@@ -16,7 +16,7 @@ static enum level loris_after_cut(const struct stack_options *o)
     if (o->data_cow)
         return LEVEL_DURABLE; /* nothing that the checkpoint holds is overwritten */
     /* In place: names, sizes and attributes are exactly the checkpoint's, each data block that or
-     * later (section 5). Without a mirror a block torn by the cut has no second source. */
+     * later (logical/resync.c). Without a mirror a block torn by the cut has no second source. */
     return mirrored(o) ? LEVEL_SYNCED : LEVEL_DETECTED;
 }
 
@@ -55,7 +55,7 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
             return LEVEL_TRANSPARENT; /* read back, and written again before anybody builds on it */
         /* Parental checksums tell which copy is right. Without a mirror each data block is told
          * apart too, but one bad block near the root takes its disk, and a pool that lacks a member
-         * refuses to start (section 3): measured. */
+         * refuses to start (logical/choose.c): measured. */
         return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
     case CLASS_POWER_CUT:
         return loris_after_cut(o);
@@ -124,10 +124,10 @@ bool design_promise_combines(const struct design *design, enum fault_class fault
     switch (fault) {
     case CLASS_TRANSIENT_ERROR:
     case CLASS_DISK_SLOW:
-    case CLASS_POWER_CUT: /* recovery repeats from the same checkpoint (R4, G1) */
+    case CLASS_POWER_CUT: /* recovery repeats from the same checkpoint */
         return true;
     case CLASS_CRASH:
-    case CLASS_HANG: /* recovery is nested (section 4); the cache's own is not */
+    case CLASS_HANG: /* recovery begins anew; the cache's own does not */
         return layer == LAYER_DRIVER || layer == LAYER_NAMING || layer == LAYER_PHYSICAL ||
                layer == LAYER_LOGICAL;
     default:

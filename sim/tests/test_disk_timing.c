@@ -23,7 +23,7 @@ static void assert_near(double got, double want, double relative)
     ck_assert_msg(fabs(got - want) <= relative * fabs(want), "%.9g, wanted %.9g", got, want);
 }
 
-/* Coefficients per FIELD-DATA, table 1.10, in ms. */
+/* Solved by hand from the three published seek times of each profile, in ms. */
 static struct {
     const char *profile;
     double root_ms, slope_ms;

@@ -40,7 +40,7 @@ enum vfs_op {
     VFS_WRITE, /* ino, offset, length; data -> moved, size; flag APPEND: at the end, answers offset
                   in ino2 */
     VFS_TRUNCATE, /* ino, size */
-    VFS_FSYNC,    /* ino (file or directory): ORACLE section 4 */
+    VFS_FSYNC,    /* ino (file or directory): covers content, attributes and names up to it */
     VFS_SYNC,
     VFS_STATFS,  /* answers size = blocks, blocks = free, in BLOCK_BYTES */
     VFS_RELEASE, /* ino: the last descriptor of an unlinked inode is closed */

@@ -1,5 +1,5 @@
 /*
- * Block-level RAID 0 and 1 behind the block protocol, over one driver a disk (RIVALS.md 7). It
+ * Block-level RAID 0 and 1 behind the block protocol, over one driver a disk. It
  * knows no files and no checksums: what a disk returns is believed.
  *
  * format.c    superblocks and bitmaps on the disks      request.c   requests of clients, split and
@@ -24,7 +24,7 @@
 #include "block.h"
 
 #define SECTORS_A_BLOCK (BLOCK_BYTES / SECTOR_BYTES)
-#define REGION_SECTORS 2048u /* 1 MiB, RIVALS.md 7 */
+#define REGION_SECTORS 2048u /* 1 MiB a bit (assumption) */
 #define DATA_START_BLOCK 256u
 #define SUPER_BLOCK_A 0u
 #define SUPER_BLOCK_B 128u
@@ -36,7 +36,7 @@
 #define PAGE_CHUNK 64u   /* pages that are allocated at once */
 #define PAGES_A_REQUEST BLOCK_IO_MAX_BLOCKS
 #define SWEEP_NS UINT64_C(2500000000) /* how often idle regions are looked for */
-#define IDLE_NS UINT64_C(5000000000)  /* a region is idle: RIVALS.md 7 */
+#define IDLE_NS UINT64_C(5000000000)  /* a region is idle: as md's bitmap daemon, 5 s */
 #define RESYNC_BLOCKS 128u            /* copied in one step */
 #define RESYNC_RETRY_NS UINT64_C(1000000)
 #define RESYNC_EVERY 16u /* messages between two steps, under load */

@@ -1,6 +1,6 @@
 /*
- * The control: an ext2-like file system in place, without any order of writes and without recovery
- * (RIVALS.md 2). State of the process and the functions between its files.
+ * The control: an ext2-like file system in place, without any order of writes and without recovery.
+ * State of the process and the functions between its files.
  *
  * cache.c     blocks in memory, reading         space.c   bitmaps of blocks and inodes
  * writeback.c dirty blocks to disk              inode.c   inodes in memory
@@ -35,7 +35,7 @@
 #define NAME_BUCKETS 4096u
 #define RUNS_MAX 12u   /* writes under way */
 #define READS_MAX 8u   /* reads under way of one request */
-#define READ_AHEAD 32u /* blocks, RIVALS.md 1 */
+#define READ_AHEAD 32u /* blocks: 128 KiB, as Linux reads ahead */
 #define WRITE_RUN_BLOCKS 64u
 #define LISTING_BYTES 16384u
 
