@@ -75,6 +75,7 @@ enum object_flags {
     OBJECT_LOST_BLOCKS = 1u << 8, /* WRITE: mark the range known lost (pointer BAD): no data */
     OBJECT_EXCLUSIVE =
         1u << 9, /* naming -> cache READ/GETATTR: lock for writing (will be changed) */
+    OBJECT_HOLE = 1u << 10, /* WRITE of zeros: whole blocks of it need no place on a disk */
 };
 
 /* Flag of WRITE's answer below the cache: make a checkpoint soon (the intents run short). */

@@ -149,6 +149,7 @@ enum page_flags {
     PAGE_UNLOGGED = 1u << 1, /* planted bug: the log does not know */
     PAGE_REFUSED = 1u << 2,  /* the layers below could not write it once */
     PAGE_UNMARKED = 1u << 3, /* nor mark it lost: it is kept, in no list */
+    PAGE_HOLE = 1u << 4,     /* zeros, to be stored as a hole */
 };
 
 /* What the arena knows of a frame: same index. Index 0 means none. */

@@ -219,6 +219,10 @@ static enum err write_page(struct cache *c, struct env *env, struct object *o,
     if (whole && *bytes < BLOCK_BYTES)
         memset(page_data(c, page) + *bytes, 0, BLOCK_BYTES - *bytes);
     page_seal_content(c, page);
+    if (whole && *bytes == BLOCK_BYTES && (r->flags & OBJECT_HOLE) != 0)
+        c->page[page].flags |= PAGE_HOLE;
+    else
+        c->page[page].flags &= (uint8_t)~PAGE_HOLE;
     return e;
 }
 

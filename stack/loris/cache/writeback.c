@@ -76,6 +76,8 @@ static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_sp
                                        .flags = lost ? OBJECT_LOST_BLOCKS : 0};
     if (!lost && must_shadow(c, p->object, f->block))
         entry.flags = OBJECT_SHADOW;
+    if (!lost && (p->flags & PAGE_HOLE) != 0)
+        entry.flags |= OBJECT_HOLE;
     object_write_entry_encode(c->meta + (size_t)k * OBJECT_ENTRY_BYTES, &entry);
     p->attempts++;
     plat_page_state(page_data(c, page), PAGE_WRITING);

@@ -393,7 +393,7 @@ static uint32_t plain_batch(struct logical *l, const struct intake *in)
         .count = in->count, .flags = in->flags, .caller = in->source, .grant = in->grant};
     for (uint32_t i = 0; i < in->count; i++) {
         b->entry[i] = in->wire[i];
-        b->entry[i].flags &= OBJECT_REPAIR | OBJECT_SHADOW | OBJECT_LOST_BLOCKS;
+        b->entry[i].flags &= OBJECT_REPAIR | OBJECT_SHADOW | OBJECT_LOST_BLOCKS | OBJECT_HOLE;
         b->status[i] = (int32_t)in->found[i];
         if (b->entry[i].lsn > l->core.highest_lsn)
             l->core.highest_lsn = b->entry[i].lsn;

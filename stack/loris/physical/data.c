@@ -219,7 +219,8 @@ static enum err plan_one(struct physical *p, struct write_plan *w)
         return E_CORRUPT;
     w->leaf = leaf;
     phys_node_change(p, leaf);
-    if (lost || (entry->oid == OID_MAPPING && is_zero(w->page))) {
+    bool hole = entry->oid == OID_MAPPING || (entry->flags & OBJECT_HOLE) != 0;
+    if (lost || (hole && is_zero(w->page))) {
         release_old(p, w, &old);
         w->place = lost ? PLACE_LOST : PLACE_HOLE;
     } else {
