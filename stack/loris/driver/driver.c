@@ -3,7 +3,7 @@
  *
  * Event driven: requests go to the device as they come, as many as its queue holds, the rest wait
  * here in order of arrival; completions are answered as the device reports them. It keeps nothing
- * that outlives a request, so it is simply restarted (LORIS.md 2.1).
+ * that outlives a request, so it is simply restarted.
  *
  * Invariants:
  *   (1) slot s is in use iff slot[s].id != 0, and then slot[s].id % SLOTS == s;

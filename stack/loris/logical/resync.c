@@ -1,5 +1,5 @@
 /*
- * Data resynchronisation (LORIS.md section 5). Blocks named by intents above the checkpoint may
+ * Data resynchronisation (R1 to R5). Blocks named by intents above the checkpoint may
  * differ from its checksums. Each of their copies is read: it is whole if its content has the
  * checksum of the checkpoint (version 0) or of an intent (version: the lsn). The highest version
  * wins, its checksum is adopted, and copies that differ are overwritten, intent first. A block

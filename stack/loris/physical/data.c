@@ -3,7 +3,7 @@
  *
  * A batch is planned whole (where does each block go), then one block of intents is made stable for
  * those that overwrite what the checkpoint holds, then all data go out at once, and last, blocks
- * whose write failed are given another place. The order is that of LORIS.md 2.2.
+ * whose write failed are given another place (P1, P2).
  */
 #include "physical.h"
 

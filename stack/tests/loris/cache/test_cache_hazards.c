@@ -1,4 +1,4 @@
-/* Hazards of LORIS.md section 6 that the cache answers, each under its number. */
+/* Hazards that the cache answers, each under its number in stack/loris/INVARIANTS.md. */
 #include <string.h>
 
 #include "cache_rig.h"
