@@ -32,8 +32,8 @@ struct sim_machine;
 #define SIM_APPS_MAX 32u
 #define SIM_PROCESSES_MAX 64u
 
-/* How the restart service treats the processes of a machine; the defaults are MINIX 3's (LORIS.md
- * 8). */
+/* How the restart service treats the processes of a machine; the defaults are MINIX 3's (servers/rs
+ * at 4db99f4). */
 struct sim_restart_policy {
     uint64_t poll_ns;        /* 1 s: status check and heartbeat */
     uint64_t backoff_cap_ns; /* 1 s for services kept in memory, which all of a storage stack are */

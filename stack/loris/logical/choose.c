@@ -1,5 +1,5 @@
 /*
- * Which checkpoint to go back to (LORIS.md section 3), from what each disk's slots hold.
+ * Which checkpoint to go back to, from what each disk's slots hold.
  *
  * A root is complete if each present disk of its member list has the root of that number, of the
  * same incarnation or of an ancestor of it. The newest complete one is taken. All incarnations must
