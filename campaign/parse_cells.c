@@ -19,7 +19,7 @@ struct obstacle {
 static uint32_t instances(const struct plan_variant *variant, enum layer layer)
 {
     if (layer == LAYER_DRIVER || layer == LAYER_PHYSICAL)
-        return variant->machine.disk_count;
+        return variant->stack.disks;
     if (layer == LAYER_VFS || layer == LAYER_NAMING)
         return variant->stack.environments;
     return 1;
@@ -57,7 +57,7 @@ static bool has_probe(const struct plan_variant *variant, enum probe probe)
 
 static bool disk_missing(const struct plan_variant *variant, const struct fault_target *disk)
 {
-    return disk->kind == FAULT_TARGET_INDEX && disk->index >= variant->machine.disk_count;
+    return disk->kind == FAULT_TARGET_INDEX && disk->index >= variant->stack.disks;
 }
 
 static bool has_script(const struct plan_workload *workload)
@@ -84,7 +84,7 @@ static const char *target_obstacle(struct parse *p, const struct plan_variant *v
     *key = "disk";
     if (disk_missing(v, &fault->disk))
         return arena_printf(p->arena, "the machine of %s has %u disks, no disk %u", v->name,
-                            v->machine.disk_count, fault->disk.index);
+                            v->stack.disks, fault->disk.index);
     return NULL;
 }
 
@@ -97,7 +97,7 @@ static const char *moment_obstacle(struct parse *p, const struct plan_variant *v
         return no_layer(p, v, at->layer);
     if (disk_missing(v, &at->disk))
         return arena_printf(p->arena, "the machine of %s has %u disks, no disk %u", v->name,
-                            v->machine.disk_count, at->disk.index);
+                            v->stack.disks, at->disk.index);
     if (at->kind == FAULT_AT_PROBE && at->probe < PROBE_COUNT && !has_probe(v, at->probe))
         return arena_printf(p->arena, "%s has no probe `%s`", v->design->name,
                             probe_name(at->probe));

@@ -149,24 +149,42 @@ static uint32_t parse_disk(struct parse *p, const struct yaml *map, bool in_list
                  "a disk's size is no multiple of 4KiB; as 64MiB");
     const struct yaml *role = in_list ? yaml_get(map, "role") : NULL;
     const char *text = role == NULL ? "member" : parse_text(p, role, "`role`");
-    if (text != NULL && strcmp(text, "spare") == 0)
-        complain(p->complaints, role->place, "not available yet: `role: spare`");
-    else if (text != NULL && strcmp(text, "member") != 0)
+    disk->spare = text != NULL && strcmp(text, "spare") == 0;
+    if (text != NULL && !disk->spare && strcmp(text, "member") != 0)
         complain(p->complaints, role->place,
                  "`%.80s` is no role of a disk; member and spare are allowed", text);
     return (uint32_t)number(p, map, "count", OPTION_INTEGER, 1, PLAN_DISKS_MAX, in_list ? 1 : 2);
 }
 
+/* Members stay before spares, whatever the order of the list. */
 static void add_disks(struct parse *p, struct plan_machine *machine, const struct plan_disk *disk,
                       uint32_t count, struct place place)
 {
     for (uint32_t k = 0; k < count; k++) {
-        if (machine->disk_count == PLAN_DISKS_MAX) {
+        uint32_t all = machine->disk_count + machine->spare_count;
+        if (all == PLAN_DISKS_MAX) {
             complain(p->complaints, place, "a machine has at most %u disks", PLAN_DISKS_MAX);
             return;
         }
-        machine->disks[machine->disk_count++] = *disk;
+        uint32_t at = disk->spare ? all : machine->disk_count;
+        memmove(&machine->disks[at + 1], &machine->disks[at],
+                (all - at) * sizeof(machine->disks[0]));
+        machine->disks[at] = *disk;
+        if (disk->spare)
+            machine->spare_count++;
+        else
+            machine->disk_count++;
     }
+}
+
+/* `spares: N`: beyond those of the list, each like the first disk. */
+static void parse_spares(struct parse *p, const struct yaml *node, struct plan_machine *machine)
+{
+    struct plan_disk spare = machine->disks[0];
+    uint32_t count = (uint32_t)number(p, node, "spares", OPTION_INTEGER, 0, PLAN_DISKS_MAX, 0);
+    spare.spare = true;
+    if (count > 0)
+        add_disks(p, machine, &spare, count, yaml_get(node, "spares")->place);
 }
 
 static void parse_disks(struct parse *p, const struct yaml *node, struct plan_machine *machine)
@@ -181,6 +199,9 @@ static void parse_disks(struct parse *p, const struct yaml *node, struct plan_ma
             uint32_t count = parse_disk(p, node->item[k], true, &disk);
             add_disks(p, machine, &disk, count, node->item[k]->place);
         }
+        if (machine->disk_count == 0 && machine->spare_count > 0)
+            complain(p->complaints, node->place, "`disks` has spares only; a machine has a member");
+        machine->spare_count = machine->disk_count == 0 ? 0 : machine->spare_count;
         return;
     }
     if (!parse_is_map(p, node, "`disks`"))
@@ -203,8 +224,7 @@ void parse_machine(struct parse *p, const struct yaml *node, struct plan_machine
     parse_disks(p, disks == NULL ? none : disks, machine);
     if (machine->disk_count == 0)
         parse_disks(p, none, machine); /* a complaint was made; later checks want a machine */
-    if (number(p, node, "spares", OPTION_INTEGER, 0, PLAN_DISKS_MAX, 0) > 0)
-        complain(p->complaints, yaml_get(node, "spares")->place, "not available yet: `spares`");
+    parse_spares(p, node, machine);
     machine->memory_bytes =
         number(p, node, "memory", OPTION_SIZE, (int64_t)MIB, INT64_C(1) << 40, 64 * MIB);
     machine->environments =

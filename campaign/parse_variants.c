@@ -41,7 +41,7 @@ static void check_disks(struct parse *p, const struct entry *entry,
                         const struct plan_variant *variant)
 {
     uint64_t least = variant->design->disk_bytes_min;
-    for (uint32_t d = 0; d < variant->machine.disk_count; d++) {
+    for (uint32_t d = 0; d < variant->machine.disk_count + variant->machine.spare_count; d++) {
         if (variant->machine.disks[d].size_bytes >= least)
             continue;
         char size[32];
@@ -94,6 +94,13 @@ static void parse_variant(struct parse *p, const struct entry *entry, struct pla
                  entry->name, why);
         return;
     }
+    if (variant->design->classic && variant->machine.spare_count > 0)
+        complain(p->complaints, entry->place,
+                 "variant `%.80s`: not available yet: `spares` of stack `%s`; give loris a machine "
+                 "of its own",
+                 entry->name, variant->design->name);
+    variant->stack.spares = variant->machine.spare_count;
+    variant->stack.disks += variant->machine.spare_count;
     check_disks(p, entry, variant);
     check_memory(p, entry, variant);
 }

@@ -22,7 +22,7 @@ static struct sim_restart_policy restart_policy(const struct plan_machine *machi
 static void create_machine(struct lab *lab)
 {
     const struct plan_machine *machine = &lab_variant(lab)->machine;
-    struct sim_machine_config config = {.disks = machine->disk_count,
+    struct sim_machine_config config = {.disks = machine->disk_count + machine->spare_count,
                                         .restart = restart_policy(machine)};
     for (uint32_t i = 0; i < config.disks; i++)
         config.disk[i] = (struct sim_disk_config){.params = machine->disks[i].params,

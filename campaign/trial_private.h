@@ -40,6 +40,7 @@ struct run_state {
     uint64_t recovery_end_ns[FAULTS_PER_PLAN_MAX];
     uint32_t returns;    /* to full service so far */
     uint64_t rebuilt_ns; /* since time 0; 0: never */
+    uint32_t rebuilding; /* disks that are being made whole: a bit a disk */
     bool judging;        /* the run is over: what is noticed from now on, the judge provoked */
     bool boot_unjudged;  /* power came back, and what it found has not been judged yet */
     bool lists_events;   /* into the record */

@@ -183,6 +183,29 @@ static void on_ready(void *context, enum layer layer, uint32_t instance, uint32_
     sim_machine_stop(lab->machine);
 }
 
+/* A disk that is made whole keeps the trial going; that it is ends the recovery from what struck
+ * last. */
+static void note_rebuild(struct lab *lab, enum report what, uint64_t a)
+{
+    uint32_t i = lab->run.last_struck;
+    uint64_t now = sim_machine_now(lab->machine);
+    uint32_t bit = 1u << (a % DISKS_MAX);
+    if (what == REPORT_DEGRADED)
+        lab->run.rebuilding = 0; /* it says next which disk it makes whole now, if any */
+    if (what == REPORT_REBUILDING) {
+        lab->run.rebuilding |= bit;
+        lab->run.progress_ns = now;
+    }
+    if (what != REPORT_REBUILT)
+        return;
+    lab->run.rebuilding &= ~bit;
+    lab->run.rebuilt_ns = lab_now(lab);
+    lab->run.progress_ns = now;
+    if (i != NO_FAULT && lab->run.recovery_begin_ns[i] != 0)
+        lab->run.recovery_end_ns[i] = now;
+    sim_machine_stop(lab->machine);
+}
+
 static void on_report(void *context, enum layer layer, uint32_t instance, enum report what,
                       uint64_t a, uint64_t b)
 {
@@ -209,8 +232,7 @@ static void on_report(void *context, enum layer layer, uint32_t instance, enum r
         lab->run.recovering &= ~(1u << layer);
         sim_machine_stop(lab->machine);
     }
-    if (what == REPORT_REBUILT)
-        lab->run.rebuilt_ns = lab_now(lab);
+    note_rebuild(lab, what, a);
 }
 
 static void on_probe(void *context, enum layer layer, uint32_t instance, enum probe probe,
@@ -286,6 +308,7 @@ static void cut_power(struct lab *lab)
     struct inject_cut cut = injector_cut_plan(lab->injector, i);
     lab->run.cut_wanted = NO_FAULT;
     lab->run.recovering = 0;
+    lab->run.rebuilding = 0;
     lab->run.in_service = false;
     (void)workload_kill(&lab->work, UINT32_MAX, HISTORY_POWER);
     sim_machine_power_cut(lab->machine, cut.mode, cut.tears, cut.rng_key);
@@ -330,8 +353,8 @@ static void look_at_service(struct lab *lab)
 
 static bool over(const struct lab *lab)
 {
-    return lab->run.in_service && workload_over(&lab->work) && !injector_awaits(lab->injector) &&
-           lab->run.cut_wanted == NO_FAULT;
+    return lab->run.in_service && lab->run.rebuilding == 0 && workload_over(&lab->work) &&
+           !injector_awaits(lab->injector) && lab->run.cut_wanted == NO_FAULT;
 }
 
 static uint64_t next_look(const struct lab *lab)
@@ -356,8 +379,11 @@ static enum run_end loop(struct lab *lab)
             lab_judge_boot(lab);
         if (lab->run.returns > SERVICE_RETURNS_MAX)
             return RUN_RECOVERS; /* it comes up and dies again, for ever */
+        if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&
+            workload_over(&lab->work) && lab->run.in_service)
+            lab->run.rebuilding = 0; /* it gets nowhere: redundancy is never whole, no more */
         /* Waiting for a fault that is to strike at a set time is no hang. */
-        bool idle = workload_over(&lab->work) && lab->run.in_service;
+        bool idle = workload_over(&lab->work) && lab->run.in_service && lab->run.rebuilding == 0;
         if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&
             !idle)
             return lab->run.in_service ? RUN_HANGS : RUN_RECOVERS;

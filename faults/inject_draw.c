@@ -56,21 +56,34 @@ static uint32_t draw_target(const struct injector *in, uint32_t i, const struct 
     }
 }
 
+/* What `any` draws from: spares are no part of it, though they have a number to be named by. */
+static uint32_t offered_disks(const struct injector *in, const struct fault_target *t)
+{
+    const struct stack_options *o = in->setup.options;
+    return t->kind == FAULT_TARGET_INDEX ? o->disks : o->disks - o->spares;
+}
+
+static uint32_t offered_instances(const struct injector *in, const struct fault *f)
+{
+    bool of_disk = f->layer == LAYER_DRIVER || f->layer == LAYER_PHYSICAL;
+    return of_disk ? offered_disks(in, &f->instance) : inject_instances(in, f->layer);
+}
+
 void inject_draw_targets(struct injector *in, uint32_t i)
 {
     const struct fault *f = fault_of(in, i);
     struct armed *a = &in->fault[i];
-    uint32_t disks = in->setup.options->disks;
-    a->disk = draw_target(in, i, &f->disk, disks, DISKS_MAX, DRAW_DISK);
+    a->disk = draw_target(in, i, &f->disk, offered_disks(in, &f->disk), DISKS_MAX, DRAW_DISK);
     a->instance = 0;
     if (f->layer != LAYER_NONE)
-        a->instance = draw_target(in, i, &f->instance, inject_instances(in, f->layer),
+        a->instance = draw_target(in, i, &f->instance, offered_instances(in, f),
                                   OFFER_INSTANCES_MAX, DRAW_INSTANCE);
     /* Whose requests count: of the disk given with the moment, else of the fault's, else of all. */
     bool own = f->kind <= FAULT_DISK_LYING_FLUSH && f->disk.kind != FAULT_TARGET_ALL;
     a->count_disk = own ? a->disk : DISKS_MAX;
     if (f->at.disk.kind != FAULT_TARGET_NONE)
-        a->count_disk = draw_target(in, i, &f->at.disk, disks, DISKS_MAX, DRAW_MOMENT_DISK);
+        a->count_disk = draw_target(in, i, &f->at.disk, offered_disks(in, &f->at.disk), DISKS_MAX,
+                                    DRAW_MOMENT_DISK);
     a->count_instance = 0;
     if (f->at.layer == f->layer && a->instance != OFFER_INSTANCES_MAX)
         a->count_instance = a->instance;

@@ -32,7 +32,7 @@ enum object_op {
     OBJECT_READ,       /* range; grant_data, below the cache grant_meta too */
     OBJECT_WRITE,      /* range; grows the object if it ends beyond its size (naming -> cache) */
     OBJECT_TRUNCATE,   /* size */
-    OBJECT_GETATTR,    /* answers size, attr, flags, blocks */
+    OBJECT_GETATTR,    /* answers size, attr, flags, blocks; physical: epoch = blocks up to the last */
     OBJECT_SETATTR,    /* attr; below the cache also size (only stored there) */
     OBJECT_TXN_BEGIN,  /* naming -> cache: txn id; answers done + result, or run */
     OBJECT_TXN_COMMIT, /* result */
@@ -173,6 +173,9 @@ struct object_root {
     bool valid, clean;
     uint64_t epoch, lsn;
     uint32_t rev, members, self; /* members: bit a disk; self: this disk's index */
+    uint32_t rebuilding;           /* members that are no redundancy yet */
+    uint32_t vacant;               /* disks that left, whose copies nobody has taken over yet */
+    uint8_t generation[DISKS_MAX]; /* of each disk: rises when it joins again */
     uint64_t pool_uuid[2], disk_uuid[2];
     uint64_t incarnation;
     uint64_t ancestor[OBJECT_ANCESTORS]; /* newest first, 0: none */

@@ -24,6 +24,8 @@
       "logical: blocks and new parity are about to go down")                                       \
     X(PROBE_LOGICAL_REPAIR, "logical-repair", "logical: a bad copy is about to be rewritten")      \
     X(PROBE_LOGICAL_DEGRADED, "logical-degraded", "logical: a disk was taken out of the pool")     \
+    X(PROBE_REBUILD_BLOCKS, "rebuild-blocks", "logical: blocks were copied to a new disk")         \
+    X(PROBE_REBUILD_OBJECT, "rebuild-object", "logical: an object is whole on a new disk")         \
     X(PROBE_RESYNC_BLOCK, "resync-block", "logical: one block of the intents was resolved")        \
     X(PROBE_RESYNC_DONE, "resync-done", "logical: data resynchronisation is complete")             \
     X(PROBE_CACHE_ROLLBACK, "cache-rollback", "cache: recovery begins, the session is raised")     \

@@ -238,8 +238,11 @@ enum {
     ROOT_HIGHEST_EPOCH = 72,
     ROOT_HIGHEST_LSN = 80,
     ROOT_ANCESTORS = 88,
+    ROOT_REBUILDING = ROOT_ANCESTORS + 8 * OBJECT_ANCESTORS,
+    ROOT_VACANT = ROOT_REBUILDING + 4,
+    ROOT_GENERATION = ROOT_VACANT + 4,
 };
-_Static_assert(ROOT_ANCESTORS + 8 * OBJECT_ANCESTORS <= OBJECT_ROOT_BYTES, "a root fits");
+_Static_assert(ROOT_GENERATION + DISKS_MAX <= OBJECT_ROOT_BYTES, "a root fits");
 
 void object_root_encode(uint8_t raw[OBJECT_ROOT_BYTES], const struct object_root *root)
 {
@@ -260,6 +263,9 @@ void object_root_encode(uint8_t raw[OBJECT_ROOT_BYTES], const struct object_root
     put_le64(raw + ROOT_HIGHEST_LSN, root->highest_lsn);
     for (uint32_t i = 0; i < OBJECT_ANCESTORS; i++)
         put_le64(raw + ROOT_ANCESTORS + 8 * i, root->ancestor[i]);
+    put_le32(raw + ROOT_REBUILDING, root->rebuilding);
+    put_le32(raw + ROOT_VACANT, root->vacant);
+    memcpy(raw + ROOT_GENERATION, root->generation, DISKS_MAX);
 }
 
 enum err object_root_decode(struct object_root *root, const uint8_t raw[OBJECT_ROOT_BYTES])
@@ -283,7 +289,11 @@ enum err object_root_decode(struct object_root *root, const uint8_t raw[OBJECT_R
     }
     for (uint32_t i = 0; i < OBJECT_ANCESTORS; i++)
         root->ancestor[i] = get_le64(raw + ROOT_ANCESTORS + 8 * i);
-    if (flags > 3 || root->self >= DISKS_MAX || root->members >= 1u << DISKS_MAX)
+    root->rebuilding = get_le32(raw + ROOT_REBUILDING);
+    root->vacant = get_le32(raw + ROOT_VACANT);
+    memcpy(root->generation, raw + ROOT_GENERATION, DISKS_MAX);
+    if (flags > 3 || root->self >= DISKS_MAX || root->members >= 1u << DISKS_MAX ||
+        (root->rebuilding & ~root->members) != 0 || root->vacant >= 1u << DISKS_MAX)
         return E_INVAL;
     return OK;
 }

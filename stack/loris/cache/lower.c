@@ -16,6 +16,8 @@ enum err lower_call(struct cache *c, struct object_request *r, struct object_rep
     if (e == OK) {
         object_reply_unpack(reply, &m);
         e = (enum err)m.status;
+        if (r->op != OBJECT_GETATTR && (reply->flags & OBJECT_NEED_CHECKPOINT) != 0)
+            c->want_checkpoint = true;
     }
     if (e == E_DEAD || e == E_SESSION || e == E_TIMEOUT) {
         c->need_recovery = true;

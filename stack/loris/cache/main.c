@@ -113,6 +113,8 @@ void cache_main(const struct boot *boot)
         enum err e = proto_receive(ENDPOINT_ANY, &m, c->lazy ? lazy_deadline(c, at) : at);
         if (e == OK && m.source == ENDPOINT_DS)
             lower_check(c);
+        else if (e == OK && m.type == MSG_NOTIFY && m.source == c->logical)
+            c->want_checkpoint = true; /* what was mended below is to become durable */
         else if (e == OK && PROTO_OF(m.type) == PROTO_OBJECT && (m.type & PROTO_REPLY) == 0)
             serve(c, &m);
         else if (e == E_TIMEOUT && c->lazy && !busy(c))

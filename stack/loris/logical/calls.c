@@ -158,14 +158,9 @@ enum err logical_disk_drop(struct logical *l, uint32_t disk)
     uint32_t bit = 1u << disk;
     if ((l->core.members & bit) == 0)
         return OK;
-    if (l->core.members == bit)
-        return E_MEDIA; /* the last one */
-    l->core.members &= ~bit;
-    l->core.lost |= bit;
-    l->core.unflushed &= ~bit;
-    l->core.new_members = true;
-    plat_report(REPORT_DEGRADED, disk, 0);
-    plat_probe(PROBE_LOGICAL_DEGRADED);
+    if ((l->core.members & ~l->core.rebuilding & ~bit) == 0 && (l->core.rebuilding & bit) == 0)
+        return E_MEDIA; /* the last one: what is being rebuilt is not whole */
+    logical_members_left(l, disk);
     /* What the lost disk held whole, the others may hold only in a write cache. */
     return logical_flush_disks(l, l->core.members);
 }

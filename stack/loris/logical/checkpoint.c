@@ -46,9 +46,12 @@ static enum err prepare_all(struct logical *l, uint64_t epoch, uint64_t lsn, boo
                                .rev = l->core.rev,
                                .lsn = lsn,
                                .members = l->core.members,
+                               .rebuilding = l->core.rebuilding & ~l->core.whole,
+                               .vacant = l->core.vacant & ~l->core.refilled,
                                .incarnation = l->core.incarnation,
                                .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]}};
     memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
+    memcpy(root.generation, l->core.generation, sizeof(root.generation));
     object_root_encode(raw, &root);
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         if ((l->core.members >> k & 1) == 0)
@@ -82,10 +85,12 @@ enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t 
         l->core.highest_lsn = lsn;
     if (epoch > l->core.highest_epoch)
         l->core.highest_epoch = epoch;
+    l->want_checkpoint = false;
     enum err e = logical_mapping_write_all(l, lsn);
     if (e != OK)
         return e;
     l->in_pause = true;
+    logical_rebuild_prepare(l);
     l->core.rev = 1;
     if (l->core.new_members)
         logical_new_incarnation(l);
@@ -106,6 +111,7 @@ enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t 
             logical_new_incarnation(l);
     } while (failed != 0);
     l->core.prepared = epoch;
+    l->core.prepared_list = l->core.members;
     l->core.unflushed = 0;
     plat_probe(PROBE_CKPT_ALL_PREPARED);
     return OK;
@@ -128,5 +134,6 @@ enum err logical_checkpoint_release(struct logical *l, uint64_t epoch)
             return E_SESSION; /* it is durable, but who holds what must be found out */
     l->core.epoch = epoch;
     l->in_pause = false;
+    logical_rebuild_release(l);
     return OK;
 }

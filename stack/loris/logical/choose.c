@@ -6,6 +6,8 @@
  * lie in one line: two that do not are halves of a pool that ran apart, and nobody can say which is
  * right.
  *
+ * A disk that is REBUILDING counts as one that is missing: what it has is no redundancy yet.
+ *
  * Roots of earlier incarnations in that line count too: a member list that changed in the last,
  * unfinished checkpoint has a new incarnation, and what is complete is the one before.
  */
@@ -29,6 +31,12 @@ static bool in_line(const struct object_root *root, uint64_t incarnation)
 static bool same_pool(const struct object_root *a, const struct object_root *b)
 {
     return a->pool_uuid[0] == b->pool_uuid[0] && a->pool_uuid[1] == b->pool_uuid[1];
+}
+
+/* Of a disk that was made ready to join and never did: nothing in it is to go back to. */
+static bool is_blank(const struct object_root *root)
+{
+    return (root->members >> root->self & 1) == 0;
 }
 
 /* Calls `visit` for each root of the first disk's pool until it says false. */
@@ -56,7 +64,7 @@ static bool see_newest(void *ctx, uint32_t disk, const struct object_root *root)
 {
     struct choice *c = ctx;
     (void)disk;
-    if (!c->newest.valid || is_ancestor(root, c->newest.incarnation))
+    if (!is_blank(root) && (!c->newest.valid || is_ancestor(root, c->newest.incarnation)))
         c->newest = *root;
     if (root->highest_epoch > c->highest_epoch)
         c->highest_epoch = root->highest_epoch;
@@ -69,7 +77,7 @@ static bool check_line(void *ctx, uint32_t disk, const struct object_root *root)
 {
     const struct choice *c = ctx;
     (void)disk;
-    return in_line(&c->newest, root->incarnation);
+    return is_blank(root) || in_line(&c->newest, root->incarnation);
 }
 
 /* ---- Completeness ---------------------------------------------------------------------------- */
@@ -87,7 +95,7 @@ static bool see_same_number(void *ctx, uint32_t disk, const struct object_root *
 {
     struct seek *s = ctx;
     s->present |= 1u << disk;
-    if (root->epoch == s->root->epoch && in_line(s->root, root->incarnation))
+    if (!is_blank(root) && root->epoch == s->root->epoch && in_line(s->root, root->incarnation))
         s->have |= 1u << disk;
     return true;
 }
@@ -102,6 +110,8 @@ static bool see_candidate(void *ctx, uint32_t disk, const struct object_root *ro
     struct seek *outer = ctx;
     struct seek s = {.root = root};
     (void)disk;
+    if (is_blank(root))
+        return true;
     (void)visit_all(outer->disk, see_same_number, &s);
     if ((root->members & s.present & ~s.have) != 0)
         return true; /* not complete */
@@ -134,6 +144,7 @@ enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t mi
     (void)visit_all(disk, see_candidate, &s);
     if (!s.found)
         return E_CORRUPT;
-    uint32_t missing = count_bits(choice->root.members & ~choice->members);
-    return missing <= missing_max ? OK : E_MEDIA;
+    uint32_t full = choice->root.members & ~choice->root.rebuilding;
+    uint32_t missing = count_bits(full & ~choice->members) + count_bits(choice->root.rebuilding);
+    return (full & choice->members) != 0 && missing <= missing_max ? OK : E_MEDIA;
 }

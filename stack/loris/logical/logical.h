@@ -9,6 +9,7 @@
  *   rows*.c    parity: rows of blocks that belong together (rows.h); raid6.c the field of Q
  *   objects.c  create, delete, truncate, attributes; mending a copy
  *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
+ *   members.c  disks that leave and join; rebuild.c makes them whole in the background
  *   serve.c    requests; main.c the process
  *
  * Rules that all keep:
@@ -64,13 +65,16 @@ struct core {
     uint64_t ancestor[OBJECT_ANCESTORS];
     uint64_t disk_uuid[DISKS_MAX][2];
     uint32_t members; /* live disks, a bit each */
-    uint32_t lost;    /* were members of the adopted root or later, and are no more */
     uint32_t rev;
     uint32_t unflushed;            /* disks with data overwritten in place since their last flush */
     bool new_members;              /* since the last root: the next one needs a new incarnation */
     uint32_t rebuilding;           /* members that are no redundancy yet */
     uint32_t vacant;               /* left the pool; entries may still name them */
     uint8_t generation[DISKS_MAX]; /* rises each time that the disk joins */
+    uint32_t whole;                /* of rebuilding: the next root lists them as full members */
+    uint32_t refilled;             /* of vacant: the next root lists them no more */
+    uint32_t listed, prepared_list; /* members in the released root, and in the prepared one */
+    uint32_t ready;                 /* no members, but up: may join once no root lists them */
 };
 
 struct call {
@@ -103,11 +107,27 @@ struct damage { /* an object that was made anew on a disk: its neighbours may ha
     uint32_t disk;
 };
 
+struct candidate { /* what one disk answered */
+    bool present;
+    uint32_t count;
+    struct object_root root[OBJECT_ROOTS_MAX];
+};
+
 /* The copy of one object that is being made on a new disk; volatile, a restore begins it anew. */
+enum rebuild_phase { REBUILD_IDLE, REBUILD_META, REBUILD_DATA, REBUILD_SWEEP, REBUILD_DONE };
+
 struct rebuild {
-    bool filling;
-    uint64_t oid;
-    uint32_t slot, disk;
+    enum rebuild_phase phase;
+    bool settled;  /* a checkpoint was released since the restore */
+    bool filling;  /* oid's slot is being copied: blocks [next, end) are to come */
+    bool remained; /* some slots were not for this disk to take */
+    uint64_t oid, next, end;
+    uint32_t slot, disk; /* disk: the new one, unless idle */
+    uint32_t replaced;   /* disks whose slots it takes */
+    uint64_t at;         /* object to look at next */
+    uint32_t skips, pushes;
+    uint32_t steps;            /* ranges and objects done since the last report */
+    uint64_t due_ns, asked_ns; /* next step; when a checkpoint was asked for, or done, last */
 };
 
 struct rows; /* rows.h */
@@ -126,7 +146,11 @@ struct logical {
     uint32_t pages, hand;
     struct call call[CALLS_MAX];
     struct batch batch;
-    bool need_checkpoint;     /* some disk's intents run short */
+    bool need_checkpoint; /* some disk's intents run short */
+    bool want_checkpoint; /* the rebuild waits for one */
+    uint32_t client;      /* endpoint of the cache */
+    uint32_t left, unfit; /* disks that left in this life; that are not to join again in it */
+    uint32_t joins[DISKS_MAX];
     uint8_t *wire[DISKS_MAX]; /* encoded entries or metas, a disk each */
     uint8_t *data;            /* OBJECT_BATCH_MAX_BLOCKS blocks of a batch */
     uint8_t *copies;          /* a block a disk: copies that are compared */
@@ -277,6 +301,30 @@ MUST_USE enum err logical_objects_mend_neighbours(struct logical *l);
 MUST_USE enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
                                        uint32_t good);
 
+/* ---- members.c ---- */
+
+/* Book-keeping when a disk leaves. */
+void logical_members_left(struct logical *l, uint32_t disk);
+/* After a restore: who may join. without: disks whose tree could not be loaded. */
+void logical_members_restored(struct logical *l, const struct candidate disk[DISKS_MAX],
+                              uint32_t without);
+bool logical_members_may_join(const struct logical *l);
+/* Takes the next disk in, REBUILDING. OK also if it did not work out; E_SESSION, E_MEDIA. */
+MUST_USE enum err logical_members_join(struct logical *l);
+/* Reports which disk is being made whole, or will be. */
+void logical_members_tell(struct logical *l);
+
+/* ---- rebuild.c ---- */
+
+void logical_rebuild_reset(struct logical *l);
+void logical_rebuild_disk_left(struct logical *l, uint32_t disk);
+/* The list of members that PREPARE writes; what RELEASE makes true. */
+void logical_rebuild_prepare(struct logical *l);
+void logical_rebuild_release(struct logical *l);
+/* When the next step is due, PLAT_FOREVER: none is; and that step, if it is due. */
+uint64_t logical_rebuild_due(const struct logical *l);
+void logical_rebuild_step(struct logical *l);
+
 /* ---- slot.c: what a disk in the place of a slot must hold, for every level ---- */
 
 /*
@@ -298,11 +346,6 @@ MUST_USE enum err logical_slot_write(struct logical *l, uint32_t disk, uint64_t 
 
 /* ---- choose.c ---- */
 
-struct candidate { /* what one disk answered */
-    bool present;
-    uint32_t count;
-    struct object_root root[OBJECT_ROOTS_MAX];
-};
 struct choice {
     struct object_root root;   /* the chosen one, as some disk has it */
     struct object_root newest; /* of the newest incarnation: whose line goes on */
@@ -322,7 +365,7 @@ enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t 
 enum err logical_checkpoint_release(struct logical *l, uint64_t epoch);
 void logical_new_incarnation(struct logical *l);
 enum err logical_restore_serve(struct logical *l, const struct object_request *request,
-                               struct object_reply *reply);
+                               uint32_t source, struct object_reply *reply);
 enum err logical_restore_format(struct logical *l, const struct object_request *request,
                                 struct object_reply *reply);
 /* *found: blocks named by intents. quiet: what is lost will be replayed, so it is not reported. */

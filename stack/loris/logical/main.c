@@ -15,11 +15,13 @@ void logical_main(const struct boot *boot)
     for (;;) {
         struct msg m, answer;
         struct object_reply reply;
-        if (proto_receive(ENDPOINT_ANY, &m, PLAT_FOREVER) != OK)
+        enum err e = proto_receive(ENDPOINT_ANY, &m, logical_rebuild_due(l));
+        logical_rebuild_step(l); /* at most every other moment, so requests get their turn */
+        if (e != OK)
             continue;
         if (m.type == MSG_NOTIFY || (m.type & PROTO_REPLY) != 0 || PROTO_OF(m.type) != PROTO_OBJECT)
             continue;
-        enum err e = logical_serve(l, &m, &reply);
+        e = logical_serve(l, &m, &reply);
         answer = m;
         object_reply_pack(&answer, &reply);
         proto_reply(&m, e, &answer);

@@ -21,7 +21,9 @@ static void forget(struct logical *l)
     l->active = false;
     l->in_pause = false;
     l->need_checkpoint = false;
+    l->want_checkpoint = false;
     l->damages = 0;
+    logical_rebuild_reset(l);
 }
 
 /* All physicals up, or given up for this restore. */
@@ -79,9 +81,9 @@ static void take_identity(struct logical *l, const struct candidate disk[DISKS_M
     core->highest_epoch = choice->highest_epoch;
     core->highest_lsn = choice->highest_lsn;
     core->members = choice->members;
-    core->lost = choice->root.members & ~choice->members;
-    for (uint32_t k = 0; k < DISKS_MAX && k < l->options.disks; k++)
-        core->lost |= (choice->members >> k & 1) == 0 ? 1u << k : 0;
+    core->rebuilding = choice->root.rebuilding & choice->members;
+    core->vacant = choice->root.vacant | (choice->root.members & ~choice->members);
+    memcpy(core->generation, choice->root.generation, sizeof(core->generation));
     core->rev = choice->root.rev + 1;
     memcpy(core->pool_uuid, choice->root.pool_uuid, sizeof(core->pool_uuid));
     for (uint32_t k = 0; k < DISKS_MAX; k++)
@@ -100,10 +102,13 @@ static enum err adopt_all(struct logical *l, uint64_t step, uint32_t *failed)
                                .epoch = l->core.epoch,
                                .rev = l->core.rev,
                                .members = l->core.members,
+                               .rebuilding = l->core.rebuilding,
+                               .vacant = l->core.vacant,
                                .incarnation = l->core.incarnation,
                                .lsn = l->core.highest_lsn,
                                .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]}};
     memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
+    memcpy(root.generation, l->core.generation, sizeof(root.generation));
     object_root_encode(raw, &root);
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         if ((l->core.members >> k & 1) == 0)
@@ -173,8 +178,10 @@ static enum err attempt(struct logical *l, uint32_t up, bool system, uint32_t *w
         *without |= failed;
         return E_AGAIN;
     }
-    if (e == OK)
+    if (e == OK) {
         report_missing(l, &choice);
+        logical_members_restored(l, disk, *without);
+    }
     return e;
 }
 
@@ -186,6 +193,13 @@ static uint64_t mix(uint64_t seed, uint64_t salt)
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return (z ^ z >> 31) | 1;
+}
+
+/* What a pool is made of: all but the spares, which are last. */
+static uint32_t all_disks(const struct logical *l)
+{
+    ASSERT(l->options.spares < l->options.disks && l->options.disks <= DISKS_MAX);
+    return (1u << (l->options.disks - l->options.spares)) - 1;
 }
 
 /* An empty tree on each disk, checkpoint 1. */
@@ -226,12 +240,14 @@ static enum err format_disks(struct logical *l, uint32_t up)
 }
 
 /* The mapping object, in checkpoint 2: a pool without it was never whole. */
+/* Of the disks that are up, all but the spares. */
 static enum err format_pool(struct logical *l, uint32_t up)
 {
     uint32_t count;
     struct object_request request = {.op = OBJECT_CREATE, .oid = OID_MAPPING, .flags = OBJECT_META};
     forget(l);
-    enum err e = format_disks(l, up);
+    enum err e = format_disks(l, all_disks(l));
+    l->core.ready = up & ~all_disks(l);
     if (e == OK)
         e = logical_calls_all(l, l->core.members, &request, &count);
     for (uint32_t i = 0; e == OK && i < count; i++)
@@ -243,17 +259,12 @@ static enum err format_pool(struct logical *l, uint32_t up)
     return e;
 }
 
-static uint32_t all_disks(const struct logical *l)
-{
-    return l->options.disks >= DISKS_MAX ? 0xffffu : (1u << l->options.disks) - 1;
-}
-
 enum err logical_restore_format(struct logical *l, const struct object_request *request,
                                 struct object_reply *reply)
 {
     l->session = request->session;
     uint32_t up = await_all(l);
-    if (up != all_disks(l))
+    if ((up & all_disks(l)) != all_disks(l))
         return E_MEDIA;
     enum err e = format_pool(l, up);
     if (e != OK)
@@ -282,17 +293,18 @@ static enum err settle(struct logical *l, bool system)
 }
 
 enum err logical_restore_serve(struct logical *l, const struct object_request *request,
-                               struct object_reply *reply)
+                               uint32_t source, struct object_reply *reply)
 {
     uint32_t without = 0;
     bool system = (request->flags & OBJECT_SYSTEM) != 0;
     enum err e = E_AGAIN;
     l->session = request->session;
+    l->client = source;
     l->active = false;
     uint32_t up = await_all(l);
     for (uint32_t k = 0; k < DISKS_MAX && e == E_AGAIN; k++)
         e = l->format && k == 0 ? E_NOENT : attempt(l, up, system, &without);
-    if (e == E_NOENT && l->format && up == all_disks(l))
+    if (e == E_NOENT && l->format && (up & all_disks(l)) == all_disks(l))
         e = format_pool(l, up);
     if (e == OK)
         e = settle(l, system);

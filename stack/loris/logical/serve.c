@@ -65,7 +65,7 @@ enum err logical_serve(struct logical *l, const struct msg *m, struct object_rep
     if (begins && request.session < l->session)
         e = E_SESSION;
     else if (request.op == OBJECT_RESTORE)
-        e = logical_restore_serve(l, &request, reply);
+        e = logical_restore_serve(l, &request, m->source, reply);
     else if (request.op == OBJECT_FORMAT)
         e = logical_restore_format(l, &request, reply);
     else
@@ -76,6 +76,8 @@ enum err logical_serve(struct logical *l, const struct msg *m, struct object_rep
     }
     if (e == E_SESSION && request.session == l->session)
         l->active = false; /* who holds what is unknown until the next restore */
+    if (l->want_checkpoint && l->active && request.op != OBJECT_GETATTR)
+        reply->flags |= OBJECT_NEED_CHECKPOINT;
     logical_core_seal(l);
     reply->session = l->session;
     return e;

@@ -92,6 +92,9 @@ static void make_root(struct physical *p, const struct object_root *id, struct r
     core->id.incarnation = id->incarnation;
     core->id.clean = id->clean;
     memcpy(core->id.ancestor, id->ancestor, sizeof(core->id.ancestor));
+    core->id.rebuilding = id->rebuilding;
+    core->id.vacant = id->vacant;
+    memcpy(core->id.generation, id->generation, sizeof(core->id.generation));
     *root = (struct root){.id = core->id,
                           .blocks = p->layout.blocks,
                           .intent_head = core->intent_head,

@@ -235,6 +235,9 @@ void phys_root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, u
     put_le64(raw + 304, root->intent_head);
     put_le64(raw + 312, root->used_data);
     put_le64(raw + 320, root->used_slots);
+    put_le32(raw + 328, id->rebuilding);
+    put_le32(raw + 332, id->vacant);
+    memcpy(raw + 336, id->generation, DISKS_MAX);
     put_le64(raw + 496, sector);
     put_le32(raw + ROOT_CRC, plat_crc32c(raw, ROOT_CRC));
 }
@@ -261,6 +264,9 @@ enum err phys_root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES
     id->members = get_le32(raw + 260);
     id->self = get_le32(raw + 264);
     id->clean = get_le32(raw + 268) != 0;
+    id->rebuilding = get_le32(raw + 328);
+    id->vacant = get_le32(raw + 332);
+    memcpy(id->generation, raw + 336, DISKS_MAX);
     root->blocks = get_le64(raw + 272);
     memcpy(root->inodes, raw + 280, FORMAT_POINTER_BYTES);
     root->height = get_le32(raw + 296);

@@ -217,6 +217,8 @@ MUST_USE enum err phys_tree_spot(struct physical *p, uint64_t oid, uint32_t leve
 /* Adds to the number of data blocks that an object has. */
 void phys_tree_count(struct physical *p, struct node *leaf, uint8_t *inode, int64_t blocks);
 void phys_tree_point(struct physical *p, const struct spot *spot, const struct pointer *to);
+/* Blocks up to the last one that it has; of a subtree that cannot be read, all that it may have. */
+uint64_t phys_tree_end(struct physical *p, uint64_t oid, const uint8_t *inode);
 /* Frees all blocks from `first` on. Unreadable subtrees leak; that is reported. */
 void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, uint64_t first);
 /* Removes an inode without blocks, and the nodes above that have nothing left. */

@@ -201,6 +201,9 @@ static enum err adopt_slot(struct physical *p, uint32_t slot, const struct objec
     root.id.incarnation = id->incarnation;
     root.id.clean = id->clean;
     memcpy(root.id.ancestor, id->ancestor, sizeof(root.id.ancestor));
+    root.id.rebuilding = id->rebuilding;
+    root.id.vacant = id->vacant;
+    memcpy(root.id.generation, id->generation, sizeof(root.id.generation));
     p->core.id = root.id;
     p->core.live = root;
     e = phys_root_write(p, slot, &root);

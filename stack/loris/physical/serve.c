@@ -121,6 +121,7 @@ static enum err get_attributes(struct physical *p, const struct object_request *
     reply->size = get_le64(inode + INODE_SIZE);
     reply->blocks = get_le64(inode + INODE_BLOCKS);
     reply->lsn = get_le64(inode + INODE_LSN);
+    reply->epoch = phys_tree_end(p, request->oid, inode);
     reply->flags = get_le32(inode + INODE_FLAGS) & VISIBLE_FLAGS;
     memcpy(reply->attr, inode + INODE_ATTR, OBJECT_ATTR_BYTES);
     return OK;

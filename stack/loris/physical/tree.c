@@ -46,6 +46,30 @@ static uint64_t reach(uint32_t level)
     return blocks;
 }
 
+/* ---- Extent ---------------------------------------------------------------------------------- */
+
+static uint64_t end_below(struct physical *p, uint64_t oid, uint32_t level, uint64_t index)
+{
+    struct node *n;
+    if (level == 0)
+        return index + 1;
+    if (phys_node_get(p, oid, level, index, NODE_LOOK, false, &n) != OK)
+        return (index + 1) * reach(level); /* whatever it may hold */
+    for (uint32_t k = FORMAT_FANOUT; k > 0; k--)
+        if (!is_null(entry(n, k - 1)))
+            return end_below(p, oid, level - 1, index * FORMAT_FANOUT + k - 1);
+    return index * reach(level);
+}
+
+uint64_t phys_tree_end(struct physical *p, uint64_t oid, const uint8_t *inode)
+{
+    uint32_t height = get_le32(inode + INODE_HEIGHT);
+    for (uint32_t k = FORMAT_INODE_POINTERS; k > 0; k--)
+        if (!is_null(inode + INODE_POINTER(k - 1)))
+            return end_below(p, oid, height, k - 1);
+    return 0;
+}
+
 /* ---- Growing --------------------------------------------------------------------------------- */
 
 /* Moves `count` top pointers of height `height` at `raw` into a new node above them. */

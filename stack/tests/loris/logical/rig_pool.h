@@ -97,13 +97,16 @@ static inline enum err pool_checkpoint(void)
     return e == OK ? pool_release() : e;
 }
 
-static inline void pool_make(uint32_t disks, uint32_t raid, uint64_t blocks, uint64_t stripe)
+/* The last `spares` of the disks are no members yet. */
+static inline void pool_make_spared(uint32_t disks, uint32_t spares, uint32_t raid, uint64_t blocks,
+                                    uint64_t stripe)
 {
     for (uint32_t k = 0; k < disks; k++)
         rig_disk_init(k, blocks);
     for (uint32_t k = disks; k < RIG_DISKS; k++)
         rig.disk[k].gone = true;
     pool.options = (struct stack_options){.disks = disks,
+                                          .spares = spares,
                                           .raid = raid,
                                           .raid_copies = 2,
                                           .stripe_bytes = stripe,
@@ -113,6 +116,11 @@ static inline void pool_make(uint32_t disks, uint32_t raid, uint64_t blocks, uin
     pool.lsn = 0;
     pool_boot(true);
     ck_assert_int_eq(pool_restore(true), OK);
+}
+
+static inline void pool_make(uint32_t disks, uint32_t raid, uint64_t blocks, uint64_t stripe)
+{
+    pool_make_spared(disks, 0, raid, blocks, stripe);
 }
 
 static inline void pool_fill(uint8_t *page, uint64_t oid, uint64_t block, uint64_t version)

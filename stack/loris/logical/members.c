@@ -1,0 +1,183 @@
+/*
+ * Who belongs to the pool: disks that leave it, and disks that join in their place.
+ *
+ * Any disk that is up and no member may join: a spare, or one that was a member once and came back.
+ * What it holds is nothing to the pool (a root without it is released, H30), so it is made an empty
+ * layout of the pool first. It is REBUILDING from the first root that lists it (G8) and gets a new
+ * generation: no entry of the mapping that names it from an earlier time counts.
+ *
+ * A disk that left because it refused writes is not asked again while this process lives; one that
+ * was seen dead is, when it answers again.
+ */
+#include "logical.h"
+
+#include "assertion.h"
+#include "mem.h"
+
+#define GENERATION_MAX 255u
+
+void logical_members_left(struct logical *l, uint32_t disk)
+{
+    uint32_t bit = 1u << disk;
+    struct core *core = &l->core;
+    ASSERT((core->members & bit) != 0);
+    core->members &= ~bit;
+    core->rebuilding &= ~bit;
+    core->whole &= ~bit;
+    core->refilled &= ~bit;
+    core->vacant |= bit;
+    core->unflushed &= ~bit;
+    core->new_members = true;
+    l->left |= bit;
+    logical_rebuild_disk_left(l, disk);
+    plat_report(REPORT_DEGRADED, disk, 0);
+    plat_probe(PROBE_LOGICAL_DEGRADED);
+    logical_members_tell(l);
+}
+
+/* The disk that joins next, DISKS_MAX: none. One that comes back goes before a spare. */
+static uint32_t next_to_join(const struct logical *l)
+{
+    uint32_t ready = l->core.ready & ~l->core.listed & ~l->unfit;
+    uint32_t back = ready & l->core.vacant;
+    if (l->core.vacant == 0)
+        return DISKS_MAX;
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        if (((back != 0 ? back : ready) >> k & 1) != 0)
+            return k;
+    return DISKS_MAX;
+}
+
+bool logical_members_may_join(const struct logical *l)
+{
+    return l->core.rebuilding == 0 && next_to_join(l) < DISKS_MAX;
+}
+
+void logical_members_tell(struct logical *l)
+{
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        if ((l->core.rebuilding >> k & 1) != 0)
+            plat_report(REPORT_REBUILDING, k, 0);
+    if (logical_members_may_join(l))
+        plat_report(REPORT_REBUILDING, next_to_join(l), 0);
+}
+
+void logical_members_restored(struct logical *l, const struct candidate disk[DISKS_MAX],
+                              uint32_t without)
+{
+    l->unfit |= without;
+    l->core.listed = l->core.members;
+    for (uint32_t k = 0; k < DISKS_MAX && k < l->options.disks; k++) {
+        uint32_t bit = 1u << k;
+        if ((l->core.members & bit) != 0)
+            l->left &= ~bit;
+        else if (!disk[k].present)
+            l->left &= ~bit; /* it may come back another one */
+        else if ((l->left & bit) == 0)
+            l->core.ready |= bit;
+    }
+    logical_members_tell(l);
+}
+
+/* ---- Joining --------------------------------------------------------------------------------- */
+
+static uint64_t random_word(void)
+{
+    uint64_t word = plat_random();
+    return word != 0 ? word : 1;
+}
+
+/* An empty layout with the number of the released checkpoint, in whose list the disk is not. */
+static enum err make_layout(struct logical *l, uint32_t disk)
+{
+    uint8_t raw[OBJECT_ROOT_BYTES];
+    struct object_root root = {.valid = true,
+                               .epoch = l->core.epoch,
+                               .rev = 1,
+                               .members = l->core.members,
+                               .rebuilding = l->core.rebuilding,
+                               .vacant = l->core.vacant,
+                               .self = disk,
+                               .disk_uuid = {random_word(), random_word()},
+                               .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]},
+                               .incarnation = l->core.incarnation};
+    memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
+    memcpy(root.generation, l->core.generation, sizeof(root.generation));
+    object_root_encode(raw, &root);
+    struct call call = {.disk = disk, .request = {.op = OBJECT_FORMAT, .epoch = l->core.epoch}};
+    call.request.grant_data = plat_grant(l->endpoint[disk], raw, sizeof(raw), PLAT_GRANT_READ);
+    enum err e = logical_calls_one(l, &call);
+    plat_revoke(call.request.grant_data);
+    return e == OK ? call.status : e;
+}
+
+static uint32_t lowest(uint32_t mask)
+{
+    uint32_t k = 0;
+    ASSERT(mask != 0);
+    while ((mask >> k & 1) == 0)
+        k++;
+    return k;
+}
+
+/* E_FULL: it is too small for what the fullest member has. */
+static enum err check_size(struct logical *l, uint32_t disk)
+{
+    uint32_t count;
+    struct object_request request = {.op = OBJECT_STATFS};
+    uint64_t size = 0, free = 0, largest = 0, used = 0;
+    enum err e = logical_calls_all(l, l->core.members | 1u << disk, &request, &count);
+    for (uint32_t i = 0; i < count && e == OK; i++) {
+        const struct object_reply *r = &l->call[i].reply;
+        bool own = l->call[i].disk == disk;
+        if (l->call[i].status != OK && own)
+            e = l->call[i].status;
+        if (l->call[i].status != OK)
+            continue;
+        size = own ? r->size : size;
+        free = own ? r->blocks : free;
+        if (!own && r->size > largest)
+            largest = r->size;
+        if (!own && r->size - r->blocks > used)
+            used = r->size - r->blocks;
+    }
+    return e == OK && size < largest && free < used ? E_FULL : e;
+}
+
+/* The mapping first: with it the disk takes part in every change of it. */
+static enum err take_in(struct logical *l, uint32_t disk)
+{
+    struct entry mapping = {.oid = OID_MAPPING, .level = 1};
+    struct core *core = &l->core;
+    enum err e = make_layout(l, disk);
+    if (e == OK)
+        e = check_size(l, disk);
+    if (e != OK)
+        return e;
+    uint32_t good = lowest(core->members & ~core->rebuilding);
+    core->members |= 1u << disk;
+    core->rebuilding |= 1u << disk;
+    core->generation[disk]++;
+    core->new_members = true;
+    return logical_objects_mend(l, &mapping, disk, good);
+}
+
+enum err logical_members_join(struct logical *l)
+{
+    uint32_t disk = next_to_join(l);
+    uint32_t tries = l->options.tries == 0 ? 3 : l->options.tries;
+    ASSERT(disk < DISKS_MAX && (l->core.members >> disk & 1) == 0);
+    l->core.ready &= ~(1u << disk);
+    enum err e = E_FULL;
+    if (l->core.generation[disk] < GENERATION_MAX && l->joins[disk]++ < tries)
+        e = take_in(l, disk);
+    if (e == OK || e == E_SESSION)
+        return e;
+    plat_report(REPORT_DETECTED, (uint64_t) - (int)e, disk);
+    l->unfit |= 1u << disk;
+    if ((l->core.members >> disk & 1) != 0)
+        return logical_disk_drop(l, disk);
+    plat_report(REPORT_DEGRADED, disk, 0); /* no spare after all */
+    logical_members_tell(l);
+    return OK;
+}

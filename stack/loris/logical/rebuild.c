@@ -1,0 +1,417 @@
+/*
+ * Making a new disk whole while applications run: every object that has a slot on a disk which left
+ * gets that slot made anew on the disk that is REBUILDING (LORIS.md 2.3).
+ *
+ * Order: the mapping (members.c), META objects, then the rest; then what the new disk has of
+ * objects that are not its is removed; then the next root lists it as whole, and when that is
+ * released redundancy is.
+ *
+ * There is no cursor of its own: an entry of the mapping names the new disk when, and only when,
+ * its slot is whole there. Mapping and copies are in one checkpoint, so a rollback undoes both
+ * together, and whoever goes on finds what is left to do by looking. The object in work is begun
+ * anew.
+ *
+ * While an object is being copied (filling) its entry has the new disk as a sink: writes go to all.
+ * A null pointer there counts as lost until the copy is complete, so nothing ever reads a hole that
+ * is none.
+ *
+ * Nothing is done from PREPARE to RELEASE, nor after a restore before the first release. At most
+ * half of the time is taken: a step of MEND_BLOCKS blocks, then as long a pause.
+ */
+#include "logical.h"
+
+#include "assertion.h"
+#include "mem.h"
+
+#define LOOKS 64u                         /* objects looked at in one step */
+#define SKIPS_MAX 300u                    /* unreadable leaves in a row: then there are no more */
+#define LEAF_OBJECTS 15u                  /* of physical: objects that one unreadable leaf hides */
+#define PUSHES_MAX 8u                     /* checkpoints asked for space before it is given up */
+#define PAUSE_MIN_NS UINT64_C(1000000)    /* assumption: far below a disk's service time */
+#define ASK_AGAIN_NS UINT64_C(1000000000) /* assumption: a checkpoint takes less */
+
+/* ---- State ----------------------------------------------------------------------------------- */
+
+void logical_rebuild_reset(struct logical *l)
+{
+    l->rebuild = (struct rebuild){.phase = REBUILD_IDLE};
+}
+
+void logical_rebuild_disk_left(struct logical *l, uint32_t disk)
+{
+    if (l->rebuild.phase != REBUILD_IDLE && l->rebuild.disk == disk)
+        l->rebuild = (struct rebuild){.phase = REBUILD_IDLE, .settled = l->rebuild.settled};
+}
+
+void logical_rebuild_prepare(struct logical *l)
+{
+    const struct rebuild *r = &l->rebuild;
+    if (r->phase != REBUILD_DONE)
+        return;
+    l->core.whole = 1u << r->disk;
+    l->core.refilled = r->remained ? 0 : r->replaced;
+}
+
+void logical_rebuild_release(struct logical *l)
+{
+    struct core *core = &l->core;
+    l->rebuild.settled = true;
+    l->rebuild.asked_ns = plat_now();
+    core->listed = core->prepared_list;
+    if (core->whole == 0)
+        return;
+    core->rebuilding &= ~core->whole;
+    core->vacant &= ~core->refilled;
+    core->whole = core->refilled = 0;
+    plat_report(REPORT_REBUILT, l->rebuild.disk, 0);
+    l->rebuild = (struct rebuild){.phase = REBUILD_IDLE, .settled = true};
+    logical_members_tell(l);
+}
+
+/* Tells the cache, or its next request, that a checkpoint is wanted. */
+static void ask(struct logical *l)
+{
+    l->want_checkpoint = true;
+    l->rebuild.asked_ns = plat_now();
+    plat_notify(l->client);
+}
+
+/* ---- One disk -------------------------------------------------------------------------------- */
+
+static enum err call_disk(struct logical *l, uint32_t disk, const struct object_request *request,
+                          struct object_reply *reply)
+{
+    struct call call = {.disk = disk, .request = *request};
+    enum err e = logical_calls_one(l, &call);
+    *reply = call.reply;
+    return e == OK ? call.status : e;
+}
+
+/* The new disk does not take what it must: it leaves again. */
+static enum err give_up(struct logical *l, enum err why)
+{
+    uint32_t disk = l->rebuild.disk;
+    plat_report(REPORT_DETECTED, (uint64_t) - (int)why, disk);
+    l->unfit |= 1u << disk;
+    return logical_disk_drop(l, disk);
+}
+
+/* What a refusal of the new disk means. OK: it may be tried again. */
+static enum err refused(struct logical *l, enum err e)
+{
+    if (e == OK || e == E_SESSION)
+        return e;
+    if (e != E_AGAIN || l->rebuild.pushes++ >= PUSHES_MAX)
+        return give_up(l, e);
+    ask(l);
+    l->rebuild.due_ns = plat_now() + ASK_AGAIN_NS;
+    return OK;
+}
+
+/* ---- One object ------------------------------------------------------------------------------ */
+
+/* Attributes from any whole slot, and how far the longest reaches on its disk (in reply->epoch).
+ * E_NOENT: no disk says. */
+static enum err attributes(struct logical *l, const struct entry *entry, struct object_reply *reply)
+{
+    struct object_request request = {.op = OBJECT_GETATTR, .oid = entry->oid};
+    uint64_t end = 0;
+    bool found = false;
+    for (uint32_t k = 0; k < entry->count; k++) {
+        struct object_reply part;
+        if (!logical_entry_whole(l, entry, k))
+            continue;
+        enum err e = call_disk(l, entry->disk[k], &request, &part);
+        if (e == E_SESSION)
+            return e;
+        if (e != OK)
+            continue; /* another copy, or read-repair, deals with it */
+        end = part.epoch > end ? part.epoch : end;
+        *reply = part;
+        found = true;
+    }
+    reply->epoch = end;
+    return found ? OK : E_NOENT;
+}
+
+/* The slot that the new disk is to take, entry->count: none. */
+static uint32_t slot_to_fill(struct logical *l, const struct entry *entry)
+{
+    struct rebuild *r = &l->rebuild;
+    uint32_t bit = 1u << r->disk;
+    for (uint32_t k = 0; k < entry->count; k++) {
+        uint32_t old = 1u << entry->disk[k];
+        if (logical_entry_whole(l, entry, k) || (old & (r->replaced | bit)) == 0)
+            continue;
+        if ((logical_entry_disks(l, entry) & bit) == 0)
+            return k;
+        r->remained = true; /* the new disk has one slot of it already: the next one's work */
+    }
+    return entry->count;
+}
+
+static enum err begin_object(struct logical *l, const struct entry *entry, uint32_t slot)
+{
+    struct rebuild *r = &l->rebuild;
+    struct object_reply whole, reply;
+    enum err e = attributes(l, entry, &whole);
+    if (e != OK)
+        return e == E_NOENT ? OK : e; /* nothing is left of it */
+    struct object_request request = {.op = OBJECT_CREATE,
+                                     .oid = entry->oid,
+                                     .flags = whole.flags | OBJECT_REPAIR,
+                                     .size = whole.size,
+                                     .lsn = whole.lsn};
+    memcpy(request.attr, whole.attr, OBJECT_ATTR_BYTES);
+    e = call_disk(l, r->disk, &request, &reply);
+    request.op = OBJECT_TRUNCATE;
+    request.flags = 0;
+    if (e == OK)
+        e = call_disk(l, r->disk, &request, &reply);
+    if (e != OK) {
+        r->at = entry->oid; /* again */
+        return refused(l, e);
+    }
+    r->filling = true;
+    r->oid = entry->oid;
+    r->slot = slot;
+    r->next = 0;
+    r->end = whole.epoch;
+    return OK;
+}
+
+/* The copy is complete: from now on its entry names the new disk. */
+static enum err finish_object(struct logical *l, struct entry *entry)
+{
+    struct rebuild *r = &l->rebuild;
+    struct object_reply whole, reply;
+    enum err e = attributes(l, entry, &whole);
+    if (e == E_NOENT)
+        r->filling = false; /* it was lost meanwhile */
+    if (e != OK)
+        return e == E_NOENT ? OK : e;
+    struct object_request request = {.op = OBJECT_SETATTR,
+                                     .oid = entry->oid,
+                                     .flags = OBJECT_REPAIR,
+                                     .size = whole.size,
+                                     .lsn = whole.lsn};
+    memcpy(request.attr, whole.attr, OBJECT_ATTR_BYTES);
+    e = call_disk(l, r->disk, &request, &reply);
+    if (e != OK)
+        return refused(l, e);
+    r->filling = false;
+    r->pushes = 0;
+    r->steps++;
+    entry->filling = 0;
+    entry->generation[r->slot] = l->core.generation[r->disk];
+    ASSERT(entry->disk[r->slot] == r->disk);
+    plat_probe(PROBE_REBUILD_OBJECT);
+    return logical_mapping_put(l, entry->oid, entry);
+}
+
+static enum err fill(struct logical *l)
+{
+    struct rebuild *r = &l->rebuild;
+    struct object_block_meta metas[MEND_BLOCKS];
+    struct entry entry;
+    uint64_t left = r->end - r->next;
+    uint32_t count = left < MEND_BLOCKS ? (uint32_t)left : MEND_BLOCKS;
+    enum err e = logical_mapping_get(l, r->oid, &entry);
+    if (e != OK) { /* it was removed meanwhile, here too */
+        r->filling = false;
+        return e == E_SESSION ? e : OK;
+    }
+    if (count == 0)
+        return finish_object(l, &entry);
+    e = logical_slot_read(l, &entry, r->slot, r->next, count, l->mend, metas);
+    if (e != OK || !r->filling)
+        return e;
+    for (uint32_t i = 0; i < count; i++) {
+        if (metas[i].status == E_DEAD) { /* the last disk that has it, and it may come back */
+            r->due_ns = plat_now() + ASK_AGAIN_NS;
+            return OK;
+        }
+        if (metas[i].status != OK && metas[i].status != E_LOST)
+            plat_report(REPORT_LOST, r->oid, r->next + i);
+    }
+    e = logical_slot_write(l, r->disk, r->oid, r->next, count, l->mend, metas);
+    if (e != OK)
+        return refused(l, e);
+    r->next += count;
+    r->steps++;
+    plat_probe(PROBE_REBUILD_BLOCKS);
+    return OK;
+}
+
+/* ---- Walking --------------------------------------------------------------------------------- */
+
+/*
+ * The smallest object >= r->at that a disk of `mask` has, in *oid. OK; E_NOENT: there is none;
+ * E_AGAIN: no disk can say, r->at has passed what cannot be read; E_SESSION.
+ */
+static enum err next_object(struct logical *l, uint32_t mask, uint64_t *oid)
+{
+    struct rebuild *r = &l->rebuild;
+    struct object_request request = {.op = OBJECT_NEXT, .oid = r->at};
+    uint32_t count;
+    bool unreadable = false, found = false;
+    enum err e = logical_calls_all(l, mask & l->core.members, &request, &count);
+    uint32_t dead = 0;
+    for (uint32_t i = 0; i < count && e == OK; i++) {
+        const struct call *call = &l->call[i];
+        dead |= call->status == E_DEAD ? 1u << call->disk : 0;
+        unreadable |= call->status != OK && call->status != E_NOENT;
+        if (call->status != OK || (found && call->reply.oid >= *oid))
+            continue;
+        *oid = call->reply.oid;
+        found = true;
+    }
+    for (uint32_t k = 0; k < DISKS_MAX && e == OK && dead != 0; k++)
+        if ((dead >> k & 1) != 0 && logical_disk_drop(l, k) == E_SESSION)
+            e = E_SESSION;
+    if (e != OK)
+        return e;
+    if (found || !unreadable)
+        return found ? OK : E_NOENT;
+    r->at = (r->at / LEAF_OBJECTS + 1) * LEAF_OBJECTS;
+    return ++r->skips < SKIPS_MAX ? E_AGAIN : E_NOENT;
+}
+
+static void next_phase(struct logical *l)
+{
+    struct rebuild *r = &l->rebuild;
+    r->phase++;
+    r->at = OID_MAPPING + 1;
+    r->skips = 0;
+}
+
+/* Goes on to the next object that has a slot to fill. */
+static enum err look_on(struct logical *l)
+{
+    struct rebuild *r = &l->rebuild;
+    for (uint32_t looks = 0; looks < LOOKS && r->phase != REBUILD_IDLE && !r->filling; looks++) {
+        struct entry entry;
+        uint64_t oid = 0;
+        enum err e = next_object(l, l->core.members & ~l->core.rebuilding, &oid);
+        if (e == E_NOENT) {
+            next_phase(l);
+            return OK;
+        }
+        if (e == E_AGAIN)
+            continue;
+        if (e != OK)
+            return e;
+        r->at = oid + 1;
+        r->skips = 0;
+        e = logical_mapping_get(l, oid, &entry);
+        if (e == E_SESSION)
+            return e;
+        bool meta = (entry.flags & OBJECT_META) != 0;
+        if (e != OK || entry.level == 0 || meta != (r->phase == REBUILD_META))
+            continue;
+        uint32_t slot = slot_to_fill(l, &entry);
+        if (slot < entry.count)
+            return begin_object(l, &entry, slot);
+    }
+    return OK;
+}
+
+/* Removes what the new disk has of objects that are not its: a copy begun before a rollback. */
+static enum err sweep(struct logical *l)
+{
+    struct rebuild *r = &l->rebuild;
+    for (uint32_t looks = 0; looks < LOOKS && r->phase == REBUILD_SWEEP; looks++) {
+        struct entry entry;
+        struct object_reply reply;
+        uint64_t oid = 0;
+        enum err e = next_object(l, 1u << r->disk, &oid);
+        if (e == E_NOENT) {
+            next_phase(l);
+            return OK;
+        }
+        if (e == E_AGAIN)
+            continue;
+        if (e != OK || r->phase != REBUILD_SWEEP)
+            return e;
+        r->at = oid + 1;
+        e = oid == OID_MAPPING ? E_INVAL : logical_mapping_get(l, oid, &entry);
+        bool foreign = e == E_NOENT;
+        if (e == OK)
+            foreign = (logical_entry_disks(l, &entry) >> r->disk & 1) == 0;
+        if (e == E_SESSION)
+            return e;
+        if (!foreign)
+            continue;
+        struct object_request request = {
+            .op = OBJECT_DELETE, .oid = oid, .flags = OBJECT_REPLAY, .lsn = l->core.highest_lsn};
+        e = call_disk(l, r->disk, &request, &reply);
+        if (e != OK)
+            return refused(l, e);
+    }
+    return OK;
+}
+
+/* ---- The background -------------------------------------------------------------------------- */
+
+static bool has_work(const struct logical *l)
+{
+    return l->active && !l->in_pause && (l->core.rebuilding != 0 || logical_members_may_join(l));
+}
+
+static enum err begin(struct logical *l)
+{
+    struct rebuild *r = &l->rebuild;
+    if (l->core.rebuilding == 0)
+        return logical_members_join(l);
+    bool settled = r->settled;
+    *r = (struct rebuild){.phase = REBUILD_META, .settled = settled, .asked_ns = r->asked_ns};
+    r->at = OID_MAPPING + 1;
+    r->replaced = l->core.vacant;
+    while ((l->core.rebuilding >> r->disk & 1) == 0)
+        r->disk++;
+    return OK;
+}
+
+static enum err step(struct logical *l)
+{
+    struct rebuild *r = &l->rebuild;
+    uint64_t now = plat_now();
+    bool due = l->options.checkpoint_ns > 0 && now - r->asked_ns >= l->options.checkpoint_ns;
+    bool waits = !r->settled || r->phase == REBUILD_DONE;
+    if (waits || due)
+        ask(l); /* what was copied becomes durable: a power cut does not begin it all anew */
+    if (due && r->steps > 0 && r->phase != REBUILD_IDLE)
+        plat_report(REPORT_REBUILDING, r->disk, r->steps);
+    r->steps = due ? 0 : r->steps;
+    if (waits) {
+        r->due_ns = now + ASK_AGAIN_NS;
+        return OK;
+    }
+    if (r->phase == REBUILD_IDLE)
+        return begin(l);
+    if (r->filling)
+        return fill(l);
+    return r->phase == REBUILD_SWEEP ? sweep(l) : look_on(l);
+}
+
+uint64_t logical_rebuild_due(const struct logical *l)
+{
+    return has_work(l) ? l->rebuild.due_ns : PLAT_FOREVER;
+}
+
+void logical_rebuild_step(struct logical *l)
+{
+    uint64_t start = plat_now();
+    if (!has_work(l) || start < l->rebuild.due_ns)
+        return;
+    logical_core_check(l);
+    l->rebuild.due_ns = 0;
+    enum err e = step(l);
+    if (e == E_SESSION)
+        l->active = false; /* the cache has been told of the death, and restores everybody */
+    uint64_t now = plat_now();
+    uint64_t pause = now - start > PAUSE_MIN_NS ? now - start : PAUSE_MIN_NS;
+    if (l->rebuild.due_ns < now + pause)
+        l->rebuild.due_ns = now + pause;
+    logical_core_seal(l);
+}

@@ -1,0 +1,273 @@
+/* Spares: a new disk is made whole while the pool serves; what crashes, cuts and deaths in between
+ * leave. */
+#include "scripts/check_main.h"
+#include "stack/tests/loris/logical/rig_pool.h"
+
+#define DIR 1100u
+#define FILE_A 1200u
+#define FILE_B 1201u
+#define BLOCKS_A 100u
+#define BLOCKS_B 9u
+#define TICK_NS UINT64_C(20000000)
+#define TICKS_MAX 400u
+
+/* What each block holds now: all of them have been synced. */
+static uint64_t at_a[BLOCKS_A], at_b[BLOCKS_B], at_dir;
+
+static void write_a(uint64_t first, uint32_t count, uint64_t version)
+{
+    pool_ok(pool_write(FILE_A, first, count, version, 0));
+    for (uint32_t i = 0; i < count; i++)
+        at_a[first + i] = version;
+}
+
+static void make(uint32_t members, uint32_t spares)
+{
+    pool_make_spared(members + spares, spares, 1, 2048, 4 * BLOCK_BYTES);
+    pool_ok(pool_op(OBJECT_CREATE, DIR, 1, OBJECT_META));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_A, 100 * BLOCK_BYTES, 0));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_B, 1, 0));
+    pool_ok(pool_write(DIR, 0, 6, 1, 0));
+    memset(at_a, 0, sizeof(at_a));
+    write_a(0, 40, 1);
+    write_a(50, 50, 1); /* between them a hole */
+    pool_ok(pool_write(FILE_B, 0, BLOCKS_B, 1, 0));
+    for (uint32_t b = 0; b < BLOCKS_B; b++)
+        at_b[b] = 1;
+    at_dir = 1;
+    pool_ok(pool_checkpoint());
+}
+
+static void check_all(void)
+{
+    int64_t version[64];
+    for (uint32_t first = 0; first < BLOCKS_A; first += 50) {
+        pool_ok(pool_read(FILE_A, first, 50, 9, version));
+        for (uint32_t b = 0; b < 50; b++)
+            ck_assert_int_eq(version[b], (int64_t)at_a[first + b]);
+    }
+    pool_ok(pool_read(FILE_B, 0, BLOCKS_B, 9, version));
+    for (uint32_t b = 0; b < BLOCKS_B; b++)
+        ck_assert_int_eq(version[b], (int64_t)at_b[b]);
+    pool_ok(pool_read(DIR, 0, 6, 9, version));
+    for (uint32_t b = 0; b < 6; b++)
+        ck_assert_int_eq(version[b], (int64_t)at_dir);
+    pool_ok(pool_op(OBJECT_GETATTR, FILE_A, 0, 0));
+    ck_assert_uint_eq(pool.reply.size, 100 * BLOCK_BYTES);
+}
+
+/* The pool notices that a disk is gone. */
+static void lose(uint32_t disk)
+{
+    rig.disk[disk].gone = true;
+    at_dir++;
+    pool_ok(pool_write(DIR, 0, 6, at_dir, 0));
+}
+
+/* Time passes, with a checkpoint at every other tick; true: redundancy is whole. */
+static bool tick(uint32_t n)
+{
+    uint32_t before = fake_report_count(REPORT_REBUILT);
+    ck_assert_int_eq(fake_run_until(fake_now() + TICK_NS), FAKE_IDLE);
+    if (n % 2 == 1)
+        pool_ok(pool_checkpoint());
+    return fake_report_count(REPORT_REBUILT) > before;
+}
+
+static void rebuild_all(void)
+{
+    uint32_t n = 0;
+    while (!tick(n))
+        ck_assert_uint_lt(++n, TICKS_MAX);
+}
+
+START_TEST(test_rebuild__a_spare_takes_the_place_of_a_dead_disk)
+{
+    for (uint32_t dead = 0; dead < 2; dead++) {
+        make(2, 1);
+        lose(dead);
+        rebuild_all();
+        check_all();
+        lose(1 - dead); /* now the spare has everything, alone */
+        check_all();
+        pool_ok(pool_checkpoint());
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        check_all();
+    }
+}
+END_TEST
+
+START_TEST(test_rebuild__what_changes_meanwhile_is_on_both)
+{
+    for (uint32_t when = 0; when < 40; when++) {
+        make(2, 1);
+        lose(0);
+        for (uint32_t n = 0; n < when; n++) {
+            if (n == 1)
+                pool_ok(pool_checkpoint());
+            ck_assert_int_eq(fake_run_until(fake_now() + 1000000), FAKE_IDLE);
+        }
+        write_a(10, 60, 2);
+        pool_ok(pool_op(OBJECT_CREATE, FILE_B + 1, 0, 0));
+        pool_ok(pool_op(OBJECT_DELETE, FILE_B, 0, 0));
+        pool_ok(pool_write(FILE_B + 1, 0, 5, 3, 0));
+        pool_ok(pool_op(OBJECT_TRUNCATE, FILE_A, 90 * BLOCK_BYTES, 0));
+        pool_ok(pool_op(OBJECT_SETATTR, FILE_A, 100 * BLOCK_BYTES, 0));
+        for (uint32_t b = 90; b < BLOCKS_A; b++)
+            at_a[b] = 0;
+        rebuild_all();
+        lose(1);
+        ck_assert_int_eq(pool_op(OBJECT_GETATTR, FILE_B, 0, 0), E_NOENT);
+        ck_assert_int_eq(pool_version(FILE_B + 1, 4, 3), 3);
+        int64_t version[64];
+        for (uint32_t first = 0; first < BLOCKS_A; first += 50) {
+            pool_ok(pool_read(FILE_A, first, 50, 9, version));
+            for (uint32_t b = 0; b < 50; b++)
+                ck_assert_int_eq(version[b], (int64_t)at_a[first + b]);
+        }
+    }
+}
+END_TEST
+
+/* Everything up to the death is synced; then the power goes with the n-th write from there. */
+START_TEST(test_rebuild__a_power_cut_anywhere_only_delays_it)
+{
+    bool fired = true;
+    for (uint64_t cut = 1; fired; cut++) {
+        make(2, 1);
+        lose(0);
+        pool_ok(pool_checkpoint());
+        rig.writes = 0;
+        rig.cut_at = cut;
+        for (uint32_t n = 0; n < TICKS_MAX && !rig.off; n++) {
+            (void)fake_run_until(fake_now() + TICK_NS);
+            if (n % 2 == 1 && pool_checkpoint() != OK)
+                break;
+            if (fake_report_count(REPORT_REBUILT) > 0)
+                break;
+        }
+        fired = rig.off;
+        rig_power_on(cut);
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        check_all();
+        if (fired && fake_report_count(REPORT_REBUILDING) > 0)
+            rebuild_all();
+        lose(1);
+        check_all();
+        ck_assert_uint_lt(cut, 400);
+    }
+}
+END_TEST
+
+/* Logical dies at its n-th platform call, and the physicals with it; no power is lost. */
+START_TEST(test_rebuild__a_crash_of_logical_anywhere_only_delays_it)
+{
+    bool died = true;
+    for (uint64_t n = 1; died; n += 5) {
+        make(2, 1);
+        lose(0);
+        pool_ok(pool_checkpoint());
+        fake_crash_at_call(n);
+        died = false;
+        for (uint32_t t = 0; t < TICKS_MAX && !died; t++) {
+            died = fake_run_until(fake_now() + TICK_NS) == FAKE_CRASHED;
+            if (!died && t % 2 == 1)
+                died = pool_checkpoint() == E_DEAD;
+            if (fake_report_count(REPORT_REBUILT) > 0)
+                break;
+        }
+        fake_crash_at_call(0);
+        if (!died)
+            break;
+        uint32_t told = fake_report_count(REPORT_REBUILDING);
+        struct boot boot = {.layer = LAYER_LOGICAL, .incarnation = 1, .options = pool.options};
+        memset(pool.p, 0, sizeof(pool.p)); /* their memory was in its arena: they die with it */
+        fake_boot(logical_main, &boot);
+        ck_assert_int_eq(fake_run(), FAKE_IDLE);
+        pool_ok(pool_restore(false));
+        check_all();
+        if (fake_report_count(REPORT_REBUILDING) > told)
+            rebuild_all();
+        lose(1);
+        check_all();
+        ck_assert_uint_lt(n, 40000);
+    }
+}
+END_TEST
+
+START_TEST(test_rebuild__a_spare_that_dies_gives_way_to_the_next)
+{
+    for (uint32_t when = 1; when < 60; when += 3) {
+        make(2, 2);
+        lose(0);
+        pool_ok(pool_checkpoint());
+        rig.disk[2].die_at = rig.disk[2].writes + when;
+        rebuild_all();
+        if (rig.disk[2].gone) {
+            lose(1);
+            check_all();
+        }
+        check_all();
+    }
+}
+END_TEST
+
+/* H23: the source has bad sectors: that block is lost, all others are whole. */
+START_TEST(test_rebuild__a_latent_error_costs_its_block_alone)
+{
+    static uint8_t want[BLOCK_BYTES];
+    int64_t version[64];
+    make(2, 1);
+    pool_fill(want, FILE_A, 7, 1);
+    struct rig_disk *d = &rig.disk[1];
+    rig_settle(d);
+    for (uint64_t s = 0; s < d->sectors; s += 8)
+        if (memcmp(d->medium + s * SECTOR_BYTES, want, BLOCK_BYTES) == 0) {
+            d->bad_sector = s;
+            d->bad_sectors = 1;
+        }
+    ck_assert_uint_eq(d->bad_sectors, 1);
+    lose(0);
+    rebuild_all();
+    lose(1);
+    pool_ok(pool_read(FILE_A, 0, 50, 9, version));
+    for (uint32_t b = 0; b < 50; b++)
+        ck_assert_int_eq(version[b], b == 7 ? E_LOST - 1000 : (int64_t)at_a[b]);
+    pool_ok(pool_read(FILE_A, 50, 50, 9, version));
+    for (uint32_t b = 0; b < 50; b++)
+        ck_assert_int_eq(version[b], 1);
+}
+END_TEST
+
+/* REBUILDING is no redundancy: without the disk that has everything the pool does not start. */
+START_TEST(test_rebuild__what_is_half_rebuilt_is_no_pool)
+{
+    make(2, 1);
+    lose(0);
+    pool_ok(pool_checkpoint());
+    for (uint32_t n = 0; n < 6; n++)
+        ck_assert_int_eq(fake_run_until(fake_now() + 1000000), FAKE_IDLE);
+    pool_ok(pool_checkpoint());
+    ck_assert_uint_eq(fake_report_count(REPORT_REBUILT), 0);
+    rig.disk[1].gone = true;
+    pool_boot(false);
+    ck_assert_int_eq(pool_restore(true), E_MEDIA);
+    rig.disk[1].gone = false;
+    pool_boot(false);
+    pool_ok(pool_restore(true));
+    check_all();
+    rebuild_all();
+    check_all();
+}
+END_TEST
+
+CHECK_MAIN("logical rebuild", 120,
+           tcase_add_test(tc, test_rebuild__a_spare_takes_the_place_of_a_dead_disk);
+           tcase_add_test(tc, test_rebuild__what_changes_meanwhile_is_on_both);
+           tcase_add_test(tc, test_rebuild__a_power_cut_anywhere_only_delays_it);
+           tcase_add_test(tc, test_rebuild__a_crash_of_logical_anywhere_only_delays_it);
+           tcase_add_test(tc, test_rebuild__a_spare_that_dies_gives_way_to_the_next);
+           tcase_add_test(tc, test_rebuild__a_latent_error_costs_its_block_alone);
+           tcase_add_test(tc, test_rebuild__what_is_half_rebuilt_is_no_pool);)
