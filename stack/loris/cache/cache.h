@@ -40,6 +40,7 @@
 #define CACHE_IO_MAX_BYTES (1u << 20)      /* one READ or WRITE of naming: VFS's largest */
 #define CACHE_ENVS (ENVIRONMENTS_MAX + 1u) /* slot 0: single requests */
 #define CACHE_SYNCS_MAX 16u                /* requests that wait for one checkpoint */
+#define CACHE_HELD_MAX 32u                 /* requests that wait for its end */
 #define CACHE_REDO_MAX 8u          /* times a request is run again after a recovery, then E_MEDIA */
 #define CACHE_RECOVERY_TRIES 60u   /* failed restores or replays in one recovery, then give up */
 #define CACHE_PAUSE_NS 2000000000u /* longest wait between two of them */
@@ -54,6 +55,7 @@
 #define CACHE_READ_AHEAD 16u          /* blocks beyond a sequential miss */
 #define CACHE_DIRTY_PERCENT 10u       /* of frames: above it write-back begins */
 #define CACHE_PINNED_PERCENT 50u      /* of frames or of the log: above it a checkpoint (C5) */
+#define CACHE_THROTTLE_PERCENT 75u    /* of the log: above it nothing is served meanwhile (C5) */
 #define CACHE_SLACK_BLOCKS 32u        /* free blocks that only changes inside metadata reserve */
 #define CACHE_OVERDRAFT_BLOCKS 16u    /* and these of the reserve below (P6, at least 64) */
 #define CACHE_OBJECTS_MAX 32768u
@@ -95,10 +97,10 @@ struct record {
     uint32_t op;  /* enum record_op */
     uint64_t lsn;
     uint64_t oid;
-    uint64_t a;      /* TRUNCATE, SETATTR, CREATE: size; WRITE: first block; COMMIT: sequence */
-    uint64_t b;      /* WRITE: blocks; COMMIT: environment << 32 | generation */
-    uint32_t flags;  /* object flags */
-    uint32_t serial; /* of the segment */
+    uint64_t a;     /* TRUNCATE, SETATTR, CREATE: size; WRITE: first block; COMMIT: sequence */
+    uint64_t b;     /* WRITE: blocks; COMMIT: environment << 32 | generation */
+    uint32_t flags; /* object flags */
+    uint32_t unused;
     uint8_t data[OBJECT_RESULT_BYTES]; /* attributes or the transaction's result */
     uint32_t attempts;                 /* deaths of a layer below with this record in flight */
     uint32_t forgotten;                /* planted bug: not there any more once it has been pushed */
@@ -123,8 +125,11 @@ struct super {
     uint64_t base_lsn; /* every record of the segment is above it */
     uint64_t next_oid;
     uint64_t session;
-    uint64_t in_flight; /* the checkpoint that PREPARE was sent for, 0: none */
-    uint64_t layout;    /* frames << 32 | log slots */
+    uint64_t in_flight;  /* the checkpoint that PREPARE was sent for, 0: none */
+    uint64_t freeze_lsn; /* and the last lsn that is in it */
+    uint64_t first;      /* index of the segment's first record */
+    uint64_t carried;    /* the segment before had its first records: its tail word counts too */
+    uint64_t layout;     /* frames << 32 | log slots */
     uint64_t seal;
 };
 
@@ -170,9 +175,11 @@ struct page_ends {
 
 struct object {
     uint64_t oid, size, blocks;
-    uint64_t saved_size; /* in the last checkpoint */
-    uint64_t low_size;   /* smallest since then */
-    uint32_t flags;      /* OBJECT_META, OBJECT_COW */
+    uint64_t saved_size;  /* in the last checkpoint */
+    uint64_t low_size;    /* smallest since then */
+    uint64_t frozen_size; /* frozen: in the checkpoint in flight */
+    uint64_t frozen_low;  /* frozen: smallest since the freeze */
+    uint32_t flags;       /* OBJECT_META, OBJECT_COW */
     uint32_t first_page, page_count;
     struct object *hash_next; /* in its bucket, or the free list */
     struct object *dirty_prev, *dirty_next;
@@ -183,6 +190,8 @@ struct object {
     bool used;
     bool pending; /* created by an open transaction: others do not see it */
     bool dirty;   /* size or attributes changed since the last checkpoint */
+    bool frozen;  /* dirty: what it was at the freeze is in the checkpoint in flight */
+    bool changed; /* frozen: again since then */
     bool lost;    /* its creation or a change was skipped as poison */
     bool marked;  /* and the next checkpoint makes its attributes unreadable */
     uint8_t attr[OBJECT_ATTR_BYTES];
@@ -251,14 +260,23 @@ struct cache {
     bool wake;              /* a lock was freed while someone waits */
 
     /* log.c */
-    uint32_t log_count, log_sent;
+    uint32_t log_first, log_count,
+        log_sent; /* records: index of the first, behind the last, next */
     uint64_t next_lsn;
     uint64_t planted_count;
 
     /* checkpoint.c */
-    uint64_t epoch;     /* number of the next checkpoint */
-    uint64_t in_flight; /* it, once PREPARE has been sent and until RELEASE is known done */
-    bool changed;       /* since the last one */
+    uint64_t epoch;         /* number of the next checkpoint */
+    uint64_t in_flight;     /* it, once PREPARE has been sent and until RELEASE is known done */
+    bool changed;           /* since the last freeze */
+    bool preparing;         /* requests are served while the layers below prepare it */
+    bool frozen;            /* objects know what of them is in it */
+    bool frozen_changed;    /* `changed` as it was */
+    uint64_t freeze_lsn;    /* records and pages up to it are in the checkpoint in flight */
+    uint32_t frozen_count;  /* index behind the last of its records */
+    uint64_t frozen_blocks; /* of reserved_blocks */
+    struct msg held[CACHE_HELD_MAX]; /* requests that cannot be served meanwhile */
+    uint32_t held_count;
     bool want_checkpoint;
     uint64_t due_ns; /* of the next one, if changed */
     struct msg sync[CACHE_SYNCS_MAX];
@@ -294,8 +312,10 @@ void survivor_map(struct cache *c);
 bool survivor_load(struct survivor *s);
 /* No superblock was ever written: the first restore of the system is not through. */
 bool survivor_untouched(const struct survivor *s);
-/* Writes the older copy from the cache's counters; `serial` of the log segment. */
-void survivor_store(struct cache *c, uint64_t serial);
+/* Writes the older copy from the cache's counters. */
+void survivor_store(struct cache *c);
+/* The same for a new segment of the log, whose records are all above `base_lsn`. */
+void survivor_begin_segment(struct cache *c, uint64_t base_lsn);
 /* Seal of a frame descriptor, of a reply entry; 64-bit multiplicative mixing. */
 uint64_t frame_seal(const struct frame *f);
 uint64_t reply_seal(const struct reply_entry *r);
@@ -361,6 +381,9 @@ void overlay_clear(struct cache *c);
 
 /* One call to logical in the present session. E_SESSION: a recovery is due; unwind. */
 MUST_USE enum err lower_call(struct cache *c, struct object_request *r, struct object_reply *reply);
+/* The same; requests that come meanwhile are served if they need nothing from below, else held. */
+MUST_USE enum err lower_call_serving(struct cache *c, struct object_request *r,
+                                     struct object_reply *reply);
 /* The layers below are short of blocks that are free before the next checkpoint. */
 static inline bool lower_short(enum err e)
 {
@@ -418,6 +441,8 @@ void reply_forget_above(struct cache *c, uint64_t epoch);
 
 /* Room for `count` more records. */
 bool log_has_room(const struct cache *c, uint32_t count);
+/* It comes to its end: a checkpoint that serves nobody meanwhile lets it begin again. */
+bool log_runs_short(const struct cache *c);
 /* Puts a record behind those of the group; it counts only after log_seal. */
 struct record *log_add(struct cache *c, enum record_op op, uint64_t oid, uint64_t a, uint64_t b,
                        uint32_t flags, const uint8_t *data, uint32_t data_bytes);
@@ -425,8 +450,8 @@ struct record *log_add(struct cache *c, enum record_op op, uint64_t oid, uint64_
 void log_finish(struct cache *c, struct record *r);
 /* The one step: all records added so far count. */
 void log_seal(struct cache *c);
-/* Drops all records; `serial` rises. */
-void log_reset(struct cache *c);
+/* A new segment: the records before `first` are gone, the others are above `lsn`. */
+void log_drop(struct cache *c, uint32_t first, uint64_t lsn);
 /* Sends down what is structural and not yet sent. OK or E_SESSION. */
 MUST_USE enum err log_push(struct cache *c, uint32_t flags);
 bool record_sound(const struct cache *c, const struct record *r);
@@ -438,12 +463,19 @@ uint32_t log_survived(struct cache *c);
 /* Writes one batch of the oldest dirty pages. OK, E_SESSION, or why the first could not be. */
 MUST_USE enum err writeback_batch(struct cache *c, uint32_t *written);
 MUST_USE enum err writeback_all(struct cache *c, uint32_t *written);
-/* Makes everything answered durable. OK, E_SESSION, errors from below. clean: orderly stop. */
-MUST_USE enum err checkpoint_run(struct cache *c, bool clean);
+/* Makes everything answered durable. OK, E_SESSION, errors from below. `how`: CHECKPOINT_ flags. */
+MUST_USE enum err checkpoint_run(struct cache *c, uint32_t how);
+#define CHECKPOINT_CLEAN 1u /* orderly stop */
+#define CHECKPOINT_SERVE 2u /* requests are served meanwhile: not from within one */
 /* After a change: the time of the next checkpoint. */
 void checkpoint_changed(struct cache *c);
-/* The layers below hold all that was answered: pages and objects are clean, the log is empty. */
+/* The layers below hold all that was answered before the freeze: its pages and objects are clean,
+ * its records leave the log. */
 void checkpoint_done(struct cache *c);
+/* From here on changes belong to the next checkpoint. All that was answered is below. */
+void checkpoint_freeze(struct cache *c);
+/* The checkpoint in flight did not come to be: its changes are the next one's too. */
+void checkpoint_unfreeze(struct cache *c);
 /* Puts a sync among those that the next checkpoint answers; false if the queue is full. */
 bool checkpoint_join(struct cache *c, const struct msg *m);
 void checkpoint_answer(struct cache *c, enum err status);
@@ -473,6 +505,8 @@ void lazy_work(struct cache *c);
 
 /* Runs one request, through recoveries if need be, and replies unless it waits. */
 void serve(struct cache *c, const struct msg *m);
+/* Runs requests that were held during a checkpoint, in the order in which they came. */
+void serve_held(struct cache *c);
 /* Runs waiting requests again, oldest transaction first. */
 void serve_wake(struct cache *c);
 void serve_reply(const struct msg *m, enum err status, struct object_reply *reply);

@@ -1,8 +1,13 @@
 /*
  * The global checkpoint, its timer, the syncs that join it, and the credit of free blocks.
  *
- * It stops the world: no request is served between freeze and release, so no frozen page needs a
- * copy and the log has one segment. Open transactions are private and no part of it.
+ * Dirty data go down with the world stopped; then the state is frozen, and while the layers below
+ * prepare it, which takes some rotations of the disks, requests are served that need nothing from
+ * them. What those commit stays above, in the log's next segment, until the checkpoint is released:
+ * its pages are dirty (those of the frozen state are pinned or clean), and an object notes what it
+ * was at the freeze. If the checkpoint does not come to be, both segments are one again. All else
+ * waits (held). With the log off nothing is served. Open transactions are private and no part of
+ * it.
  *
  * Credit: a private page reserves a block; a page changed for the first time since the checkpoint
  * keeps it reserved until the next. So what was answered finds its space, shadows included. A
@@ -24,7 +29,7 @@ enum err credit_reserve(struct cache *c, uint32_t pages, bool inside)
         return OK;
     enum err e = lower_statfs(c); /* what was freed and released counts again */
     if (e == OK && !credit_has(c, pages, inside) && c->changed) {
-        e = checkpoint_run(c, false);
+        e = checkpoint_run(c, 0);
         if (e == OK)
             e = lower_statfs(c);
     }
@@ -39,7 +44,7 @@ uint32_t frame_get(struct cache *c, enum err *e)
     uint32_t page = page_alloc(c);
     if (page != 0)
         return page;
-    *e = checkpoint_run(c, false); /* unpins */
+    *e = checkpoint_run(c, 0); /* unpins */
     if (*e != OK)
         return 0;
     page = page_alloc(c);
@@ -58,7 +63,9 @@ void checkpoint_changed(struct cache *c)
     bool kept = c->log_on || !c->options.steal; /* until the checkpoint */
     if (kept && pinned > frames * CACHE_PINNED_PERCENT / 100)
         c->want_checkpoint = true;
-    if (c->log_on && c->log_count > (uint64_t)c->mem.log_slots * CACHE_PINNED_PERCENT / 100)
+    uint64_t records = c->log_count - c->log_first;
+    uint64_t slots = c->mem.log_slots;
+    if (c->log_on && (records > slots * CACHE_PINNED_PERCENT / 100 || log_runs_short(c)))
         c->want_checkpoint = true;
     if (c->dirty_object_count > CACHE_DIRTY_OBJECTS_MAX)
         c->want_checkpoint = true;
@@ -78,24 +85,70 @@ static void unpin_all(struct cache *c)
     }
 }
 
+void checkpoint_freeze(struct cache *c)
+{
+    ASSERT(!c->frozen);
+    for (struct object *o = c->dirty_objects; o != NULL; o = o->dirty_next) {
+        o->frozen = true;
+        o->changed = false;
+        o->frozen_size = o->size;
+        o->frozen_low = o->size;
+    }
+    c->frozen = true;
+    c->frozen_changed = c->changed;
+    c->changed = false;
+    c->want_checkpoint = false;
+    c->freeze_lsn = c->next_lsn - 1;
+    c->frozen_count = c->log_count;
+    c->frozen_blocks = c->reserved_blocks;
+    c->in_flight = c->epoch;
+}
+
+void checkpoint_unfreeze(struct cache *c)
+{
+    for (struct object *o = c->dirty_objects; o != NULL && c->frozen; o = o->dirty_next)
+        o->frozen = false;
+    if (c->frozen)
+        c->changed = c->changed || c->frozen_changed;
+    c->frozen = false;
+    c->freeze_lsn = 0;
+    c->in_flight = 0;
+}
+
+/* What the checkpoint holds of the objects is now what was saved; those changed since stay dirty.
+ */
+static void settle_objects(struct cache *c)
+{
+    struct object *o = c->dirty_objects;
+    while (o != NULL) {
+        struct object *next = o->dirty_next;
+        if (o->frozen) {
+            o->frozen = false;
+            o->saved_size = o->frozen_size;
+            o->low_size = o->frozen_low;
+            if (!o->changed)
+                object_mark_clean(c, o);
+        }
+        o = next;
+    }
+}
+
 void checkpoint_done(struct cache *c)
 {
-    ASSERT(c->list[LIST_DIRTY].count == 0);
+    ASSERT(c->reserved_blocks >= c->frozen_blocks);
     unpin_all(c);
-    while (c->dirty_objects != NULL) {
-        struct object *o = c->dirty_objects;
-        o->saved_size = o->size;
-        o->low_size = o->size;
-        object_mark_clean(c, o);
-    }
+    settle_objects(c);
     c->shadow_all = false;
-    c->free_blocks -= c->reserved_blocks < c->free_blocks ? c->reserved_blocks : c->free_blocks;
-    c->reserved_blocks = 0;
-    c->changed = false;
+    c->free_blocks -= c->frozen_blocks < c->free_blocks ? c->frozen_blocks : c->free_blocks;
+    c->reserved_blocks -= c->frozen_blocks;
     c->want_checkpoint = false;
     c->deaths = 0;
     c->failed_checkpoints = 0;
-    log_reset(c);
+    uint64_t lsn = c->frozen_count == c->log_count ? c->next_lsn - 1 : c->freeze_lsn;
+    c->frozen = false;
+    c->freeze_lsn = 0;
+    c->in_flight = 0;
+    log_drop(c, c->frozen_count, lsn);
 }
 
 static enum err send_attributes(struct cache *c, uint64_t oid, uint64_t size, const uint8_t *attr)
@@ -175,9 +228,24 @@ static enum err send_objects(struct cache *c)
     return result;
 }
 
-static enum err send_phase(struct cache *c, enum object_op op, uint32_t flags)
+static enum err send_prepare(struct cache *c, uint32_t how)
 {
-    struct object_request r = {.op = op, .flags = flags, .epoch = c->epoch, .lsn = c->next_lsn};
+    struct object_request r = {.op = OBJECT_PREPARE,
+                               .flags = (how & CHECKPOINT_CLEAN) != 0 ? OBJECT_CLEAN : 0,
+                               .epoch = c->epoch,
+                               .lsn = c->next_lsn};
+    struct object_reply reply;
+    if ((how & CHECKPOINT_SERVE) == 0 || !c->log_on)
+        return lower_call(c, &r, &reply);
+    c->preparing = true;
+    enum err e = lower_call_serving(c, &r, &reply);
+    c->preparing = false;
+    return e;
+}
+
+static enum err send_release(struct cache *c)
+{
+    struct object_request r = {.op = OBJECT_RELEASE, .epoch = c->epoch, .lsn = c->next_lsn};
     struct object_reply reply;
     return lower_call(c, &r, &reply);
 }
@@ -193,9 +261,11 @@ static enum err data_down(struct cache *c, uint32_t *written)
     return e;
 }
 
-enum err checkpoint_run(struct cache *c, bool clean)
+enum err checkpoint_run(struct cache *c, uint32_t how)
 {
     uint32_t written = 0;
+    if (c->preparing)
+        return E_SESSION; /* wanted by a request that is served meanwhile: it waits */
     if (c->down != OK)
         return (enum err)c->down;
     plat_probe(PROBE_CKPT_FROZEN);
@@ -205,24 +275,23 @@ enum err checkpoint_run(struct cache *c, bool clean)
     plat_probe(PROBE_CKPT_DATA_DOWN);
     if (PLANTED(PLANTED_EARLY_FSYNC))
         checkpoint_answer(c, OK);
-    c->in_flight = c->epoch;
-    survivor_store(c, c->mem.now.serial);
-    e = send_phase(c, OBJECT_PREPARE, clean ? OBJECT_CLEAN : 0);
+    checkpoint_freeze(c);
+    survivor_store(c);
+    e = send_prepare(c, how);
     if (e != OK)
         c->need_recovery = true; /* some disks may be prepared: only a restore says */
     if (e != OK)
         return e;
     plat_report(REPORT_CHECKPOINT, c->epoch, written);
     checkpoint_answer(c, OK);
-    e = send_phase(c, OBJECT_RELEASE, 0);
+    e = send_release(c);
     if (e != OK) {
         c->need_recovery = true; /* which finds that it is durable */
         return E_SESSION;
     }
     c->epoch++;
-    c->in_flight = 0;
     checkpoint_done(c);
-    return OK;
+    return log_push(c, 0); /* what was committed meanwhile */
 }
 
 bool checkpoint_join(struct cache *c, const struct msg *m)

@@ -2,9 +2,11 @@
  * The roll-forward log: records of fixed size from the start of its region, emptied as a whole when
  * a checkpoint is released. Its tail word says how many count; it is written in one store.
  *
- * Checkpoints stop the world, so there is never more than one segment with records in it, and a
- * transaction never straddles two (C4). With the log off the same records live only until they are
- * pushed.
+ * Records from log_first on count. While a checkpoint is prepared, those up to freeze_lsn are in it
+ * and later ones are the next segment's; a freeze waits for no commit, so a transaction never
+ * straddles two (C4). When the checkpoint is released the first ones go, the others stay where they
+ * are; the log begins at its start again when it is empty. With the log off records live only until
+ * they are pushed.
  *
  * Structural records (create, delete, truncate) go down in order, right after their group counts;
  * log_sent is the first that has not. Pages and attributes go down by write-back and checkpoint.
@@ -19,19 +21,19 @@ bool log_has_room(const struct cache *c, uint32_t count)
     return c->log_count + (uint64_t)count <= c->mem.log_slots;
 }
 
+bool log_runs_short(const struct cache *c)
+{
+    return c->log_count > (uint64_t)c->mem.log_slots * CACHE_THROTTLE_PERCENT / 100;
+}
+
 struct record *log_add(struct cache *c, enum record_op op, uint64_t oid, uint64_t a, uint64_t b,
                        uint32_t flags, const uint8_t *data, uint32_t data_bytes)
 {
     ASSERT(log_has_room(c, 1));
     ASSERT(data_bytes <= OBJECT_RESULT_BYTES);
     struct record *r = &c->mem.log[c->log_count++];
-    *r = (struct record){.op = op,
-                         .lsn = c->next_lsn++,
-                         .oid = oid,
-                         .a = a,
-                         .b = b,
-                         .flags = flags,
-                         .serial = (uint32_t)c->mem.now.serial};
+    *r =
+        (struct record){.op = op, .lsn = c->next_lsn++, .oid = oid, .a = a, .b = b, .flags = flags};
     if (data_bytes > 0)
         memcpy(r->data, data, data_bytes);
     return r;
@@ -56,7 +58,7 @@ void log_finish(struct cache *c, struct record *r)
 
 bool record_sound(const struct cache *c, const struct record *r)
 {
-    return r->serial == (uint32_t)c->mem.now.serial && r->op < RECORD_OPS &&
+    return r->lsn > c->mem.now.base_lsn && r->op < RECORD_OPS &&
            r->crc == plat_crc32c(&r->op, RECORD_CRC_BYTES);
 }
 
@@ -73,11 +75,17 @@ void log_seal(struct cache *c)
         *(volatile uint64_t *)c->mem.tail = tail_word(c->log_count, c->mem.now.serial);
 }
 
-void log_reset(struct cache *c)
+void log_drop(struct cache *c, uint32_t first, uint64_t lsn)
 {
-    c->log_count = 0;
-    c->log_sent = 0;
-    survivor_store(c, c->mem.now.serial + 1);
+    ASSERT(first >= c->log_first && first <= c->log_count);
+    c->log_first = first;
+    c->log_sent = c->log_sent > first ? c->log_sent : first;
+    if (first == c->log_count) {
+        c->log_first = 0;
+        c->log_count = 0;
+        c->log_sent = 0;
+    }
+    survivor_begin_segment(c, lsn);
     log_seal(c);
 }
 
@@ -86,13 +94,14 @@ uint32_t log_survived(struct cache *c)
     uint64_t word = *c->mem.tail;
     uint32_t count = (uint32_t)word;
     uint64_t serial = c->mem.now.serial;
-    if (count <= c->mem.log_slots && word == tail_word(count, serial))
+    bool possible = count >= c->log_first && count <= c->mem.log_slots;
+    if (possible && word == tail_word(count, serial))
         return count;
     if (count <= c->mem.log_slots && word == tail_word(count, serial - 1))
-        return 0; /* died between the two stores of log_reset */
+        return c->mem.now.carried != 0 ? count : 0; /* died between the two stores of log_drop */
     plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, 0);
-    uint32_t sound = 0; /* up to the last whole group of those that are sound */
-    for (uint32_t k = 0; k < c->mem.log_slots && record_sound(c, &c->mem.log[k]); k++)
+    uint32_t sound = c->log_first; /* up to the last whole group of those that are sound */
+    for (uint32_t k = c->log_first; k < c->mem.log_slots && record_sound(c, &c->mem.log[k]); k++)
         if (c->mem.log[k].op == RECORD_COMMIT)
             sound = k + 1;
     return sound;
@@ -180,6 +189,8 @@ static enum err push_one(struct cache *c, struct record *r, uint32_t flags)
 enum err log_push(struct cache *c, uint32_t flags)
 {
     bool replay = (flags & OBJECT_REPLAY) != 0;
+    if (c->preparing)
+        return OK; /* nothing of the next checkpoint goes down before this one is released */
     while (c->log_sent < c->log_count) {
         struct record *r = &c->mem.log[c->log_sent];
         bool sound = !replay || record_sound(c, r);

@@ -3,20 +3,16 @@
  */
 #include "cache.h"
 
-enum err lower_call(struct cache *c, struct object_request *r, struct object_reply *reply)
+/* What came of a call: its reply; E_SESSION where a layer below is dead or confused. */
+static enum err conclude(struct cache *c, enum err e, const struct msg *m,
+                         struct object_reply *reply)
 {
-    if (c->need_recovery)
-        return E_SESSION;
-    r->session = c->session;
-    struct msg m;
-    object_request_pack(&m, ++c->next_id, r);
-    enum err e = proto_call(c->logical, &m, plat_now() + CACHE_CALL_NS);
     if (e == E_TIMEOUT)
         plat_kill(LAYER_LOGICAL, 0);
     if (e == OK) {
-        object_reply_unpack(reply, &m);
-        e = (enum err)m.status;
-        if (r->op != OBJECT_GETATTR && (reply->flags & OBJECT_NEED_CHECKPOINT) != 0)
+        object_reply_unpack(reply, m);
+        e = (enum err)m->status;
+        if ((reply->flags & OBJECT_NEED_CHECKPOINT) != 0)
             c->want_checkpoint = true;
     }
     if (e == E_DEAD || e == E_SESSION || e == E_TIMEOUT) {
@@ -24,6 +20,65 @@ enum err lower_call(struct cache *c, struct object_request *r, struct object_rep
         c->deaths++;
         return E_SESSION;
     }
+    return e;
+}
+
+enum err lower_call(struct cache *c, struct object_request *r, struct object_reply *reply)
+{
+    if (c->need_recovery || c->preparing)
+        return E_SESSION;
+    r->session = c->session;
+    struct msg m;
+    object_request_pack(&m, ++c->next_id, r);
+    enum err e = proto_call(c->logical, &m, plat_now() + CACHE_CALL_NS);
+    return conclude(c, e, &m, reply);
+}
+
+static bool is_request(const struct msg *m)
+{
+    return PROTO_OF(m->type) == PROTO_OBJECT && (m->type & PROTO_REPLY) == 0;
+}
+
+/* One message while logical is at work. True and *m: its answer to *m. */
+static bool attend(struct cache *c, struct msg *m, uint64_t deadline, bool *look, enum err *e)
+{
+    bool room = c->held_count + CACHE_ENVS < CACHE_HELD_MAX; /* as many may wake and be held */
+    struct msg in;
+    *e = proto_receive(room ? ENDPOINT_ANY : c->logical, &in, deadline);
+    if (*e != OK)
+        return false;
+    if (in.source == c->logical && in.type == (m->type | PROTO_REPLY) && in.id == m->id) {
+        *m = in;
+        return true;
+    }
+    if (in.source == ENDPOINT_DS) {
+        *look = true;
+        *e = plat_lookup(LAYER_LOGICAL, 0) == c->logical ? OK : E_DEAD;
+    } else if (is_request(&in)) {
+        serve(c, &in);
+        serve_wake(c);
+    }
+    return false;
+}
+
+enum err lower_call_serving(struct cache *c, struct object_request *r, struct object_reply *reply)
+{
+    ASSERT(c->preparing);
+    if (c->need_recovery)
+        return E_SESSION;
+    r->session = c->session;
+    struct msg m;
+    object_request_pack(&m, ++c->next_id, r);
+    uint64_t deadline = plat_now() + CACHE_CALL_NS;
+    bool look = false;
+    enum err e = plat_post(c->logical, &m);
+    if (e == E_FULL)
+        e = plat_send(c->logical, &m);
+    while (e == OK && !attend(c, &m, deadline, &look, &e))
+        continue;
+    e = conclude(c, e, &m, reply);
+    if (look)
+        lower_check(c);
     return e;
 }
 
@@ -135,6 +190,8 @@ static enum err keep_frames(struct cache *c, struct object *o, uint64_t first, c
 
 enum err lower_read(struct cache *c, struct object *o, uint64_t first, uint32_t count)
 {
+    if (c->preparing)
+        return E_SESSION; /* before pages are given up for it */
     uint32_t page[OBJECT_IO_MAX_BLOCKS];
     uint32_t most = c->mem.frames / 4;
     count = count < most ? count : most;

@@ -38,7 +38,7 @@ static void run_due(struct cache *c)
     if (!(sync_due || timer_due || c->want_checkpoint))
         return;
     c->want_checkpoint = false;
-    enum err e = checkpoint_run(c, false);
+    enum err e = checkpoint_run(c, log_runs_short(c) ? 0 : CHECKPOINT_SERVE);
     if (e == OK)
         return;
     c->failed_checkpoints++;
@@ -77,6 +77,7 @@ static void housekeep(struct cache *c)
         checkpoint_answer(c, (enum err)c->down);
     serve_wake(c);
     run_due(c);
+    serve_held(c);
     write_ahead(c);
 }
 

@@ -49,14 +49,14 @@ static void forget_all(struct cache *c, uint64_t epoch)
     c->want_checkpoint = false;
     c->shadow_all = false;
     c->deaths = 0;
-    log_reset(c);
+    log_drop(c, c->log_count, c->next_lsn - 1);
 }
 
 /* Rolls back. OK: the layers below stand at a checkpoint and this session is theirs. */
 static enum err restore(struct cache *c, uint64_t *epoch)
 {
     c->session++;
-    survivor_store(c, c->mem.now.serial);
+    survivor_store(c);
     c->logical = proto_await(LAYER_LOGICAL, 0, plat_now() + CACHE_AWAIT_NS);
     c->need_recovery = false;
     if (c->logical == ENDPOINT_NONE)
@@ -110,7 +110,7 @@ static enum err replay(struct cache *c)
         return OK;
     uint32_t skips = c->skips;
     redirty_pages(c);
-    c->log_sent = 0;
+    c->log_sent = c->log_first;
     c->replaying = true;
     enum err e = log_push(c, OBJECT_REPLAY);
     uint32_t pages = 0;
@@ -129,8 +129,35 @@ static enum err replay(struct cache *c)
     if (e != OK)
         return e;
     plat_probe(PROBE_CACHE_REPLAYED);
-    plat_report(REPORT_REPLAY, c->log_count + pages, c->skips - skips);
+    plat_report(REPORT_REPLAY, c->log_count - c->log_first + pages, c->skips - skips);
     return OK;
+}
+
+/* An earlier instance froze the checkpoint: what is in it shows by lsn. */
+static void sort_by_lsn(struct cache *c)
+{
+    uint32_t page = c->list[LIST_DIRTY].first;
+    while (page != 0) {
+        uint32_t next = c->page[page].next;
+        if (c->mem.frame[page].lsn <= c->freeze_lsn) {
+            page_list_take(c, page);
+            page_list_put(c, page, LIST_PINNED);
+        }
+        page = next;
+    }
+    c->frozen_blocks = c->reserved_blocks - c->list[LIST_DIRTY].count;
+    if (c->frozen_count == c->log_count)
+        checkpoint_freeze(c); /* all of it is */
+}
+
+/* The checkpoint that was in flight is durable: only what was committed since is to be replayed. */
+static void keep_durable(struct cache *c)
+{
+    if (!c->frozen)
+        sort_by_lsn(c);
+    bool sizes_known = c->frozen;
+    checkpoint_done(c);
+    c->shadow_all = !sizes_known;
 }
 
 /* One attempt. E_SESSION: a layer below died again. */
@@ -141,30 +168,25 @@ static enum err recover_once(struct cache *c)
     if (e != OK)
         return e;
     bool durable = c->in_flight != 0 && epoch >= c->in_flight;
-    c->in_flight = 0;
     if (c->epoch <= epoch)
         c->epoch = epoch;
     c->epoch++; /* the number that was in flight is burned */
     e = load_own(c);
     if (e != OK)
         return e;
-    if (!c->log_on) {
-        if (durable)
-            checkpoint_answer(c, OK);
-        forget_all(c, epoch);
-    } else if (durable) {
-        /* All of the log is in that checkpoint: the world stood still while it was made. */
-        while (c->list[LIST_DIRTY].first != 0) {
-            uint32_t page = c->list[LIST_DIRTY].first;
-            page_list_take(c, page);
-            page_list_put(c, page, LIST_PINNED);
-        }
+    if (durable)
         checkpoint_answer(c, OK);
-        checkpoint_done(c);
-    } else {
+    if (durable && c->log_on)
+        keep_durable(c);
+    else
+        checkpoint_unfreeze(c);
+    if (!c->log_on && durable)
+        c->changed = false; /* nothing was answered since: it is not taken back */
+    if (c->log_on)
         e = replay(c);
-    }
-    survivor_store(c, c->mem.now.serial);
+    else
+        forget_all(c, epoch);
+    survivor_store(c);
     if (e == OK)
         e = lower_statfs(c);
     return e;
@@ -206,7 +228,7 @@ void recover(struct cache *c)
     }
     c->down = OK;
     c->system = false;
-    survivor_store(c, c->mem.now.serial);
+    survivor_store(c);
     uint64_t soon = plat_now() + CACHE_SOON_NS;
     if (c->changed && soon > c->retry_ns) {
         c->due_ns = c->due_ns < soon ? c->due_ns : soon;

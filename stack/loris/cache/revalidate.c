@@ -197,14 +197,20 @@ static void take_log(struct cache *c)
 {
     c->log_count = log_survived(c);
     uint64_t last_lsn = 0; /* of what counts: frames above it are an open transaction's */
-    for (uint32_t k = 0; k < c->log_count; k++)
-        if (record_sound(c, &c->mem.log[k]) && c->mem.log[k].lsn > last_lsn)
-            last_lsn = c->mem.log[k].lsn;
+    c->frozen_count = c->log_count;
+    for (uint32_t k = c->log_first; k < c->log_count; k++) {
+        const struct record *r = &c->mem.log[k];
+        if (!record_sound(c, r))
+            continue;
+        last_lsn = r->lsn > last_lsn ? r->lsn : last_lsn;
+        if (r->lsn > c->freeze_lsn && k < c->frozen_count)
+            c->frozen_count = k;
+    }
     if (c->next_lsn <= last_lsn)
         c->next_lsn = last_lsn + 1;
     c->next_lsn += LSN_GAP;
     take_frames(c, last_lsn);
-    for (uint32_t k = 0; k < c->log_count; k++) {
+    for (uint32_t k = c->log_first; k < c->log_count; k++) {
         const struct record *r = &c->mem.log[k];
         if (record_sound(c, r))
             redo(c, r);
@@ -213,7 +219,7 @@ static void take_log(struct cache *c)
     }
     report_lost(c);
     forget_stubs(c);
-    c->changed = c->log_count > 0;
+    c->changed = c->log_count > c->log_first;
     c->reserved_blocks = c->list[LIST_DIRTY].count;
 }
 
@@ -232,6 +238,8 @@ void revalidate(struct cache *c)
     const struct super *s = &c->mem.now;
     c->epoch = s->epoch;
     c->in_flight = s->in_flight;
+    c->freeze_lsn = s->freeze_lsn;
+    c->log_first = s->first <= c->mem.log_slots ? (uint32_t)s->first : 0;
     c->next_lsn = s->next_lsn;
     c->next_oid = s->next_oid;
     c->oid_ceiling = s->next_oid; /* ids below were given out: not again */

@@ -243,11 +243,13 @@ static enum err do_died(struct cache *c, const struct object_request *r)
 
 static enum err do_sync(struct cache *c, const struct object_request *r, const struct msg *m)
 {
+    if (c->preparing) /* all that was answered is in it, or the next freeze has to come first */
+        return !c->changed && checkpoint_join(c, m) ? PARKED : E_SESSION;
     if (!c->changed) /* everything that was answered is in the last checkpoint */
         return checkpoint_take_error(c, r->oid);
     if (checkpoint_join(c, m))
         return PARKED;
-    enum err e = checkpoint_run(c, false);
+    enum err e = checkpoint_run(c, 0);
     return e != OK ? e : do_sync(c, r, m); /* the queue is empty now */
 }
 
@@ -283,7 +285,7 @@ static enum err execute(struct cache *c, const struct msg *m, struct object_repl
     case OBJECT_STATFS:
         return do_statfs(c, reply);
     case OBJECT_SHUTDOWN:
-        return checkpoint_run(c, true);
+        return checkpoint_run(c, CHECKPOINT_CLEAN);
     default:
         return r.txn.environment != 0 ? do_in_txn(c, &r, m, reply) : do_single(c, &r, m, reply);
     }
@@ -303,6 +305,21 @@ static void park(struct cache *c, const struct msg *m)
     env->waiting = true;
 }
 
+/* It needs the layers below, which prepare a checkpoint: its turn comes afterwards. */
+static void hold(struct cache *c, const struct msg *m)
+{
+    ASSERT(c->held_count < CACHE_HELD_MAX);
+    c->held[c->held_count++] = *m;
+}
+
+void serve_held(struct cache *c)
+{
+    ASSERT(!c->preparing);
+    for (uint32_t k = 0; k < c->held_count; k++)
+        serve(c, &c->held[k]);
+    c->held_count = 0;
+}
+
 void serve(struct cache *c, const struct msg *m)
 {
     struct object_reply reply = {0};
@@ -312,6 +329,10 @@ void serve(struct cache *c, const struct msg *m)
             recover(c);
         reply = (struct object_reply){0};
         e = execute(c, m, &reply);
+        if (e == E_SESSION && c->preparing) {
+            hold(c, m);
+            return;
+        }
     }
     if (e == PARKED) {
         park(c, m);

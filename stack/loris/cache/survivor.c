@@ -121,7 +121,8 @@ bool survivor_load(struct survivor *s)
     return best != NULL;
 }
 
-void survivor_store(struct cache *c, uint64_t serial)
+/* Writes the older copy: the other stays valid meanwhile. */
+static void store(struct cache *c, uint64_t serial, uint64_t base_lsn, bool carried)
 {
     struct survivor *s = &c->mem;
     struct super next = {.magic = SUPER_MAGIC,
@@ -129,15 +130,26 @@ void survivor_store(struct cache *c, uint64_t serial)
                          .serial = serial,
                          .epoch = c->epoch,
                          .next_lsn = c->next_lsn,
-                         .base_lsn = s->now.base_lsn,
+                         .base_lsn = base_lsn,
                          .next_oid = c->next_oid,
                          .session = c->session,
                          .in_flight = c->in_flight,
+                         .freeze_lsn = c->freeze_lsn,
+                         .first = c->log_first,
+                         .carried = carried ? 1 : 0,
                          .layout = layout_of(s)};
-    if (serial != s->now.serial)
-        next.base_lsn = c->next_lsn - 1; /* a new segment: all lsns so far are in a checkpoint */
     next.seal = seal_words(&next, offsetof(struct super, seal) / 8);
     s->now = next;
     if (!c->system) /* until the first restore is through, a new instance starts from nothing */
-        *s->super[next.version % 2] = next; /* the other copy stays valid meanwhile */
+        *s->super[next.version % 2] = next;
+}
+
+void survivor_store(struct cache *c)
+{
+    store(c, c->mem.now.serial, c->mem.now.base_lsn, c->mem.now.carried != 0);
+}
+
+void survivor_begin_segment(struct cache *c, uint64_t base_lsn)
+{
+    store(c, c->mem.now.serial + 1, base_lsn, c->log_count > c->log_first);
 }

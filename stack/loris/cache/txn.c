@@ -102,8 +102,9 @@ static void apply_pages(struct cache *c, struct hold *h)
         uint64_t block = c->mem.frame[page].block;
         uint32_t old = page_find(c, o->oid, block, 0);
         bool reserved = false;
-        if (old != 0) {
-            reserved = c->page[old].list != LIST_CLEAN;
+        if (old != 0) { /* one of the checkpoint in flight is needed as it is: another block */
+            enum page_list list = (enum page_list)c->page[old].list;
+            reserved = list != LIST_CLEAN && !(c->preparing && list == LIST_PINNED);
             page_drop(c, old);
         }
         p->env = 0;
@@ -137,6 +138,8 @@ static void apply_hold(struct cache *c, struct hold *h)
     o->size = h->size;
     uint64_t low = h->truncated && h->min_size < h->size ? h->min_size : h->size;
     o->low_size = o->low_size < low ? o->low_size : low;
+    o->changed = true;
+    o->frozen_low = o->frozen_low < low ? o->frozen_low : low;
     if (h->attr_set)
         memcpy(o->attr, h->attr, OBJECT_ATTR_BYTES);
     object_mark_dirty(c, o);
@@ -147,7 +150,7 @@ static enum err make_room(struct cache *c, uint32_t records)
 {
     if (log_has_room(c, records))
         return OK;
-    enum err e = checkpoint_run(c, false);
+    enum err e = checkpoint_run(c, 0);
     if (e != OK)
         return e;
     return log_has_room(c, records) ? OK : E_FULL;
