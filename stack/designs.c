@@ -32,7 +32,7 @@ static const struct option_choice fsync_modes[] = {
 static const struct option_choice data_modes[] = {
     {"inplace", 0, false}, {"cow", 1, false}, {NULL, 0, false}};
 static const struct option_choice torn_modes[] = {
-    {"detect", 0, false}, {"doublewrite", 1, true}, {NULL, 0, false}};
+    {"detect", 0, false}, {"doublewrite", 1, false}, {NULL, 0, false}};
 static const struct option_choice resync_modes[] = {
     {"block", 0, false}, {"region", 1, true}, {NULL, 0, false}};
 static const struct option_choice metadata_levels[] = {

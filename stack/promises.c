@@ -16,8 +16,9 @@ static enum level loris_after_cut(const struct stack_options *o)
     if (o->data_cow)
         return LEVEL_DURABLE; /* nothing that the checkpoint holds is overwritten */
     /* In place: names, sizes and attributes are exactly the checkpoint's, each data block that or
-     * later (logical/resync.c). Without a mirror a block torn by the cut has no second source. */
-    return mirrored(o) ? LEVEL_SYNCED : LEVEL_DETECTED;
+     * later (logical/resync.c). A block torn by the cut needs a second source: a mirror, or its
+     * data in the region of intents. */
+    return mirrored(o) || o->doublewrite ? LEVEL_SYNCED : LEVEL_DETECTED;
 }
 
 static enum level loris_crash(const struct stack_options *o, enum layer layer)

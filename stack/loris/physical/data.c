@@ -169,7 +169,7 @@ static enum err choose_place(struct physical *p, struct write_plan *w, const str
     bool durable = phys_intent_is_durable(p, old->address, w->entry.crc);
     if (must_shadow(p, w))
         return take_new(p, w, old);
-    if (!durable && !phys_intent_room(p)) {
+    if (!durable && !phys_intent_room(p, w->intents_before + 1)) {
         enum err e = take_new(p, w, old);
         return e == E_FULL ? E_AGAIN : e; /* a checkpoint makes room for intents */
     }
@@ -256,11 +256,13 @@ static void shadow_instead(struct physical *p, struct write_plan *plan, uint32_t
 static void write_intents(struct physical *p, struct write_plan *plan, uint32_t count)
 {
     struct object_intent intents[FORMAT_INTENTS];
+    uint8_t *pages[FORMAT_INTENTS];
     uint32_t used = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct write_plan *w = &plan[i];
         if (w->status != OK || w->place != PLACE_INTENT)
             continue;
+        pages[used] = w->page;
         intents[used++] = (struct object_intent){.oid = w->entry.oid,
                                                  .block = w->entry.block,
                                                  .lsn = w->entry.lsn,
@@ -269,7 +271,7 @@ static void write_intents(struct physical *p, struct write_plan *plan, uint32_t 
     }
     if (used == 0)
         return;
-    if (phys_intent_write(p, intents, used) != OK)
+    if (phys_intent_write(p, intents, pages, used) != OK)
         shadow_instead(p, plan, count);
 }
 
@@ -394,8 +396,13 @@ enum err phys_data_write(struct physical *p, const struct object_request *reques
         return e;
     if (has_doubles(p->plan, count))
         return E_INVAL;
-    for (uint32_t i = 0; i < count; i++)
-        p->plan[i].status = plan_one(p, &p->plan[i]);
+    uint32_t intents = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct write_plan *w = &p->plan[i];
+        w->intents_before = intents;
+        w->status = plan_one(p, w);
+        intents += w->status == OK && w->place == PLACE_INTENT;
+    }
     write_intents(p, p->plan, count);
     write_data(p, p->plan, count);
     return answer(p, request, source, count, reply);

@@ -33,6 +33,9 @@
 #define OID_INODES UINT64_C(0) /* the inode file */
 #define OID_MAP UINT64_C(2)    /* the allocation map */
 
+/* Level of an intent block whose data lie in the blocks of the region after it. */
+#define INTENT_WITH_DATA 1u
+
 enum format_type { TYPE_LEAF = 1, TYPE_NODE = 2, TYPE_MAP = 3, TYPE_INTENT = 4 };
 
 /* Flags of a pointer and of an inode beside those of object.h. */

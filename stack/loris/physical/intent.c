@@ -6,8 +6,11 @@
  * The region is a ring of blocks, each written once a life of an epoch: block `sequence` mod size.
  * A block is live while its epoch is above the released one; a live block is never overwritten.
  *
+ * With doublewrite the data of the overwrites lie in the blocks after their intents, and are stable
+ * with them: what a cut tore in place is written again from there.
+ *
  * Invariant: core.ring[k] is the epoch of the block at k (0: none or unreadable), core.intent_live
- * counts those above core.released.
+ * counts those above core.released; core.copy[k]: data, not intents.
  */
 #include "physical.h"
 
@@ -60,10 +63,26 @@ static uint32_t ring_size(const struct physical *p)
     return p->layout.intent_blocks;
 }
 
-bool phys_intent_room(const struct physical *p)
+/* The k-th block of the region from the head on. */
+static uint32_t ring_at(const struct physical *p, uint64_t k)
 {
-    uint32_t at = (uint32_t)(p->core.intent_head % ring_size(p));
-    return p->core.ring[at] <= p->core.released;
+    return (uint32_t)((p->core.intent_head + k) % ring_size(p));
+}
+
+static uint32_t blocks_for(const struct physical *p, uint32_t intents)
+{
+    return p->doublewrite ? intents + 1 : 1;
+}
+
+bool phys_intent_room(const struct physical *p, uint32_t intents)
+{
+    uint32_t blocks = blocks_for(p, intents);
+    if (blocks > ring_size(p))
+        return false;
+    for (uint32_t k = 0; k < blocks; k++)
+        if (p->core.ring[ring_at(p, k)] > p->core.released)
+            return false;
+    return true;
 }
 
 bool phys_intent_half_full(const struct physical *p)
@@ -75,6 +94,7 @@ static void fill_block(struct physical *p, const struct object_intent *intents, 
                        uint64_t address)
 {
     struct block_head head = {.type = TYPE_INTENT,
+                              .level = p->doublewrite ? INTENT_WITH_DATA : 0,
                               .count = count,
                               .address = address,
                               .owner = OID_INODES,
@@ -89,22 +109,35 @@ static void fill_block(struct physical *p, const struct object_intent *intents, 
     phys_intent_block_seal(p->intent);
 }
 
-enum err phys_intent_write(struct physical *p, const struct object_intent *intents, uint32_t count)
+/* Lists the intent block in p->intent, and the data after it, in p->items; takes their places. */
+static uint32_t list_items(struct physical *p, uint8_t *const *page, uint32_t count)
+{
+    uint32_t blocks = blocks_for(p, count);
+    for (uint32_t k = 0; k < blocks; k++) {
+        uint32_t at = ring_at(p, k);
+        uint8_t *raw = k == 0 ? p->intent : page[k - 1];
+        p->items[k] = (struct io_item){.address = p->layout.intent_first + at,
+                                       .page = raw,
+                                       .crc = plat_crc32c(raw, BLOCK_BYTES)};
+        p->core.ring[at] = p->core.released + 1;
+        p->core.copy[at] = k > 0;
+        p->core.intent_live++;
+    }
+    p->core.intent_head += blocks;
+    return blocks;
+}
+
+enum err phys_intent_write(struct physical *p, const struct object_intent *intents,
+                           uint8_t *const *page, uint32_t count)
 {
     enum err e = E_FULL;
     ASSERT(count > 0 && count <= FORMAT_INTENTS);
-    for (uint32_t attempt = 0; attempt < WRITE_TRIES && phys_intent_room(p); attempt++) {
-        uint32_t at = (uint32_t)(p->core.intent_head % ring_size(p));
-        fill_block(p, intents, count, p->layout.intent_first + at);
-        p->core.ring[at] = p->core.released + 1;
-        p->core.intent_live++;
-        p->core.intent_head++;
-        struct io_item item = {.address = p->layout.intent_first + at,
-                               .page = p->intent,
-                               .crc = plat_crc32c(p->intent, BLOCK_BYTES)};
-        e = phys_io_write(p, &item, 1);
+    for (uint32_t attempt = 0; attempt < WRITE_TRIES && phys_intent_room(p, count); attempt++) {
+        fill_block(p, intents, count, p->layout.intent_first + ring_at(p, 0));
+        uint32_t blocks = list_items(p, page, count);
+        e = phys_io_write(p, p->items, blocks);
         if (e != E_MEDIA)
-            break; /* else the next block of the ring may be better */
+            break; /* else the next blocks of the ring may be better */
     }
     if (e == OK && !PLANTED(PLANTED_NO_INTENT_FLUSH))
         e = phys_io_flush(p);
@@ -129,6 +162,8 @@ void phys_intent_release(struct physical *p)
 struct scan {
     uint64_t first, last; /* sequences seen */
     uint32_t blocks;
+    uint64_t index[RING_MAX];  /* sequence of the intent block at k */
+    uint8_t follows[RING_MAX]; /* blocks of data after it */
 };
 
 static void see_block(struct physical *p, struct scan *scan, uint32_t at, uint8_t *raw,
@@ -137,18 +172,24 @@ static void see_block(struct physical *p, struct scan *scan, uint32_t at, uint8_
     struct block_head head;
     struct object_intent intent;
     p->core.ring[at] = 0;
-    if (phys_intent_block_decode(&head, raw, p->layout.intent_first + at, disk_uuid) != OK)
+    p->core.copy[at] = false;
+    if (phys_intent_block_decode(&head, raw, p->layout.intent_first + at, disk_uuid) != OK ||
+        head.index % ring_size(p) != at)
         return;
     p->core.ring[at] = head.epoch;
+    scan->index[at] = head.index;
+    if (head.level == INTENT_WITH_DATA && head.count < ring_size(p))
+        scan->follows[at] = (uint8_t)head.count;
+    uint64_t last = head.index + scan->follows[at];
     if (scan->blocks == 0 || head.index < scan->first)
         scan->first = head.index;
-    if (scan->blocks == 0 || head.index > scan->last)
-        scan->last = head.index;
-    scan->blocks++;
+    if (scan->blocks == 0 || last > scan->last)
+        scan->last = last;
+    scan->blocks += 1u + scan->follows[at];
     if (head.epoch > p->highest_epoch)
         p->highest_epoch = head.epoch;
-    if (head.index >= p->core.intent_head)
-        p->core.intent_head = head.index + 1;
+    if (last >= p->core.intent_head)
+        p->core.intent_head = last + 1;
     for (uint32_t i = 0; i < head.count; i++) {
         phys_intent_entry_decode(&intent,
                                  raw + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
@@ -195,6 +236,19 @@ static enum err scan_part(struct physical *p, struct scan *scan, uint32_t first,
     return OK;
 }
 
+/* Data live as long as the intents that they belong to, unless those of a later turn lie there. */
+static void see_data(struct physical *p, const struct scan *scan)
+{
+    for (uint32_t at = 0; at < ring_size(p); at++)
+        for (uint32_t k = 1; k <= scan->follows[at]; k++) {
+            uint32_t data = (at + k) % ring_size(p);
+            if (scan->index[data] > scan->index[at] || p->core.ring[data] > p->core.ring[at])
+                continue;
+            p->core.ring[data] = p->core.ring[at];
+            p->core.copy[data] = true;
+        }
+}
+
 enum err phys_intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe)
 {
     struct scan scan = {.blocks = 0};
@@ -205,46 +259,110 @@ enum err phys_intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool 
         if (e != OK)
             return e;
     }
+    see_data(p, &scan);
     if (scan.blocks > 0 && scan.last - scan.first + 1 != scan.blocks)
         plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, p->layout.intent_first);
     return OK;
 }
 
-/* Where the adopted tree has the block is where a valid intent wrote. */
-static bool names_tree(struct physical *p, const struct object_intent *intent)
+/* Where the adopted tree has the block is where a valid intent wrote. *at: the tree's pointer. */
+static bool names_tree(struct physical *p, const struct object_intent *intent, struct pointer *at)
 {
     struct spot spot;
-    struct pointer at;
     if (intent->oid <= OID_MAP)
         return false;
     if (phys_tree_spot(p, intent->oid, 0, intent->block, NODE_LOOK, false, &spot) != OK)
         return false;
-    phys_pointer_decode(&at, spot.raw);
-    return at.address != 0 && at.address == intent->address;
+    phys_pointer_decode(at, spot.raw);
+    return at->address != 0 && at->address == intent->address;
 }
+
+/* Whether the block at k holds live intents. */
+static bool is_live(const struct physical *p, uint32_t k)
+{
+    return p->core.ring[k] > p->core.released && !p->core.copy[k];
+}
+
+/* Reads the intent block at k into p->intent. */
+static enum err load_block(struct physical *p, uint32_t k, struct block_head *head)
+{
+    uint64_t address = p->layout.intent_first + k;
+    enum err e = phys_io_block(p, BLOCK_READ, address, p->intent);
+    if (e == OK)
+        e = phys_intent_block_decode(head, p->intent, address, p->core.id.disk_uuid);
+    if (e != OK)
+        plat_report(REPORT_DETECTED, (uint64_t) - (int)e, address);
+    return e;
+}
+
+static void get_intent(const struct physical *p, uint32_t i, struct object_intent *intent)
+{
+    phys_intent_entry_decode(intent,
+                             p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
+}
+
+/* ---- Writing again --------------------------------------------------------------------------- */
+
+/* One block that may be torn, and its data in the region at `data`. OK, E_DEAD. */
+static enum err redo_block(struct physical *p, const struct object_intent *intent, uint64_t data)
+{
+    struct pointer tree;
+    uint8_t *page = p->batch;
+    if (!names_tree(p, intent, &tree))
+        return OK;
+    enum err e = phys_io_block(p, BLOCK_READ, intent->address, page);
+    uint32_t crc = e == OK ? plat_crc32c(page, BLOCK_BYTES) : 0;
+    if (e == E_DEAD || (e == OK && (crc == tree.crc || crc == intent->crc)))
+        return e;
+    e = phys_io_block(p, BLOCK_READ, data, page);
+    if (e != OK || plat_crc32c(page, BLOCK_BYTES) != intent->crc)
+        return e == E_DEAD ? E_DEAD : OK; /* without it the block stays what it is */
+    plat_report(REPORT_REPAIR, intent->oid, intent->block);
+    e = phys_io_block(p, BLOCK_WRITE, intent->address, page);
+    return e == E_DEAD ? E_DEAD : OK;
+}
+
+/* The oldest first: of a block that was overwritten twice the later version stays. */
+enum err phys_intent_redo(struct physical *p)
+{
+    struct block_head head;
+    for (uint32_t k = 0; k < ring_size(p); k++) {
+        uint32_t at = ring_at(p, k);
+        enum err e = is_live(p, at) ? load_block(p, at, &head) : E_NOENT;
+        if (e == E_DEAD)
+            return e;
+        if (e != OK || head.level != INTENT_WITH_DATA)
+            continue;
+        for (uint32_t i = 0; i < head.count; i++) {
+            struct object_intent intent;
+            get_intent(p, i, &intent);
+            e = redo_block(p, &intent, p->layout.intent_first + (at + 1 + i) % ring_size(p));
+            if (e != OK)
+                return e;
+        }
+    }
+    return OK;
+}
+
+/* ---- Answering ------------------------------------------------------------------------------- */
 
 enum err phys_intent_collect(struct physical *p, uint32_t ring_index,
                              struct object_intent out[FORMAT_INTENTS], uint32_t *count)
 {
     struct block_head head;
+    struct pointer tree;
     *count = 0;
     ASSERT(ring_index < ring_size(p));
-    if (p->core.ring[ring_index] <= p->core.released)
+    if (!is_live(p, ring_index))
         return OK;
-    uint64_t address = p->layout.intent_first + ring_index;
-    enum err e = phys_io_block(p, BLOCK_READ, address, p->intent);
-    if (e == OK)
-        e = phys_intent_block_decode(&head, p->intent, address, p->core.id.disk_uuid);
-    if (e != OK) {
-        plat_report(REPORT_DETECTED, (uint64_t) - (int)e, address);
-        return e == E_DEAD ? E_DEAD : OK; /* R3: its blocks must match the checkpoint then */
-    }
+    enum err e = load_block(p, ring_index, &head);
+    if (e != OK) /* R3: its blocks must match the checkpoint then */
+        return e == E_DEAD ? E_DEAD : OK;
     for (uint32_t i = 0; i < head.count; i++) {
         struct object_intent *intent = &out[*count];
-        phys_intent_entry_decode(intent,
-                                 p->intent + FORMAT_HEAD_BYTES + (size_t)i * FORMAT_INTENT_BYTES);
+        get_intent(p, i, intent);
         intent->epoch = head.epoch;
-        *count += names_tree(p, intent);
+        *count += names_tree(p, intent, &tree);
     }
     return OK;
 }

@@ -70,7 +70,8 @@ struct core {
     uint64_t used_data, used_slots, held_data, held_slots, total_data, total_slots;
     uint64_t intent_head;
     uint32_t intent_live;    /* blocks of the region with intents above `released` */
-    uint64_t ring[RING_MAX]; /* epoch of each intent block, 0: none */
+    uint64_t ring[RING_MAX]; /* epoch of each block of the region, 0: none */
+    bool copy[RING_MAX];     /* it holds data of an intent block before it (doublewrite) */
     uint8_t inodes[FORMAT_POINTER_BYTES];
     uint32_t height;
     uint32_t data_group, slot_group; /* where to allocate next */
@@ -94,7 +95,7 @@ struct physical {
     bool identified, active;     /* active: a tree is loaded, this session */
     uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
     uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
-    bool data_cow, meta_guard, verify_writes;
+    bool data_cow, meta_guard, verify_writes, doublewrite;
     uint32_t session, disk;
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
     uint32_t request; /* rises with each */
@@ -230,14 +231,20 @@ MUST_USE enum err phys_tree_next(struct physical *p, uint64_t *oid);
 
 void phys_intent_clear_durable(struct physical *p);
 bool phys_intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc);
-bool phys_intent_room(const struct physical *p);
+/* Whether a block with that many intents fits, with their data if there is doublewrite. */
+bool phys_intent_room(const struct physical *p, uint32_t intents);
 bool phys_intent_half_full(const struct physical *p);
-/* Writes one block of `count` intents and makes it stable. */
+/* Writes one block of `count` intents and makes it stable; page[i]: what is about to be written. */
 MUST_USE enum err phys_intent_write(struct physical *p, const struct object_intent *intents,
-                                    uint32_t count);
+                                    uint8_t *const *page, uint32_t count);
 void phys_intent_release(struct physical *p);
 /* Reads the region: ring, head, highest numbers. Unreadable blocks count as none. */
 MUST_USE enum err phys_intent_scan(struct physical *p, const uint64_t disk_uuid[2], bool wipe);
+/*
+ * Overwrites blocks in place that are neither what the adopted tree nor what their newest intent
+ * says, with the data that were written with the intent. OK or E_DEAD.
+ */
+MUST_USE enum err phys_intent_redo(struct physical *p);
 /* Loads the intents of one block of the region that are above `released` and name the place where
  * the adopted tree has the block. Answers how many. */
 MUST_USE enum err phys_intent_collect(struct physical *p, uint32_t ring_index,

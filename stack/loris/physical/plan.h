@@ -22,6 +22,7 @@ struct write_plan {
     uint64_t address;
     enum write_place place;
     enum err status;
+    uint32_t intents_before; /* of this batch */
     bool privileged, written;
 };
 

@@ -241,6 +241,9 @@ enum err phys_restore_intents(struct physical *p, const struct object_request *r
     if (request->offset >= p->layout.intent_blocks || room < FORMAT_INTENTS)
         return E_INVAL;
     room = room < limit ? room : limit;
+    enum err redone = at == 0 ? phys_intent_redo(p) : OK;
+    if (redone != OK)
+        return redone;
     for (; at < p->layout.intent_blocks && used + FORMAT_INTENTS <= room; at++) {
         uint32_t count;
         enum err e = phys_intent_collect(p, at, found, &count);

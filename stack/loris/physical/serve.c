@@ -17,6 +17,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     p->data_cow = options->data_cow;
     p->meta_guard = options->meta_guard;
     p->verify_writes = options->verify_writes;
+    p->doublewrite = options->doublewrite;
     p->nodes_max = NODES_MAX;
     p->durable = plat_alloc(DURABLE_SLOTS * sizeof(p->durable[0]), TAG_HEAP);
     p->node = plat_alloc(NODES_MAX * sizeof(p->node[0]), TAG_HEAP);

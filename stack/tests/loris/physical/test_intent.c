@@ -214,6 +214,100 @@ START_TEST(test_intent__with_data_cow_every_cut_leaves_the_checkpoint_as_it_was)
 }
 END_TEST
 
+/* Which version the bytes of a block are, whatever its checksum says; -1: none. */
+static int64_t version_on_disk(uint64_t block, uint64_t highest)
+{
+    static uint8_t page[BLOCK_BYTES], want[BLOCK_BYTES], raw[OBJECT_META_BYTES];
+    struct object_request request = {
+        .op = OBJECT_READ,
+        .oid = OID,
+        .offset = block * BLOCK_BYTES,
+        .length = BLOCK_BYTES,
+        .grant_data = fake_grant(ph.client, page, sizeof(page), PLAT_GRANT_WRITE),
+        .grant_meta = fake_grant(ph.client, raw, sizeof(raw), PLAT_GRANT_WRITE)};
+    (void)ph_call(&request);
+    fake_revoke(ph.client, request.grant_data);
+    fake_revoke(ph.client, request.grant_meta);
+    for (uint64_t v = 1; v <= highest; v++) {
+        ph_fill(want, OID, block, v);
+        if (memcmp(want, page, sizeof(want)) == 0)
+            return (int64_t)v;
+    }
+    return -1;
+}
+
+/* Overwrites blocks twice in one epoch, cut at each write; how many blocks are torn after restore,
+ * and after another cut while it redoes them. */
+static uint32_t torn_blocks(bool nested)
+{
+    bool fired = true;
+    uint32_t torn = 0;
+    for (uint64_t cut = 1; fired; cut++) {
+        for (uint64_t seed = 0; seed < 12; seed++) {
+            start();
+            rig.writes = 0;
+            rig.cut_at = cut;
+            (void)ph_write(OID, 3, 10, 2, 0);
+            (void)ph_write(OID, 8, 10, 3, 0);
+            fired = rig.off;
+            for (uint32_t turn = 0; turn < 2; turn++) {
+                rig_power_on(seed + turn);
+                ph_boot();
+                ph_ok(ph_restore());
+                rig.writes = 0;
+                rig.cut_at = nested && turn == 0 ? 1 + seed % 4 : 0;
+                if (rig.cut_at == 0)
+                    fetch_intents();
+                else
+                    (void)ph_call(
+                        &(struct object_request){.op = OBJECT_INTENTS, .length = 1 << 16});
+            }
+            for (uint64_t b = 0; b < BLOCKS; b++) {
+                int64_t version = version_on_disk(b, 3);
+                torn += version < 0;
+                ck_assert(version == 1 || version < 0 || is_named(b, (uint64_t)version));
+            }
+        }
+        ck_assert_uint_lt(cut, 60);
+    }
+    return torn;
+}
+
+START_TEST(test_intent__h25_with_doublewrite_no_cut_leaves_a_torn_block)
+{
+    ck_assert_uint_gt(torn_blocks(false), 20); /* else the rig tears nothing */
+    ph.options.doublewrite = true;
+    ck_assert_uint_eq(torn_blocks(false), 0);
+    ck_assert_uint_eq(torn_blocks(true), 0);
+}
+END_TEST
+
+START_TEST(test_intent__data_in_the_region_live_as_long_as_their_intents)
+{
+    ph.options.doublewrite = true;
+    start();
+    uint32_t in_place = 0;
+    for (uint64_t v = 2; v < 60;
+         v++) { /* ten and a half fit into 32 blocks, then all are shadowed */
+        ph_ok(ph_write(OID, 0, 2, v, 0));
+        in_place += ph.reply.moved;
+    }
+    ck_assert_uint_eq(in_place, 21);
+    ph_ok(ph_checkpoint());
+    for (uint64_t v = 60; v < 75; v++) /* and over the end of the ring */
+        ph_ok(ph_write(OID, 10, 2, v, 0));
+    rig_power_on(0);
+    ph_boot();
+    ph_ok(ph_restore());
+    fetch_intents();
+    ck_assert_uint_eq(intent_count, 21);
+    uint64_t head = ph.p->core.intent_head;
+    ph_ok(ph_write(OID, 12, 2, 80, 0)); /* none of the ring is left */
+    ck_assert_uint_eq(ph.reply.moved, 0);
+    ck_assert_uint_eq(ph.p->core.intent_head, head);
+}
+END_TEST
+
 CHECK_MAIN("physical intent", 120,
            tcase_add_test(tc, test_intent__every_block_that_differs_is_named_at_every_cut);
            tcase_add_test(tc, test_intent__is_void_after_release);
@@ -221,5 +315,7 @@ CHECK_MAIN("physical intent", 120,
            tcase_add_test(tc, test_intent__a_full_region_shadows_and_says_so_before);
            tcase_add_test(tc, test_intent__unreadable_ones_count_as_none_and_the_rest_holds);
            tcase_add_test(tc, test_intent__shadow_and_cow_leave_the_checkpoint_alone);
+           tcase_add_test(tc, test_intent__h25_with_doublewrite_no_cut_leaves_a_torn_block);
+           tcase_add_test(tc, test_intent__data_in_the_region_live_as_long_as_their_intents);
            tcase_add_test(tc,
                           test_intent__with_data_cow_every_cut_leaves_the_checkpoint_as_it_was);)
