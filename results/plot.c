@@ -138,7 +138,8 @@ static void write_head(struct plot *plot, const char *title, const char *caption
             plot_y(plot, 38));
 }
 
-bool plot_sound(struct plot *plot)
+/* Whether all that was asked of the file came; if not, tells why, once, and sets the code. */
+static bool is_sound(struct plot *plot)
 {
     if (plot->error[0] != 0 && plot->code == 0) {
         fprintf(plot->err, "%s\n", plot->error);
@@ -151,14 +152,14 @@ bool plot_groups(struct plot *plot, const char *by, struct groups *groups)
 {
     ASSERT(plot->error[0] == 0); /* a kind is not begun after a failure */
     enum err e = groups_load(groups, plot->db, by, plot->options->where, plot->error);
-    return plot_sound(plot) && e == OK;
+    return is_sound(plot) && e == OK;
 }
 
 bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char *title,
                 const char *caption)
 {
     ASSERT(plot->gp == NULL);
-    if (plot->code != 0 || !plot_sound(plot))
+    if (plot->code != 0 || !is_sound(plot))
         return false;
     if (plot->pictures_of_kind == PLOT_PICTURES_MAX) {
         fprintf(plot->err, "%s: more than %d pictures; --where chooses which\n", kind,
@@ -222,7 +223,7 @@ void plot_end(struct plot *plot)
         fprintf(plot->err, "%s/%s: cannot write: %s\n", plot->dir, plot->name, strerror(errno));
         plot->code = 2;
     }
-    if (bad || !plot_sound(plot))
+    if (bad || !is_sound(plot))
         return;
     FILE *says = tmpfile();
     ASSERT(says != NULL);
@@ -280,7 +281,7 @@ static void draw(struct plot *plot, int only)
         if (drawers[i] != NULL && (only < 0 || only == i)) {
             plot->pictures_of_kind = 0;
             drawers[i](plot);
-            (void)plot_sound(plot);
+            (void)is_sound(plot);
         }
     if (plot->code == 0 && plot->pictures == 0) {
         fprintf(plot->err, "%s:1:1: nothing to draw%s%s\n", plot->options->path,
@@ -310,7 +311,7 @@ int plot_run(const struct plot_options *options, FILE *out, FILE *err)
     if (group_check_where(plot.db, options->where, plot.error) == OK)
         draw(&plot, only);
     else
-        (void)plot_sound(&plot);
+        (void)is_sound(&plot);
     sqlite3_close(plot.db);
     return plot.code;
 }

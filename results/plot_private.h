@@ -54,9 +54,6 @@ bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char
 /* Ends the script and runs gnuplot on it; not if the file could not be read. */
 void plot_end(struct plot *plot);
 
-/* Whether all that was asked of the file came; if not, tells why, once, and sets the code. */
-bool plot_sound(struct plot *plot);
-
 /* Adds up the trials of the options' --where by columns. Returns whether it could, having told why
  * not; groups_free in any case. */
 bool plot_groups(struct plot *plot, const char *by, struct groups *groups);

@@ -139,20 +139,17 @@ struct interval stats_poisson(uint64_t k, double alpha)
     return i;
 }
 
-double stats_tail_half(uint64_t k, uint64_t m)
-{
-    quiet();
-    if (k == 0)
-        return 1;
-    if (k > m)
-        return 0;
-    return gsl_cdf_beta_P(0.5, (double)k, (double)(m - k) + 1); /* P(Bin(m, p) >= k) */
-}
-
-double stats_tail_half_real(double k, double m)
+/* P(X >= k), X of Bin(m, 1/2), between whole numbers too: for counts that are expected, not seen.
+ */
+static double tail_half_real(double k, double m)
 {
     quiet();
     return k <= 0 ? 1 : k > m ? 0 : gsl_cdf_beta_P(0.5, k, m - k + 1);
+}
+
+double stats_tail_half(uint64_t k, uint64_t m)
+{
+    return tail_half_real((double)k, (double)m);
 }
 
 double stats_mcnemar(uint64_t b, uint64_t c)
@@ -183,7 +180,8 @@ static double tango_score(double d, const double *with)
     return distance / sqrt(variance);
 }
 
-struct interval stats_tango_real(double b, double c, double n, double alpha)
+/* stats_tango of such counts. */
+static struct interval tango_real(double b, double c, double n, double alpha)
 {
     ASSERT(b + c <= n * (1 + 1e-12));
     if (n <= 0)
@@ -200,16 +198,16 @@ struct interval stats_tango_real(double b, double c, double n, double alpha)
 
 struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha)
 {
-    return stats_tango_real((double)b, (double)c, (double)n, alpha);
+    return tango_real((double)b, (double)c, (double)n, alpha);
 }
 
 /* What stats_needs_pairs searches for: whether w and s discordant pairs of n decide. */
 static bool pairs_decide(double w, double s, double n, double margin, double alpha)
 {
-    struct interval i = stats_tango_real(w, s, n, 2 * alpha);
-    if (i.low > margin && stats_tail_half_real(w, w + s) <= alpha)
+    struct interval i = tango_real(w, s, n, 2 * alpha);
+    if (i.low > margin && tail_half_real(w, w + s) <= alpha)
         return true;
-    if (i.high < -margin && stats_tail_half_real(s, w + s) <= alpha)
+    if (i.high < -margin && tail_half_real(s, w + s) <= alpha)
         return true;
     return i.high < margin && n >= (double)stats_floor(margin, alpha);
 }

@@ -33,9 +33,6 @@ double stats_mcnemar(uint64_t b, uint64_t c);      /* exact, two-sided; 1 withou
 double stats_mcnemar_midp(uint64_t b, uint64_t c); /* two-sided */
 /* Difference (b - c) / n; Tango's score interval needs no other cell of the table. */
 struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha);
-/* Both for counts that are expected, not seen. */
-struct interval stats_tango_real(double b, double c, double n, double alpha);
-double stats_tail_half_real(double k, double m);
 /*
  * The smallest N at which (w, s) N / n discordant pairs would decide about a margin by the rule of
  * compare.h; 0: not up to STATS_NEEDS_MAX.

@@ -390,11 +390,6 @@ uint64_t sim_disk_size(const struct sim_disk *disk)
     return disk->image.size_bytes;
 }
 
-uint32_t sim_disk_index(const struct sim_disk *disk)
-{
-    return disk->index;
-}
-
 const struct sim_params *sim_disk_params(const struct sim_disk *disk)
 {
     return &disk->params;
@@ -448,12 +443,6 @@ uint64_t sim_disk_used_count(const struct sim_disk *disk)
 uint64_t sim_disk_used_nth(const struct sim_disk *disk, uint64_t n)
 {
     return disk_image_used_nth(&disk->image, n);
-}
-
-bool sim_disk_used(const struct sim_disk *disk, uint64_t sector)
-{
-    ASSERT(sector < disk->sectors);
-    return disk_image_is_used(&disk->image, sector);
 }
 
 /* ---- Observers ---- */

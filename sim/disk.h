@@ -121,7 +121,6 @@ struct sim_disk_identity {
 };
 struct sim_disk_identity sim_disk_identify(const struct sim_disk *disk);
 uint64_t sim_disk_size(const struct sim_disk *disk); /* bytes */
-uint32_t sim_disk_index(const struct sim_disk *disk);
 const struct sim_params *sim_disk_params(const struct sim_disk *disk);
 
 /* Outstanding requests, and writes accepted but not stable. */
@@ -155,7 +154,6 @@ void sim_disk_poke(struct sim_disk *disk, uint64_t first_sector, uint32_t count,
  * n < count. O(size / 32768 sectors). */
 uint64_t sim_disk_used_count(const struct sim_disk *disk);
 uint64_t sim_disk_used_nth(const struct sim_disk *disk, uint64_t n);
-bool sim_disk_used(const struct sim_disk *disk, uint64_t sector);
 
 /* ---- Observers: how injectors and recorders see each request ---- */
 

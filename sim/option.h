@@ -91,7 +91,6 @@ bool option_has(const struct option_set *set, const char *name);
 uint64_t option_number(const struct option_set *set, const char *name);
 double option_real(const struct option_set *set, const char *name);
 bool option_on(const struct option_set *set, const char *name);
-const char *option_text(const struct option_set *set, const char *name);
 const struct amount *option_amount(const struct option_set *set, const char *name);
 
 /* The word for a type: "time", "size", ...; and its unit as `list` shows it: "ns", "B", ... */

@@ -207,11 +207,6 @@ bool option_on(const struct option_set *set, const char *name)
     return option_number(set, name) == 1;
 }
 
-const char *option_text(const struct option_set *set, const char *name)
-{
-    return option_get(set, name)->text;
-}
-
 const struct amount *option_amount(const struct option_set *set, const char *name)
 {
     return &option_get(set, name)->amount;

@@ -238,6 +238,8 @@ static enum history_state state_of(enum err result)
     case E_BUSY:
     case E_NOTSUP:
     case E_MFILE:
+    case E_NODATA:
+    case E_RANGE:
     case E_ARG:
         return HISTORY_REFUSED;
     }
@@ -442,18 +444,6 @@ uint32_t history_apps(const struct history *h)
 uint32_t history_environments(const struct history *h)
 {
     return h->environments;
-}
-
-uint32_t history_app_environment(const struct history *h, uint32_t app)
-{
-    ASSERT(app < h->app_count);
-    return h->apps[app].environment;
-}
-
-enum history_death history_app_death(const struct history *h, uint32_t app)
-{
-    ASSERT(app < h->app_count);
-    return h->apps[app].death;
 }
 
 uint32_t history_wrongs(const struct history *h)

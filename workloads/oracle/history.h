@@ -226,8 +226,6 @@ uint32_t history_setup_ops(const struct history *h); /* numbers up to this are n
 const struct history_op *history_op(const struct history *h, uint32_t op);
 uint32_t history_apps(const struct history *h);
 uint32_t history_environments(const struct history *h);
-uint32_t history_app_environment(const struct history *h, uint32_t app);
-enum history_death history_app_death(const struct history *h, uint32_t app);
 uint32_t history_wrongs(const struct history *h); /* how many in all; the first are kept */
 const struct history_wrong *history_wrong(const struct history *h, uint32_t index);
 
