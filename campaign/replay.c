@@ -101,6 +101,23 @@ static bool find_trial(struct replay *r)
     return true;
 }
 
+/* A told trial whose fault can store anywhere: a store into the laboratory is to be seen as one. */
+static void close_laboratory(const struct replay *r, struct lab *lab)
+{
+    const struct fault_plan *plan = &r->plan->faults[r->plan->cells[r->cell].fault];
+    bool wild = false;
+    for (uint32_t i = 0; i < plan->count; i++)
+        wild = wild || fault_corrupts_memory(plan->faults[i].kind);
+    if (!wild)
+        return;
+    bool closes = lab_set_strict(lab, SIM_STRICT_FULL);
+    (void)fprintf(stderr, "loris: %s\n",
+                  closes ? "after the fault the laboratory's own memory is closed to the stack: "
+                           "this takes up to minutes"
+                         : "this host does not list its mappings: a wild store into the "
+                           "laboratory's own memory would not be noticed");
+}
+
 /* Runs the trial in this process. */
 static void run_here(struct replay *r)
 {
@@ -110,8 +127,10 @@ static void run_here(struct replay *r)
     if (r->options->verbose && alone)
         lab_tell(lab, stdout);
     lab_begin(lab, cell->variant, cell->workload, r->n);
-    if (r->options->verbose)
+    if (r->options->verbose) {
         lab_tell(lab, stdout);
+        close_laboratory(r, lab);
+    }
     lab_trial(lab, cell->fault, r->record);
     (void)fflush(stdout);
     lab_destroy(lab);

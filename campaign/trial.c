@@ -184,6 +184,11 @@ void lab_tell(struct lab *lab, FILE *out)
     lab->tell = out;
 }
 
+bool lab_set_strict(struct lab *lab, enum sim_strict strict)
+{
+    return sim_machine_set_strict(lab->machine, strict);
+}
+
 #ifdef LORIS_PLANTED
 void lab_plant(struct lab *lab, enum planted bug)
 {

@@ -18,6 +18,7 @@
 #include "campaign/plan.h"
 #include "planted.h"
 #include "results/record.h"
+#include "sim/machine.h"
 
 struct lab;
 
@@ -44,6 +45,10 @@ struct lab_times lab_times(const struct lab *lab);
 /* From now on every event of a trial is told to `out` as it happens, a line each (replay). NULL:
  * no. */
 void lab_tell(struct lab *lab, FILE *out);
+
+/* After lab_begin, until the next: what is closed while a process runs (sim/machine.h). Changes no
+ * outcome but that of wild stores. False if the laboratory's own memory cannot be closed here. */
+bool lab_set_strict(struct lab *lab, enum sim_strict strict);
 
 #ifdef LORIS_PLANTED
 /* Trials run with this defect of the stack from now on. */

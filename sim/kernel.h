@@ -25,6 +25,7 @@
 #define LORIS_SIM_KERNEL_H
 
 #include "sim/coroutine.h"
+#include "sim/guard.h"
 #include "sim/machine.h"
 #include "sim/region.h"
 #include "sim/rng.h"
@@ -231,6 +232,9 @@ struct sim_machine {
     struct sim_machine_config config;
     struct sim_disk *disk[DISKS_MAX];
     struct sim_regions regions;
+    struct sim_guard guard;
+    enum sim_strict strict;
+    bool guarded; /* the laboratory's memory is closed while a program runs */
     struct sim_process process[SIM_PROCESSES_MAX];
     uint32_t programs;       /* slots 0 .. programs - 1 */
     uint32_t slots;          /* slots ever used since the reset */

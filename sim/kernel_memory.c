@@ -225,6 +225,7 @@ struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_
     m->layout_checked = true;
     flip_bits(m, p, w.address, flip->bit, flip->bits);
     m->suspect = true;
+    m->guarded = m->strict != SIM_STRICT_REGIONS;
     sim_regions_strict(&m->regions, true);
     sim_engine_note(m->engine, NOTE_FLIP, w.address, (uint64_t)flip->bit << 32 | flip->bits);
     return (struct sim_flip_result){

@@ -14,6 +14,7 @@
 #include "sim/kernel.h"
 
 #define SURVIVOR_BYTES SIM_REGION_BYTES
+#define PAGE_BYTES 4096u                      /* of the host: at least */
 #define REGION_OF_SURVIVORS SIM_PROCESSES_MAX /* regions below belong to slots of this index */
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -27,11 +28,18 @@ static void describe(void *context, char *text, uint32_t size)
                    m->trial, sim_engine_now(m->engine), p != NULL ? ", while a process ran" : "");
 }
 
+/* Whole pages of its own: the guard keeps them readable, closes what lies beside them. */
+static size_t machine_bytes(void)
+{
+    return (sizeof(struct sim_machine) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
 struct sim_machine *sim_machine_create(const struct sim_machine_config *config)
 {
     ASSERT(config->disks <= DISKS_MAX);
-    struct sim_machine *m = calloc(1, sizeof(*m));
+    struct sim_machine *m = aligned_alloc(PAGE_BYTES, machine_bytes());
     ASSERT(m != NULL);
+    memset(m, 0, machine_bytes());
     sim_crash_install();
     m->config = *config;
     if (m->config.restart.poll_ns == 0)
@@ -143,6 +151,7 @@ void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial)
     m->powered = false;
     m->stop = false;
     m->suspect = false;
+    m->guarded = false;
     m->seed = seed;
     m->trial = trial;
     sim_machine_zero_counters(m);
@@ -152,6 +161,13 @@ void sim_machine_renew(struct sim_machine *m)
 {
     ASSERT(m->running == NULL);
     sim_regions_renew(&m->regions);
+}
+
+bool sim_machine_set_strict(struct sim_machine *m, enum sim_strict strict)
+{
+    ASSERT(m->running == NULL);
+    m->strict = strict;
+    return strict == SIM_STRICT_REGIONS || sim_guard_scan(&m->guard, m, machine_bytes());
 }
 
 void sim_machine_seal(struct sim_machine *m)
@@ -328,6 +344,10 @@ void sim_machine_boot(struct sim_machine *m, const struct sim_program *programs,
     ASSERT(count <= SIM_PROCESSES_MAX);
     m->options = *options;
     m->format = format;
+    if (m->strict == SIM_STRICT_ALWAYS) {
+        m->guarded = true;
+        sim_regions_strict(&m->regions, true);
+    }
     m->powered = true;
     m->programs = count;
     m->survivors = 0;
@@ -525,7 +545,10 @@ static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64
         if (m->regions.strict)
             sim_regions_enter(&m->regions, p->region, p->survivor);
         m->slice_start_ns = now_ns;
+        if (m->guarded && p->program != NULL) /* applications are the laboratory's own */
+            sim_guard_close(&m->guard, p, sizeof(*p));
         enum sim_stop stop = sim_coroutine_run(&p->co, blocks);
+        sim_guard_open(&m->guard);
         account(p, blocks_before);
         if (goes_on(p, endpoint)) /* else on_block has killed it: nothing of it is done any more */
             handle_stop(p, stop);
@@ -540,6 +563,8 @@ enum sim_run_end sim_machine_run(struct sim_machine *m, uint64_t until_ns)
 {
     ASSERT(m->running == NULL);
     m->stop = false;
+    if (m->guarded)
+        m->guarded = sim_guard_scan(&m->guard, m, machine_bytes()); /* it may have grown */
     uint64_t next_ns = run_due_events(m);
     for (;;) {
         if (m->stop)

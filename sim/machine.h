@@ -176,6 +176,18 @@ struct sim_flip_result {
 /* Flips, and from now on treats the machine's memory as suspect (strict mode, child retired). */
 struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_flip *flip);
 
+/* What is closed while a process runs whose memory, or another's, is suspect. */
+enum sim_strict {
+    SIM_STRICT_REGIONS, /* after a fault in memory: the regions of all others; the default */
+    SIM_STRICT_FULL,    /* after it, the laboratory's own memory as well (guard.h): dear */
+    SIM_STRICT_ALWAYS,  /* both from the next boot on, without a fault: for tests */
+};
+
+/* Outlives resets. Changes no run, but how one ends that stores or reads where it should not.
+ * Returns whether the host lets the laboratory find its own memory; else regions alone are closed.
+ */
+bool sim_machine_set_strict(struct sim_machine *m, enum sim_strict strict);
+
 /* A fault able to corrupt memory was injected since the reset: retire this child after the trial.
  */
 bool sim_machine_suspect(const struct sim_machine *m);

@@ -143,6 +143,27 @@ START_TEST(test_inject_trial__leaves_nothing_behind_for_the_next_trial)
 }
 END_TEST
 
+START_TEST(test_inject_trial__closing_all_but_what_runs_changes_no_trial)
+{
+    begin("  a: [{kind: process.crash, layer: fs, at: {message: 5}}]\n"
+          "  b: [{kind: power.cut, at: {write: 4}, cache: random}]\n"
+          "  c: [{kind: memory.flip, layer: fs, region: pages, at: {op: 3}, bits: 8}]\n");
+    for (uint32_t p = 1; p <= 3; p++) {
+        ck_assert(lab_set_strict(lab, SIM_STRICT_REGIONS));
+        lab_trial(lab, p, record);
+        ck_assert_msg(record->injected, "plan %u: %s", p, record->story);
+        uint64_t hash = record->hash;
+        enum level level = record->level;
+        (void)lab_set_strict(lab,
+                             SIM_STRICT_ALWAYS); /* where the host cannot, it changes nothing */
+        lab_trial(lab, p, record);
+        ck_assert_uint_eq(record->hash, hash);
+        ck_assert_int_eq(record->level, level);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(test_inject_trial__repeat_kills_as_often_as_it_says)
 {
     begin("  a: [{kind: process.crash, layer: driver, at: {op: 4}}]\n"
@@ -223,6 +244,7 @@ CHECK_MAIN("inject_trial", 120, {
     tcase_add_test(tc,
                    test_inject_trial__a_lying_in_wait_for_writes_that_never_come_changes_nothing);
     tcase_add_test(tc, test_inject_trial__leaves_nothing_behind_for_the_next_trial);
+    tcase_add_test(tc, test_inject_trial__closing_all_but_what_runs_changes_no_trial);
     tcase_add_test(tc, test_inject_trial__repeat_kills_as_often_as_it_says);
     tcase_add_test(tc,
                    test_inject_trial__is_injected_only_if_all_of_it_took_effect_and_says_how_much);
