@@ -220,6 +220,52 @@ enum err client_chown(struct client *c, const char *path, uint32_t uid, uint32_t
     return plain(c, &in, path, NULL);
 }
 
+enum err client_fallocate(struct client *c, int32_t fd, uint32_t flags, uint64_t offset,
+                          uint64_t length)
+{
+    struct call_request in = {
+        .op = CALL_FALLOCATE, .fd = fd, .flags = flags, .offset = offset, .length = length};
+    return plain(c, &in, NULL, NULL);
+}
+
+static enum err xattr_out(struct client *c, enum call_op op, const char *path, const char *name,
+                          void *to, uint64_t room, uint64_t *size)
+{
+    struct call_request in = {.op = op, .length = room};
+    struct plat_span data = {.base = to, .bytes = room};
+    struct call_reply out;
+    enum err e = call(c, &in, path, name, room > 0 ? &data : NULL, PLAT_GRANT_WRITE, &out);
+    *size = e == OK ? out.size : 0;
+    return e;
+}
+
+enum err client_getxattr(struct client *c, const char *path, const char *name, void *to,
+                         uint64_t room, uint64_t *size)
+{
+    return xattr_out(c, CALL_GETXATTR, path, name, to, room, size);
+}
+
+enum err client_listxattr(struct client *c, const char *path, char *to, uint64_t room,
+                          uint64_t *size)
+{
+    return xattr_out(c, CALL_LISTXATTR, path, NULL, to, room, size);
+}
+
+enum err client_setxattr(struct client *c, const char *path, const char *name, const void *value,
+                         uint64_t bytes)
+{
+    struct call_request in = {.op = CALL_SETXATTR, .length = bytes};
+    struct plat_span data = {.base = (void *)(uintptr_t)value, .bytes = bytes};
+    struct call_reply out;
+    return call(c, &in, path, name, bytes > 0 ? &data : NULL, PLAT_GRANT_READ, &out);
+}
+
+enum err client_removexattr(struct client *c, const char *path, const char *name)
+{
+    struct call_request in = {.op = CALL_REMOVEXATTR};
+    return plain(c, &in, path, name);
+}
+
 enum err client_statfs(struct client *c, uint64_t *blocks, uint64_t *available)
 {
     struct call_request in = {.op = CALL_STATFS};

@@ -59,6 +59,18 @@ bool client_entry_next(const uint8_t *packed, uint64_t moved, uint64_t *at,
 MUST_USE enum err client_chmod(struct client *c, const char *path, uint32_t mode);
 /* CALL_KEEP_ID: stays as it is. */
 MUST_USE enum err client_chown(struct client *c, const char *path, uint32_t uid, uint32_t gid);
+/* flags: CALL_KEEP_SIZE, CALL_PUNCH, CALL_ZERO. */
+MUST_USE enum err client_fallocate(struct client *c, int32_t fd, uint32_t flags, uint64_t offset,
+                                   uint64_t length);
+/* Extended attributes of what the path leads to. *size: bytes of the value, or of all names, each
+ * ended by a NUL; room 0 asks for that alone. E_RANGE: no room; E_NODATA: there is none. */
+MUST_USE enum err client_getxattr(struct client *c, const char *path, const char *name, void *to,
+                                  uint64_t room, uint64_t *size);
+MUST_USE enum err client_setxattr(struct client *c, const char *path, const char *name,
+                                  const void *value, uint64_t bytes);
+MUST_USE enum err client_listxattr(struct client *c, const char *path, char *to, uint64_t room,
+                                   uint64_t *size);
+MUST_USE enum err client_removexattr(struct client *c, const char *path, const char *name);
 MUST_USE enum err client_statfs(struct client *c, uint64_t *blocks, uint64_t *available);
 MUST_USE enum err client_unmount(struct client *c);
 

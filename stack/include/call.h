@@ -39,7 +39,14 @@ enum call_op {
     CALL_UNMOUNT, /* orderly stop of what this VFS has mounted */
     CALL_BEGIN,
     CALL_COMMIT,
-    CALL_ABORT, /* user transactions: E_NOTSUP for now */
+    CALL_ABORT,     /* user transactions: E_NOTSUP for now */
+    CALL_FALLOCATE, /* fd, offset, length: room for the range is taken, the file grown to its end.
+                       Flags: KEEP_SIZE: it does not grow; PUNCH: the range becomes a hole (does
+                       not grow); ZERO: it becomes zeros that have their room */
+    CALL_GETXATTR,  /* path, path2 = name, length = room; data -> moved, size; room 0: size only */
+    CALL_SETXATTR,  /* path, path2 = name, data of length; flag EXCLUSIVE: E_EXIST if it is there */
+    CALL_LISTXATTR, /* path, length = room; data -> names, each ended by a NUL; moved, size */
+    CALL_REMOVEXATTR, /* path, path2 = name; E_NODATA */
     CALL_OP_COUNT
 };
 
@@ -50,6 +57,9 @@ enum call_flags {
     CALL_APPEND = 1u << 3,
     CALL_READ_ONLY = 1u << 4,
     CALL_DIRECTORY = 1u << 5, /* E_NOTDIR if it is none */
+    CALL_KEEP_SIZE = 1u << 6, /* this and the next two: FALLOCATE */
+    CALL_PUNCH = 1u << 7,
+    CALL_ZERO = 1u << 8,
 };
 #define CALL_AT_CURSOR UINT64_MAX
 #define CALL_KEEP_ID UINT32_MAX

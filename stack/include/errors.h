@@ -43,6 +43,8 @@ enum err {
     E_NOTSUP = -49,
     E_MFILE = -50,
     E_ARG = -51, /* POSIX EINVAL: an argument that no file system accepts (rename into itself...) */
+    E_NODATA = -52, /* no extended attribute of that name */
+    E_RANGE = -53,  /* the caller's room is too small for the value */
 };
 
 #define MUST_USE __attribute__((warn_unused_result))

@@ -17,7 +17,8 @@
 #define VFS_LINK_MAX 65000u
 #define VFS_SYMLINKS_MAX 8u
 #define VFS_MODE_BITS 07777u
-#define VFS_IO_MAX (1u << 20) /* bytes of one read or write: one transaction */
+#define VFS_XATTR_BYTES_MAX 4000u /* of one value */
+#define VFS_IO_MAX (1u << 20)     /* bytes of one read or write: one transaction */
 
 enum vfs_op {
     VFS_MOUNT = 1, /* answers ino = root, ino2 = root of the shared tree (0: none) */
@@ -48,11 +49,23 @@ enum vfs_op {
                     again */
     VFS_BEGIN,
     VFS_COMMIT,
-    VFS_ABORT, /* user transactions: E_NOTSUP for now */
+    VFS_ABORT,     /* user transactions: E_NOTSUP for now */
+    VFS_FALLOCATE, /* ino, offset, length; flags KEEP_SIZE, PUNCH, ZERO; answers size: the file's */
+    VFS_GETXATTR,  /* ino, name, length = room (0: size only); data -> moved, size; E_RANGE */
+    VFS_SETXATTR,  /* ino, name; data of length; flag NEW: E_EXIST */
+    VFS_LISTXATTR, /* ino, length = room; data -> moved, size */
+    VFS_REMOVEXATTR, /* ino, name; E_NODATA */
     VFS_OP_COUNT
 };
 
-enum vfs_flags { VFS_OPEN = 1u << 0, VFS_APPEND = 1u << 1 };
+enum vfs_flags {
+    VFS_OPEN = 1u << 0,
+    VFS_APPEND = 1u << 1,
+    VFS_KEEP_SIZE = 1u << 2,
+    VFS_PUNCH = 1u << 3,
+    VFS_ZERO = 1u << 4,
+    VFS_NEW = 1u << 5
+};
 enum vfs_which { VFS_SET_MODE = 1u << 0, VFS_SET_OWNER = 1u << 1, VFS_SET_MTIME = 1u << 2 };
 
 enum vfs_type { VFS_FILE = 1, VFS_DIRECTORY = 2, VFS_LINK_TYPE = 3 };

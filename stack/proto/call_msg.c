@@ -26,8 +26,7 @@ struct call_reply_wire {
 _Static_assert(sizeof(struct call_reply_wire) == 64 + 3 * 8 + 8, "no padding");
 _Static_assert(sizeof(struct call_reply_wire) <= MSG_PAYLOAD_BYTES, "fits a message");
 
-#define CALL_FLAGS_ALL                                                                             \
-    (CALL_CREATE | CALL_EXCLUSIVE | CALL_TRUNC | CALL_APPEND | CALL_READ_ONLY | CALL_DIRECTORY)
+#define CALL_FLAGS_ALL (CALL_ZERO * 2u - 1u) /* ZERO is the highest flag */
 
 void call_request_pack(struct msg *m, uint32_t id, const struct call_request *request)
 {

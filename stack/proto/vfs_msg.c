@@ -129,7 +129,7 @@ enum err vfs_request_unpack(struct vfs_request *request, const struct msg *m)
      * hold is a broken message. */
     if (wire.name_bytes > VFS_PATH_MAX || wire.name2_bytes > VFS_PATH_MAX)
         return E_INVAL;
-    if (wire.length > VFS_IO_MAX || wire.flags > (VFS_OPEN | VFS_APPEND))
+    if (wire.length > VFS_IO_MAX || wire.flags >= 2 * VFS_NEW)
         return E_INVAL;
     if (wire.which > (VFS_SET_MODE | VFS_SET_OWNER | VFS_SET_MTIME))
         return E_INVAL;

@@ -77,7 +77,7 @@ static enum err drop_link(struct naming *n, struct node *node, bool open)
 {
     bool gone = node->a.type == VFS_DIRECTORY || node->a.nlink <= 1;
     if (gone && !open)
-        return objects_delete(n, node->oid);
+        return objects_delete(n, node);
     node->a.nlink = gone ? 0 : node->a.nlink - 1;
     node->a.ctime_ns = n->now_ns;
     enum err e = objects_store(n, node);
@@ -300,7 +300,7 @@ enum err change_setattr(struct naming *n, const struct vfs_request *in, struct v
     return objects_store(n, &node);
 }
 
-static enum err load_file(struct naming *n, uint64_t oid, struct node *node)
+enum err load_file(struct naming *n, uint64_t oid, struct node *node)
 {
     enum err e = objects_load(n, oid, true, node);
     if (e != OK)

@@ -30,7 +30,11 @@ struct attributes {
     uint32_t mode, nlink, uid, gid, generation;
     uint64_t mtime_ns, ctime_ns;
     uint64_t parent; /* of a directory */
+    uint64_t xattrs; /* object with its extended attributes, OID_NONE: it has none */
 };
+
+/* Type of an object that holds another's extended attributes: no name leads to one. */
+#define ATTRIBUTES_TYPE 4u
 
 /* An object with its attributes, as read in the present transaction. */
 struct node {
@@ -49,9 +53,12 @@ struct naming {
     struct object_txn txn; /* of the present request; environment 0: none open */
     char name[VFS_NAME_MAX + 1], name2[VFS_NAME_MAX + 1];
     uint32_t name_bytes, name2_bytes;
-    struct dirtree tree;        /* path into the directory that is at hand */
-    uint8_t text[VFS_PATH_MAX]; /* target of a symbolic link */
-    uint8_t listing[16384];     /* packed entries on their way to VFS */
+    struct dirtree tree;         /* path into the directory that is at hand */
+    uint8_t text[VFS_PATH_MAX];  /* target of a symbolic link */
+    uint8_t listing[16384];      /* packed entries on their way to VFS */
+    uint8_t xattrs[BLOCK_BYTES]; /* extended attributes of the inode at hand */
+    uint8_t value[BLOCK_BYTES];  /* one of them; one block of a file */
+    uint8_t zeros[16384];        /* stays so */
 };
 
 /* objects.c: calls to the cache. All return the cache's answer, or E_DEAD with cache_died set.
@@ -68,14 +75,20 @@ void objects_abort(struct naming *n);
 MUST_USE enum err objects_load(struct naming *n, uint64_t oid, bool exclusive, struct node *node);
 /* Stores the attributes of a node. */
 MUST_USE enum err objects_store(struct naming *n, const struct node *node);
+/* Deletes one object. */
+MUST_USE enum err objects_remove(struct naming *n, uint64_t oid);
 MUST_USE enum err objects_create(struct naming *n, uint64_t oid, const struct attributes *a,
                                  struct node *node);
-MUST_USE enum err objects_delete(struct naming *n, uint64_t oid);
+/* Deletes an inode with all that belongs to it. */
+MUST_USE enum err objects_delete(struct naming *n, const struct node *node);
 /* Moves bytes between an object and own memory; *moved may be less at the end of the object. */
 MUST_USE enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, void *to,
                                size_t bytes, uint32_t *moved);
 MUST_USE enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const void *from,
                                 size_t bytes);
+/* Writes zeros (at most VFS_IO_MAX bytes); hole: whole blocks need no room any more. */
+MUST_USE enum err objects_zero(struct naming *n, uint64_t oid, uint64_t offset, uint64_t bytes,
+                               bool hole);
 MUST_USE enum err objects_truncate(struct naming *n, uint64_t oid, uint64_t size);
 
 /* directory.c ------------------------------------------------------------------------------------
@@ -107,12 +120,17 @@ MUST_USE enum err directory_is_empty(struct naming *n, const struct node *dir, b
 MUST_USE enum err directory_list(struct naming *n, const struct node *dir, uint64_t *at,
                                  uint8_t *to, size_t room, size_t *used);
 
-/* changes.c, queries.c: one function a request. ---------------------------------------------------
+/* A file for a change: E_ISDIR if it is none. */
+MUST_USE enum err load_file(struct naming *n, uint64_t oid, struct node *node);
+
+/* changes.c, allocate.c, xattr.c, queries.c: one function a request.
+ * ---------------------------------------------------
  */
 
 typedef enum err naming_fn(struct naming *n, const struct vfs_request *in, struct vfs_reply *out);
 naming_fn change_make, change_unlink, change_rmdir, change_link, change_symlink;
 naming_fn change_rename, change_setattr, change_write, change_truncate, change_release;
+naming_fn change_allocate, change_setxattr, change_removexattr, query_getxattr, query_listxattr;
 naming_fn query_lookup, query_readlink, query_readdir, query_stat, query_read, query_statfs;
 naming_fn sync_whole, sync_one, unmount;
 

@@ -68,6 +68,7 @@ static void attributes_encode(uint8_t raw[OBJECT_ATTR_BYTES], const struct attri
     put_le64(raw + 24, a->mtime_ns);
     put_le64(raw + 32, a->ctime_ns);
     put_le64(raw + 40, a->parent);
+    put_le64(raw + 48, a->xattrs);
 }
 
 static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT_ATTR_BYTES])
@@ -81,6 +82,7 @@ static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT
     a->mtime_ns = get_le64(raw + 24);
     a->ctime_ns = get_le64(raw + 32);
     a->parent = get_le64(raw + 40);
+    a->xattrs = get_le64(raw + 48);
     bool known = a->type >= VFS_FILE && a->type <= VFS_LINK_TYPE;
     return known && a->nlink <= VFS_LINK_MAX ? OK : E_CORRUPT;
 }
@@ -122,12 +124,20 @@ enum err objects_create(struct naming *n, uint64_t oid, const struct attributes 
     return e;
 }
 
-enum err objects_delete(struct naming *n, uint64_t oid)
+enum err objects_remove(struct naming *n, uint64_t oid)
 {
     ASSERT(n->txn.environment != 0);
     struct object_request request = {.op = OBJECT_DELETE, .oid = oid};
     struct object_reply reply;
     return objects_call(n, &request, &reply);
+}
+
+enum err objects_delete(struct naming *n, const struct node *node)
+{
+    enum err e = node->a.xattrs != OID_NONE ? objects_remove(n, node->a.xattrs) : OK;
+    if (e != OK && e != E_NOENT) /* its creation was lost */
+        return e;
+    return objects_remove(n, node->oid);
 }
 
 enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, void *to, size_t bytes,
@@ -155,6 +165,30 @@ enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const vo
     struct object_reply reply;
     enum err e = objects_call(n, &request, &reply);
     plat_revoke(grant);
+    return e;
+}
+
+enum err objects_zero(struct naming *n, uint64_t oid, uint64_t offset, uint64_t bytes, bool hole)
+{
+    ASSERT(n->txn.environment != 0);
+    ASSERT(bytes > 0 && bytes <= VFS_IO_MAX);
+    struct plat_span span[VFS_IO_MAX / sizeof(n->zeros)]; /* the same zeros again and again */
+    uint32_t count = 0;
+    for (uint64_t done = 0; done < bytes; count++) {
+        uint64_t left = bytes - done;
+        size_t piece = left < sizeof(n->zeros) ? (size_t)left : sizeof(n->zeros);
+        span[count] = (struct plat_span){.base = n->zeros, .bytes = piece};
+        done += piece;
+    }
+    struct object_request request = {.op = OBJECT_WRITE,
+                                     .flags = hole ? OBJECT_HOLE : 0,
+                                     .oid = oid,
+                                     .offset = offset,
+                                     .length = bytes};
+    request.grant_data = plat_grant_spans(n->cache, span, count, PLAT_GRANT_READ);
+    struct object_reply reply;
+    enum err e = objects_call(n, &request, &reply);
+    plat_revoke(request.grant_data);
     return e;
 }
 

@@ -32,12 +32,15 @@ enum err orphans_drop(struct naming *n, uint64_t oid)
     enum err e = objects_load(n, OID_MEE_ORPHANS(n->environment), true, &dir);
     if (e == OK)
         e = directory_find(n, &dir, name, sizeof(name), &entry);
+    bool found = e == OK;
     if (e == OK)
         e = directory_remove(n, &dir, &entry);
-    if (e != OK)
-        return e;
-    e = objects_delete(n, oid);
-    return e == E_NOENT ? OK : e; /* its creation was lost */
+    struct node node;
+    if (e == OK)
+        e = objects_load(n, oid, true, &node);
+    if (e == OK)
+        e = objects_delete(n, &node);
+    return e == E_NOENT && found ? OK : e; /* its creation was lost */
 }
 
 enum err orphans_first(struct naming *n, uint64_t *oid)

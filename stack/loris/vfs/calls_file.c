@@ -188,6 +188,36 @@ enum err do_truncate(struct vfs *v, uint32_t caller, const struct call_request *
     return e == OK ? truncate_ino(v, w.found.ino, in->size) : e;
 }
 
+/* In pieces of at most VFS_IO_MAX: each piece is one transaction. A hole ends with the file. */
+enum err do_fallocate(struct vfs *v, uint32_t caller, const struct call_request *in,
+                      struct call_reply *out)
+{
+    (void)out;
+    const struct open_file *file = file_of(v, caller, in->fd);
+    if (file == NULL || (file->flags & CALL_READ_ONLY) != 0)
+        return E_BADF;
+    if (file->directory)
+        return E_ISDIR;
+    bool punch = (in->flags & CALL_PUNCH) != 0;
+    if (in->length == 0 || in->length > UINT64_MAX - in->offset)
+        return E_ARG;
+    struct vfs_request request = {.op = VFS_FALLOCATE, .ino = file->ino, .offset = in->offset};
+    request.flags = (punch ? VFS_PUNCH : 0) | ((in->flags & CALL_ZERO) != 0 ? VFS_ZERO : 0) |
+                    ((in->flags & CALL_KEEP_SIZE) != 0 ? VFS_KEEP_SIZE : 0);
+    for (uint64_t end = in->offset + in->length; request.offset < end;) {
+        uint64_t left = end - request.offset;
+        request.length = left < VFS_IO_MAX ? left : VFS_IO_MAX;
+        struct vfs_reply reply;
+        enum err e = server_call(v, &request, NULL, &reply);
+        if (e != OK)
+            return e;
+        request.offset += request.length;
+        if (punch && request.offset >= reply.size)
+            return OK;
+    }
+    return OK;
+}
+
 enum err do_fsync(struct vfs *v, uint32_t caller, const struct call_request *in,
                   struct call_reply *out)
 {

@@ -37,7 +37,8 @@ static enum err call_once(struct vfs *v, const struct vfs_request *request, stru
         return e;
     vfs_reply_unpack(reply, &m);
     bool moves = request->op == VFS_READ || request->op == VFS_WRITE ||
-                 request->op == VFS_READLINK || request->op == VFS_READDIR;
+                 request->op == VFS_READLINK || request->op == VFS_READDIR ||
+                 request->op == VFS_GETXATTR || request->op == VFS_LISTXATTR;
     if (m.status == E_DEAD || (m.status == OK && moves && reply->moved > request->length))
         return E_IO; /* nobody can have moved more than was asked for */
     return (enum err)m.status;

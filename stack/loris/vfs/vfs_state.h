@@ -175,5 +175,6 @@ typedef enum err call_fn(struct vfs *v, uint32_t caller, const struct call_reque
 call_fn do_open, do_close, do_dup, do_read, do_write, do_truncate, do_fsync, do_sync, do_stat;
 call_fn do_mkdir, do_rmdir, do_unlink, do_rename, do_link, do_symlink, do_readlink, do_readdir;
 call_fn do_setattr, do_chdir, do_lock, do_unlock, do_statfs, do_unmount, do_transaction;
+call_fn do_fallocate, do_getxattr, do_setxattr, do_listxattr, do_removexattr;
 
 #endif

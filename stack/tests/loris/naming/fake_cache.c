@@ -27,7 +27,7 @@ static struct fake_cache {
         struct object_txn txn;
         uint8_t result[OBJECT_RESULT_BYTES];
     } reply[REPLIES];
-    uint64_t requests, die_at, commits, count[OBJECT_OP_COUNT], reads;
+    uint64_t hole_bytes, requests, die_at, commits, count[OBJECT_OP_COUNT], reads;
     void (*hook)(void *ctx, uint64_t n);
     void *hook_ctx;
     uint32_t give_way, fail_left;
@@ -61,6 +61,11 @@ uint64_t fake_cache_commits(void)
 uint64_t fake_cache_count(enum object_op op)
 {
     return cache.count[op];
+}
+
+uint64_t fake_cache_hole_bytes(void)
+{
+    return cache.hole_bytes;
 }
 
 static struct change *note(const struct fake_object *o, uint64_t bytes)
@@ -182,6 +187,7 @@ static enum err move(uint32_t from, const struct object_request *r, struct fake_
     if (r->op == OBJECT_WRITE) {
         if (end > FAKE_OBJECT_BYTES)
             return E_FULL;
+        cache.hole_bytes += (r->flags & OBJECT_HOLE) != 0 ? r->length : 0;
         note_object(o);
         note_bytes(o, r->offset, r->length);
         enum err e = plat_copy_in(from, r->grant_data, 0, o->data + r->offset, r->length);

@@ -36,6 +36,7 @@ void fake_cache_fail(enum object_op op, enum err e, uint32_t n);
 uint32_t fake_cache_objects(void);            /* that exist */
 uint64_t fake_cache_count(enum object_op op); /* requests of that kind so far */
 uint64_t fake_cache_commits(void);
+uint64_t fake_cache_hole_bytes(void); /* written with OBJECT_HOLE so far */
 struct fake_object *fake_cache_find(uint64_t oid);
 
 #endif
