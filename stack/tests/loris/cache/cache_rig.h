@@ -20,6 +20,8 @@ struct rig {
     uint32_t crashes;
     bool physical; /* there is one, which nobody calls */
     bool parked;   /* the last call got no answer, and the cache lives */
+    uint32_t slow; /* checkpoints begin whenever they can, and take so many requests; 0: as asked */
+    uint32_t meanwhile, served; /* requests during this checkpoint; those answered in any */
 };
 
 /* Options that tests start from; change them before rig_start. */

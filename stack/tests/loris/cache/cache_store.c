@@ -190,6 +190,7 @@ static enum err do_write(struct store *s, const struct msg *m, const struct obje
 static enum err do_restore(struct store *s, const struct object_request *r,
                            struct object_reply *reply)
 {
+    s->prepared = false;
     image_copy(&s->live, &s->checkpoint);
     s->session = r->session;
     s->restores++;
@@ -240,6 +241,12 @@ static enum err do_object(struct store *s, const struct msg *m, const struct obj
     }
 }
 
+static bool is_change(enum object_op op)
+{
+    return op == OBJECT_CREATE || op == OBJECT_DELETE || op == OBJECT_TRUNCATE ||
+           op == OBJECT_WRITE || op == OBJECT_SETATTR;
+}
+
 static enum err execute(struct store *s, const struct msg *m, const struct object_request *r,
                         struct object_reply *reply)
 {
@@ -264,25 +271,23 @@ static enum err execute(struct store *s, const struct msg *m, const struct objec
         s->live.epoch = r->epoch;
         s->clean = (r->flags & OBJECT_CLEAN) != 0;
         image_copy(&s->checkpoint, &s->live);
+        s->prepared = true;
         return OK;
     }
     case OBJECT_RELEASE:
         ASSERT(r->epoch == s->checkpoint.epoch);
+        s->prepared = false;
         return OK;
     default:
+        ASSERT(!s->prepared || !is_change(r->op)); /* of the next checkpoint: too early */
         return do_object(s, m, r, reply);
     }
-}
-
-static bool is_change(enum object_op op)
-{
-    return op == OBJECT_CREATE || op == OBJECT_DELETE || op == OBJECT_TRUNCATE ||
-           op == OBJECT_WRITE || op == OBJECT_SETATTR;
 }
 
 static void die(struct store *s)
 {
     s->deaths++;
+    s->prepared = false;
     if (s->die_gap != 0)
         s->die_at = s->calls + s->die_gap;
     s->die_gap = 0;
@@ -291,11 +296,34 @@ static void die(struct store *s)
     fake_restart(LAYER_LOGICAL, 0);
 }
 
+static void do_late(struct store *s)
+{
+    s->at_late = true;
+    s->late = false;
+    store_handler(s, &s->late_request);
+    s->at_late = false;
+}
+
+void store_finish(struct store *s)
+{
+    ASSERT(s->late);
+    fake_act(plat_lookup(LAYER_LOGICAL, 0));
+    do_late(s);
+    fake_act(ENDPOINT_NONE);
+}
+
 void store_handler(void *ctx, const struct msg *m)
 {
     struct store *s = ctx;
     struct object_request r;
     ASSERT(object_request_unpack(&r, m) == OK);
+    if (s->late && !s->at_late) /* of a cache that died since */
+        do_late(s);
+    if (s->slow && r.op == OBJECT_PREPARE && !s->at_late) {
+        s->late_request = *m;
+        s->late = true;
+        return;
+    }
     s->calls++;
     s->count[r.op]++;
     bool dies =

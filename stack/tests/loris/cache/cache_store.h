@@ -58,11 +58,17 @@ struct store {
     uint32_t count[OBJECT_OP_COUNT];
     uint64_t highest_epoch, max_batch;
     bool clean;
+    bool prepared;      /* and not yet released: no change may come */
+    bool slow;          /* PREPARE is done and answered by store_finish only */
+    bool late, at_late; /* one waits for it; it is being done */
+    struct msg late_request;
 };
 
 void store_init(struct store *s, uint64_t capacity_blocks);
 void store_fini(struct store *s);
 void store_handler(void *ctx, const struct msg *request); /* a fake_handler */
+/* Does and answers a PREPARE that waits (slow). */
+void store_finish(struct store *s);
 struct store_object *store_find(struct store_image *image, uint64_t oid);
 uint64_t store_used(const struct store_image *image);
 

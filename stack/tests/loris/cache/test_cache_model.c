@@ -162,6 +162,8 @@ static void run(uint32_t seed, enum fault fault, enum checksum_mode mode)
     r.boot.options.cache_bytes = 120 * BLOCK_BYTES;
     r.boot.options.log_bytes = 100 * 160;
     r.boot.options.checksums = mode;
+    r.slow = seed % 2 == 0 ? seed % 7 : 0;
+    r.boot.options.checkpoint_ns = r.slow != 0 ? 1000000 : r.boot.options.checkpoint_ns;
     rig_start(&r);
     for (uint32_t n = 0; n < TXNS; n++) {
         (void)snprintf(where, sizeof(where), "seed %u, fault %d, transaction %u", seed, fault, n);
@@ -186,6 +188,7 @@ static void run(uint32_t seed, enum fault fault, enum checksum_mode mode)
     check_all();
     ck_assert_uint_eq(r.store.bad_crcs, 0);
     ck_assert_uint_eq(r.store.refused, 0);
+    ck_assert(r.slow == 0 || r.served > 0);
     rig_fini(&r);
 }
 
