@@ -45,6 +45,7 @@ static struct rig {
     uint64_t cut_at;  /* power goes with this write; 0: never */
     uint64_t fail_at; /* this write fails with E_MEDIA, five times as the client tries; 0: none */
     uint64_t lose_at; /* this write is lost though it says OK; 0: none */
+    uint64_t loses;   /* and so many in all, lose_at the first; 0: one */
     bool off;         /* the power is off */
     void (*during)(void); /* called within every request to a disk; NULL: nothing */
 } rig;
@@ -61,7 +62,7 @@ static inline void rig_disk_init(uint32_t index, uint64_t blocks)
     d->medium = calloc(blocks, BLOCK_BYTES);
     d->seen = calloc(blocks, BLOCK_BYTES);
     d->pending = calloc(RIG_PENDING, sizeof(d->pending[0]));
-    rig.writes = rig.cut_at = rig.fail_at = rig.lose_at = 0;
+    rig.writes = rig.cut_at = rig.fail_at = rig.lose_at = rig.loses = 0;
     rig.off = false;
     rig.during = NULL;
 }
@@ -151,7 +152,8 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
     }
     if (d->bad_write || rig.writes == rig.fail_at)
         return E_MEDIA;
-    if (rig.writes == rig.lose_at)
+    uint64_t loses = rig.loses == 0 ? 1 : rig.loses;
+    if (rig.lose_at != 0 && rig.writes >= rig.lose_at && rig.writes - rig.lose_at < loses)
         return OK;
     struct rig_write w = {.sector = sector, .count = (uint32_t)count, .data = malloc(bytes)};
     size_t moved = 0;

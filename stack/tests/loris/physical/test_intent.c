@@ -49,6 +49,28 @@ static void start(void)
     ph_ok(ph_checkpoint());
 }
 
+/* Which version the bytes of a block are, whatever its checksum says; -1: none. */
+static int64_t version_on_disk(uint64_t block, uint64_t highest)
+{
+    static uint8_t page[BLOCK_BYTES], want[BLOCK_BYTES], raw[OBJECT_META_BYTES];
+    struct object_request request = {
+        .op = OBJECT_READ,
+        .oid = OID,
+        .offset = block * BLOCK_BYTES,
+        .length = BLOCK_BYTES,
+        .grant_data = fake_grant(ph.client, page, sizeof(page), PLAT_GRANT_WRITE),
+        .grant_meta = fake_grant(ph.client, raw, sizeof(raw), PLAT_GRANT_WRITE)};
+    (void)ph_call(&request);
+    fake_revoke(ph.client, request.grant_data);
+    fake_revoke(ph.client, request.grant_meta);
+    for (uint64_t v = 1; v <= highest; v++) {
+        ph_fill(want, OID, block, v);
+        if (memcmp(want, page, sizeof(want)) == 0)
+            return (int64_t)v;
+    }
+    return -1;
+}
+
 static void check_block(uint64_t block, uint64_t highest)
 {
     int64_t version;
@@ -65,9 +87,11 @@ static void check_block(uint64_t block, uint64_t highest)
         ck_assert_int_eq(version, 1);
     else
         ck_assert_int_eq(e, E_CORRUPT);
+    int64_t there = version_on_disk(block, highest); /* or torn: nobody's version */
+    ck_assert(there < 0 || there == 1 || is_named(block, (uint64_t)there));
 }
 
-START_TEST(test_intent__every_block_that_differs_is_named_at_every_cut)
+START_TEST(test_intent__h25_every_block_that_differs_is_named_at_every_cut)
 {
     bool fired = true;
     uint32_t differing = 0;
@@ -142,7 +166,7 @@ START_TEST(test_intent__a_full_region_shadows_and_says_so_before)
 }
 END_TEST
 
-START_TEST(test_intent__unreadable_ones_count_as_none_and_the_rest_holds)
+START_TEST(test_intent__h18_unreadable_ones_count_as_none_and_the_rest_holds)
 {
     start();
     ph_ok(ph_write(OID, 3, 1, 2, 0));
@@ -157,6 +181,10 @@ START_TEST(test_intent__unreadable_ones_count_as_none_and_the_rest_holds)
     fetch_intents();
     ck_assert_uint_eq(intent_count, 2);
     ck_assert(is_named(3, 2) && is_named(5, 2) && !is_named(4, 2));
+    int64_t version;
+    ck_assert_int_eq(ph_read(OID, 4, 2, &version), E_CORRUPT); /* R3: never blessed */
+    ph_ok(ph_read(OID, 6, 2, &version));
+    ck_assert_int_eq(version, 1);
 }
 END_TEST
 
@@ -213,28 +241,6 @@ START_TEST(test_intent__with_data_cow_every_cut_leaves_the_checkpoint_as_it_was)
     }
 }
 END_TEST
-
-/* Which version the bytes of a block are, whatever its checksum says; -1: none. */
-static int64_t version_on_disk(uint64_t block, uint64_t highest)
-{
-    static uint8_t page[BLOCK_BYTES], want[BLOCK_BYTES], raw[OBJECT_META_BYTES];
-    struct object_request request = {
-        .op = OBJECT_READ,
-        .oid = OID,
-        .offset = block * BLOCK_BYTES,
-        .length = BLOCK_BYTES,
-        .grant_data = fake_grant(ph.client, page, sizeof(page), PLAT_GRANT_WRITE),
-        .grant_meta = fake_grant(ph.client, raw, sizeof(raw), PLAT_GRANT_WRITE)};
-    (void)ph_call(&request);
-    fake_revoke(ph.client, request.grant_data);
-    fake_revoke(ph.client, request.grant_meta);
-    for (uint64_t v = 1; v <= highest; v++) {
-        ph_fill(want, OID, block, v);
-        if (memcmp(want, page, sizeof(want)) == 0)
-            return (int64_t)v;
-    }
-    return -1;
-}
 
 /* Overwrites blocks twice in one epoch, cut at each write; how many blocks are torn after restore,
  * and after another cut while it redoes them. */
@@ -309,11 +315,11 @@ START_TEST(test_intent__data_in_the_region_live_as_long_as_their_intents)
 END_TEST
 
 CHECK_MAIN("physical intent", 120,
-           tcase_add_test(tc, test_intent__every_block_that_differs_is_named_at_every_cut);
+           tcase_add_test(tc, test_intent__h25_every_block_that_differs_is_named_at_every_cut);
            tcase_add_test(tc, test_intent__is_void_after_release);
            tcase_add_test(tc, test_intent__an_equal_one_is_not_written_twice);
            tcase_add_test(tc, test_intent__a_full_region_shadows_and_says_so_before);
-           tcase_add_test(tc, test_intent__unreadable_ones_count_as_none_and_the_rest_holds);
+           tcase_add_test(tc, test_intent__h18_unreadable_ones_count_as_none_and_the_rest_holds);
            tcase_add_test(tc, test_intent__shadow_and_cow_leave_the_checkpoint_alone);
            tcase_add_test(tc, test_intent__h25_with_doublewrite_no_cut_leaves_a_torn_block);
            tcase_add_test(tc, test_intent__data_in_the_region_live_as_long_as_their_intents);
