@@ -58,8 +58,11 @@ static void print_variants(const struct plan *plan)
         const struct plan_variant *variant = &plan->variants[v];
         char size[32];
         option_format_size((int64_t)variant->machine.disks[0].size_bytes, size, sizeof(size));
-        (void)printf("  %-24s stack %s, RAID-%u, %u x %s of %s, %u environment%s\n", variant->name,
-                     variant->design->name, variant->stack.raid, variant->machine.disk_count,
+        char level[16] = "n-way mirrors";
+        if (variant->stack.raid != RAID_N_WAY)
+            (void)snprintf(level, sizeof(level), "RAID-%u", variant->stack.raid);
+        (void)printf("  %-24s stack %s, %s, %u x %s of %s, %u environment%s\n", variant->name,
+                     variant->design->name, level, variant->machine.disk_count,
                      variant->machine.disks[0].profile, size, variant->stack.environments,
                      variant->stack.environments == 1 ? "" : "s");
     }

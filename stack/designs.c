@@ -11,8 +11,8 @@
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
 
 static const struct option_choice raid_levels[] = {
-    {"0", 0, false},  {"1", 1, false}, {"4", 4, true},
-    {"5", 5, true},   {"6", 6, true},  {"n-way", RAID_N_WAY, true},
+    {"0", 0, false},  {"1", 1, false}, {"4", 4, false},
+    {"5", 5, false},  {"6", 6, false}, {"n-way", RAID_N_WAY, false},
     {NULL, 0, false},
 };
 static const struct option_choice classic_raid_levels[] = {
@@ -36,7 +36,7 @@ static const struct option_choice torn_modes[] = {
 static const struct option_choice resync_modes[] = {
     {"block", 0, false}, {"region", 1, true}, {NULL, 0, false}};
 static const struct option_choice metadata_levels[] = {
-    {"all", RAID_METADATA_ALL, false}, {"as-data", RAID_METADATA_AS_DATA, true}, {NULL, 0, false}};
+    {"all", RAID_METADATA_ALL, false}, {"as-data", RAID_METADATA_AS_DATA, false}, {NULL, 0, false}};
 static const struct option_choice rollback_modes[] = {
     {"all", 0, false}, {"one", 1, true}, {NULL, 0, false}};
 static const struct option_choice unverified_modes[] = {
@@ -55,7 +55,8 @@ static const struct option_spec loris_options[] = {
      .type = OPTION_CHOICE,
      .choices = raid_levels,
      .source = FORMAT,
-     .doc = "level of each file; default 1 (two copies on any two disks), 0 on one disk"},
+     .doc = "level of each file; default 1 (two copies on any two disks), 0 on one disk; n-way: a "
+            "copy on every disk"},
     {.name = "raid-metadata",
      .type = OPTION_CHOICE,
      .choices = metadata_levels,
@@ -68,7 +69,7 @@ static const struct option_spec loris_options[] = {
      .min = BLOCK_BYTES,
      .max = 64 * MIB,
      .source = FORMAT,
-     .doc = "stripe unit of RAID-0, a multiple of 4KiB"},
+     .doc = "stripe unit of every level but RAID-1, a multiple of 4KiB"},
     {.name = "checkpoint",
      .type = OPTION_TIME,
      .fallback = "5s",
@@ -355,6 +356,21 @@ static void loris_options_read(const struct option_set *options, struct stack_op
         out->environments = (uint32_t)option_number(options, "environments");
 }
 
+/* NULL, or why that level cannot be on so few disks. */
+static const char *too_few_disks(uint32_t raid, uint32_t disks)
+{
+    if ((raid == 1 || raid == RAID_N_WAY) && disks < 2)
+        return "RAID-1 wants two disks or more, this machine has 1; raid: 0, or "
+               "machine: {disks: {count: 2}}";
+    if ((raid == 4 || raid == 5) && disks < 3)
+        return "RAID-4 and RAID-5 want three disks or more, this machine has fewer; raid: 1, or "
+               "machine: {disks: {count: 3}}";
+    if (raid == 6 && disks < 4)
+        return "RAID-6 wants four disks or more, this machine has fewer; raid: 1, or "
+               "machine: {disks: {count: 4}}";
+    return NULL;
+}
+
 const char *design_stack_options(const struct design *design, const struct option_set *options,
                                  uint32_t disks, uint32_t environments, uint64_t seed,
                                  struct stack_options *out)
@@ -371,9 +387,9 @@ const char *design_stack_options(const struct design *design, const struct optio
         return "`stripe` is no multiple of 4KiB; as 64KiB";
     if (out->cache_bytes % BLOCK_BYTES != 0)
         return "`cache` is no multiple of 4KiB; as 8MiB";
-    if (out->raid == 1 && disks < 2)
-        return "RAID-1 wants two disks or more, this machine has 1; raid: 0, or "
-               "machine: {disks: {count: 2}}";
+    const char *few = too_few_disks(out->raid, disks);
+    if (few != NULL)
+        return few;
     if (design->classic && out->raid == 1 && disks % 2 != 0)
         return "block-level RAID-1 is made of pairs, this machine has an odd number of disks; "
                "an even count, or raid: 0";

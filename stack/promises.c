@@ -3,17 +3,30 @@
 #include "assertion.h"
 #include "block.h"
 
-/* Two copies of everything: RAID-1 on loris, pairs of disks under a classic file system. */
+/* Two copies of everything, or more: RAID-1 and n-way on loris, pairs of disks under a classic file
+ * system. */
 static bool mirrored(const struct stack_options *o)
 {
-    return o->raid == 1 && o->disks >= 2;
+    return (o->raid == 1 || o->raid == RAID_N_WAY) && o->disks - o->spares >= 2;
+}
+
+/* Levels with parity: one disk or block of a row is worked out from the others. */
+static bool has_parity(const struct stack_options *o)
+{
+    return o->raid >= 4 && o->raid != RAID_N_WAY;
+}
+
+/* Some disk may go, or some block be bad. */
+static bool redundant(const struct stack_options *o)
+{
+    return mirrored(o) || has_parity(o);
 }
 
 /* A crash of a process below the cache, by itself transparent: rollback and replay. Without the log
  * it is the end of all since the last checkpoint, as a power cut is. */
 static enum level loris_after_cut(const struct stack_options *o)
 {
-    if (o->data_cow)
+    if (o->data_cow || has_parity(o))
         return LEVEL_DURABLE; /* nothing that the checkpoint holds is overwritten */
     /* In place: names, sizes and attributes are exactly the checkpoint's, each data block that or
      * later (logical/resync.c). A block torn by the cut needs a second source: a mirror, or its
@@ -54,10 +67,10 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_LOST_WRITE:
         if (o->verify_writes && (fault == CLASS_TORN_WRITE || fault == CLASS_LOST_WRITE))
             return LEVEL_TRANSPARENT; /* read back, and written again before anybody builds on it */
-        /* Parental checksums tell which copy is right. Without a mirror each data block is told
+        /* Parental checksums tell which copy is right. Without a second one each data block is told
          * apart too, but one bad block near the root takes its disk, and a pool that lacks a member
          * refuses to start (logical/choose.c): measured. */
-        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
+        return redundant(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
     case CLASS_POWER_CUT:
         return loris_after_cut(o);
     case CLASS_CRASH:

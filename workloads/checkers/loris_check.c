@@ -65,6 +65,13 @@ struct disk {
     bool blind;               /* part of the inode file cannot be read */
 };
 
+struct row { /* blocks of one number, in the order of an entry's disks: FORMAT.md, mapping */
+    uint64_t oid, index;
+    uint32_t slots, parities, first; /* first: the slot of P */
+    uint32_t unknown, bad;           /* slots without a content; of these: not known to be lost */
+    uint8_t content[DISKS_MAX][BLOCK];
+};
+
 struct check {
     const struct checker_disks *in;
     struct checker_verdict *out;
@@ -72,6 +79,7 @@ struct check {
     struct block *block;
     struct object *object;
     struct intent *intent;
+    struct row row; /* the one being checked */
     size_t blocks, blocks_room, objects, objects_room, intents, intents_room;
 };
 
@@ -589,19 +597,135 @@ static void check_striped(struct check *c, uint64_t oid, uint32_t disks)
                    (unsigned long)c->block[i].index, c->block[i].disk);
 }
 
+/* ---- Parity ---------------------------------------------------------------------------------- */
+
+static uint8_t twice(uint8_t a)
+{
+    return (uint8_t)(a << 1 ^ (a >> 7) * 0x1du);
+}
+
+/* Compares P, or Q, of a row whose data are all known. */
+static bool parity_holds(const struct row *r, uint32_t which)
+{
+    uint32_t data = r->slots - r->parities;
+    const uint8_t *stored = r->content[(r->first + which) % r->slots];
+    for (uint32_t at = 0; at < BLOCK; at++) {
+        uint8_t sum = 0;
+        for (uint32_t d = data; d-- > 0;) {
+            sum = which == 0 ? sum : twice(sum);
+            sum ^= r->content[(r->first + r->parities + d) % r->slots][at];
+        }
+        if (sum != stored[at])
+            return false;
+    }
+    return true;
+}
+
+static uint32_t bits(uint32_t mask)
+{
+    uint32_t n = 0;
+    for (; mask != 0; mask &= mask - 1)
+        n++;
+    return n;
+}
+
+static void check_row(struct check *c, const struct row *r)
+{
+    uint32_t parity = 0;
+    for (uint32_t k = 0; k < r->parities; k++)
+        parity |= 1u << (r->first + k) % r->slots;
+    if (r->bad != 0 && bits(r->unknown) > r->parities)
+        damage(c, "object %lu row %lu: more blocks are bad than parity stands in for",
+               (unsigned long)r->oid, (unsigned long)r->index);
+    if ((r->unknown & ~parity) != 0)
+        return;
+    for (uint32_t k = 0; k < r->parities; k++)
+        if ((r->unknown >> (r->first + k) % r->slots & 1) == 0 && !parity_holds(r, k))
+            damage(c, "object %lu row %lu: %s does not match the data", (unsigned long)r->oid,
+                   (unsigned long)r->index, k == 0 ? "P" : "Q");
+}
+
+/* The row of b[0..n). missing: slots whose part cannot be read. */
+static void read_row(struct check *c, const uint8_t *e, const struct block *b, size_t n,
+                     uint32_t missing, struct row *r)
+{
+    uint64_t stripe = b->index / get_le32(e + 12);
+    r->oid = b->oid;
+    r->index = b->index;
+    r->slots = e[9];
+    r->parities = e[8] == 6 ? 2 : 1;
+    r->first = r->slots - 1 - (e[8] == 4 ? 0 : (uint32_t)(stripe % r->slots));
+    r->unknown = missing;
+    r->bad = missing;
+    for (uint32_t slot = 0; slot < r->slots; slot++) {
+        memset(r->content[slot], 0, BLOCK);
+        for (size_t i = 0; i < n; i++) {
+            if (b[i].disk != e[16 + slot] || (missing >> slot & 1) != 0)
+                continue;
+            bool read =
+                b[i].state == GOOD && read_block(c, b[i].disk, b[i].address, r->content[slot]);
+            r->unknown |= read ? 0 : 1u << slot;
+            r->bad |= read || b[i].state == LOST ? 0 : 1u << slot;
+        }
+    }
+}
+
+static void check_rows(struct check *c, uint64_t oid, const uint8_t *e, uint32_t disks)
+{
+    struct row *r = &c->row;
+    uint32_t missing = 0;
+    const struct object *one = NULL;
+    for (uint32_t slot = 0; slot < e[9]; slot++) {
+        uint32_t k = e[16 + slot];
+        const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
+        if (o == NULL && (disks >> k & 1) != 0 && !c->disk[k].blind)
+            damage(c, "object %lu is not on disk %u", (unsigned long)oid, k);
+        if (o == NULL || o->partial)
+            missing |= 1u << slot;
+        if (o != NULL && one != NULL && one->size != o->size)
+            damage(c, "object %lu: sizes differ", (unsigned long)oid);
+        one = o == NULL ? one : o;
+    }
+    if (one == NULL)
+        damage(c, "object %lu: no disk has it", (unsigned long)oid);
+    for (size_t i = first_block(c, oid); i < c->blocks && c->block[i].oid == oid;) {
+        size_t n = 1;
+        while (i + n < c->blocks && c->block[i + n].oid == oid &&
+               c->block[i + n].index == c->block[i].index)
+            n++;
+        read_row(c, e, &c->block[i], n, missing, r);
+        check_row(c, r);
+        i += n;
+    }
+}
+
+/* ---- The mapping ----------------------------------------------------------------------------- */
+
+/* An entry of a level that there is, with disks enough for it. */
+static bool entry_sane(const uint8_t *e, uint64_t oid)
+{
+    bool parity = e[8] >= 4;
+    if (get_le32(e + 60) != crc32c(e, 60) || get_le64(e) != oid || e[9] == 0 || e[9] > DISKS_MAX ||
+        e[8] > 6 || e[8] == 2 || e[8] == 3)
+        return false;
+    for (uint32_t n = 0; n < e[9]; n++)
+        if (e[16 + n] >= DISKS_MAX)
+            return false;
+    return (e[8] == 1 || get_le32(e + 12) > 0) && (!parity || e[9] >= (e[8] == 6 ? 4 : 3));
+}
+
 static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_t members,
                         uint8_t *known)
 {
     uint32_t disks = 0;
     if (get_le64(e) == 0 && get_le32(e + 60) == 0)
         return;
-    if (get_le32(e + 60) != crc32c(e, 60) || get_le64(e) != oid || e[8] > 1 || e[9] == 0 ||
-        e[9] > DISKS_MAX) {
+    if (!entry_sane(e, oid)) {
         damage(c, "mapping: the entry of object %lu is damaged", (unsigned long)oid);
         return;
     }
     for (uint32_t n = 0; n < e[9]; n++)
-        disks |= e[16 + n] < DISKS_MAX ? 1u << e[16 + n] : 0;
+        disks |= 1u << e[16 + n];
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
         if (o != NULL)
@@ -609,8 +733,10 @@ static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_
     }
     if (e[8] == 1)
         check_mirrored(c, oid, disks & members);
-    else
+    else if (e[8] == 0)
         check_striped(c, oid, disks & members);
+    else
+        check_rows(c, oid, e, disks & members);
 }
 
 /* One block of the mapping from the first disk that has it whole. */

@@ -17,7 +17,7 @@
 #include "object.h"
 #include "stack/tests/fake_platform.h"
 
-#define RIG_DISKS 4u
+#define RIG_DISKS 6u
 #define RIG_PENDING 65536u
 
 struct rig_write {
