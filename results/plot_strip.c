@@ -68,23 +68,38 @@ static void write_dots(struct plot *plot, const struct group_times *times, doubl
     fputs("\n\n", plot->dat);
 }
 
+/* "64 ms [31 ms, 112 ms]; of 40: 10 none, 2 never". */
+static void summary_text(const struct group_times *times, const char *none, char *text,
+                         size_t bytes)
+{
+    char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], c[TEXT_SHORT_BYTES];
+    size_t zeros = zeros_of(times), never = times->count - reached_of(times), at = 0;
+    double median = stats_quantile(times->ns, times->count, 0.5);
+    struct interval i = stats_quantile_interval(times->ns, times->count, 0.5, 0.05);
+    if (!isfinite(median))
+        at += (size_t)snprintf(text, bytes, "mostly never");
+    else
+        at += (size_t)snprintf(text, bytes, "%s [%s, %s]", median > 0 ? text_time(a, median) : none,
+                               i.low > 0 ? text_time(b, i.low) : "0",
+                               isfinite(i.high) ? text_time(c, i.high) : "never");
+    if (zeros + never > 0)
+        at += (size_t)snprintf(text + at, bytes - at, "; of %zu:", times->count);
+    if (zeros > 0)
+        at +=
+            (size_t)snprintf(text + at, bytes - at, " %zu %s%s", zeros, none, never > 0 ? "," : "");
+    if (never > 0)
+        snprintf(text + at, bytes - at, " %zu never", never);
+}
+
 /* The summary of a strip as x y low high p99, its text and its trials. */
 static void write_summary(struct plot *plot, const struct group_times *times, double y,
-                          double lane_ns)
+                          double lane_ns, const char *none)
 {
-    char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], c[TEXT_SHORT_BYTES], text[160];
-    size_t zeros = zeros_of(times), reached = reached_of(times);
+    char text[160];
     double median = stats_quantile(times->ns, times->count, 0.5);
     double p99 = stats_quantile(times->ns, times->count, 0.99);
     struct interval i = stats_quantile_interval(times->ns, times->count, 0.5, 0.05);
-    size_t at = (size_t)snprintf(text, sizeof(text), "%s [%s, %s]",
-                                 median > 0 ? text_time(a, median) : "none",
-                                 i.low > 0 ? text_time(b, i.low) : "0", text_time(c, i.high));
-    if (zeros > 0)
-        at += (size_t)snprintf(text + at, sizeof(text) - at, ", %zu of %zu none", zeros,
-                               times->count);
-    if (reached < times->count)
-        snprintf(text + at, sizeof(text) - at, ", %zu never", times->count - reached);
+    summary_text(times, none, text, sizeof(text));
     double low = place(fmax(i.low, 0), lane_ns, 0), middle = place(median, lane_ns, 0);
     fprintf(plot->dat, "%.0f %.4f %.0f %.0f %.0f ", isfinite(median) ? middle : -1, y,
             fmin(low, middle), isfinite(i.high) ? place(i.high, lane_ns, 0) : middle,
@@ -120,7 +135,7 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
     fprintf(gp,
             ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen "
             "%.4f\nset bmargin at screen %.4f\nset bars 0.6\n",
-            PLOT_X(170), PLOT_X(650), plot_y(plot, 56), 34.0 / plot->height);
+            PLOT_X(170), PLOT_X(590), plot_y(plot, 56), 34.0 / plot->height);
     for (size_t i = 0; i < count; i++)
         fprintf(gp,
                 "%s'%s.dat' index %zu using 1:2 with points pt 7 ps 0.35 lc rgb '#b8bcc2' notitle, "
@@ -142,8 +157,7 @@ static void draw(struct plot *plot, const struct strips *what, const struct grou
 {
     double least = INFINITY, most = 0;
     bool zeros = false, thinned = false;
-    char caption[300], a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], c[TEXT_SHORT_BYTES],
-        d[TEXT_SHORT_BYTES];
+    char caption[400], p99[TEXT_SHORT_BYTES], summary[160];
     for (size_t i = 0; i < count; i++) {
         const struct group_times *t = times_of(what, strip[i]);
         size_t zero = zeros_of(t), reached = reached_of(t);
@@ -159,21 +173,18 @@ static void draw(struct plot *plot, const struct strips *what, const struct grou
     double low_ns = least / 1.4, high_ns = most * 1.3;
     double lane_ns = zeros ? low_ns / 2.5 : 0;
     const struct group_times *first = times_of(what, strip[0]);
-    struct interval ci = stats_quantile_interval(first->ns, first->count, 0.5, 0.05);
-    char none[80] = "";
-    if (zeros_of(first) > 0)
-        snprintf(none, sizeof(none), "; %zu of %zu %s", zeros_of(first), first->count, what->none);
-    snprintf(caption, sizeof(caption), "%s, %s: median %s [%s, %s], p99 %s%s.%s", strip[0]->by[0],
-             strip[0]->by[1], text_time(a, group_quantile(first, 0.5)),
-             text_time(b, fmax(ci.low, 0)), text_time(c, ci.high),
-             text_time(d, group_quantile(first, 0.99)), none, thinned ? " Dots are thinned." : "");
+    double last = group_quantile(first, 0.99);
+    summary_text(first, what->none, summary, sizeof(summary));
+    snprintf(caption, sizeof(caption), "%s, %s: median %s; p99 %s.%s", strip[0]->by[0],
+             strip[0]->by[1], summary, isfinite(last) ? text_time(p99, last) : "never",
+             thinned ? " Dots are thinned." : "");
     if (!plot_begin(plot, what->kind, 100 + STRIP_PX * (unsigned)count, what->title, caption))
         return;
     for (size_t i = 0; i < count; i++)
         write_dots(plot, times_of(what, strip[i]), -(double)i, lane_ns, DOTS_MAX / count);
     fputs("# median_ns y low_ns high_ns p99_ns text trials\n", plot->dat);
     for (size_t i = 0; i < count; i++)
-        write_summary(plot, times_of(what, strip[i]), -(double)i, lane_ns);
+        write_summary(plot, times_of(what, strip[i]), -(double)i, lane_ns, what->none);
     write_script(plot, strip, count, zeros ? low_ns / 5 : low_ns, high_ns, lane_ns, what->none);
     plot_end(plot);
 }
