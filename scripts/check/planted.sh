@@ -17,6 +17,7 @@ reuse-at-once          single/tree/before-root                60 detected
 no-intent-flush        mirror/overwrite/cut-whole-then-disk   60 detected
 early-fsync            mirror/synced/cut                      60 prefix
 not-staggered          mirror/overwrite/cut                  400 detected
+parity-in-place        parity/overwrite/cut-whole-then-disk   60 silent
 crc-unchecked          mirror/mail/rot                        60 detected
 recompute-for-verify   mirror/mail/flip                       60 silent
 resync-region          mirror/overwrite/rot-and-cut           60 silent
