@@ -244,6 +244,9 @@ enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const c
     sqlite3_free(sql);
     while (rows_next(s, error))
         add_row(find_group(groups, s), s);
+    if (error[0] != 0 && where != NULL && sqlite3_errcode(db) == SQLITE_ERROR)
+        snprintf(error, STORE_ERROR_BYTES, "--where:1:1: %s",
+                 sqlite3_errmsg(db)); /* a value of it */
     sqlite3_finalize(s);
     for (size_t i = 0; i < groups->count; i++) {
         struct group *group = &groups->group[i];

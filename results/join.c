@@ -307,7 +307,7 @@ int join_run(const struct join_options *options, FILE *out, FILE *err)
         unlink(options->out_path); /* ours: it did not exist before */
         return 2;
     }
-    fprintf(out, "%s: %lld trials of %zu parts\n", options->out_path, (long long)trials,
-            options->part_count);
+    fprintf(out, "%s: %lld trials of %zu part%s\n", options->out_path, (long long)trials,
+            options->part_count, options->part_count == 1 ? "" : "s");
     return 0;
 }

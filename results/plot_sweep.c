@@ -92,10 +92,34 @@ static int by_base_value(const void *left, const void *right)
     return (a->value > b->value) - (a->value < b->value);
 }
 
+/* What a panel spans: low and high of what is drawn in it; high 0: nothing is. */
+struct extent {
+    double low_ns, high_ns;
+};
+
+static void widen(struct extent *extent, double value_ns)
+{
+    if (!(value_ns > 0) || !isfinite(value_ns))
+        return;
+    extent->low_ns = extent->high_ns > 0 ? fmin(extent->low_ns, value_ns) : value_ns;
+    extent->high_ns = fmax(extent->high_ns, value_ns);
+}
+
+/* The next of 1, 2, 5, 10, ... up or down from a positive value: where a tic can stand. */
+static double round_to_tic(double value, bool up)
+{
+    static const double tics[] = {1, 2, 5, 10};
+    double decade = pow(10, floor(log10(value)));
+    size_t k = 0;
+    while (k < 3 && tics[k + 1] * decade <= value)
+        k++;
+    return tics[up && tics[k] * decade < value ? k + 1 : k] * decade;
+}
+
 /* Index by index: a block a series, a row a value: value, and for each panel median low high p99.
  */
 static size_t write_data(struct plot *plot, const struct steps *steps, const char *series[],
-                         bool any[PANELS])
+                         struct extent extent[PANELS])
 {
     size_t count = 0;
     fputs("# value, then of loss, recovery, outage: median_ns low_ns high_ns p99_ns (0: none)\n",
@@ -115,7 +139,11 @@ static size_t write_data(struct plot *plot, const struct steps *steps, const cha
             struct interval ci = stats_quantile_interval(t->ns, t->count, 0.5, 0.05);
             double low = isfinite(ci.low) && ci.low > 0 ? ci.low : median;
             double high = isfinite(ci.high) ? ci.high : median;
-            any[p] = any[p] || median > 0;
+            if (median > 0) {
+                const double drawn_ns[] = {median, low, high, p99};
+                for (size_t k = 0; k < 4; k++)
+                    widen(&extent[p], drawn_ns[k]);
+            }
             fprintf(plot->dat, " %.0f %.0f %.0f %.0f", median > 0 ? median : 0, low > 0 ? low : 0,
                     high > 0 ? high : 0, p99 > 0 ? p99 : 0);
         }
@@ -154,14 +182,19 @@ static void write_tics(FILE *gp, const struct steps *steps, bool labels)
 }
 
 static void draw_panel(struct plot *plot, const struct steps *steps, const char *series[],
-                       size_t count, int panel, double top, bool last)
+                       size_t count, int panel, struct extent extent, double top, bool last)
 {
     static const char *const names[PANELS] = {"lost work", "recovery", "outage"};
     FILE *gp = plot->gp;
     int at = 2 + 4 * panel;
     fprintf(gp, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", plot_y(plot, top),
             plot_y(plot, top + PANEL_PX - 30));
-    fprintf(gp, "set ylabel '%s' tc rgb '#222222' offset 1,0\n", names[panel]);
+    double low_ns = round_to_tic(extent.low_ns, false),
+           high_ns = round_to_tic(extent.high_ns, true);
+    fprintf(gp, "set yrange [%g:%g]\n", low_ns / 1.1, high_ns * 1.1);
+    plot_time_tics(gp, "y", low_ns, high_ns);
+    fprintf(gp, "set ytics font small\nset ylabel '%s' tc rgb '#222222' offset 1,0\n",
+            names[panel]);
     write_tics(gp, steps, last);
     for (size_t i = 0; i < count; i++) {
         const struct plot_series *s = &plot_series[i];
@@ -193,7 +226,7 @@ static void draw(struct plot *plot, struct steps *steps, const char *key, const 
 {
     char title[300], caption[400];
     const char *series[PLOT_SERIES_MAX] = {NULL};
-    bool any[PANELS] = {false};
+    struct extent extent[PANELS] = {{0, 0}};
     qsort(steps->step, steps->count, sizeof(steps->step[0]), by_base_value);
     unsigned panels = 0;
     for (int p = 0; p < PANELS; p++) {
@@ -206,21 +239,19 @@ static void draw(struct plot *plot, struct steps *steps, const char *key, const 
     caption_of(steps, key, caption, sizeof(caption));
     if (panels == 0 || !plot_begin(plot, "sweep", 76 + PANEL_PX * panels, title, caption))
         return;
-    size_t count = write_data(plot, steps, series, any);
+    size_t count = write_data(plot, steps, series, extent);
     write_x(plot, steps);
     fprintf(plot->gp,
             "set multiplot\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset logscale "
             "y\nset grid ytics lc rgb '#e4e4e4' lt 1 lw 1\nset key at screen %.4f,%.4f right "
             "center horizontal\n",
             PLOT_X(100), PLOT_X(850), PLOT_X(866), plot_y(plot, 56));
-    plot_time_tics(plot->gp, "y", 1, 1e15);
-    fputs("set ytics font small\n", plot->gp);
     unsigned drawn = 0;
     for (int p = 0; p < PANELS; p++)
-        if (any[p]) {
+        if (extent[p].high_ns > 0) {
             drawn++;
-            draw_panel(plot, steps, series, count, p, 72 + (double)(drawn - 1) * PANEL_PX,
-                       drawn == panels);
+            draw_panel(plot, steps, series, count, p, extent[p],
+                       72 + (double)(drawn - 1) * PANEL_PX, drawn == panels);
         }
     fputs("unset multiplot\n", plot->gp);
     plot_end(plot);

@@ -188,6 +188,8 @@ START_TEST(test_show__wrong_input_is_named_and_prints_nothing)
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "nonsense ="), 2);
     has(err, "--where:1:1: ");
     ck_assert_uint_eq(out_bytes, 0);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, "json_extract(story, '$') = 1"), 2);
+    has(err, "--where:1:1: malformed JSON");
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "1); DELETE FROM trial; --"), 2);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "1) UNION SELECT (1"), 2);
     snprintf(rig.path[0], sizeof(rig.path[0]), "%s/none.db", rig.dir);
