@@ -101,6 +101,8 @@ static void make_root(struct physical *p, const struct object_root *id, struct r
                           .used_data = core->used_data,
                           .used_slots = core->used_slots,
                           .height = core->height,
+                          .data_group = core->data_group,
+                          .slot_group = core->slot_group,
                           .intent_blocks = p->layout.intent_blocks};
     memcpy(root->inodes, core->inodes, FORMAT_POINTER_BYTES);
 }

@@ -238,6 +238,8 @@ void phys_root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, u
     put_le32(raw + 328, id->rebuilding);
     put_le32(raw + 332, id->vacant);
     memcpy(raw + 336, id->generation, DISKS_MAX);
+    put_le32(raw + 352, root->data_group);
+    put_le32(raw + 356, root->slot_group);
     put_le64(raw + 496, sector);
     put_le32(raw + ROOT_CRC, plat_crc32c(raw, ROOT_CRC));
 }
@@ -274,6 +276,8 @@ enum err phys_root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES
     root->intent_head = get_le64(raw + 304);
     root->used_data = get_le64(raw + 312);
     root->used_slots = get_le64(raw + 320);
+    root->data_group = get_le32(raw + 352);
+    root->slot_group = get_le32(raw + 356);
     id->valid = true;
     return root->height <= FORMAT_HEIGHT_MAX ? OK : E_CORRUPT;
 }

@@ -70,7 +70,8 @@ struct root {
     uint64_t intent_head; /* sequence of the next intent block */
     uint64_t used_data, used_slots;
     uint8_t inodes[FORMAT_POINTER_BYTES];
-    uint32_t height; /* of the inode file's tree */
+    uint32_t height;                 /* of the inode file's tree */
+    uint32_t data_group, slot_group; /* where blocks were found last: hints */
     uint32_t intent_blocks;
 };
 

@@ -24,6 +24,7 @@
 #define RANKS 16u       /* order of writing: children before parents */
 #define RANK_LEAF 8u    /* inode leaves; the inode file's inner nodes follow */
 #define RING_MAX 256u   /* intent blocks */
+#define GROUP_WORDS (FORMAT_GROUPS_MAX / 64u) /* of a bit a group */
 #define DURABLE_SLOTS 4096u
 #define RESERVE_MIN 64u   /* blocks kept for replay, repair and recovery (P6) */
 #define RESERVE_SHARE 100 /* or 1 % */
@@ -58,7 +59,6 @@ struct group {
     uint32_t free_data, free_slots; /* usable now: free in both maps */
     uint32_t hint;                  /* bit from which to look for data */
     bool bad;                       /* its map is unreadable: never allocate or free here */
-    bool changed;                   /* since the last release */
 };
 
 /* Small state under one guard. Everything here is gone with the process. */
@@ -74,7 +74,10 @@ struct core {
     bool copy[RING_MAX];     /* it holds data of an intent block before it (doublewrite) */
     uint8_t inodes[FORMAT_POINTER_BYTES];
     uint32_t height;
-    uint32_t data_group, slot_group; /* where to allocate next */
+    uint32_t data_group, slot_group;                            /* where to allocate next */
+    uint32_t bad_groups;                                        /* whose maps cannot be read */
+    uint64_t roomy_data[GROUP_WORDS], roomy_slots[GROUP_WORDS]; /* 0: there is nothing free */
+    uint64_t changed[GROUP_WORDS];                              /* since the last release */
 };
 
 /* Which intent is durable for an address: a lossy table, a miss costs one more intent. */
@@ -100,7 +103,6 @@ struct physical {
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
     uint32_t request; /* rises with each */
     struct node *touched;
-    uint32_t changed_groups;
     struct found_root found[2]; /* what ROOTS read in each slot */
     uint64_t highest_epoch, highest_lsn;
     uint16_t generation; /* of `durable` */
@@ -192,6 +194,8 @@ void phys_node_check_found(const struct physical *p);
 
 /* ---- space.c ---- */
 
+/* Nothing is known of any group: room may be anywhere. Sets the totals of the disk. */
+void phys_space_reset(struct physical *p);
 MUST_USE enum err phys_space_data(struct physical *p, bool privileged, uint64_t *address);
 MUST_USE enum err phys_space_slot(struct physical *p, bool privileged, uint64_t *address);
 void phys_space_free(struct physical *p, uint64_t address); /* data, or either twin of a slot */

@@ -22,7 +22,6 @@ static void forget(struct physical *p)
         struct group *g = &p->group[k];
         *g = (struct group){.last = g->last};
     }
-    p->changed_groups = 0;
     memset(&p->core, 0, sizeof(p->core));
     memset(p->found, 0, sizeof(p->found));
     phys_node_seal_found(p);
@@ -68,15 +67,6 @@ static enum err begin(struct physical *p, uint32_t session)
     if (e == OK)
         e = phys_io_flush(p);
     return e;
-}
-
-static void set_totals(struct physical *p)
-{
-    for (uint32_t k = 0; k < p->layout.groups; k++) {
-        uint32_t zone = phys_layout_zone_blocks(&p->layout, k);
-        p->core.total_slots += zone;
-        p->core.total_data += phys_layout_group_blocks(&p->layout, k) - 2 * zone;
-    }
 }
 
 /* ---- Roots ----------------------------------------------------------------------------------- */
@@ -180,10 +170,12 @@ static void load_core(struct physical *p, uint32_t slot)
     core->used_data = root->used_data;
     core->used_slots = root->used_slots;
     core->height = root->height;
+    core->data_group = root->data_group % p->layout.groups;
+    core->slot_group = root->slot_group % p->layout.groups;
     if (root->intent_head > core->intent_head)
         core->intent_head = root->intent_head;
     memcpy(core->inodes, root->inodes, FORMAT_POINTER_BYTES);
-    set_totals(p);
+    phys_space_reset(p);
     phys_intent_release(p);
 }
 
@@ -302,7 +294,7 @@ enum err phys_restore_format(struct physical *p, const struct object_request *re
     p->core.id = *id;
     p->core.id.self = p->disk;
     p->core.live_slot = 1; /* the first root goes to slot 0 */
-    set_totals(p);
+    phys_space_reset(p);
     e = make_tree(p);
     if (e == OK)
         e = phys_checkpoint_prepare(p, request, id, &ignored);

@@ -7,7 +7,10 @@
  * it is free now and was free in the last released map (G3).
  *
  * Invariant: group.free_data and free_slots count the bits clear in both maps; core.held_* the bits
- * clear now and set in the last one.
+ * clear now and set in the last one; a group whose bit in core.roomy_* is 0 has none free.
+ *
+ * Cost: finding a block looks at GROUP_WORDS words for a group and at one group's bits, whatever
+ * the size of the disk and however full it is; a release looks at the groups that changed.
  */
 #include "physical.h"
 
@@ -73,6 +76,63 @@ static uint32_t count_clear(const struct group *g, uint32_t from, uint32_t to)
     return clear;
 }
 
+/* ---- A bit a group --------------------------------------------------------------------------- */
+
+static void bit_put(uint64_t words[GROUP_WORDS], uint32_t bit, bool on)
+{
+    uint64_t mask = UINT64_C(1) << (bit % 64);
+    words[bit / 64] = on ? words[bit / 64] | mask : words[bit / 64] & ~mask;
+}
+
+/* The first set bit from `from` on, cyclically; FORMAT_GROUPS_MAX if there is none. */
+static uint32_t next_set(const uint64_t words[GROUP_WORDS], uint32_t from)
+{
+    uint64_t mask = UINT64_MAX << (from % 64);
+    for (uint32_t k = 0; k <= GROUP_WORDS; k++, mask = UINT64_MAX) {
+        uint32_t at = (from / 64 + k) % GROUP_WORDS;
+        uint64_t word = words[at] & mask;
+        if (word != 0)
+            return at * 64 + (uint32_t)__builtin_ctzll(word);
+    }
+    return FORMAT_GROUPS_MAX;
+}
+
+void phys_space_reset(struct physical *p)
+{
+    struct core *core = &p->core;
+    uint32_t groups = p->layout.groups, last = groups - 1;
+    uint64_t whole = last; /* all but the last are of full size */
+    uint64_t zone = phys_layout_zone_blocks(&p->layout, last);
+    uint64_t full_zone = FORMAT_GROUP_BLOCKS / 8;
+    core->total_slots = zone + whole * full_zone;
+    core->total_data = phys_layout_group_blocks(&p->layout, last) - 2 * zone +
+                       whole * (FORMAT_GROUP_BLOCKS - 2 * full_zone);
+    memset(core->changed, 0, sizeof(core->changed));
+    for (uint32_t k = 0; k < GROUP_WORDS; k++) {
+        uint64_t all = groups >= (k + 1) * 64 ? UINT64_MAX
+                       : groups <= k * 64     ? 0
+                                              : (UINT64_C(1) << groups % 64) - 1;
+        core->roomy_data[k] = core->roomy_slots[k] = all;
+    }
+}
+
+/* After free_data or free_slots changed. */
+static void note_room(struct physical *p, uint32_t index)
+{
+    const struct group *g = &p->group[index];
+    bit_put(p->core.roomy_data, index, g->free_data > 0 && !g->bad);
+    bit_put(p->core.roomy_slots, index, g->free_slots > 0 && !g->bad);
+}
+
+static void set_bad(struct physical *p, uint32_t index)
+{
+    ASSERT(!p->group[index].bad);
+    p->group[index].bad = true;
+    p->core.bad_groups++;
+    bit_put(p->core.roomy_data, index, false);
+    bit_put(p->core.roomy_slots, index, false);
+}
+
 /* ---- Groups in memory ------------------------------------------------------------------------ */
 
 static enum err group_open(struct physical *p, uint32_t index, struct node *map)
@@ -93,27 +153,26 @@ static enum err group_open(struct physical *p, uint32_t index, struct node *map)
     g->stamp = p->stamp;
     g->free_slots = count_clear(g, 0, zone);
     g->free_data = count_clear(g, zone, blocks - zone);
-    g->bad = false;
+    note_room(p, index);
     return OK;
 }
 
 /* Marks slot 0, the map block's own, and takes it off the free ones. */
-static void claim_own_slot(struct physical *p, struct group *g)
+static void claim_own_slot(struct physical *p, uint32_t index)
 {
+    struct group *g = &p->group[index];
     bits_now(g)[0] |= 1;
     g->free_slots--;
-    g->changed = true;
-    p->changed_groups++;
+    bit_put(p->core.changed, index, true);
     p->core.used_slots++;
 }
 
 enum err phys_space_group_make(struct physical *p, uint32_t index, struct node *map)
 {
-    struct group *g = &p->group[index];
     enum err e = group_open(p, index, map);
     if (e != OK)
         return e;
-    claim_own_slot(p, g);
+    claim_own_slot(p, index);
     return OK;
 }
 
@@ -137,7 +196,7 @@ static enum err group_create(struct physical *p, uint32_t index)
     p->core.slot_group = index;
     e = phys_tree_spot(p, OID_MAP, 0, index, NODE_MAKE, true, &spot);
     if (e != OK) {
-        p->group[index].bad = true; /* half made: nobody may use it in this life */
+        set_bad(p, index); /* half made: nobody may use it in this life */
         return e;
     }
     phys_node_adopt_child(p, map, spot.holder);
@@ -172,7 +231,8 @@ static struct group *group_get(struct physical *p, uint32_t index)
     if (g->map == NULL && group_load(p, index) != OK) {
         plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT,
                     phys_layout_group_start(&p->layout, index));
-        g->bad = true;
+        if (!g->bad)
+            set_bad(p, index);
         return NULL;
     }
     phys_node_use(p, g->map);
@@ -186,8 +246,9 @@ static struct group *group_get(struct physical *p, uint32_t index)
 
 /* ---- Taking and giving back ------------------------------------------------------------------ */
 
-static void mark(struct physical *p, struct group *g, uint32_t bit, bool busy)
+static void mark(struct physical *p, uint32_t index, uint32_t bit, bool busy)
 {
+    struct group *g = &p->group[index];
     uint8_t mask = (uint8_t)(1u << (bit % 8));
     ASSERT(bit_get(bits_now(g), bit) != busy);
     phys_node_change(p, g->map);
@@ -195,9 +256,7 @@ static void mark(struct physical *p, struct group *g, uint32_t bit, bool busy)
         bits_now(g)[bit / 8] |= mask;
     else
         bits_now(g)[bit / 8] &= (uint8_t)~mask;
-    if (!g->changed)
-        p->changed_groups++;
-    g->changed = true;
+    bit_put(p->core.changed, index, true);
 }
 
 static bool take_data(struct physical *p, uint32_t index, uint64_t *address)
@@ -211,8 +270,9 @@ static bool take_data(struct physical *p, uint32_t index, uint64_t *address)
     if (bit == end)
         bit = find_clear(bits_now(g), g->last, zone, end);
     ASSERT(bit < end);
-    mark(p, g, bit, true);
+    mark(p, index, bit, true);
     g->free_data--;
+    note_room(p, index);
     g->hint = bit + 1 < end ? bit + 1 : zone;
     p->core.used_data++;
     *address = phys_layout_group_start(&p->layout, index) + bit;
@@ -227,8 +287,9 @@ static bool take_slot(struct physical *p, uint32_t index, uint64_t *address)
     uint32_t zone = phys_layout_zone_blocks(&p->layout, index);
     uint32_t bit = find_clear(bits_now(g), g->last, 0, zone);
     ASSERT(bit < zone);
-    mark(p, g, bit, true);
+    mark(p, index, bit, true);
     g->free_slots--;
+    note_room(p, index);
     p->core.used_slots++;
     *address = phys_layout_group_start(&p->layout, index) + bit;
     return true;
@@ -238,9 +299,8 @@ static bool take_slot(struct physical *p, uint32_t index, uint64_t *address)
  * may be room that nobody can know of, which is the disk's failure and no full disk. */
 static enum err shortage(const struct physical *p, uint64_t held)
 {
-    for (uint32_t k = 0; k < p->layout.groups; k++)
-        if (p->group[k].bad)
-            return E_MEDIA;
+    if (p->core.bad_groups > 0)
+        return E_MEDIA;
     return held > 0 ? E_AGAIN : E_FULL;
 }
 
@@ -250,12 +310,12 @@ enum err phys_space_data(struct physical *p, bool privileged, uint64_t *address)
     uint64_t keep = privileged ? 0 : phys_space_reserve(p);
     if (usable <= keep)
         return shortage(p, p->core.held_data);
-    for (uint32_t k = 0; k < p->layout.groups; k++) {
-        uint32_t index = (p->core.data_group + k) % p->layout.groups;
-        if (!take_data(p, index, address))
-            continue;
+    uint32_t index = next_set(p->core.roomy_data, p->core.data_group);
+    for (; index < FORMAT_GROUPS_MAX; index = next_set(p->core.roomy_data, index)) {
         p->core.data_group = index;
-        return OK;
+        if (take_data(p, index, address))
+            return OK;
+        ASSERT(next_set(p->core.roomy_data, index) != index); /* it has no room, and is known to */
     }
     return shortage(p, p->core.held_data);
 }
@@ -265,12 +325,12 @@ enum err phys_space_slot(struct physical *p, bool privileged, uint64_t *address)
     uint64_t usable = p->core.total_slots - p->core.used_slots - p->core.held_slots;
     if (usable <= (privileged ? 0 : SLOTS_RESERVE))
         return shortage(p, p->core.held_slots);
-    for (uint32_t k = 0; k < p->layout.groups; k++) {
-        uint32_t index = (p->core.slot_group + k) % p->layout.groups;
-        if (!take_slot(p, index, address))
-            continue;
+    uint32_t index = next_set(p->core.roomy_slots, p->core.slot_group);
+    for (; index < FORMAT_GROUPS_MAX; index = next_set(p->core.roomy_slots, index)) {
         p->core.slot_group = index;
-        return OK;
+        if (take_slot(p, index, address))
+            return OK;
+        ASSERT(next_set(p->core.roomy_slots, index) != index);
     }
     return shortage(p, p->core.held_slots);
 }
@@ -286,7 +346,7 @@ void phys_space_free(struct physical *p, uint64_t address)
         plat_report(REPORT_LEAK, 1, 0); /* its map is lost, or the tree was damaged */
         return;
     }
-    mark(p, g, bit, false);
+    mark(p, index, bit, false);
     bool held = bit_get(g->last, bit) && !PLANTED(PLANTED_REUSE_AT_ONCE);
     if (PLANTED(PLANTED_REUSE_AT_ONCE)) {
         g->last[bit / 8] &= (uint8_t) ~(1u << (bit % 8));
@@ -301,6 +361,7 @@ void phys_space_free(struct physical *p, uint64_t address)
         p->core.held_data += held;
         g->free_data += !held;
     }
+    note_room(p, index);
 }
 
 bool phys_space_in_last(struct physical *p, uint64_t address)
@@ -314,14 +375,12 @@ bool phys_space_in_last(struct physical *p, uint64_t address)
 
 void phys_space_release(struct physical *p)
 {
-    for (uint32_t index = 0; index < p->layout.groups && p->changed_groups > 0; index++) {
+    uint32_t index = next_set(p->core.changed, 0);
+    for (; index < FORMAT_GROUPS_MAX; index = next_set(p->core.changed, index)) {
         struct group *g = &p->group[index];
-        if (!g->changed)
-            continue;
         phys_node_use(p, g->map);
         (void)group_open(p, index, g->map); /* its memory is there already */
-        g->changed = false;
-        p->changed_groups--;
+        bit_put(p->core.changed, index, false);
     }
     p->core.held_data = 0;
     p->core.held_slots = 0;

@@ -34,7 +34,7 @@ struct rig_disk {
     bool gone;                        /* fail-stop: E_DEAD for good */
     bool bad_write;                   /* every write fails with E_MEDIA */
     uint64_t bad_sector, bad_sectors; /* reads of this range fail with E_MEDIA */
-    uint64_t writes, flushes;
+    uint64_t reads, writes, flushes;
     uint64_t die_at; /* dies with its own n-th write: 0 never */
     uint32_t scale;  /* SECTOR_BYTES in a sector of the device; 0: 1 */
 };
@@ -138,6 +138,7 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
         return E_INVAL;
     uint8_t *at = d->seen + sector * SECTOR_BYTES;
     if (op == BLOCK_READ) {
+        d->reads++;
         if (sector < d->bad_sector + d->bad_sectors && sector + count > d->bad_sector)
             return E_MEDIA;
         for (uint32_t i = 0; i < count_spans; at += spans[i++].bytes)

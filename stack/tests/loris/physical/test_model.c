@@ -176,5 +176,32 @@ START_TEST(test_model__every_operation_agrees_with_the_model)
 }
 END_TEST
 
+/* Three groups, the first of them full: neither a start nor an allocation asks for its map again.
+ */
+START_TEST(test_model__full_groups_are_not_looked_at_again)
+{
+    rig_disk_init(0, 3 * FORMAT_GROUP_BLOCKS + 1000);
+    ph_boot();
+    ph_ok(ph_format());
+    ph_ok(ph_op(OBJECT_CREATE, 1100, 0, OBJECT_META));
+    for (uint64_t b = 0; ph.p->core.data_group == 0; b += 126)
+        ph_ok(ph_write(1100, b, 126, 1, 0));
+    ph_ok(ph_checkpoint());
+    ph_boot();
+    ph_ok(ph_restore());
+    ck_assert_uint_eq(ph.p->core.data_group, 1);
+    ph_ok(ph_op(OBJECT_CREATE, 1101, 0, OBJECT_META));
+    ph_ok(ph_checkpoint()); /* the map of the group that slots come from is in memory now */
+    uint64_t reads = rig.disk[0].reads;
+    ph_ok(ph_write(1101, 0, 1, 1, 0));
+    ck_assert_uint_le(rig.disk[0].reads - reads, 1); /* the map of group 1 */
+    reads = rig.disk[0].reads;
+    ph_ok(ph_write(1101, 1, 1, 1, 0));
+    ck_assert_uint_eq(rig.disk[0].reads - reads, 0);
+    ck_assert_uint_eq(ph.p->core.data_group, 1);
+}
+END_TEST
+
 CHECK_MAIN("physical model", 120,
-           tcase_add_test(tc, test_model__every_operation_agrees_with_the_model);)
+           tcase_add_test(tc, test_model__every_operation_agrees_with_the_model);
+           tcase_add_test(tc, test_model__full_groups_are_not_looked_at_again);)
