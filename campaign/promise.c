@@ -20,7 +20,8 @@ static bool outlasts_tries(const struct fault *f)
 {
     bool bounded = f->count.kind == AMOUNT_FIXED || f->count.kind == AMOUNT_RANGE;
     bool spoils = f->kind == FAULT_DISK_TRANSIENT_ERROR || f->kind == FAULT_DISK_TORN_WRITE ||
-                  f->kind == FAULT_DISK_LOST_WRITE;
+                  f->kind == FAULT_DISK_LOST_WRITE || f->kind == FAULT_DISK_MISDIRECTED_WRITE ||
+                  f->kind == FAULT_DISK_MISDIRECTED_READ;
     return spoils && (!bounded || f->count.high >= BLOCK_TRIES);
 }
 
@@ -52,6 +53,7 @@ static enum fault_class class_of(const struct fault *f)
 static bool beyond_redundancy(const struct plan_variant *v, const struct fault *f)
 {
     bool disk_fault = f->kind <= FAULT_DISK_LYING_FLUSH && f->kind != FAULT_DISK_FAIL_SLOW &&
+                      f->kind != FAULT_DISK_LYING_FLUSH &&
                       (f->kind != FAULT_DISK_TRANSIENT_ERROR || outlasts_tries(f));
     return disk_fault && f->disk.kind == FAULT_TARGET_ALL && v->stack.disks > 1;
 }

@@ -85,7 +85,7 @@ enum fault_cache {
     FAULT_CACHE_DROP,
     FAULT_CACHE_KEEP,
     FAULT_CACHE_RANDOM,  /* each pending write by itself */
-    FAULT_CACHE_REORDER, /* not available yet */
+    FAULT_CACHE_REORDER, /* as if written back in a random order, cut at a random place */
 };
 
 enum fault_region {

@@ -254,6 +254,7 @@ void injector_disarm(struct injector *in)
             (void)sim_engine_cancel(sim_machine_engine(in->setup.machine), in->fault[i].event);
         if (at->kind == FAULT_AT_BLOCK)
             sim_machine_arm_block(in->setup.machine, at->layer, in->fault[i].count_instance, 0);
+        inject_lasting_forget(in, i);
     }
     for (uint32_t d = 0; in->count > 0 && d < in->setup.options->disks; d++)
         sim_disk_unobserve(sim_machine_disk(in->setup.machine, d), on_request, in);

@@ -21,6 +21,8 @@ enum draw {
     DRAW_CUT,
     DRAW_REPEAT,
     DRAW_MOMENT_DISK,
+    DRAW_FACTOR,
+    DRAW_FOR,
     DRAW_TEAR,       /* the k-th torn write: ordinal DRAW_MANY + k */
     DRAW_MANY = 1000 /* place and bit of the k-th sector: DRAW_MANY * (1 + draw) + k */
 };
@@ -45,7 +47,15 @@ struct armed {
     uint64_t left[DISKS_MAX];                  /* ARMED: requests of each disk still to spoil */
     uint64_t deaths_left[OFFER_INSTANCES_MAX]; /* repeat: of each instance, still to come */
     bool reborn[OFFER_INSTANCES_MAX]; /* repeat: the fresh instance has not met a message yet */
+    bool acting, ends;      /* a fault that lasts: it has begun; and it will end, by `end` */
+    uint64_t slow_permille; /* fail-slow */
+    sim_event_id end;
 };
+
+static inline bool inject_aims_at_disk(const struct armed *a, uint32_t d)
+{
+    return a->disk == DISKS_MAX || a->disk == d;
+}
 
 struct injector {
     struct inject_setup setup;
@@ -77,6 +87,11 @@ void inject_strike(struct injector *in, uint32_t i);
 /* A request of a disk that an ARMED fault still has to spoil is being submitted. Whether it was. */
 bool inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
                   const struct sim_disk_event *event);
+/* inject_lasting.c: fail-slow and lying-flush act from now on, for as long as they say; and nothing
+ * will end them any more: the disk stays as it is until its reset. */
+void inject_lasting_begin(struct injector *in, uint32_t i);
+void inject_lasting_forget(struct injector *in, uint32_t i);
+
 /* repeat: strikes the reborn instance. */
 void inject_strike_again(struct injector *in, uint32_t i, uint32_t instance);
 

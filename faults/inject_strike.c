@@ -65,6 +65,10 @@ static void strike_disk(struct injector *in, uint32_t i, struct sim_disk *disk)
         s->wanted++;
         s->done++;
         break;
+    case FAULT_DISK_FAIL_SLOW: /* inject_lasting_begin does it */
+        s->wanted++;
+        s->done++;
+        break;
     case FAULT_DISK_LATENT_ERROR:
     case FAULT_DISK_BIT_ROT:
         strike_media(in, i, disk);
@@ -75,18 +79,13 @@ static void strike_disk(struct injector *in, uint32_t i, struct sim_disk *disk)
     }
 }
 
-static bool aims_at_disk(const struct armed *a, uint32_t d)
-{
-    return a->disk == DISKS_MAX || a->disk == d;
-}
-
 /* Of all disks it means those that still live. */
 static void strike_disks(struct injector *in, uint32_t i)
 {
     struct armed *a = &in->fault[i];
     for (uint32_t d = 0; d < in->setup.options->disks; d++) {
         struct sim_disk *disk = sim_machine_disk(in->setup.machine, d);
-        if (aims_at_disk(a, d) && !sim_disk_failed(disk))
+        if (inject_aims_at_disk(a, d) && !sim_disk_failed(disk))
             strike_disk(in, i, disk);
     }
     a->strike.took_effect = a->strike.done > 0;
@@ -99,7 +98,8 @@ static void lie_in_wait(struct injector *in, uint32_t i)
     uint64_t count = inject_amount(in, i, &fault_of(in, i)->count, DRAW_COUNT);
     a->stage = STAGE_ARMED;
     for (uint32_t d = 0; d < in->setup.options->disks; d++) {
-        bool aims = aims_at_disk(a, d) && !sim_disk_failed(sim_machine_disk(in->setup.machine, d));
+        bool aims =
+            inject_aims_at_disk(a, d) && !sim_disk_failed(sim_machine_disk(in->setup.machine, d));
         a->left[d] = aims ? count : 0;
         a->strike.wanted += a->left[d];
     }
@@ -111,10 +111,64 @@ static bool spoils(const struct fault *f, const struct sim_disk_event *event)
     case FAULT_DISK_TRANSIENT_ERROR:
         return true;
     case FAULT_DISK_LOST_WRITE:
+    case FAULT_DISK_MISDIRECTED_WRITE:
         return event->op == SIM_DISK_WRITE;
+    case FAULT_DISK_MISDIRECTED_READ:
+        return event->op == SIM_DISK_READ;
+    case FAULT_DISK_LYING_FLUSH: /* whatever is to be stable once it is answered */
+        return event->op == SIM_DISK_FLUSH || (event->op == SIM_DISK_WRITE && event->fua);
     default: /* a sector is the atom: of one there is nothing to tear; the next write then */
         ASSERT(f->kind == FAULT_DISK_TORN_WRITE);
         return event->op == SIM_DISK_WRITE && event->count >= 2;
+    }
+}
+
+/* Where a request goes instead: to sectors that were written, where there are any, since there it
+ * does harm; beside its own place if that is what was drawn. False: the disk has no other place. */
+static bool pick_wrong_place(struct injector *in, uint32_t i, struct sim_disk *disk,
+                             const struct sim_disk_event *event, uint64_t *place)
+{
+    double fraction = inject_fraction(in, i, ordinal(DRAW_PLACE, in->fault[i].strike.done));
+    uint64_t used = sim_disk_used_count(disk), sectors = sim_disk_identify(disk).sectors;
+    uint64_t first = event->first_sector, count = event->count, last = sectors - count;
+    *place = used > 0 ? sim_disk_used_nth(disk, amount_share(fraction, used))
+                      : amount_share(fraction, sectors);
+    *place = *place < last ? *place : last;
+    if (*place + count <= first || first + count <= *place)
+        return true;
+    *place = first + count <= last ? first + count : first - count;
+    return first + count <= last || first >= count;
+}
+
+/* The request that is being submitted goes wrong. Whether it could. */
+static bool spoil_request(struct injector *in, uint32_t i, struct sim_disk *disk,
+                          const struct sim_disk_event *event)
+{
+    double fraction = inject_fraction(in, i, ordinal(DRAW_TEAR, in->fault[i].strike.done));
+    uint64_t place;
+    switch (fault_of(in, i)->kind) {
+    case FAULT_DISK_TRANSIENT_ERROR:
+        sim_disk_transient_errors(disk, 1);
+        return true;
+    case FAULT_DISK_LOST_WRITE:
+        sim_disk_lost_write(disk);
+        return true;
+    case FAULT_DISK_MISDIRECTED_WRITE:
+        if (!pick_wrong_place(in, i, disk, event, &place))
+            return false;
+        sim_disk_misdirected_write(disk, place);
+        return true;
+    case FAULT_DISK_MISDIRECTED_READ:
+        if (!pick_wrong_place(in, i, disk, event, &place))
+            return false;
+        sim_disk_misdirected_read(disk, place);
+        return true;
+    case FAULT_DISK_TORN_WRITE:
+        sim_disk_torn_write(disk, 1 + (uint32_t)amount_share(fraction, event->count - 1));
+        return true;
+    default:
+        ASSERT(fault_of(in, i)->kind == FAULT_DISK_LYING_FLUSH); /* it lies since it began */
+        return true;
     }
 }
 
@@ -124,16 +178,8 @@ bool inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
     const struct fault *f = fault_of(in, i);
     struct armed *a = &in->fault[i];
     ASSERT(a->stage == STAGE_ARMED && a->left[event->disk] > 0);
-    if (sim_disk_failed(disk) || !spoils(f, event))
+    if (sim_disk_failed(disk) || !spoils(f, event) || !spoil_request(in, i, disk, event))
         return false;
-    if (f->kind == FAULT_DISK_TRANSIENT_ERROR) {
-        sim_disk_transient_errors(disk, 1);
-    } else if (f->kind == FAULT_DISK_LOST_WRITE) {
-        sim_disk_lost_write(disk);
-    } else {
-        double fraction = inject_fraction(in, i, ordinal(DRAW_TEAR, a->strike.done));
-        sim_disk_torn_write(disk, 1 + (uint32_t)amount_share(fraction, event->count - 1));
-    }
     a->left[event->disk]--;
     a->strike.done++;
     a->strike.took_effect = true;
@@ -252,10 +298,20 @@ void inject_strike(struct injector *in, uint32_t i)
         a->strike.took_effect = sim_machine_powered(in->setup.machine); /* none to cut: none */
         a->strike.wanted = a->strike.done = a->strike.took_effect;
         break;
+    case FAULT_DISK_LYING_FLUSH:
+        inject_lasting_begin(in, i);
+        lie_in_wait(in, i);
+        break;
     case FAULT_DISK_TORN_WRITE:
     case FAULT_DISK_LOST_WRITE:
+    case FAULT_DISK_MISDIRECTED_WRITE:
+    case FAULT_DISK_MISDIRECTED_READ:
     case FAULT_DISK_TRANSIENT_ERROR:
         lie_in_wait(in, i);
+        break;
+    case FAULT_DISK_FAIL_SLOW:
+        inject_lasting_begin(in, i);
+        strike_disks(in, i);
         break;
     case FAULT_PROCESS_CRASH:
     case FAULT_PROCESS_HANG:

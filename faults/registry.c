@@ -13,7 +13,7 @@ static const struct option_choice caches[] = {
     {"drop", FAULT_CACHE_DROP, false},
     {"keep", FAULT_CACHE_KEEP, false},
     {"random", FAULT_CACHE_RANDOM, false},
-    {"reorder", FAULT_CACHE_REORDER, true},
+    {"reorder", FAULT_CACHE_REORDER, false},
     {NULL, 0, false},
 };
 static const struct option_choice tears[] = {
@@ -192,7 +192,7 @@ static const struct option_spec flip_keys[] = {
 
 static const struct fault_kind_info kinds[FAULT_KINDS] = {
     DISK(FAULT_DISK_FAIL_STOP, "disk.fail-stop", false, NULL, 0, "the disk is gone for good"),
-    DISK(FAULT_DISK_FAIL_SLOW, "disk.fail-slow", true, slow_keys, COUNT(slow_keys),
+    DISK(FAULT_DISK_FAIL_SLOW, "disk.fail-slow", false, slow_keys, COUNT(slow_keys),
          "every request takes longer"),
     DISK(FAULT_DISK_LATENT_ERROR, "disk.latent-error", false, sector_keys, COUNT(sector_keys),
          "sectors that cannot be read until they are written again"),
@@ -204,11 +204,11 @@ static const struct fault_kind_info kinds[FAULT_KINDS] = {
          "of a write only some sectors reach the medium, and it says OK"),
     DISK(FAULT_DISK_LOST_WRITE, "disk.lost-write", false, write_keys, COUNT(write_keys),
          "a write says OK and never reaches the medium"),
-    DISK(FAULT_DISK_MISDIRECTED_WRITE, "disk.misdirected-write", true, write_keys,
+    DISK(FAULT_DISK_MISDIRECTED_WRITE, "disk.misdirected-write", false, write_keys,
          COUNT(write_keys), "a write goes to another place"),
-    DISK(FAULT_DISK_MISDIRECTED_READ, "disk.misdirected-read", true, request_keys,
+    DISK(FAULT_DISK_MISDIRECTED_READ, "disk.misdirected-read", false, request_keys,
          COUNT(request_keys), "a read comes from another place"),
-    DISK(FAULT_DISK_LYING_FLUSH, "disk.lying-flush", true, flush_keys, COUNT(flush_keys),
+    DISK(FAULT_DISK_LYING_FLUSH, "disk.lying-flush", false, flush_keys, COUNT(flush_keys),
          "a flush says OK and leaves the cache volatile"),
     [FAULT_POWER_CUT] = {.kind = FAULT_POWER_CUT,
                          .name = "power.cut",

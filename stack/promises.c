@@ -58,6 +58,7 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
 {
     switch (fault) {
     case CLASS_DISK_SLOW:
+    case CLASS_LYING_FLUSH:     /* by itself: the cache is whole until the power goes */
     case CLASS_TRANSIENT_ERROR: /* retried five times */
         return LEVEL_TRANSPARENT;
     case CLASS_DISK_DEAD:
@@ -65,6 +66,8 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_BIT_ROT:
     case CLASS_TORN_WRITE:
     case CLASS_LOST_WRITE:
+    case CLASS_MISDIRECTED_WRITE: /* lost here, rot there */
+    case CLASS_MISDIRECTED_READ:
         if (o->verify_writes && (fault == CLASS_TORN_WRITE || fault == CLASS_LOST_WRITE))
             return LEVEL_TRANSPARENT; /* read back, and written again before anybody builds on it */
         /* Parental checksums tell which copy is right. Without a second one each data block is told
@@ -91,6 +94,7 @@ static enum level none_promise(const struct stack_options *o, enum fault_class f
 {
     switch (fault) {
     case CLASS_DISK_SLOW:
+    case CLASS_LYING_FLUSH:
     case CLASS_TRANSIENT_ERROR: /* three tries */
         return LEVEL_TRANSPARENT;
     case CLASS_DISK_DEAD:

@@ -212,7 +212,7 @@ static enum sim_disk_status request(uint32_t disk, enum sim_disk_op op, uint64_t
 {
     struct sim_disk_request r = {.op = op,
                                  .first_sector = sector,
-                                 .count = RIG_SECTORS,
+                                 .count = op == SIM_DISK_FLUSH ? 0 : RIG_SECTORS,
                                  .data = op == SIM_DISK_WRITE ? data : NULL,
                                  .buffer = op == SIM_DISK_READ ? data : NULL,
                                  .done = done};
@@ -236,6 +236,11 @@ enum sim_disk_status rig_write(uint32_t disk, uint64_t sector, uint8_t byte)
 enum sim_disk_status rig_read(uint32_t disk, uint64_t sector, uint8_t *to)
 {
     return request(disk, SIM_DISK_READ, sector, to);
+}
+
+enum sim_disk_status rig_flush(uint32_t disk)
+{
+    return request(disk, SIM_DISK_FLUSH, 0, NULL);
 }
 
 void rig_settle(void)

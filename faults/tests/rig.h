@@ -53,6 +53,7 @@ void rig_run(uint64_t ns);
 /* One write of RIG_SECTORS sectors full of `byte`, or a read of them, to its answer. */
 enum sim_disk_status rig_write(uint32_t disk, uint64_t sector, uint8_t byte);
 enum sim_disk_status rig_read(uint32_t disk, uint64_t sector, uint8_t *to);
+enum sim_disk_status rig_flush(uint32_t disk);
 
 /* Makes what the disks have accepted stable. */
 void rig_settle(void);

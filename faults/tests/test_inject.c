@@ -350,6 +350,120 @@ START_TEST(test_inject__lost_and_torn_writes_spoil_what_they_say)
 }
 END_TEST
 
+START_TEST(test_inject__misdirected_requests_meet_what_was_written_elsewhere)
+{
+    (void)rig_write(0, 40, 0x55);
+    (void)rig_write(0, 80, 0x66);
+    rig_settle();
+    struct fault *f = rig_fault(FAULT_DISK_MISDIRECTED_WRITE, FAULT_AT_WRITE, 1);
+    f->disk.kind = FAULT_TARGET_INDEX; /* 0 */
+    f = rig_fault(FAULT_DISK_MISDIRECTED_READ, FAULT_AT_IO, 2);
+    f->disk.kind = FAULT_TARGET_INDEX;
+    rig_arm(2);
+    ck_assert_int_eq(rig_write(0, 200, 0x77), SIM_DISK_OK);
+    rig_settle();
+    sim_disk_peek_stable(disk(0), 200, RIG_SECTORS, buffer);
+    ck_assert_uint_eq(buffer[0], 0); /* it never came here */
+    uint32_t other = 0;
+    for (uint64_t s = 0; s < 200; s++) {
+        sim_disk_peek_stable(disk(0), s, 1, buffer);
+        other += buffer[0] == 0x77;
+    }
+    ck_assert_uint_eq(other, RIG_SECTORS);
+    ck_assert(strike_is_whole(rig_strike(0)) && !rig_strike(1)->took_effect);
+    ck_assert_int_eq(rig_read(0, 200, buffer), SIM_DISK_OK);
+    ck_assert_uint_ne(buffer[0], 0); /* of a place that was written */
+    ck_assert(strike_is_whole(rig_strike(1)));
+    ck_assert_int_eq(rig_read(0, 200, buffer), SIM_DISK_OK);
+    ck_assert_uint_eq(buffer[0], 0);
+}
+END_TEST
+
+START_TEST(test_inject__a_misdirected_request_never_meets_its_own_place)
+{
+    struct fault *f = rig_fault(FAULT_DISK_MISDIRECTED_WRITE, FAULT_AT_TIME, 0);
+    uint64_t last = sim_disk_identify(disk(0)).sectors - RIG_SECTORS;
+    const uint64_t places[] = {0, last, 3};
+    f->disk.kind = FAULT_TARGET_INDEX;
+    f->count = amount_fixed(3);
+    rig_arm(1);
+    rig_run(RIG_MS);
+    for (uint32_t k = 0; k < 3; k++) { /* at first nothing is written, then that place alone */
+        (void)rig_write(0, places[k], (uint8_t)(k + 1));
+        rig_settle();
+        sim_disk_peek_stable(disk(0), places[k], RIG_SECTORS, buffer);
+        for (uint32_t at = 0; at < RIG_SECTORS * SECTOR_BYTES; at++)
+            ck_assert_uint_ne(buffer[at], k + 1);
+    }
+    ck_assert(strike_is_whole(rig_strike(0)));
+}
+END_TEST
+
+/* Virtual ns that one read takes of a place that nobody has read yet. */
+static uint64_t read_ns(uint32_t d, uint64_t sector)
+{
+    struct sim_disk_stats before = sim_disk_stats(disk(d));
+    ck_assert_int_eq(rig_read(d, sector, buffer), SIM_DISK_OK);
+    return sim_disk_stats(disk(d)).busy_ns - before.busy_ns;
+}
+
+START_TEST(test_inject__a_slow_disk_is_slow_by_its_factor_for_as_long_as_it_says)
+{
+    uint64_t healthy = read_ns(0, 0);
+    ck_assert_uint_gt(healthy, 0);
+    struct fault *f = rig_fault(FAULT_DISK_FAIL_SLOW, FAULT_AT_TIME, 0);
+    f->disk.kind = FAULT_TARGET_INDEX; /* 0 */
+    f->factor = amount_fixed(7);
+    f->for_ns = amount_fixed(500 * (int64_t)RIG_MS);
+    now();
+    ck_assert(strike_is_whole(rig_strike(0)));
+    ck_assert_uint_eq(read_ns(0, 64), 7 * healthy);
+    ck_assert_uint_eq(read_ns(1, 64), healthy);
+    ck_assert(!injector_awaits(rig.injector)); /* its end keeps no trial going */
+    rig_run(500 * RIG_MS);
+    ck_assert_uint_eq(read_ns(0, 128), healthy);
+}
+END_TEST
+
+START_TEST(test_inject__of_two_slow_faults_the_worse_one_counts)
+{
+    uint64_t healthy = read_ns(0, 0);
+    for (uint32_t k = 0; k < 2; k++) {
+        struct fault *f = rig_fault(FAULT_DISK_FAIL_SLOW, FAULT_AT_TIME, 0);
+        f->disk.kind = FAULT_TARGET_ALL;
+        f->factor = amount_fixed(k == 0 ? 9 : 3);
+        if (k == 0)
+            f->for_ns = amount_fixed(500 * (int64_t)RIG_MS);
+    }
+    now();
+    ck_assert_uint_eq(read_ns(0, 64), 9 * healthy);
+    rig_run(500 * RIG_MS);
+    ck_assert_uint_eq(read_ns(0, 128), 3 * healthy);
+}
+END_TEST
+
+START_TEST(test_inject__a_lying_flush_strikes_with_the_first_flush_it_falsifies)
+{
+    struct fault *f = rig_fault(FAULT_DISK_LYING_FLUSH, FAULT_AT_TIME, 0);
+    f->disk.kind = FAULT_TARGET_INDEX; /* 0 */
+    f->for_ns = amount_fixed(2000 * (int64_t)RIG_MS);
+    now();
+    ck_assert(!rig_strike(0)->took_effect); /* nobody was lied to yet */
+    (void)rig_write(0, 40, 0x55);
+    ck_assert(!rig_strike(0)->took_effect);
+    ck_assert_int_eq(rig_flush(1), SIM_DISK_OK);
+    ck_assert(!rig_strike(0)->took_effect);
+    ck_assert_int_eq(rig_flush(0), SIM_DISK_OK);
+    ck_assert(strike_is_whole(rig_strike(0)));
+    ck_assert_uint_eq(rig.strikes, 1);
+    ck_assert_uint_gt(sim_disk_pending(disk(0)), 0); /* what it said was stable is not */
+    rig_run(2000 * RIG_MS);
+    (void)rig_write(0, 40, 0x66);
+    ck_assert_int_eq(rig_flush(0), SIM_DISK_OK);
+    ck_assert_uint_eq(sim_disk_pending(disk(0)), 0);
+}
+END_TEST
+
 START_TEST(test_inject__crashes_and_hangs_need_one_that_lives)
 {
     on_naming(rig_fault(FAULT_PROCESS_CRASH, FAULT_AT_TIME, 0), FAULT_TARGET_ALL, 0);
@@ -497,6 +611,11 @@ CHECK_MAIN("inject", 60, {
     tcase_add_test(tc, test_inject__bit_rot_flips_one_bit_of_each_sector_it_draws);
     tcase_add_test(tc, test_inject__transient_errors_hit_as_many_requests_and_not_before);
     tcase_add_test(tc, test_inject__lost_and_torn_writes_spoil_what_they_say);
+    tcase_add_test(tc, test_inject__misdirected_requests_meet_what_was_written_elsewhere);
+    tcase_add_test(tc, test_inject__a_misdirected_request_never_meets_its_own_place);
+    tcase_add_test(tc, test_inject__a_slow_disk_is_slow_by_its_factor_for_as_long_as_it_says);
+    tcase_add_test(tc, test_inject__of_two_slow_faults_the_worse_one_counts);
+    tcase_add_test(tc, test_inject__a_lying_flush_strikes_with_the_first_flush_it_falsifies);
     tcase_add_test(tc, test_inject__crashes_and_hangs_need_one_that_lives);
     tcase_add_test(tc, test_inject__a_hung_process_lives_and_does_nothing_until_it_is_killed);
     tcase_add_test(tc, test_inject__flips_change_as_many_bits_of_the_region_named);

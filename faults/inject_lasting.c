@@ -1,0 +1,66 @@
+/*
+ * Faults that last: a slow disk, a flush that lies. They begin at their moment and end after `for`,
+ * or never. Several may act on one disk: it is as slow as the worst of them says, and lies while
+ * one of them does.
+ */
+#include "faults/inject_private.h"
+
+#define HEALTHY_PERMILLE 1000u
+#define SLOWEST_PERMILLE 1000000000u /* what a disk takes */
+
+static void apply(struct injector *in)
+{
+    for (uint32_t d = 0; d < in->setup.options->disks; d++) {
+        uint64_t permille = HEALTHY_PERMILLE;
+        bool lies = false;
+        for (uint32_t i = 0; i < in->count; i++) {
+            const struct armed *a = &in->fault[i];
+            if (!a->acting || !inject_aims_at_disk(a, d))
+                continue;
+            permille = a->slow_permille > permille ? a->slow_permille : permille;
+            lies = lies || fault_of(in, i)->kind == FAULT_DISK_LYING_FLUSH;
+        }
+        struct sim_disk *disk = sim_machine_disk(in->setup.machine, d);
+        sim_disk_fail_slow(disk, permille);
+        sim_disk_lying_flush(disk, lies);
+    }
+}
+
+static void on_end(void *object, uint64_t i)
+{
+    struct injector *in = object;
+    struct armed *a = &in->fault[i];
+    ASSERT(a->acting && a->ends);
+    a->acting = a->ends = false;
+    a->stage = STAGE_OVER; /* no flush that comes now is spoiled */
+    apply(in);
+}
+
+void inject_lasting_begin(struct injector *in, uint32_t i)
+{
+    const struct fault *f = fault_of(in, i);
+    struct armed *a = &in->fault[i];
+    ASSERT(!a->acting);
+    a->acting = true;
+    a->slow_permille = 0;
+    if (f->kind == FAULT_DISK_FAIL_SLOW) {
+        uint64_t factor = inject_amount(in, i, &f->factor, DRAW_FACTOR);
+        uint64_t most = SLOWEST_PERMILLE / HEALTHY_PERMILLE;
+        a->slow_permille = (factor < most ? factor : most) * HEALTHY_PERMILLE;
+    }
+    a->ends = f->for_ns.kind != AMOUNT_FOREVER;
+    if (a->ends)
+        a->end = sim_engine_at(sim_machine_engine(in->setup.machine),
+                               sim_machine_now(in->setup.machine) +
+                                   inject_amount(in, i, &f->for_ns, DRAW_FOR),
+                               on_end, in, i);
+    apply(in);
+}
+
+void inject_lasting_forget(struct injector *in, uint32_t i)
+{
+    struct armed *a = &in->fault[i];
+    if (a->ends)
+        (void)sim_engine_cancel(sim_machine_engine(in->setup.machine), a->end);
+    a->ends = false;
+}
