@@ -108,12 +108,17 @@ static void widen(struct extent *extent, double value_ns)
 /* The next of 1, 2, 5, 10, ... up or down from a positive value: where a tic can stand. */
 static double round_to_tic(double value, bool up)
 {
-    static const double tics[] = {1, 2, 5, 10};
-    double decade = pow(10, floor(log10(value)));
-    size_t k = 0;
-    while (k < 3 && tics[k + 1] * decade <= value)
-        k++;
-    return tics[up && tics[k] * decade < value ? k + 1 : k] * decade;
+    static const double tics[] = {5, 2, 1};
+    double decade = pow(10, floor(log10(value))), below = decade, above = 10 * decade;
+    for (size_t k = 0; k < 3; k++) {
+        if (tics[k] * decade > value) {
+            above = tics[k] * decade;
+            continue;
+        }
+        below = tics[k] * decade;
+        break;
+    }
+    return up && below < value ? above : below;
 }
 
 /* Index by index: a block a series, a row a value: value, and for each panel median low high p99.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every ready-made campaign is sound and runs: a few trials of each of its cells.
+# Every ready-made campaign is sound and runs: two trials of each of its cells.
 . "$(dirname "$0")/lib.sh"
 for campaign in scripts/campaigns/*.yaml; do
     what=$(basename "$campaign" .yaml)
@@ -9,6 +9,8 @@ for campaign in scripts/campaigns/*.yaml; do
     holds "$what has a row for each trial" equal \
         "$(query "$db" "SELECT (SELECT count(*) FROM trials) = sum(planned), sum(done) = sum(planned),
             sum(planned) > 0 FROM cells WHERE skipped IS NULL")" "1|1|1"
+    holds "the oracle decides every trial of $what" equal \
+        "$(query "$db" "SELECT count(*) > 0, sum(undecided) FROM trials")" "1|0"
     holds "$what can be shown" "$loris" show "$db" --format csv
     holds "$what can be plotted" "$loris" plot "$db" -o "$work/$what-plots"
     holds "$what has plots" ls "$work/$what-plots"/success.svg
