@@ -283,6 +283,50 @@ enum err app_chmod(struct app *a, const char *path, uint32_t mode)
     return end_plain(&r, client_chmod(&a->client, path, mode));
 }
 
+enum err app_chown(struct app *a, const char *path, uint32_t uid, uint32_t gid)
+{
+    struct history_call call = {.kind = HISTORY_CHOWN, .path = path, .uid = uid, .gid = gid};
+    struct record r = begin(a, &call, 0);
+    return end_plain(&r, client_chown(&a->client, path, uid, gid));
+}
+
+_Static_assert((uint32_t)CALL_KEEP_SIZE == (uint32_t)HISTORY_KEEP_SIZE, "one set of bits");
+_Static_assert((uint32_t)CALL_PUNCH == (uint32_t)HISTORY_PUNCH, "one set of bits");
+_Static_assert((uint32_t)CALL_ZERO == (uint32_t)HISTORY_ZERO, "one set of bits");
+
+enum err app_fallocate(struct app *a, int32_t fd, uint32_t flags, uint64_t offset, uint64_t length)
+{
+    struct history_call call = {
+        .kind = HISTORY_FALLOCATE, .fd = fd, .flags = flags, .offset = offset, .length = length};
+    struct record r = begin(a, &call, 0);
+    return end_plain(&r, client_fallocate(&a->client, fd, flags, offset, length));
+}
+
+enum err app_setxattr(struct app *a, const char *path, const char *name, uint64_t length)
+{
+    ASSERT(length <= APP_XATTR_BYTES);
+    struct history_call call = {
+        .kind = HISTORY_SETXATTR, .path = path, .path2 = name, .length = length};
+    struct record r = begin(a, &call, length);
+    return end_plain(&r, client_setxattr(&a->client, path, name, a->buffer, length));
+}
+
+enum err app_getxattr(struct app *a, const char *path, const char *name)
+{
+    struct history_call call = {.kind = HISTORY_GETXATTR, .path = path, .path2 = name};
+    struct record r = begin(a, &call, 0);
+    uint64_t size = 0;
+    enum err e = client_getxattr(&a->client, path, name, a->buffer, APP_XATTR_BYTES, &size);
+    return end(&r, &(struct history_answer){.result = e, .moved = size, .data = a->buffer});
+}
+
+enum err app_removexattr(struct app *a, const char *path, const char *name)
+{
+    struct history_call call = {.kind = HISTORY_REMOVEXATTR, .path = path, .path2 = name};
+    struct record r = begin(a, &call, 0);
+    return end_plain(&r, client_removexattr(&a->client, path, name));
+}
+
 /* ---- Compounds --------------------------------------------------------------------------------
  */
 

@@ -74,6 +74,16 @@ MUST_USE enum err app_readlink(struct app *a, const char *path);
 MUST_USE enum err app_readdir(struct app *a, const char *path);
 MUST_USE enum err app_chmod(struct app *a, const char *path, uint32_t mode);
 
+MUST_USE enum err app_chown(struct app *a, const char *path, uint32_t uid, uint32_t gid);
+/* flags: CALL_KEEP_SIZE, CALL_PUNCH, CALL_ZERO. */
+MUST_USE enum err app_fallocate(struct app *a, int32_t fd, uint32_t flags, uint64_t offset,
+                                uint64_t length);
+#define APP_XATTR_BYTES 4000u /* largest value of an extended attribute */
+/* `length`: bytes of a value that the history makes, at most APP_XATTR_BYTES. */
+MUST_USE enum err app_setxattr(struct app *a, const char *path, const char *name, uint64_t length);
+MUST_USE enum err app_getxattr(struct app *a, const char *path, const char *name);
+MUST_USE enum err app_removexattr(struct app *a, const char *path, const char *name);
+
 /* open, write all of `length` in pieces, close; and open, read all, close. */
 MUST_USE enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length);
 MUST_USE enum err app_read_file(struct app *a, const char *path);

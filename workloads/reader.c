@@ -5,6 +5,7 @@
 #include "assertion.h"
 #include "block.h"
 #include "workloads/client.h"
+#include "workloads/oracle/content.h"
 
 #define READ_BYTES (128u << 10)
 #define LISTING_BYTES 16384u
@@ -37,7 +38,7 @@ struct tell {
     uint32_t type;
     enum err result;
     const struct vfs_stat *stat;
-    uint64_t offset, length;
+    uint64_t offset, length, xattrs;
     const uint8_t *data;
 };
 
@@ -75,7 +76,8 @@ static void tell_stat(void *argument)
                                 .mode = t->stat->mode,
                                 .nlink = t->stat->nlink,
                                 .uid = t->stat->uid,
-                                .gid = t->stat->gid};
+                                .gid = t->stat->gid,
+                                .xattrs = t->xattrs};
     observe_stat(t->w->self->observation, t->node, t->result, &stat);
 }
 
@@ -166,6 +168,23 @@ static void push_directory(struct walk *w, uint32_t node)
     w->last = &d->next;
 }
 
+/* The digest of all extended attributes of w->path. A design without them has none. */
+static enum err read_xattrs(struct walk *w, uint64_t *digest)
+{
+    uint64_t names = 0, bytes = 0;
+    char *list = (char *)w->buffer;
+    uint8_t *value = w->buffer + BLOCK_BYTES;
+    enum err e = client_listxattr(&w->client, w->path, list, BLOCK_BYTES, &names);
+    if (e == E_NOTSUP)
+        return OK;
+    for (uint64_t at = 0; e == OK && at < names && names <= BLOCK_BYTES;
+         at += strlen(list + at) + 1) {
+        e = client_getxattr(&w->client, w->path, list + at, value, BLOCK_BYTES, &bytes);
+        *digest ^= e == OK ? content_digest(list + at, value, bytes) : 0;
+    }
+    return e;
+}
+
 /* Lookup and stat of w->path, which is `node`, then what it holds. Only E_DEAD ends the walk. */
 static enum err read_node(struct walk *w, uint32_t node)
 {
@@ -173,7 +192,12 @@ static enum err read_node(struct walk *w, uint32_t node)
     enum err e = client_stat(&w->client, w->path, &stat);
     if (e == E_DEAD)
         return e;
-    struct tell t = {.w = w, .node = node, .result = e, .stat = &stat};
+    struct tell t = {.w = w, .node = node, .stat = &stat};
+    if (e == OK && w->self->xattrs && stat.type != VFS_LINK_TYPE)
+        e = read_xattrs(w, &t.xattrs);
+    if (e == E_DEAD)
+        return e;
+    t.result = e;
     sim_trap(tell_stat, &t);
     if (e != OK)
         return OK;

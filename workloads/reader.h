@@ -19,6 +19,7 @@ struct reader {
     enum reader_task task;
     uint32_t environment;
     bool shared_is_name; /* classic: "shared" is an ordinary name of the root, as is lost+found */
+    bool xattrs;         /* WALK: extended attributes too */
     struct sim_machine *machine;
     struct observation *observation; /* WALK */
     void (*ended)(void *context);    /* called in a trap when it is done; may be NULL */

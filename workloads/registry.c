@@ -54,6 +54,17 @@ static const struct option_choice sets[] = {
         .max = GIB, .source = FORMAT, .doc = DOC                                                   \
     }
 
+#define FALLOCATE                                                                                  \
+    {                                                                                              \
+        .name = "fallocate", .type = OPTION_SWITCH, .fallback = "off", .source = FORMAT,           \
+        .doc = "ranges are allocated, zeroed and punched too"                                      \
+    }
+#define XATTRS                                                                                     \
+    {                                                                                              \
+        .name = "xattrs", .type = OPTION_SWITCH, .fallback = "off", .source = FORMAT,              \
+        .doc = "extended attributes are set, read and removed too"                                 \
+    }
+
 static const struct option_spec postmark_options[] = {
     NUMBER("files", "50", 100000, "files of the initial pool"),
     NUMBER("transactions", "300", 1000000, "each a read or append and a create or delete"),
@@ -63,10 +74,13 @@ static const struct option_spec postmark_options[] = {
 static const struct option_spec fsx_options[] = {
     NUMBER("operations", "1000", 100000000, "random operations on one file"),
     BYTES("256KiB", "largest size of the file"),
+    FALLOCATE,
     COMMON("50"),
 };
 static const struct option_spec fsstress_options[] = {
     NUMBER("operations", "300", 100000000, "random operations on names and data"),
+    FALLOCATE,
+    XATTRS,
     COMMON("20"),
 };
 static const struct option_spec bank_options[] = {

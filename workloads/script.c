@@ -9,12 +9,13 @@
 
 #define WORDS_MAX 6u
 
-enum argument { NONE, PATH, PATH2, NUMBER, NUMBER2, MODE, TIME };
+enum argument { NONE, PATH, PATH2, NUMBER, NUMBER2, MODE, TIME, NAME, VALUE, ID, ID2, KEEP };
+#define ARGUMENTS_MAX 4u
 
 struct syntax {
     const char *word;
     enum script_kind kind;
-    enum argument argument[3];
+    enum argument argument[ARGUMENTS_MAX]; /* KEEP, the last, may be left out */
     const char *usage;
 };
 
@@ -35,6 +36,17 @@ static const struct syntax syntaxes[] = {
     {"sync", SCRIPT_SYNC, {NONE}, "sync"},
     {"sleep", SCRIPT_SLEEP, {TIME}, "sleep TIME"},
     {"mark", SCRIPT_MARK, {NONE}, "mark"},
+    {"fallocate",
+     SCRIPT_FALLOCATE,
+     {PATH, NUMBER, NUMBER2, KEEP},
+     "fallocate P OFFSET LENGTH [keep]"},
+    {"zero", SCRIPT_ZERO, {PATH, NUMBER, NUMBER2, KEEP}, "zero P OFFSET LENGTH [keep]"},
+    {"punch", SCRIPT_PUNCH, {PATH, NUMBER, NUMBER2}, "punch P OFFSET LENGTH"},
+    {"setxattr", SCRIPT_SETXATTR, {PATH, NAME, VALUE}, "setxattr P NAME LENGTH"},
+    {"getxattr", SCRIPT_GETXATTR, {PATH, NAME}, "getxattr P NAME"},
+    {"removexattr", SCRIPT_REMOVEXATTR, {PATH, NAME}, "removexattr P NAME"},
+    {"chown", SCRIPT_CHOWN, {PATH, ID, ID2}, "chown P UID GID"},
+    {"user", SCRIPT_USER, {ID, ID2}, "user UID GID"},
 };
 #define SYNTAXES (sizeof(syntaxes) / sizeof(syntaxes[0]))
 
@@ -50,7 +62,8 @@ static const struct {
     {"EFBIG", E_FBIG},         {"EPERM", E_PERM},
     {"EACCES", E_ACCES},       {"EIO", E_IO},
     {"EROFS", E_ROFS},         {"EBUSY", E_BUSY},
-    {"EINVAL", E_ARG},
+    {"EINVAL", E_ARG},         {"ENODATA", E_NODATA},
+    {"ERANGE", E_RANGE},       {"EOPNOTSUPP", E_NOTSUP},
 };
 #define ERRORS (sizeof(errors) / sizeof(errors[0]))
 
@@ -108,7 +121,8 @@ static bool bad_word(const char *word, char *error)
     const char *near = option_nearest(word, names, SYNTAXES);
     (void)snprintf(error, SCRIPT_ERROR_BYTES,
                    "unknown operation `%.64s`; allowed: create mkdir write append read truncate "
-                   "rename link symlink unlink rmdir chmod fsync sync sleep mark expect%s%s",
+                   "rename link symlink unlink rmdir chmod fsync sync sleep mark fallocate zero "
+                   "punch setxattr getxattr removexattr chown user expect%s%s",
                    word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
     return false;
 }
@@ -124,6 +138,26 @@ static bool parse_path(const char *word, char *to, char *error)
     }
     memcpy(to, word, bytes + 1);
     return true;
+}
+
+static bool parse_name(const char *word, char *to, char *error)
+{
+    size_t bytes = strlen(word);
+    if (bytes >= SCRIPT_PATH_BYTES) {
+        (void)snprintf(error, SCRIPT_ERROR_BYTES, "bad name `%.64s`; it has under %u bytes", word,
+                       SCRIPT_PATH_BYTES);
+        return false;
+    }
+    memcpy(to, word, bytes + 1);
+    return true;
+}
+
+static bool parse_keep(const char *word, bool *keep, char *error)
+{
+    *keep = strcmp(word, "keep") == 0;
+    if (!*keep)
+        (void)snprintf(error, SCRIPT_ERROR_BYTES, "unknown word `%.64s`; allowed: keep", word);
+    return *keep;
 }
 
 static bool parse_number(const char *word, uint64_t limit, int base, uint64_t *number, char *error)
@@ -161,6 +195,16 @@ static bool parse_argument(enum argument kind, const char *word, struct script_o
         (void)snprintf(error, SCRIPT_ERROR_BYTES, "%.*s", (int)SCRIPT_ERROR_BYTES - 1, why);
         return false;
     }
+    case NAME:
+        return parse_name(word, op->path2, error);
+    case VALUE:
+        return parse_number(word, SCRIPT_VALUE_MAX, 10, &op->number2, error);
+    case ID:
+        return parse_number(word, UINT32_MAX, 10, &op->number, error);
+    case ID2:
+        return parse_number(word, UINT32_MAX, 10, &op->number2, error);
+    case KEEP:
+        return parse_keep(word, &op->keep, error);
     case NONE:
         break;
     }
@@ -196,10 +240,12 @@ static bool parse_line(const struct line *l, struct script_op *op, uint32_t *col
     if (s == NULL)
         return bad_word(l->word[first], error);
     op->kind = s->kind;
-    uint32_t count = 0;
-    while (count < 3 && s->argument[count] != NONE)
+    uint32_t count = 0, given = l->words - first - 1;
+    while (count < ARGUMENTS_MAX && s->argument[count] != NONE)
         count++;
-    if (l->words - first - 1 != count) {
+    if (given + 1 == count && s->argument[given] == KEEP)
+        count--;
+    if (given != count) {
         (void)snprintf(error, SCRIPT_ERROR_BYTES, "wrong number of words; allowed: %s", s->usage);
         return false;
     }

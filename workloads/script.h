@@ -2,7 +2,10 @@
  * Operation scripts: one operation a line, `#` starts a comment. The language is that of
  * campaign/FORMAT.md: create P, mkdir P, write P OFFSET LENGTH, append P LENGTH, read P OFFSET
  * LENGTH, truncate P SIZE, rename P Q, link P Q, symlink TARGET P, unlink P, rmdir P, chmod P MODE,
- * fsync P, sync, sleep TIME, mark; and `expect ERROR operation`.
+ * fsync P, sync, sleep TIME, mark; fallocate P OFFSET LENGTH, zero P OFFSET LENGTH (both may end in
+ * `keep`: the size stays), punch P OFFSET LENGTH; setxattr P NAME LENGTH, getxattr P NAME,
+ * removexattr P NAME; chown P UID GID, user UID GID (whom the operations that follow act for); and
+ * `expect ERROR operation`.
  *
  * A script's paths are relative to the application's home directory ("app0"), except those that
  * begin with "shared/", so that several copies do not meet by accident.
@@ -17,7 +20,8 @@
 
 #define SCRIPT_PATH_BYTES 256u
 #define SCRIPT_LENGTH_MAX (UINT64_C(256) << 10) /* bytes of one read or write */
-#define SCRIPT_ERROR_BYTES 256u
+#define SCRIPT_VALUE_MAX 4000u /* bytes of an extended attribute */
+#define SCRIPT_ERROR_BYTES 384u
 
 enum script_kind {
     SCRIPT_CREATE,
@@ -36,13 +40,22 @@ enum script_kind {
     SCRIPT_SYNC,
     SCRIPT_SLEEP,
     SCRIPT_MARK,
+    SCRIPT_FALLOCATE,
+    SCRIPT_ZERO,
+    SCRIPT_PUNCH,
+    SCRIPT_SETXATTR,
+    SCRIPT_GETXATTR,
+    SCRIPT_REMOVEXATTR,
+    SCRIPT_CHOWN,
+    SCRIPT_USER,
     SCRIPT_KINDS
 };
 
 struct script_op {
     enum script_kind kind;
     char path[SCRIPT_PATH_BYTES], path2[SCRIPT_PATH_BYTES];
-    uint64_t number, number2; /* OFFSET LENGTH; LENGTH; SIZE; MODE; ns */
+    uint64_t number, number2; /* OFFSET LENGTH; LENGTH; SIZE; MODE; ns; UID GID */
+    bool keep;                /* FALLOCATE, ZERO */
     enum err expected;        /* OK unless the line says `expect` */
 };
 

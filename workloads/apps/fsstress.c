@@ -68,11 +68,38 @@ static enum err change_names(struct app *a, uint64_t what, const char *path, con
     }
 }
 
+/* Sets, gets or removes one of a few attributes. */
+static enum err attribute(struct app *a, const char *path)
+{
+    char name[] = "user.n0";
+    name[6] = (char)('0' + app_below(a, 4));
+    uint64_t what = app_below(a, 4);
+    if (what < 2)
+        return app_setxattr(a, path, name, app_below(a, 300));
+    return what == 2 ? app_getxattr(a, path, name) : app_removexattr(a, path, name);
+}
+
+static enum err allocate(struct app *a, const char *path)
+{
+    static const uint32_t ways[] = {0, CALL_ZERO, CALL_ZERO | CALL_KEEP_SIZE, CALL_PUNCH};
+    int32_t fd = -1;
+    enum err e = app_open(a, path, 0, &fd);
+    if (e != OK)
+        return e;
+    uint32_t way = ways[app_below(a, 4)];
+    e = app_fallocate(a, fd, way, app_below(a, FILE_MAX), 1 + app_below(a, WRITE_MAX));
+    return e == E_DEAD ? e : app_close(a, fd);
+}
+
 static enum err step(struct app *a)
 {
     char path[APP_PATH_BYTES], other[APP_PATH_BYTES];
     random_path(a, path);
     random_path(a, other);
+    if (option_on(a->options, "xattrs") && app_below(a, 6) == 0)
+        return attribute(a, path);
+    if (option_on(a->options, "fallocate") && app_below(a, 6) == 0)
+        return allocate(a, path);
     uint64_t what = app_below(a, 24);
     if (what < 8)
         return write_some(a, path);

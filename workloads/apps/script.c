@@ -43,6 +43,16 @@ static void homed(const struct app *a, char to[APP_PATH_BYTES], const char *path
     to[at] = '\0';
 }
 
+static enum err allocate(struct app *a, const struct script_op *op, int32_t fd)
+{
+    uint32_t flags = op->keep ? CALL_KEEP_SIZE : 0;
+    if (op->kind == SCRIPT_PUNCH)
+        flags |= CALL_PUNCH;
+    if (op->kind == SCRIPT_ZERO)
+        flags |= CALL_ZERO;
+    return app_fallocate(a, fd, flags, op->number, op->number2);
+}
+
 /* Opens, does one thing, closes. */
 static enum err with_file(struct app *a, const struct script_op *op, const char *path)
 {
@@ -62,6 +72,8 @@ static enum err with_file(struct app *a, const struct script_op *op, const char 
         e = app_read(a, fd, op->number, op->number2, &moved);
     else if (op->kind == SCRIPT_FSYNC)
         e = app_fsync(a, fd);
+    else if (op->kind != SCRIPT_CREATE)
+        e = allocate(a, op, fd);
     if (e == E_DEAD)
         return e;
     enum err closed = app_close(a, fd);
@@ -97,6 +109,18 @@ static enum err run_step(struct app *a, const struct script_op *op)
         return OK;
     case SCRIPT_MARK:
         app_mark(a);
+        return OK;
+    case SCRIPT_SETXATTR:
+        return app_setxattr(a, path, op->path2, op->number2);
+    case SCRIPT_GETXATTR:
+        return app_getxattr(a, path, op->path2);
+    case SCRIPT_REMOVEXATTR:
+        return app_removexattr(a, path, op->path2);
+    case SCRIPT_CHOWN:
+        return app_chown(a, path, (uint32_t)op->number, (uint32_t)op->number2);
+    case SCRIPT_USER:
+        a->client.uid = (uint32_t)op->number;
+        a->client.gid = (uint32_t)op->number2;
         return OK;
     default:
         return with_file(a, op, path);

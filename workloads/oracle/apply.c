@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "workloads/oracle/content.h"
+
 struct apply {
     struct history *h;
     const struct history_call *call;
@@ -173,6 +175,66 @@ static enum err apply_truncate(struct apply *a)
     return OK;
 }
 
+/* A punched hole and zeros read alike; only what may grow the file differs. */
+static enum err apply_fallocate(struct apply *a)
+{
+    struct history *h = a->h;
+    uint32_t inode, flags = a->call->flags;
+    enum err e = target_of(a, true, &inode);
+    if (e != OK)
+        return e;
+    if (h->inodes[inode].type != HISTORY_FILE)
+        return E_BADF;
+    h->ops[a->op].inode = inode;
+    bool keep = (flags & (HISTORY_KEEP_SIZE | HISTORY_PUNCH)) != 0;
+    uint64_t was = model_size(h, inode, a->view, a->op);
+    uint64_t from = a->call->offset, to = from + a->call->length;
+    if (keep && to > was)
+        to = was;
+    if ((flags & (HISTORY_PUNCH | HISTORY_ZERO)) == 0 || from > was)
+        from = was; /* the file grows from its end */
+    if (to > was)
+        set_size(a, inode, to, was);
+    if (from < to)
+        set_range(a, inode, RANGE_ZERO, from, to);
+    return OK;
+}
+
+#define XATTR_BYTES_MAX 4096u /* more than any stack takes */
+
+/* SETXATTR and REMOVEXATTR. */
+static enum err apply_xattr(struct apply *a)
+{
+    struct history *h = a->h;
+    const struct history_call *c = a->call;
+    uint8_t value[XATTR_BYTES_MAX];
+    uint32_t inode;
+    enum err e = target_of(a, true, &inode);
+    if (e != OK)
+        return e;
+    if (h->inodes[inode].setup)
+        return E_BUSY; /* roots are not judged */
+    if (c->length > sizeof(value))
+        return E_RANGE;
+    a->unsettled = a->unsettled || !model_settled(h, h->inodes[inode].xattrs, a->op);
+    uint32_t all = model_newest(h, h->inodes[inode].xattrs, a->view, a->op);
+    uint32_t one = model_xattr(h, inode, c->path2, a->view, a->op);
+    uint64_t was = one == 0 ? 0 : h->effects[one].to, becomes = 0;
+    if (c->kind == HISTORY_REMOVEXATTR && was == 0)
+        return E_NODATA;
+    if (c->kind == HISTORY_SETXATTR) {
+        content_fill(0, a->op, 0, value, c->length);
+        becomes = content_digest(c->path2, value, c->length);
+    }
+    uint64_t sum = (all == 0 ? 0 : h->effects[all].value) ^ was ^ becomes;
+    struct effect *effect = model_effect(h, a->op, SLOT_XATTRS, inode, sum);
+    effect->from = content_digest(c->path2, NULL, 0);
+    effect->to = becomes;
+    h->has_xattrs = true;
+    h->ops[a->op].inode = inode;
+    return OK;
+}
+
 static enum err apply_mkdir(struct apply *a)
 {
     struct where at;
@@ -324,7 +386,8 @@ static enum err apply_look(struct apply *a)
 {
     struct history *h = a->h;
     uint32_t inode;
-    enum err e = target_of(a, a->call->kind == HISTORY_READDIR, &inode);
+    enum history_kind kind = a->call->kind;
+    enum err e = target_of(a, kind == HISTORY_READDIR || kind == HISTORY_GETXATTR, &inode);
     if (e != OK)
         return e;
     uint32_t type = h->inodes[inode].type;
@@ -335,6 +398,11 @@ static enum err apply_look(struct apply *a)
         return E_ARG;
     if (a->call->kind == HISTORY_READ && type != HISTORY_FILE)
         return E_ISDIR;
+    if (kind == HISTORY_GETXATTR) {
+        a->unsettled = a->unsettled || !model_settled(h, h->inodes[inode].xattrs, a->op);
+        uint32_t at = model_xattr(h, inode, a->call->path2, a->view, a->op);
+        return at != 0 && h->effects[at].to != 0 ? OK : E_NODATA;
+    }
     return OK;
 }
 
@@ -347,6 +415,11 @@ static enum err apply_kind(struct apply *a)
         return apply_write(a);
     case HISTORY_TRUNCATE:
         return apply_truncate(a);
+    case HISTORY_FALLOCATE:
+        return apply_fallocate(a);
+    case HISTORY_SETXATTR:
+    case HISTORY_REMOVEXATTR:
+        return apply_xattr(a);
     case HISTORY_MKDIR:
         return apply_mkdir(a);
     case HISTORY_SYMLINK:
@@ -367,6 +440,7 @@ static enum err apply_kind(struct apply *a)
     case HISTORY_STAT:
     case HISTORY_READLINK:
     case HISTORY_READDIR:
+    case HISTORY_GETXATTR:
         return apply_look(a);
     case HISTORY_SETUP:
     case HISTORY_SYNC:

@@ -185,6 +185,16 @@ static void check_readlink(struct history *h, const struct reader *r,
         check_wrong(h, r->op, CLAUSE_ATTRIBUTE, 0, "readlink: not the text of the link");
 }
 
+static void check_getxattr(struct history *h, uint32_t op, const struct history_answer *answer)
+{
+    const struct history_op *o = &h->ops[op];
+    const char *name = h->apps[o->app].call.path2;
+    uint32_t at = model_xattr(h, o->inode, name, VIEW_SURE, op);
+    uint64_t digest = content_digest(name, answer->data, answer->moved);
+    if (at == 0 || h->effects[at].to != digest)
+        check_wrong(h, op, CLAUSE_ATTRIBUTE, answer->moved, "getxattr: not the value that was set");
+}
+
 void history_entry(struct history *h, uint32_t op, const char *name, uint32_t type)
 {
     ASSERT(op <= h->op_count && name != NULL);
@@ -245,4 +255,6 @@ void check_answer(struct history *h, uint32_t op, const struct history_answer *a
         check_readlink(h, &r, answer);
     else if (o->kind == HISTORY_READDIR)
         check_listing(h, &r);
+    else if (o->kind == HISTORY_GETXATTR)
+        check_getxattr(h, op, answer);
 }

@@ -116,3 +116,16 @@ uint64_t content_match_zeros(const uint8_t *from, uint64_t bytes)
         done++;
     return done;
 }
+
+/* FNV-1a over the name, its end and the value, with a last mix. */
+uint64_t content_digest(const char *name, const uint8_t *value, uint64_t bytes)
+{
+    uint64_t z = UINT64_C(0xcbf29ce484222325);
+    for (const char *p = name; *p != '\0'; p++)
+        z = (z ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+    z *= UINT64_C(0x100000001b3);
+    for (uint64_t k = 0; k < bytes; k++)
+        z = (z ^ value[k]) * UINT64_C(0x100000001b3);
+    z ^= z >> 29;
+    return z == 0 ? 1 : z;
+}

@@ -30,4 +30,8 @@ uint64_t content_match(uint32_t inode, uint32_t writer, uint64_t offset, const u
 /* The same for zeros: how many bytes from the first on are 0. */
 uint64_t content_match_zeros(const uint8_t *from, uint64_t bytes);
 
+/* A value of an extended attribute in one word, not 0. The sum (exclusive or) of those of all
+ * attributes of an inode stands for the set. */
+uint64_t content_digest(const char *name, const uint8_t *value, uint64_t bytes);
+
 #endif

@@ -140,7 +140,7 @@ static enum presence presence_in_cut(const void *object, uint32_t op)
     case HISTORY_DONE:
         return IN;
     case HISTORY_IN_FLIGHT:
-        return o->kind == HISTORY_WRITE ? OPTIONAL : IN;
+        return o->kind == HISTORY_WRITE || o->kind == HISTORY_FALLOCATE ? OPTIONAL : IN;
     case HISTORY_TROUBLED:
         return OPTIONAL;
     case HISTORY_REFUSED:
@@ -210,6 +210,9 @@ static bool parts_right(struct judge *j, struct object *b, uint32_t inode)
     uint64_t owner = (uint64_t)n->stat.uid << 32 | n->stat.gid;
     cut_values(j, i->owner, owner, &v);
     if (!values_allow(&v, owner))
+        return false;
+    cut_values(j, i->xattrs, 0, &v);
+    if (!i->mixed && !values_allow(&v, n->stat.xattrs))
         return false;
     if (i->type == HISTORY_DIRECTORY)
         return directory_right(j, b->node, inode);

@@ -13,9 +13,9 @@
 const char *history_kind_name(enum history_kind kind)
 {
     static const char *const names[HISTORY_KINDS] = {
-        "setup",   "open",     "close",   "read",  "write",  "truncate", "fsync",
-        "sync",    "stat",     "mkdir",   "rmdir", "unlink", "rename",   "link",
-        "symlink", "readlink", "readdir", "chmod", "chown",  "other"};
+        "setup",   "open",  "close", "read",      "write",    "truncate", "fsync",       "sync",
+        "stat",    "mkdir", "rmdir", "unlink",    "rename",   "link",     "symlink",     "readlink",
+        "readdir", "chmod", "chown", "fallocate", "setxattr", "getxattr", "removexattr", "other"};
     ASSERT((unsigned)kind < HISTORY_KINDS);
     return names[kind];
 }
@@ -181,7 +181,7 @@ uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
     if (call->kind == HISTORY_TRUNCATE)
         o->offset = call->size;
     o->length = call->length;
-    if (call->kind == HISTORY_WRITE) {
+    if (call->kind == HISTORY_WRITE || call->kind == HISTORY_FALLOCATE) {
         a->call.path = NULL;
         bool known = call->fd >= 0 && call->fd < (int32_t)HISTORY_FDS_MAX;
         o->inode = known ? a->fds[call->fd].inode : 0;
@@ -196,9 +196,17 @@ void history_fill(const struct history *h, uint32_t op, uint64_t at, uint8_t *to
 {
     ASSERT(op <= h->op_count);
     const struct history_op *o = &h->ops[op];
-    ASSERT(o->kind == HISTORY_WRITE);
+    ASSERT(o->kind == HISTORY_WRITE || o->kind == HISTORY_SETXATTR);
     ASSERT(at + bytes <= o->length);
-    content_fill(o->inode, op, o->offset + at, to, bytes);
+    if (o->kind == HISTORY_WRITE)
+        content_fill(o->inode, op, o->offset + at, to, bytes);
+    else
+        content_fill(0, op, at, to, bytes);
+}
+
+bool history_has_xattrs(const struct history *h)
+{
+    return h->has_xattrs;
 }
 
 /* Told apart as the levels need it. */
@@ -249,7 +257,8 @@ static enum history_state state_of(enum err result)
 /* Errors that speak about the namespace, and so can be false. */
 static bool speaks_of_names(enum err e)
 {
-    return e == E_NOENT || e == E_EXIST || e == E_NOTDIR || e == E_ISDIR || e == E_NOTEMPTY;
+    return e == E_NOENT || e == E_NODATA || e == E_EXIST || e == E_NOTDIR || e == E_ISDIR ||
+           e == E_NOTEMPTY;
 }
 
 /* Whether others changed the path of a request that only looks, while it ran. */

@@ -49,36 +49,43 @@
 #define HISTORY_NEVER UINT64_MAX
 
 enum history_kind {
-    HISTORY_SETUP = 0, /* made a root before time 0; not for callers */
-    HISTORY_OPEN,      /* path, flags, mode -> fd */
-    HISTORY_CLOSE,     /* fd */
-    HISTORY_READ,      /* fd, offset, length -> moved, data */
-    HISTORY_WRITE,     /* fd, offset, length -> moved, offset */
-    HISTORY_TRUNCATE,  /* fd, or path if given; size */
-    HISTORY_FSYNC,     /* fd */
-    HISTORY_SYNC,      /* covers everything that ended before */
-    HISTORY_STAT,      /* fd, or path if given (the last component is not followed) -> stat */
-    HISTORY_MKDIR,     /* path, mode */
-    HISTORY_RMDIR,     /* path */
-    HISTORY_UNLINK,    /* path */
-    HISTORY_RENAME,    /* path -> path2 */
-    HISTORY_LINK,      /* path existing, path2 new */
-    HISTORY_SYMLINK,   /* path = text of the link, path2 new */
-    HISTORY_READLINK,  /* path -> moved, data */
-    HISTORY_READDIR,   /* path, or fd if NULL: one whole listing, entries by history_entry */
-    HISTORY_CHMOD,     /* path, mode */
-    HISTORY_CHOWN,     /* path, uid, gid */
-    HISTORY_OTHER,     /* no effect and nothing to check: statfs, lock, utimens, dup ... */
+    HISTORY_SETUP = 0,   /* made a root before time 0; not for callers */
+    HISTORY_OPEN,        /* path, flags, mode -> fd */
+    HISTORY_CLOSE,       /* fd */
+    HISTORY_READ,        /* fd, offset, length -> moved, data */
+    HISTORY_WRITE,       /* fd, offset, length -> moved, offset */
+    HISTORY_TRUNCATE,    /* fd, or path if given; size */
+    HISTORY_FSYNC,       /* fd */
+    HISTORY_SYNC,        /* covers everything that ended before */
+    HISTORY_STAT,        /* fd, or path if given (the last component is not followed) -> stat */
+    HISTORY_MKDIR,       /* path, mode */
+    HISTORY_RMDIR,       /* path */
+    HISTORY_UNLINK,      /* path */
+    HISTORY_RENAME,      /* path -> path2 */
+    HISTORY_LINK,        /* path existing, path2 new */
+    HISTORY_SYMLINK,     /* path = text of the link, path2 new */
+    HISTORY_READLINK,    /* path -> moved, data */
+    HISTORY_READDIR,     /* path, or fd if NULL: one whole listing, entries by history_entry */
+    HISTORY_CHMOD,       /* path, mode */
+    HISTORY_CHOWN,       /* path, uid, gid */
+    HISTORY_FALLOCATE,   /* fd, flags, offset, length */
+    HISTORY_SETXATTR,    /* path, path2 = name of the attribute, length: of the value */
+    HISTORY_GETXATTR,    /* path, path2 = name -> moved, data */
+    HISTORY_REMOVEXATTR, /* path, path2 = name */
+    HISTORY_OTHER,       /* no effect and nothing to check: statfs, lock, utimens, dup ... */
     HISTORY_KINDS
 };
 
 /* "open", "close", ...: the word of `latencies.op`. */
 const char *history_kind_name(enum history_kind kind);
 
-enum history_flags { /* of HISTORY_OPEN; the bits of call.h's call_flags */
+enum history_flags { /* of HISTORY_OPEN and FALLOCATE; the bits of call.h's call_flags */
                      HISTORY_CREATE = 1u << 0,
                      HISTORY_EXCLUSIVE = 1u << 1,
-                     HISTORY_TRUNC = 1u << 2
+                     HISTORY_TRUNC = 1u << 2,
+                     HISTORY_KEEP_SIZE = 1u << 6, /* this and the next two: of FALLOCATE */
+                     HISTORY_PUNCH = 1u << 7,
+                     HISTORY_ZERO = 1u << 8
 };
 
 /* A request. What a kind does not name is ignored. Texts are copied where they are needed later. */
@@ -97,6 +104,7 @@ struct history_stat {
     uint64_t size;
     uint32_t type; /* enum history_type */
     uint32_t mode, nlink, uid, gid;
+    uint64_t xattrs; /* digests of all extended attributes (content.h); only readers tell it */
 };
 
 /* An answer. */
@@ -105,7 +113,7 @@ struct history_answer {
     int32_t fd;                      /* OPEN */
     uint64_t moved;                  /* READ, WRITE, READLINK: bytes */
     uint64_t offset;                 /* WRITE at HISTORY_AT_END: where the bytes went */
-    const uint8_t *data;             /* READ, READLINK: what came, `moved` bytes */
+    const uint8_t *data;             /* READ, READLINK, GETXATTR: what came, `moved` bytes */
     const struct history_stat *stat; /* STAT */
 };
 
@@ -199,9 +207,13 @@ uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
                        const struct history_call *call);
 
 /*
- * What operation `op`, a WRITE in flight, must write at place `at` of its own bytes (0: its first).
+ * What operation `op`, a WRITE or SETXATTR in flight, must write at place `at` of its own bytes (0:
+ * its first).
  */
 void history_fill(const struct history *h, uint32_t op, uint64_t at, uint8_t *to, uint64_t bytes);
+
+/* Whether any extended attribute was ever set: readers then have to tell them. */
+bool history_has_xattrs(const struct history *h);
 
 /* READDIR in flight: the listing has this entry ("." and ".." need not be told). */
 void history_entry(struct history *h, uint32_t op, const char *name, uint32_t type);

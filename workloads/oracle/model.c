@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workloads/oracle/content.h"
+
 #define SYMLINKS_MAX 8u /* followed in one path: VFS_SYMLINKS_MAX */
 
 void *model_grow(void *array, uint32_t *room, uint32_t want, size_t size)
@@ -257,6 +259,8 @@ static uint32_t *list_of(struct history *h, enum slot_kind slot, uint32_t object
         return &h->inodes[object].mode;
     case SLOT_OWNER:
         return &h->inodes[object].owner;
+    case SLOT_XATTRS:
+        return &h->inodes[object].xattrs;
     case SLOT_RANGE:
         return &h->inodes[object].range;
     }
@@ -322,6 +326,16 @@ struct effect *model_effect(struct history *h, uint32_t op, enum slot_kind slot,
     else if (value != 0)
         touch(h, (uint32_t)value, op);
     return &h->effects[at];
+}
+
+uint32_t model_xattr(const struct history *h, uint32_t inode, const char *name, enum view view,
+                     uint32_t self)
+{
+    uint64_t digest = content_digest(name, NULL, 0);
+    uint32_t at = model_newest(h, h->inodes[inode].xattrs, view, self);
+    while (at != 0 && h->effects[at].from != digest)
+        at = model_newest(h, h->effects[at].older, view, self);
+    return at;
 }
 
 uint32_t model_names(const struct history *h, uint32_t inode, enum view view, uint32_t self)

@@ -20,7 +20,7 @@
 #include "assertion.h"
 #include "workloads/oracle/history.h"
 
-enum slot_kind { SLOT_NAME, SLOT_SIZE, SLOT_MODE, SLOT_OWNER, SLOT_RANGE };
+enum slot_kind { SLOT_NAME, SLOT_SIZE, SLOT_MODE, SLOT_OWNER, SLOT_XATTRS, SLOT_RANGE };
 
 enum range_what {
     RANGE_DATA,  /* f(inode, op, x + shift) */
@@ -33,8 +33,10 @@ struct effect {
     uint32_t older;      /* index of the next older effect on this slot; 0: none */
     uint32_t object;     /* name slot, or inode */
     uint32_t sibling;    /* SLOT_NAME: next older name effect that leads to the same inode */
-    uint64_t value;      /* SLOT_NAME: inode; SIZE, MODE: it; OWNER: uid << 32 | gid */
-    uint64_t from, to;   /* SLOT_RANGE: bytes [from, to) */
+    uint64_t value;      /* SLOT_NAME: inode; SIZE, MODE: it; OWNER: uid << 32 | gid; XATTRS:
+                            the digests of all attributes then */
+    uint64_t from, to;   /* SLOT_RANGE: bytes [from, to); XATTRS: digest of the attribute's name,
+                            and of the attribute then, 0: removed */
     uint64_t shift;      /* RANGE_DATA */
     uint64_t grown_from; /* RANGE_DATA: bytes of it from here on were beyond the end before; SIZE:
                             the size before */
@@ -55,20 +57,20 @@ struct name_slot {
 };
 
 struct inode {
-    uint32_t type;                     /* enum history_type; 0: this operation made no inode */
-    uint32_t range, size, mode, owner; /* newest effects */
-    uint32_t names;                    /* newest name effect that leads here */
-    uint32_t slots;                    /* directory: its newest name slot */
-    uint32_t up;                       /* name slot that last led here */
-    uint32_t text, text_bytes;         /* symbolic link */
-    uint32_t sync_tick;                /* effects on its slots that ended before are synced */
-    uint32_t entries_tick;             /* directory: the same for its name slots */
-    uint32_t dead_op;                  /* the operation that took its last name, or 0 */
-    uint32_t toucher;                  /* app + 1 of the first that had an effect on it */
-    bool mixed;                        /* several applications had */
-    bool optional; /* an operation that failed or never ended has an effect on it */
-    bool shared;   /* had a name in the shared tree */
-    bool setup;    /* a root */
+    uint32_t type; /* enum history_type; 0: this operation made no inode */
+    uint32_t range, size, mode, owner, xattrs; /* newest effects */
+    uint32_t names;                            /* newest name effect that leads here */
+    uint32_t slots;                            /* directory: its newest name slot */
+    uint32_t up;                               /* name slot that last led here */
+    uint32_t text, text_bytes;                 /* symbolic link */
+    uint32_t sync_tick;    /* effects on its slots that ended before are synced */
+    uint32_t entries_tick; /* directory: the same for its name slots */
+    uint32_t dead_op;      /* the operation that took its last name, or 0 */
+    uint32_t toucher;      /* app + 1 of the first that had an effect on it */
+    bool mixed;            /* several applications had */
+    bool optional;         /* an operation that failed or never ended has an effect on it */
+    bool shared;           /* had a name in the shared tree */
+    bool setup;            /* a root */
 };
 
 struct open_file {
@@ -116,6 +118,7 @@ struct history {
     uint64_t detected_ns, service_ns; /* HISTORY_NEVER: not yet */
     const char *detected_by;
     uint32_t stamp;
+    bool has_xattrs;         /* any was ever set */
     struct range_work *work; /* range.h */
 };
 
@@ -182,6 +185,10 @@ enum err model_walk(const struct history *h, uint32_t environment, const char *p
 /* Records an effect, on top of its list. The operation's effects must be the last recorded. */
 struct effect *model_effect(struct history *h, uint32_t op, enum slot_kind slot, uint32_t object,
                             uint64_t value);
+
+/* The newest effect in this view on the attribute of that name, or 0. */
+uint32_t model_xattr(const struct history *h, uint32_t inode, const char *name, enum view view,
+                     uint32_t self);
 
 /* How many names lead to the inode now. */
 uint32_t model_names(const struct history *h, uint32_t inode, enum view view, uint32_t self);

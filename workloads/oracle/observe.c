@@ -200,7 +200,8 @@ static uint32_t child_named(const struct observation *o, uint32_t dir, const cha
 static bool same_stat(const struct history_stat *a, const struct history_stat *b)
 {
     return a->type == b->type && a->mode == b->mode && a->nlink == b->nlink && a->uid == b->uid &&
-           a->gid == b->gid && (a->type == HISTORY_DIRECTORY || a->size == b->size);
+           a->gid == b->gid && a->xattrs == b->xattrs &&
+           (a->type == HISTORY_DIRECTORY || a->size == b->size);
 }
 
 static bool same_node(const struct observation *a, uint32_t x, const struct observation *b,

@@ -22,8 +22,9 @@ void values_list(const struct values_query *q, struct values *v)
         enum presence p = e->is_void ? OUT : q->presence(q->object, e->op);
         if (p == OUT || o->end_tick < bound)
             continue;
-        bool partial = p == OPTIONAL && e->slot == SLOT_SIZE && o->kind == HISTORY_WRITE &&
-                       e->grown_from < e->value;
+        bool by_blocks = o->kind == HISTORY_WRITE || o->kind == HISTORY_FALLOCATE;
+        bool partial =
+            p == OPTIONAL && e->slot == SLOT_SIZE && by_blocks && e->grown_from < e->value;
         add(v, e->value, partial ? e->grown_from : e->value);
         if (p == OPTIONAL)
             continue;

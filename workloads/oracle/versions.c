@@ -47,8 +47,9 @@ static bool gives(const struct history *h, const struct effect *e, uint64_t valu
     if (e->value == value)
         return true;
     const struct history_op *o = &h->ops[e->op];
-    return e->slot == SLOT_SIZE && o->kind == HISTORY_WRITE && o->state != HISTORY_DONE &&
-           value > e->grown_from && value < e->value && value % HISTORY_BLOCK_BYTES == 0;
+    bool by_blocks = o->kind == HISTORY_WRITE || o->kind == HISTORY_FALLOCATE;
+    return e->slot == SLOT_SIZE && by_blocks && o->state != HISTORY_DONE && value > e->grown_from &&
+           value < e->value && value % HISTORY_BLOCK_BYTES == 0;
 }
 
 /* Keeps the first synced effect that is met: it is the newest. */
@@ -302,6 +303,9 @@ static enum fit judge_object(struct pass *p, struct object *b, uint32_t inode, b
     enum fit fit = judge_value(p, b, i->mode, n->stat.mode, no_mode, CLAUSE_ATTRIBUTE, tell);
     if (known_owner)
         fit = worse(fit, judge_value(p, b, i->owner, owner, true, CLAUSE_ATTRIBUTE, tell));
+    if (!i->mixed) /* the set of several that change it at once is not modelled */
+        fit = worse(fit, judge_value(p, b, i->xattrs, n->stat.xattrs, n->stat.xattrs == 0,
+                                     CLAUSE_ATTRIBUTE, tell));
     if (i->type == HISTORY_DIRECTORY)
         return tell || names_possible(j, b->node, inode) ? fit : FIT_WRONG;
     if (i->type == HISTORY_SYMBOLIC) {
@@ -447,7 +451,7 @@ static void lose_inode(struct pass *p, uint32_t inode)
     const struct inode *i = &h->inodes[inode];
     if (model_names(h, inode, VIEW_SURE, 0) == 0)
         return;
-    const uint32_t lists[] = {i->size, i->mode, i->owner};
+    const uint32_t lists[] = {i->size, i->mode, i->owner, i->xattrs};
     for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++) {
         uint32_t newest = model_newest(h, lists[k], VIEW_SURE, 0);
         if (newest != 0)
@@ -465,7 +469,7 @@ static bool inode_synced(const struct history *h, uint32_t inode)
     const struct inode *i = &h->inodes[inode];
     if (sight_op_synced(h, inode))
         return true;
-    const uint32_t lists[] = {i->size, i->mode, i->owner, i->range};
+    const uint32_t lists[] = {i->size, i->mode, i->owner, i->xattrs, i->range};
     for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
         for (uint32_t at = lists[k]; at != 0; at = h->effects[at].older)
             if (sight_effect_synced(h, &h->effects[at]))
