@@ -315,8 +315,9 @@ static void check_variant(struct loader *l, const char *option, const char *vari
     while (rows_next(s, l->error)) {
         if (count == room) {
             room = room * 2 + 16;
-            names = realloc(names, room * sizeof(names[0]));
-            ASSERT(names != NULL);
+            const char **more = realloc(names, room * sizeof(names[0]));
+            ASSERT(more != NULL);
+            names = more;
         }
         names[count] = strdup(rows_text(s, 0));
         found = found || strcmp(names[count], variant) == 0;
