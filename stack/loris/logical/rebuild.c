@@ -1,6 +1,6 @@
 /*
  * Making a new disk whole while applications run: every object that has a slot on a disk which left
- * gets that slot made anew on the disk that is REBUILDING (LORIS.md 2.3).
+ * gets that slot made anew on the disk that is REBUILDING.
  *
  * Order: the mapping (members.c), META objects, then the rest; then what the new disk has of
  * objects that are not its is removed; then the next root lists it as whole, and when that is
