@@ -47,7 +47,7 @@ enum object_op {
     /* Cache -> logical -> physical only. */
     OBJECT_FLUSH,   /* everything answered is stable on the medium */
     OBJECT_PREPARE, /* cache -> logical: make checkpoint `epoch`; answered when it is durable on
-                       all. logical -> physical: section 3's PREPARE(N, rev, members) */
+                       all. logical -> physical: PREPARE(N, rev, members) */
     OBJECT_RELEASE, /* epoch: deferred frees usable, intents <= epoch void */
     OBJECT_RESTORE, /* cache -> logical: session; drop volatile state, go back to the newest
                        complete checkpoint; answers epoch, lsn. flag SYSTEM: also resynchronise data
