@@ -14,15 +14,26 @@ static enum fault_class class_of_flip(const struct fault *f)
     return f->region == FAULT_REGION_LOG ? CLASS_FLIP_LOG : CLASS_FLIP_OTHER;
 }
 
-/* Whether one request may be spoiled so often that nobody tries it again: the disk is then given up
- * like a dead one. */
+/* A request of a rotating disk takes up to some 30 ms: a thousand times that is below the time-out
+ * of 35 s (block.h), and the slowest that the field reports. */
+#define SLOW_FACTOR_MAX 1000
+
+static bool is_at_most(const struct amount *amount, int64_t most)
+{
+    bool bounded = amount->kind == AMOUNT_FIXED || amount->kind == AMOUNT_RANGE;
+    return bounded && amount->high <= most;
+}
+
+/* Whether one request may be spoiled so often, or take so long, that nobody tries it again: the
+ * disk is then given up like a dead one. */
 static bool outlasts_tries(const struct fault *f)
 {
-    bool bounded = f->count.kind == AMOUNT_FIXED || f->count.kind == AMOUNT_RANGE;
     bool spoils = f->kind == FAULT_DISK_TRANSIENT_ERROR || f->kind == FAULT_DISK_TORN_WRITE ||
                   f->kind == FAULT_DISK_LOST_WRITE || f->kind == FAULT_DISK_MISDIRECTED_WRITE ||
                   f->kind == FAULT_DISK_MISDIRECTED_READ;
-    return spoils && (!bounded || f->count.high >= BLOCK_TRIES);
+    bool slow = f->kind == FAULT_DISK_FAIL_SLOW;
+    return (spoils && !is_at_most(&f->count, BLOCK_TRIES - 1)) ||
+           (slow && !is_at_most(&f->factor, SLOW_FACTOR_MAX));
 }
 
 static enum fault_class class_of(const struct fault *f)
@@ -52,9 +63,8 @@ static enum fault_class class_of(const struct fault *f)
 /* One fault that strikes all disks at once is beyond what one copy elsewhere can mend. */
 static bool beyond_redundancy(const struct plan_variant *v, const struct fault *f)
 {
-    bool disk_fault = f->kind <= FAULT_DISK_LYING_FLUSH && f->kind != FAULT_DISK_FAIL_SLOW &&
-                      f->kind != FAULT_DISK_LYING_FLUSH &&
-                      (f->kind != FAULT_DISK_TRANSIENT_ERROR || outlasts_tries(f));
+    bool bearable = f->kind == FAULT_DISK_FAIL_SLOW || f->kind == FAULT_DISK_TRANSIENT_ERROR;
+    bool disk_fault = f->kind < FAULT_DISK_LYING_FLUSH && (!bearable || outlasts_tries(f));
     return disk_fault && f->disk.kind == FAULT_TARGET_ALL && v->stack.disks > 1;
 }
 

@@ -250,6 +250,35 @@ START_TEST(test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk)
 }
 END_TEST
 
+START_TEST(test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left)
+{
+    struct plan *plan =
+        must_load("campaign: t\n"
+                  "variants: {m: {stack: loris}, one: {like: m, machine: {disks: {count: 1}}}}\n"
+                  "workloads: {a: {app: fsx}}\n"
+                  "faults:\n"
+                  "  slow: [{kind: disk.fail-slow, disk: all, factor: 2..1000}]\n"
+                  "  gone: [{kind: disk.fail-slow, disk: 0, factor: 1001}]\n"
+                  "  write: [{kind: disk.misdirected-write, disk: 0}]\n"
+                  "  all: [{kind: disk.misdirected-write, disk: all}]\n"
+                  "  read: [{kind: disk.misdirected-read, disk: 0}]\n"
+                  "  lie: [{kind: disk.lying-flush, disk: all}]\n"
+                  "  cut: [{kind: disk.lying-flush, disk: 0}, {kind: power.cut}]\n",
+                  NULL);
+    static const enum level on_two[] = {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_TRANSPARENT,
+                                        LEVEL_NONE,        LEVEL_TRANSPARENT, LEVEL_TRANSPARENT,
+                                        LEVEL_NONE};
+    static const enum level on_one[] = {LEVEL_TRANSPARENT, LEVEL_NONE, LEVEL_NONE,
+                                        LEVEL_NONE,        LEVEL_NONE, LEVEL_TRANSPARENT,
+                                        LEVEL_NONE};
+    for (size_t f = 0; f < 7; f++) {
+        ck_assert_int_eq(promise_of_plan(&plan->variants[0], &plan->faults[f]), on_two[f]);
+        ck_assert_int_eq(promise_of_plan(&plan->variants[1], &plan->faults[f]), on_one[f]);
+    }
+    plan_destroy(plan);
+}
+END_TEST
+
 START_TEST(test_plan__a_variants_machine_is_merged_key_by_key)
 {
     struct plan *plan = must_load("campaign: m\n"
@@ -413,6 +442,7 @@ CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_th
            tcase_add_test(tc, test_plan__set_works_before_like_and_adds_absent_keys);
            tcase_add_test(tc, test_plan__numbers_of_an_app_may_be_ranges_and_distributions);
            tcase_add_test(tc, test_plan__a_selection_that_leaves_nothing_is_refused);
+           tcase_add_test(tc, test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left);
            tcase_add_test(tc, test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk);
            tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);
            tcase_add_test(tc, test_plan__reads_faults_with_targets_and_moments);
