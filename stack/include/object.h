@@ -29,11 +29,11 @@
 enum object_op {
     OBJECT_CREATE = 1, /* flags, attr, policy; oid OID_NONE: the cache chooses and answers it */
     OBJECT_DELETE,
-    OBJECT_READ,       /* range; grant_data, below the cache grant_meta too */
-    OBJECT_WRITE,      /* range; grows the object if it ends beyond its size (naming -> cache) */
-    OBJECT_TRUNCATE,   /* size */
-    OBJECT_GETATTR,    /* answers size, attr, flags, blocks; physical: epoch = blocks up to the last */
-    OBJECT_SETATTR,    /* attr; below the cache also size (only stored there) */
+    OBJECT_READ,     /* range; grant_data, below the cache grant_meta too */
+    OBJECT_WRITE,    /* range; grows the object if it ends beyond its size (naming -> cache) */
+    OBJECT_TRUNCATE, /* size */
+    OBJECT_GETATTR, /* answers size, attr, flags, blocks; physical: epoch = blocks up to the last */
+    OBJECT_SETATTR, /* attr; below the cache also size (only stored there) */
     OBJECT_TXN_BEGIN,  /* naming -> cache: txn id; answers done + result, or run */
     OBJECT_TXN_COMMIT, /* result */
     OBJECT_TXN_ABORT,
@@ -74,7 +74,7 @@ enum object_flags {
     OBJECT_CLEAN = 1u << 7,  /* PREPARE: orderly stop */
     OBJECT_LOST_BLOCKS = 1u << 8, /* WRITE: mark the range known lost (pointer BAD): no data */
     OBJECT_EXCLUSIVE =
-        1u << 9, /* naming -> cache READ/GETATTR: lock for writing (will be changed) */
+        1u << 9,            /* naming -> cache READ/GETATTR: lock for writing (will be changed) */
     OBJECT_HOLE = 1u << 10, /* WRITE of zeros: whole blocks of it need no place on a disk */
 };
 
@@ -172,7 +172,7 @@ void object_block_meta_decode(struct object_block_meta *meta, const uint8_t raw[
 struct object_root {
     bool valid, clean;
     uint64_t epoch, lsn;
-    uint32_t rev, members, self; /* members: bit a disk; self: this disk's index */
+    uint32_t rev, members, self;   /* members: bit a disk; self: this disk's index */
     uint32_t rebuilding;           /* members that are no redundancy yet */
     uint32_t vacant;               /* disks that left, whose copies nobody has taken over yet */
     uint8_t generation[DISKS_MAX]; /* of each disk: rises when it joins again */
