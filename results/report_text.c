@@ -103,8 +103,8 @@ void report_answer(struct report *r)
     answer_kept(r, !good);
     if (subject->undecided > 0)
         fprintf(r->page,
-                "In %s trials the oracle gave up its search: their level may be too weak. ",
-                text_count(a, subject->undecided));
+                "In %s trial%s the oracle gave up its search: the level may be too weak there. ",
+                text_count(a, subject->undecided), subject->undecided == 1 ? "" : "s");
     if (subject->outage.count > 0 && isfinite(group_quantile(&subject->outage, 1)))
         fprintf(r->page, "The longest outage was %s (median %s).",
                 text_time(a, group_quantile(&subject->outage, 1)),

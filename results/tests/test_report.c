@@ -68,7 +68,7 @@ START_TEST(test_report__answers_from_the_numbers)
     has(page, "Broken promises (3; one of each kind)");
     has(page, " --verbose</pre>");
     has(page, "thin: every fault struck in 12 of 200 trials of loris/mail/double");
-    has(page, "In 1 trials the oracle gave up its search");
+    has(page, "In 1 trial the oracle gave up its search");
     has(page, "undecided: the oracle gave up in 1 of 200 trials of loris/mail/double");
     has(page, " 16 --verbose</code>"); /* trial 7 * 2 + 1 + 1 */
     has(page, "campaign: rig\n</pre>");
