@@ -222,12 +222,12 @@ enum err do_fsync(struct vfs *v, uint32_t caller, const struct call_request *in,
                   struct call_reply *out)
 {
     (void)out;
-    const struct open_file *file = file_of(v, caller, in->fd);
+    struct open_file *file = file_of(v, caller, in->fd);
     if (file == NULL)
         return E_BADF;
     struct vfs_request request = {.op = VFS_FSYNC, .ino = file->ino};
     struct vfs_reply reply;
-    return server_call(v, &request, NULL, &reply);
+    return file_sync_result(v, file, server_call(v, &request, NULL, &reply));
 }
 
 enum err do_readdir(struct vfs *v, uint32_t caller, const struct call_request *in,

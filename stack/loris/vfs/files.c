@@ -109,6 +109,18 @@ void file_mark_orphan(struct vfs *v, uint64_t ino)
             v->file[i].orphan = true;
 }
 
+enum err file_sync_result(struct vfs *v, struct open_file *file, enum err e)
+{
+    if (e == E_IO) /* the layers below tell it once: the other handles are told here */
+        for (uint32_t i = 0; i < v->files_top; i++)
+            if (v->file[i].references > 0 && v->file[i].ino == file->ino)
+                v->file[i].sync_error = e;
+    if (e == OK)
+        e = file->sync_error;
+    file->sync_error = OK;
+    return e;
+}
+
 enum err file_close(struct vfs *v, uint32_t caller, int32_t fd)
 {
     struct open_file *file = file_of(v, caller, fd);

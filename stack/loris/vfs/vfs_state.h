@@ -32,8 +32,9 @@ struct open_file {
     uint64_t ino;
     uint64_t cursor;
     bool directory;
-    bool orphan;        /* unlinked while open: release at the last close */
-    uint32_t locked_by; /* endpoint that holds the advisory lock, ENDPOINT_NONE */
+    bool orphan;         /* unlinked while open: release at the last close */
+    enum err sync_error; /* another handle's fsync was told of it, this one's was not yet */
+    uint32_t locked_by;  /* endpoint that holds the advisory lock, ENDPOINT_NONE */
 };
 
 struct descriptor {
@@ -161,6 +162,9 @@ MUST_USE enum err file_close(struct vfs *v, uint32_t caller, int32_t fd);
 
 bool file_is_open(const struct vfs *v, uint64_t ino);
 void file_mark_orphan(struct vfs *v, uint64_t ino);
+/* What an fsync through this handle is to be told: each handle that was open when data of the file
+ * was found lost hears of it once (V3). `e`: what the server said now. */
+MUST_USE enum err file_sync_result(struct vfs *v, struct open_file *file, enum err e);
 MUST_USE enum err file_lock(struct vfs *v, uint32_t caller, struct open_file *file);
 void file_unlock(struct vfs *v, uint32_t caller, const struct open_file *file);
 

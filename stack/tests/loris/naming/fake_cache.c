@@ -53,6 +53,15 @@ uint32_t fake_cache_objects(void)
     return count;
 }
 
+uint64_t fake_cache_bytes(void)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < FAKE_OBJECTS; i++)
+        if (cache.object[i].oid != 0)
+            bytes += (cache.object[i].size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+    return bytes;
+}
+
 uint64_t fake_cache_commits(void)
 {
     return cache.commits;

@@ -33,6 +33,7 @@ void fake_cache_on_read(void (*hook)(void *ctx, uint64_t n), void *ctx);
 /* The next n requests of that kind answer e and do nothing. */
 void fake_cache_fail(enum object_op op, enum err e, uint32_t n);
 
+uint64_t fake_cache_bytes(void);              /* in whole blocks, of all objects */
 uint32_t fake_cache_objects(void);            /* that exist */
 uint64_t fake_cache_count(enum object_op op); /* requests of that kind so far */
 uint64_t fake_cache_commits(void);

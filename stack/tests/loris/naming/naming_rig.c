@@ -7,6 +7,7 @@
 
 uint32_t rig_vfs;
 uint64_t rig_sequence;
+uint32_t rig_generation;
 static struct boot boot;
 
 void rig_start_naming(void)
@@ -27,13 +28,14 @@ void rig_start(void)
     rig_start_naming();
     rig_vfs = fake_client(LAYER_VFS, 0);
     rig_sequence = 0;
+    rig_generation = 1;
 }
 
 bool rig_ask(struct vfs_request *r, const char *name, const char *name2, void *data, size_t bytes,
              enum err *result, struct vfs_reply *reply)
 {
     struct msg m;
-    r->generation = 1;
+    r->generation = rig_generation;
     r->name_bytes = name != NULL ? (uint32_t)strlen(name) : 0;
     r->name2_bytes = name2 != NULL ? (uint32_t)strlen(name2) : 0;
     if (name != NULL)

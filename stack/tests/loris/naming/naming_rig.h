@@ -10,8 +10,9 @@
 
 #define ROOT OID_MEE_ROOT(0)
 
-extern uint32_t rig_vfs;      /* endpoint */
-extern uint64_t rig_sequence; /* of the last request */
+extern uint32_t rig_vfs;        /* endpoint */
+extern uint64_t rig_sequence;   /* of the last request */
+extern uint32_t rig_generation; /* of the VFS that asks */
 
 /* A fresh platform, an empty cache, naming formatted and ready. */
 void rig_start(void);

@@ -249,12 +249,34 @@ static enum err on_inode(const struct vfs_request *r, uint32_t from, struct vfs_
         return OK;
     case VFS_FSYNC:
         return OK;
+    case VFS_FALLOCATE:
+        out->size = TREE_FILE_BYTES;
+        return OK;
     case VFS_READDIR:
         out->size = 77; /* a cookie, and nothing in it */
         return OK;
     default:
         return move(r, n, from, out);
     }
+}
+
+static enum err on_xattr(const struct vfs_request *r, uint32_t from, struct vfs_reply *out)
+{
+    struct tree_node *n = tree_node(r->ino);
+    if (r->op == VFS_SETXATTR) {
+        ASSERT(r->length <= sizeof(n->xattr));
+        n->has_xattr = true;
+        n->xattr_bytes = r->length;
+        return plat_copy_in(from, r->data_grant, 0, n->xattr, r->length);
+    }
+    if (!n->has_xattr)
+        return E_NODATA;
+    if (r->op == VFS_REMOVEXATTR) {
+        n->has_xattr = false;
+        return OK;
+    }
+    out->moved = out->size = n->xattr_bytes;
+    return plat_copy_out(from, r->data_grant, 0, n->xattr, n->xattr_bytes);
 }
 
 static enum err carry_out(const struct vfs_request *r, uint32_t from, struct vfs_reply *out)
@@ -273,6 +295,8 @@ static enum err carry_out(const struct vfs_request *r, uint32_t from, struct vfs
     }
     if (r->op == VFS_SYNC || r->op == VFS_UNMOUNT)
         return OK;
+    if (r->op == VFS_GETXATTR || r->op == VFS_SETXATTR || r->op == VFS_REMOVEXATTR)
+        return on_xattr(r, from, out);
     if (r->name_bytes == 0)
         return on_inode(r, from, out);
     enum err e = plat_copy_in(from, r->name_grant, 0, name, r->name_bytes);

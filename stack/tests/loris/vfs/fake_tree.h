@@ -18,7 +18,10 @@ struct tree_node {
     bool used;
     uint32_t type, mode, nlink, uid, gid;
     uint64_t size, mtime_ns;
-    bool kept; /* without a name, until RELEASE */
+    bool kept;         /* without a name, until RELEASE */
+    uint8_t xattr[64]; /* the only one */
+    uint64_t xattr_bytes;
+    bool has_xattr;
 };
 
 struct tree_request {

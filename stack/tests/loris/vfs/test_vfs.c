@@ -492,6 +492,96 @@ START_TEST(test_vfs__numbers_grow_and_name_the_generation)
 }
 END_TEST
 
+START_TEST(test_vfs__v3_an_error_of_fsync_is_told_once_to_each_handle)
+{
+    rig_make_file("f");
+    rig_make_file("g");
+    int32_t a = rig_must_open("f", 0), b = rig_must_open("f", 0), g = rig_must_open("g", 0);
+    ck_assert_int_eq(rig_on_fd(CALL_DUP, a), OK);
+    int32_t same = rig_reply.fd;
+    tree_fail(VFS_FSYNC, E_LOST, 1);
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, a), E_IO);
+    int32_t later = rig_must_open("f", 0);
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, a), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, same), OK); /* the same handle */
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, later), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, g), OK);
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, b), E_IO); /* its own turn */
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, b), OK);
+    tree_fail(VFS_FSYNC, E_FULL, 1); /* says nothing of lost data */
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, a), E_NOSPC);
+    ck_assert_int_eq(rig_on_fd(CALL_FSYNC, b), OK);
+}
+END_TEST
+
+START_TEST(test_vfs__v4_a_range_is_allocated_in_transactions_of_a_mebibyte)
+{
+    uint32_t count;
+    rig_make_file("f");
+    int32_t fd = rig_must_open("f", 0), reader = rig_must_open("f", CALL_READ_ONLY);
+    struct call_request r = {.op = CALL_FALLOCATE,
+                             .fd = fd,
+                             .flags = CALL_ZERO | CALL_KEEP_SIZE,
+                             .offset = 5,
+                             .length = 2 * VFS_IO_MAX + 7};
+    tree_forget_log();
+    ck_assert_int_eq(rig_call_of(rig_app, r, NULL, NULL, NULL, 0), OK);
+    const struct tree_request *log = tree_log(&count);
+    ck_assert_uint_eq(count, 3);
+    uint64_t at = 5;
+    for (uint32_t k = 0; k < count; k++) {
+        ck_assert_int_eq(log[k].request.op, VFS_FALLOCATE);
+        ck_assert_uint_eq(log[k].request.flags, VFS_ZERO | VFS_KEEP_SIZE);
+        ck_assert_uint_eq(log[k].request.offset, at);
+        ck_assert_uint_eq(log[k].request.length, k < 2 ? VFS_IO_MAX : 7);
+        at += log[k].request.length;
+    }
+    tree_forget_log(); /* a hole ends with the file, which has 4 MiB at most here */
+    r.flags = CALL_PUNCH;
+    r.length = UINT64_C(1) << 40;
+    ck_assert_int_eq(rig_call_of(rig_app, r, NULL, NULL, NULL, 0), OK);
+    ck_assert_uint_le(tree_count(VFS_FALLOCATE), 4);
+    r.length = 0;
+    ck_assert_int_eq(rig_call_of(rig_app, r, NULL, NULL, NULL, 0), E_ARG);
+    r.length = 10;
+    r.fd = reader;
+    ck_assert_int_eq(rig_call_of(rig_app, r, NULL, NULL, NULL, 0), E_BADF);
+}
+END_TEST
+
+START_TEST(test_vfs__hands_extended_attributes_through)
+{
+    char value[8] = "value";
+    uint32_t count;
+    rig_make_file("f");
+    struct call_request r = {.op = CALL_SETXATTR, .fd = -1, .flags = CALL_EXCLUSIVE};
+    tree_forget_log();
+    ck_assert_int_eq(rig_call_of(rig_app, r, "f", "user.a", value, 5), OK);
+    const struct tree_request *log = tree_log(&count);
+    ck_assert_int_eq(log[count - 1].request.op, VFS_SETXATTR);
+    ck_assert_uint_eq(log[count - 1].request.flags, VFS_NEW);
+    ck_assert_uint_eq(log[count - 1].request.name_bytes, 6);
+    r = (struct call_request){.op = CALL_GETXATTR, .fd = -1};
+    memset(value, 0, sizeof(value));
+    ck_assert_int_eq(rig_call_of(rig_app, r, "f", "user.a", value, 8), OK);
+    ck_assert_uint_eq(rig_reply.moved, 5);
+    ck_assert_str_eq(value, "value");
+    ck_assert_int_eq(rig_call_of(rig_app, r, "f", "", value, 8), E_ARG);
+    ck_assert_int_eq(rig_call_of(rig_app, r, "g", "user.a", value, 8), E_NOENT);
+    r.op = CALL_REMOVEXATTR;
+    ck_assert_int_eq(rig_call_of(rig_app, r, "f", "user.a", NULL, 0), OK);
+    ck_assert_int_eq(rig_call_of(rig_app, r, "f", "user.a", NULL, 0), E_NODATA);
+    struct tree_node *node = tree_node(rig_ino_of("f"));
+    node->mode = 0400;
+    node->uid = 7;
+    r = (struct call_request){.op = CALL_SETXATTR, .fd = -1, .caller_uid = 7};
+    ck_assert_int_eq(rig_call_of(rig_app, r, "f", "user.a", value, 5), E_ACCES);
+    r.op = CALL_GETXATTR;
+    r.caller_uid = 8;
+    ck_assert_int_eq(rig_call_of(rig_app, r, "f", "user.a", value, 5), E_ACCES);
+}
+END_TEST
+
 CHECK_MAIN("vfs", 60, {
     tcase_add_checked_fixture(tc, rig_start, NULL);
     tcase_add_test(tc, test_vfs__walks_components_slashes_and_dots);
@@ -516,4 +606,7 @@ CHECK_MAIN("vfs", 60, {
     tcase_add_test(tc, test_vfs__one_that_gives_way_is_asked_again_as_another);
     tcase_add_test(tc, test_vfs__the_server_may_die_at_every_request);
     tcase_add_test(tc, test_vfs__numbers_grow_and_name_the_generation);
+    tcase_add_test(tc, test_vfs__v3_an_error_of_fsync_is_told_once_to_each_handle);
+    tcase_add_test(tc, test_vfs__v4_a_range_is_allocated_in_transactions_of_a_mebibyte);
+    tcase_add_test(tc, test_vfs__hands_extended_attributes_through);
 })
