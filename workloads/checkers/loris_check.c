@@ -28,14 +28,14 @@ enum state { GOOD, BAD, LOST };
 
 struct loris_root {
     bool valid;
-    uint64_t epoch, incarnation, ancestor[24], intent_head;
-    uint32_t rev, members, height;
-    uint8_t pool[16], uuid[16], top[16];
+    uint64_t epoch, incarnation, ancestor[24], intent_head, used_data, used_slots;
+    uint32_t rev, members, rebuilding, height;
+    uint8_t pool[16], uuid[16], top[16], generation[16];
 };
 
 struct loris_pointer {
     uint64_t address;
-    uint32_t flags, crc;
+    uint32_t flags, crc, birth;
 };
 
 struct block { /* one data block on one disk */
@@ -47,8 +47,8 @@ struct block { /* one data block on one disk */
 
 struct object { /* one inode on one disk */
     uint64_t oid, size;
-    uint32_t disk;
-    bool partial; /* some of its tree cannot be read, or it is being mended */
+    uint32_t disk, flags, attributes; /* their CRC */
+    bool partial;                     /* some of its tree cannot be read, or it is being mended */
 };
 
 struct intent {
@@ -63,6 +63,7 @@ struct disk {
     struct loris_root slot[2], root;
     uint8_t *reached, *taken; /* a byte a block */
     bool blind;               /* part of the inode file cannot be read */
+    bool maps_unknown;        /* some map block cannot be read */
 };
 
 struct row { /* blocks of one number, in the order of an entry's disks: FORMAT.md, mapping */
@@ -79,7 +80,8 @@ struct check {
     struct block *block;
     struct object *object;
     struct intent *intent;
-    struct row row; /* the one being checked */
+    struct row row;         /* the one being checked */
+    struct loris_root root; /* the chosen one */
     size_t blocks, blocks_room, objects, objects_room, intents, intents_room;
 };
 
@@ -191,12 +193,16 @@ static bool decode_root(const struct disk *d, uint32_t disk, uint64_t sector, co
                              .rev = get_le32(raw + 256),
                              .members = get_le32(raw + 260),
                              .height = get_le32(raw + 296),
-                             .intent_head = get_le64(raw + 304)};
+                             .intent_head = get_le64(raw + 304),
+                             .rebuilding = get_le32(raw + 328),
+                             .used_data = get_le64(raw + 312),
+                             .used_slots = get_le64(raw + 320)};
     for (uint32_t k = 0; k < 24; k++)
         r->ancestor[k] = get_le64(raw + 64 + 8 * (size_t)k);
     memcpy(r->pool, raw + 8, 16);
     memcpy(r->uuid, raw + 24, 16);
     memcpy(r->top, raw + 280, 16);
+    memcpy(r->generation, raw + 336, 16);
     return true;
 }
 
@@ -267,6 +273,7 @@ static bool choose(struct check *c)
         damage(c, "no complete root on any disk");
         return false;
     }
+    c->root = *best;
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         const struct loris_root *mine = same_number(&c->disk[k], best);
         c->disk[k].member = (best->members >> k & 1) != 0 && mine != NULL;
@@ -276,41 +283,83 @@ static bool choose(struct check *c)
     return true;
 }
 
+/* The line of incarnations: newest first, each once, nothing after the end. */
+static void check_ancestors(struct check *c, uint32_t k)
+{
+    const struct loris_root *r = &c->disk[k].root;
+    for (uint32_t n = 0; n < 24; n++) {
+        bool wrong = r->ancestor[n] == r->incarnation;
+        for (uint32_t m = 0; m < n && r->ancestor[n] != 0; m++)
+            wrong |= r->ancestor[m] == r->ancestor[n] || r->ancestor[m] == 0;
+        if (wrong)
+            damage(c, "disk %u: ancestor %u of the root's incarnation is none", k, n);
+    }
+}
+
 /* ---- Intents --------------------------------------------------------------------------------- */
 
+/* Whether the block at `n` of the region, with a right CRC, follows the rules of FORMAT.md. */
+static bool intents_sane(const struct disk *d, uint32_t n, const uint8_t *raw)
+{
+    uint64_t sequence = get_le64(raw + 32), epoch = get_le64(raw + 40);
+    uint32_t level = get_le16(raw + 8), count = get_le16(raw + 10);
+    return count > 0 && count <= 126 && level <= 1 && sequence % d->intent_blocks == n &&
+           (level == 0 || count < d->intent_blocks) &&
+           (epoch > d->root.epoch || sequence < d->root.intent_head);
+}
+
+static void note_intents(struct check *c, uint32_t k, const uint8_t *raw)
+{
+    for (uint32_t i = 0; i < get_le16(raw + 10); i++) {
+        const uint8_t *e = raw + HEAD + 32 * (size_t)i;
+        c->intent = grow(c->intent, c->intents, &c->intents_room, sizeof(*c->intent));
+        c->intent[c->intents++] = (struct intent){
+            .oid = get_le64(e), .index = get_le32(e + 8), .address = get_le64(e + 16), .disk = k};
+    }
+}
+
+static int by_intent(const void *left, const void *right)
+{
+    const struct intent *a = left, *b = right;
+    if (a->disk != b->disk)
+        return a->disk < b->disk ? -1 : 1;
+    if (a->oid != b->oid)
+        return a->oid < b->oid ? -1 : 1;
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
+/* Blocks of data after intents have no head; one that looks like intents for its very place would
+ * be taken for some: it is none that the stack has. */
 static void read_intents(struct check *c, uint32_t k)
 {
     uint8_t raw[BLOCK];
     struct disk *d = &c->disk[k];
+    size_t before = c->intents;
     for (uint32_t n = 0; n < d->intent_blocks; n++) {
         if (!read_block(c, k, 16 + (uint64_t)n, raw) || get_le32(raw) != 0x314d524c ||
             get_le16(raw + 6) != 4 || get_le64(raw + 16) != 16 + (uint64_t)n ||
-            memcmp(raw + 48, d->root.uuid, 16) != 0 || get_le16(raw + 10) > 126)
+            memcmp(raw + 48, d->root.uuid, 16) != 0)
             continue;
         uint32_t crc = get_le32(raw + 12);
         put_le32(raw + 12, 0);
-        if (crc32c(raw, BLOCK) != crc || get_le64(raw + 40) <= d->root.epoch)
+        if (crc32c(raw, BLOCK) != crc)
             continue;
-        for (uint32_t i = 0; i < get_le16(raw + 10); i++) {
-            const uint8_t *e = raw + HEAD + 32 * (size_t)i;
-            c->intent = grow(c->intent, c->intents, &c->intents_room, sizeof(*c->intent));
-            c->intent[c->intents++] = (struct intent){.oid = get_le64(e),
-                                                      .index = get_le32(e + 8),
-                                                      .address = get_le64(e + 16),
-                                                      .disk = k};
-        }
+        if (!intents_sane(d, n, raw))
+            damage(c, "disk %u: block %u of the intents breaks its rules", k, n);
+        else if (get_le64(raw + 40) > d->root.epoch)
+            note_intents(c, k, raw);
     }
+    if (c->intents > before)
+        qsort(c->intent + before, c->intents - before, sizeof(*c->intent), by_intent);
 }
 
 static bool has_intent(const struct check *c, uint32_t k, uint64_t oid, uint64_t index,
                        uint64_t address)
 {
-    for (size_t i = 0; i < c->intents; i++) {
-        const struct intent *t = &c->intent[i];
-        if (t->disk == k && t->oid == oid && t->index == index && t->address == address)
-            return true;
-    }
-    return false;
+    struct intent key = {.oid = oid, .index = (uint32_t)index, .address = address, .disk = k};
+    return c->intents > 0 && bsearch(&key, c->intent, c->intents, sizeof(key), by_intent) != NULL;
 }
 
 /* ---- Trees ----------------------------------------------------------------------------------- */
@@ -320,7 +369,17 @@ static struct loris_pointer get_pointer(const uint8_t *raw)
     uint64_t word = get_le64(raw);
     return (struct loris_pointer){.address = word & 0xffffffffffff,
                                   .flags = (uint32_t)(word >> 48),
-                                  .crc = get_le32(raw + 8)};
+                                  .crc = get_le32(raw + 8),
+                                  .birth = get_le32(raw + 12)};
+}
+
+/* What changed last is no older than any of its parents: a parent is rewritten with its child. */
+static void check_birth(struct check *c, uint32_t k, uint64_t oid, const struct loris_pointer *at,
+                        uint64_t newest)
+{
+    if (at->address != 0 && at->birth > (uint32_t)newest)
+        damage(c, "disk %u: block %lu of object %lu is of epoch %u, what points to it of %lu", k,
+               (unsigned long)at->address, (unsigned long)oid, at->birth, (unsigned long)newest);
 }
 
 /* Notes that a pointer names this place; false: it must not. */
@@ -352,7 +411,7 @@ static bool read_node(struct check *c, uint32_t k, uint64_t oid, uint32_t type, 
            get_le32(raw) == 0x314d524c && get_le16(raw + 4) == 1 && get_le16(raw + 6) == type &&
            get_le16(raw + 8) == level && get_le64(raw + 16) == at->address &&
            get_le64(raw + 24) == oid && get_le64(raw + 32) == index &&
-           memcmp(raw + 48, c->disk[k].root.uuid, 16) == 0;
+           get_le32(raw + 40) == at->birth && memcmp(raw + 48, c->disk[k].root.uuid, 16) == 0;
 }
 
 static void note_block(struct check *c, uint32_t k, uint64_t oid, uint64_t index,
@@ -391,20 +450,28 @@ static void note_map(struct check *c, uint32_t k, uint64_t group, const struct l
     if (zone_of(d, at->address, &slot) != ZONE_NONE && slot != start)
         damage(c, "disk %u: the map of group %lu is at %lu", k, (unsigned long)group,
                (unsigned long)at->address);
-    for (uint32_t b = 0; b < group_blocks(d, (uint32_t)group); b++) {
+    uint32_t n = group_blocks(d, (uint32_t)group);
+    d->maps_unknown |= !known;
+    for (uint32_t b = n - n / 8; known && b < GROUP; b++)
+        if (raw[HEAD + b / 8] >> (b % 8) & 1u)
+            damage(c, "disk %u: the map of group %lu has bits beyond its data", k,
+                   (unsigned long)group);
+    for (uint32_t b = 0; b < n; b++) {
         uint32_t bit = known ? (uint32_t)raw[HEAD + b / 8] >> (b % 8) & 1u : 2u;
         d->taken[start + b] = (uint8_t)bit;
     }
 }
 
-/* Visits what a pointer of level `level` leads to. false: some of it cannot be read. */
+/* Visits what a pointer of level `level` leads to; newest: epoch of the block that has it. false:
+ * some of it cannot be read. */
 static bool walk(struct check *c, uint32_t k, uint64_t oid, uint32_t level, uint64_t index,
-                 const uint8_t *pointer)
+                 const uint8_t *pointer, uint64_t newest)
 {
     uint8_t raw[BLOCK];
     struct loris_pointer at = get_pointer(pointer);
     if (at.address == 0 && at.flags == 0)
         return true;
+    check_birth(c, k, oid, &at, newest);
     if (level == 0) {
         if (oid == 2)
             note_map(c, k, index, &at);
@@ -416,11 +483,13 @@ static bool walk(struct check *c, uint32_t k, uint64_t oid, uint32_t level, uint
         return false;
     bool whole = true;
     for (uint32_t n = 0; n < FANOUT; n++)
-        whole &= walk(c, k, oid, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n);
+        whole &=
+            walk(c, k, oid, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n, at.birth);
     return whole;
 }
 
-static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t *inode)
+static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t *inode,
+                       uint64_t newest)
 {
     if (get_le64(inode) == 0)
         return;
@@ -433,7 +502,7 @@ static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t 
     size_t before = c->blocks;
     bool whole = (get_le32(inode + 8) & MENDING) == 0;
     for (uint32_t n = 0; n < 9; n++)
-        whole &= walk(c, k, oid, height, n, inode + 112 + 16 * (size_t)n);
+        whole &= walk(c, k, oid, height, n, inode + 112 + 16 * (size_t)n, newest);
     uint64_t counted = 0;
     for (size_t b = before; b < c->blocks; b++)
         counted += c->block[b].state != LOST;
@@ -445,36 +514,52 @@ static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t 
         return;
     }
     c->object = grow(c->object, c->objects, &c->objects_room, sizeof(*c->object));
-    c->object[c->objects++] =
-        (struct object){.oid = oid, .size = get_le64(inode + 16), .disk = k, .partial = !whole};
+    c->object[c->objects++] = (struct object){.oid = oid,
+                                              .size = get_le64(inode + 16),
+                                              .disk = k,
+                                              .flags = get_le32(inode + 8) & ~MENDING,
+                                              .attributes = crc32c(inode + 48, 64),
+                                              .partial = !whole};
 }
 
 static void walk_inodes(struct check *c, uint32_t k, uint32_t level, uint64_t index,
-                        const uint8_t *pointer)
+                        const uint8_t *pointer, uint64_t newest)
 {
     uint8_t raw[BLOCK];
     struct loris_pointer at = get_pointer(pointer);
     if (at.address == 0 && at.flags == 0)
         return;
+    check_birth(c, k, 0, &at, newest);
     if (at.address == 0 || !read_node(c, k, 0, level == 0 ? 1 : 2, level, index, &at, raw)) {
         c->disk[k].blind = true;
         return;
     }
     for (uint32_t n = 0; level > 0 && n < FANOUT; n++)
-        walk_inodes(c, k, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n);
+        walk_inodes(c, k, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n, at.birth);
     for (uint32_t n = 0; level == 0 && n < INODES; n++)
-        note_inode(c, k, index * INODES + n, raw + HEAD + INODE_BYTES * (size_t)n);
+        note_inode(c, k, index * INODES + n, raw + HEAD + INODE_BYTES * (size_t)n, at.birth);
 }
 
 static void check_map(struct check *c, uint32_t k)
 {
     const struct disk *d = &c->disk[k];
+    uint64_t reached[2] = {0, 0}, taken[2] = {0, 0}; /* slots, data */
     for (uint64_t b = d->first_group; b < d->end; b++) {
+        uint64_t slot = 0;
+        uint32_t what = zone_of(d, b, &slot) == ZONE_DATA ? 1 : 0;
+        reached[what] += d->reached[b] > 0;
+        taken[what] += d->taken[b] == 1;
         if (d->reached[b] > 0 && d->taken[b] == 0)
             damage(c, "disk %u: block %lu is in use and free in the map", k, (unsigned long)b);
         if (d->reached[b] == 0 && d->taken[b] == 1)
             c->out->leaked_blocks++;
     }
+    const uint64_t says[2] = {d->root.used_slots, d->root.used_data};
+    for (uint32_t what = 0; what < 2 && !d->maps_unknown; what++)
+        if (says[what] < reached[what] || says[what] > taken[what])
+            damage(c, "disk %u: the root counts %lu %s in use, the map %lu, the trees %lu", k,
+                   (unsigned long)says[what], what == 1 ? "blocks" : "slots",
+                   (unsigned long)taken[what], (unsigned long)reached[what]);
 }
 
 static void check_disk(struct check *c, uint32_t k)
@@ -484,7 +569,8 @@ static void check_disk(struct check *c, uint32_t k)
     d->taken = calloc(d->blocks, 1);
     ASSERT(d->reached != NULL && d->taken != NULL);
     read_intents(c, k);
-    walk_inodes(c, k, d->root.height, 0, d->root.top);
+    check_ancestors(c, k);
+    walk_inodes(c, k, d->root.height, 0, d->root.top, d->root.epoch);
     if (!d->blind)
         check_map(c, k);
 }
@@ -556,6 +642,16 @@ static void check_copies(struct check *c, const struct block *b, size_t n, uint3
                (unsigned long)b->index);
 }
 
+/* Two inodes of one object; either may be NULL. */
+static void check_like(struct check *c, const struct object *a, const struct object *b)
+{
+    if (a == NULL || b == NULL)
+        return;
+    if (a->size != b->size || a->attributes != b->attributes || a->flags != b->flags)
+        damage(c, "object %lu: size, flags or attributes on disks %u and %u differ",
+               (unsigned long)a->oid, a->disk, b->disk);
+}
+
 static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
 {
     uint32_t whole = 0, have = 0;
@@ -568,8 +664,7 @@ static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
             continue;
         have |= 1u << k;
         whole |= o->partial ? 0 : 1u << k;
-        if (one != NULL && one->size != o->size)
-            damage(c, "object %lu: sizes differ", (unsigned long)oid);
+        check_like(c, one, o);
         one = o;
     }
     if (have == 0 || (whole == 0 && disks != 0))
@@ -586,8 +681,11 @@ static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
 
 static void check_striped(struct check *c, uint64_t oid, uint32_t disks)
 {
+    const struct object *one = NULL;
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
+        check_like(c, one, o);
+        one = o == NULL ? one : o;
         if ((disks >> k & 1) != 0 && (o == NULL || o->partial))
             damage(c, "object %lu: its part on disk %u is not whole", (unsigned long)oid, k);
     }
@@ -682,8 +780,7 @@ static void check_rows(struct check *c, uint64_t oid, const uint8_t *e, uint32_t
             damage(c, "object %lu is not on disk %u", (unsigned long)oid, k);
         if (o == NULL || o->partial)
             missing |= 1u << slot;
-        if (o != NULL && one != NULL && one->size != o->size)
-            damage(c, "object %lu: sizes differ", (unsigned long)oid);
+        check_like(c, one, o);
         one = o == NULL ? one : o;
     }
     if (one == NULL)
@@ -708,12 +805,17 @@ static bool entry_sane(const uint8_t *e, uint64_t oid)
     if (get_le32(e + 60) != crc32c(e, 60) || get_le64(e) != oid || e[9] == 0 || e[9] > DISKS_MAX ||
         e[8] > 6 || e[8] == 2 || e[8] == 3)
         return false;
-    for (uint32_t n = 0; n < e[9]; n++)
-        if (e[16 + n] >= DISKS_MAX)
+    uint32_t disks = 0;
+    for (uint32_t n = 0; n < e[9]; n++) {
+        if (e[16 + n] >= DISKS_MAX || (disks >> e[16 + n] & 1) != 0)
             return false;
+        disks |= 1u << e[16 + n];
+    }
     return (e[8] == 1 || get_le32(e + 12) > 0) && (!parity || e[9] >= (e[8] == 6 ? 4 : 3));
 }
 
+/* A copy counts while its disk is of the generation that the entry names: else the disk has left
+ * and joined again since, and has nothing of it, or half. */
 static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_t members,
                         uint8_t *known)
 {
@@ -724,12 +826,15 @@ static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_
         damage(c, "mapping: the entry of object %lu is damaged", (unsigned long)oid);
         return;
     }
-    for (uint32_t n = 0; n < e[9]; n++)
-        disks |= 1u << e[16 + n];
-    for (uint32_t k = 0; k < DISKS_MAX; k++) {
-        const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
+    for (uint32_t n = 0; n < e[9]; n++) {
+        uint32_t k = e[16 + n];
+        bool counts = e[32 + n] == c->root.generation[k];
+        const struct object *o = find_object(c, oid, k);
+        disks |= counts ? 1u << k : 0;
         if (o != NULL)
             known[o - c->object] = 1;
+        if (o != NULL && counts && o->flags != get_le16(e + 10))
+            damage(c, "object %lu: flags on disk %u are not the mapping's", (unsigned long)oid, k);
     }
     if (e[8] == 1)
         check_mirrored(c, oid, disks & members);
@@ -757,11 +862,13 @@ static void check_mapping(struct check *c)
     ASSERT(known != NULL);
     for (uint32_t k = 0; k < DISKS_MAX; k++)
         members |= c->disk[k].member ? 1u << k : 0;
+    uint32_t whole = members & ~c->root.rebuilding; /* have the mapping */
     qsort(c->block, c->blocks, sizeof(*c->block), by_block);
     qsort(c->object, c->objects, sizeof(*c->object), by_object);
-    check_mirrored(c, 1, members);
+    check_mirrored(c, 1, whole);
     for (size_t i = first_block(c, 1); i < c->blocks && c->block[i].oid == 1; i++) {
-        if (c->block[i].state != GOOD || c->block[i].index < next)
+        if (c->block[i].state != GOOD || c->block[i].index < next ||
+            (whole >> c->block[i].disk & 1) == 0)
             continue;
         next = c->block[i].index + 1;
         check_page(c, &c->block[i], members, known);

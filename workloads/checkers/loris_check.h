@@ -2,10 +2,13 @@
  * The checker of a loris pool from raw bytes alone (stack/loris/physical/FORMAT.md). It shares no
  * code with the stack.
  *
- * What it demands: a complete root; on each member a tree whose pointers are in range and used
- * once, and a map that says taken for whatever is reached; each object of the mapping readable,
- * block by block, from at least one of its disks, or marked lost; sound copies equal; no object
- * that the mapping does not know.
+ * What it demands: a complete root, whose line of incarnations has each once and whose counts of
+ * blocks in use lie between what trees reach and what maps say; on each member a tree whose
+ * pointers are in range, used once and no younger than the block that has them, and a map that says
+ * taken for whatever is reached and nothing beyond its data; intents in their places of the ring;
+ * each object of the mapping readable, block by block, from at least one of its disks, or marked
+ * lost; sound copies equal, their inodes too; entries that list each disk once; no object that the
+ * mapping does not know.
  *
  * A bad block that another copy makes good is no damage: it is what redundancy is for. Blocks named
  * by live intents may differ from their checksums. What the map has taken and nothing reaches is

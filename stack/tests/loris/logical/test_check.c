@@ -242,6 +242,75 @@ START_TEST(test_check__sees_a_used_block_that_is_free_and_counts_leaks)
 }
 END_TEST
 
+START_TEST(test_check__sees_a_block_that_is_younger_than_its_parent)
+{
+    small_pool(1, 0);
+    uint64_t node = find_head(0, 2, FILE_A);
+    uint8_t *birth = at_block(0, node) + HEAD + 12;
+    put_le32(birth, get_le32(birth) + 1);
+    recommit(0, node);
+    expect_damage();
+}
+END_TEST
+
+START_TEST(test_check__sees_bits_of_a_map_that_stand_for_nothing)
+{
+    small_pool(1, 0);
+    uint64_t map = find_head(0, 3, 2);
+    uint32_t blocks = 2048 - 16 - 16 - 32;               /* of the only group */
+    at_block(0, map)[HEAD + (blocks - 1) / 8] |= 1 << 4; /* in zone B */
+    recommit(0, map);
+    expect_damage();
+}
+END_TEST
+
+/* Sets a byte of an entry of the mapping, the same on both disks. */
+static void set_entry(uint64_t oid, uint32_t at, uint8_t value)
+{
+    for (uint32_t k = 0; k < 2; k++) {
+        uint64_t node = find_head(k, 2, 1);
+        uint8_t *pointer = at_block(k, node) + HEAD + 16 * (oid / 64);
+        uint8_t *page = at_block(k, get_le64(pointer) & 0xffffffffffff);
+        uint8_t *e = page + oid % 64 * ENTRY;
+        ck_assert_uint_eq(get_le64(e), oid);
+        e[at] = value;
+        put_le32(e + 60, crc32c(e, 60));
+        put_le32(pointer + 8, crc32c(page, BLOCK));
+        recommit(k, node);
+    }
+}
+
+START_TEST(test_check__sees_an_entry_with_a_disk_twice_or_none_such)
+{
+    static const uint8_t wrong[] = {0, DISKS_MAX, 255};
+    for (uint32_t k = 0; k < 3; k++) {
+        small_pool(2, 1);
+        set_entry(FILE_A, 16, 0);
+        set_entry(FILE_A, 17, 1);
+        expect_sound();
+        set_entry(FILE_A, 17, wrong[k]);
+        expect_damage();
+        ck_assert_ptr_nonnull(strstr(verdict.text, "the entry"));
+    }
+}
+END_TEST
+
+START_TEST(test_check__sees_intents_in_a_wrong_place_of_the_ring)
+{
+    small_pool(1, 0);
+    pool_ok(pool_write(FILE_A, 0, 5, 2, 0)); /* in place */
+    rig_power_on(0);
+    run_check();
+    ck_assert_msg(verdict.ok, "%s", verdict.text);
+    uint8_t *raw = at_block(0, 16);
+    ck_assert_uint_eq(get_le16(raw + 6), 4);
+    put_le64(raw + 32, get_le64(raw + 32) + 1);
+    put_le32(raw + 12, 0);
+    put_le32(raw + 12, crc32c(raw, BLOCK));
+    expect_damage();
+}
+END_TEST
+
 START_TEST(test_check__sees_copies_that_differ)
 {
     small_pool(2, 1);
@@ -284,6 +353,10 @@ CHECK_MAIN("loris check", 120,
            tcase_add_test(tc, test_check__sees_a_block_used_twice);
            tcase_add_test(tc, test_check__sees_a_pointer_out_of_place);
            tcase_add_test(tc, test_check__sees_a_used_block_that_is_free_and_counts_leaks);
+           tcase_add_test(tc, test_check__sees_a_block_that_is_younger_than_its_parent);
+           tcase_add_test(tc, test_check__sees_bits_of_a_map_that_stand_for_nothing);
+           tcase_add_test(tc, test_check__sees_an_entry_with_a_disk_twice_or_none_such);
+           tcase_add_test(tc, test_check__sees_intents_in_a_wrong_place_of_the_ring);
            tcase_add_test(tc, test_check__sees_copies_that_differ);
            tcase_add_test(tc, test_check__sees_a_pool_without_a_root);
            tcase_add_test(tc, test_check__the_bytes_of_a_small_pool_are_pinned);)
