@@ -33,7 +33,8 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)(state >> 33) % below;
 }
 
-static enum err change_file(uint32_t env, struct file *f)
+/* `old`: what is committed of it. */
+static enum err change_file(uint32_t env, const struct file *old, struct file *f)
 {
     static uint8_t buffer[FILE_BYTES];
     enum err e;
@@ -66,7 +67,10 @@ static enum err change_file(uint32_t env, struct file *f)
     }
     if (kind == 8) {
         f->exists = false;
-        return rig_delete(&r, env, f->oid);
+        uint64_t oid = f->oid;
+        if (!old->exists || old->oid != oid)
+            f->oid = 0; /* nobody has seen it: its number may be another's */
+        return rig_delete(&r, env, oid);
     }
     f->attr = (uint8_t)draw(200);
     return rig_setattr(&r, env, f->oid, f->attr);
@@ -121,8 +125,9 @@ static void run_txn(uint32_t env, uint32_t n)
         memcpy(draft, model, sizeof(draft));
         uint32_t changes = 1 + draw(4);
         for (uint32_t k = 0; k < changes && e == OK; k++) {
-            struct file *f = &draft[draw(FILES / 2) * 2 + env];
-            e = change_file(env, f);
+            uint32_t at = draw(FILES / 2) * 2 + env;
+            struct file *f = &draft[at];
+            e = change_file(env, &model[at], f);
             if (e == OK && draw(4) == 0)
                 check_file(env, f, true);
         }
@@ -162,6 +167,7 @@ static void run(uint32_t seed, enum fault fault, enum checksum_mode mode)
     r.boot.options.cache_bytes = 120 * BLOCK_BYTES;
     r.boot.options.log_bytes = 100 * 160;
     r.boot.options.checksums = mode;
+    r.boot.options.tries = 100; /* none of so many deaths makes a record poison */
     r.slow = seed % 2 == 0 ? seed % 7 : 0;
     r.boot.options.checkpoint_ns = r.slow != 0 ? 1000000 : r.boot.options.checkpoint_ns;
     rig_start(&r);
