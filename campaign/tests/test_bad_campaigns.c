@@ -199,7 +199,7 @@ START_TEST(test_bad__variants)
         {V "  x: {stack: loris, raid: 7}\n", "5:27: `7` is not a value of `raid`; allowed: 0, 1"},
         {V "  x: {stack: loris, log: yes}\n", "5:26: `yes` is not a switch; on, off, true"},
         {V "  x: {stack: loris, fsync: log}\n", "5:28: not available yet: `fsync: log`"},
-        {V "  x: {stack: loris, scrub: 14days}\n", "5:28: not available yet: `scrub: 14days`"},
+        {V "  x: {stack: loris, scrub: 14}\n", "5:28: `14` has no unit"},
         {V "  x: {stack: loris, cache: 1KiB}\n", "5:28: `1KiB` is out of range for `cache`"},
         {V "  x: {stack: loris, stripe: 5000B}\n", "5:3: variant `x`: `stripe` is no multiple"},
         {V "  x: {stack: loris, checkpoint: {exponential: 3s}}\n",

@@ -303,6 +303,31 @@ START_TEST(test_plan__a_variants_machine_is_merged_key_by_key)
 }
 END_TEST
 
+START_TEST(test_plan__spares_come_after_the_members)
+{
+    struct plan *plan = must_load(
+        "campaign: s\nmachine: {spares: 1}\n"
+        "variants:\n"
+        "  a: {stack: loris}\n"
+        "  b: {stack: loris, machine: {disks: [{role: spare, size: 32MiB}, {count: 2, size: "
+        "16MiB}]}}\n"
+        "workloads: {a: {app: fsx}}\nfaults: {p: [{kind: disk.fail-stop, disk: 3}], none: []}\n",
+        NULL);
+    const struct plan_variant *a = variant(plan, "a"), *b = variant(plan, "b");
+    ck_assert_uint_eq(a->machine.disk_count, 2);
+    ck_assert_uint_eq(a->machine.spare_count, 1);
+    ck_assert_uint_eq(a->stack.disks, 3);
+    ck_assert_uint_eq(a->stack.spares, 1);
+    ck_assert_uint_eq(b->machine.disk_count, 2);
+    ck_assert_uint_eq(b->machine.spare_count, 2); /* of the list, and one like the first disk */
+    ck_assert_uint_eq(b->machine.disks[1].size_bytes, 16u << 20);
+    ck_assert_uint_eq(b->machine.disks[2].size_bytes, 32u << 20);
+    ck_assert_uint_eq(b->machine.disks[3].size_bytes, 16u << 20);
+    ck_assert(!b->machine.disks[1].spare && b->machine.disks[2].spare);
+    plan_destroy(plan);
+}
+END_TEST
+
 START_TEST(test_plan__reads_faults_with_targets_and_moments)
 {
     struct plan *plan = must_load(
@@ -445,6 +470,7 @@ CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_th
            tcase_add_test(tc, test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left);
            tcase_add_test(tc, test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk);
            tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);
+           tcase_add_test(tc, test_plan__spares_come_after_the_members);
            tcase_add_test(tc, test_plan__reads_faults_with_targets_and_moments);
            tcase_add_test(tc, test_plan__skips_what_cannot_be_and_says_why);
            tcase_add_test(tc, test_plan__stored_yaml_gives_the_same_plan_again);

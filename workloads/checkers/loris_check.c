@@ -266,7 +266,8 @@ static bool choose(struct check *c)
     for (uint32_t k = 0; k < DISKS_MAX; k++)
         for (uint32_t s = 0; s < 2; s++) {
             const struct loris_root *r = &c->disk[k].slot[s];
-            if (r->valid && complete(c, r) && (best == NULL || newer(r, best)))
+            bool listed = (r->members >> k & 1) != 0; /* else it never joined */
+            if (r->valid && listed && complete(c, r) && (best == NULL || newer(r, best)))
                 best = r;
         }
     if (best == NULL) {
@@ -615,11 +616,15 @@ static struct object *find_object(const struct check *c, uint64_t oid, uint32_t 
 }
 
 /* The copies of one block: b[0..n) on the disks in `whole` and perhaps others. */
-static void check_copies(struct check *c, const struct block *b, size_t n, uint32_t whole)
+/* Of the copies on `disks`; others are in the making. */
+static void check_copies(struct check *c, const struct block *b, size_t n, uint32_t disks,
+                         uint32_t whole)
 {
     uint32_t good = 0, lost = 0, seen = 0;
     const struct block *first = NULL;
     for (size_t i = 0; i < n; i++) {
+        if ((disks >> b[i].disk & 1) == 0)
+            continue;
         seen |= 1u << b[i].disk;
         if (b[i].state == LOST)
             lost |= 1u << b[i].disk;
@@ -674,7 +679,7 @@ static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
         while (i + n < c->blocks && c->block[i + n].oid == oid &&
                c->block[i + n].index == c->block[i].index)
             n++;
-        check_copies(c, &c->block[i], n, whole);
+        check_copies(c, &c->block[i], n, disks, whole);
         i += n;
     }
 }
@@ -873,10 +878,12 @@ static void check_mapping(struct check *c)
         next = c->block[i].index + 1;
         check_page(c, &c->block[i], members, known);
     }
-    for (size_t i = 0; i < c->objects; i++)
-        if (known[i] == 0 && c->object[i].oid != 1)
-            damage(c, "disk %u: object %lu is not in the mapping", c->object[i].disk,
-                   (unsigned long)c->object[i].oid);
+    for (size_t i = 0; i < c->objects; i++) {
+        const struct object *o = &c->object[i];
+        bool half = (c->root.rebuilding >> o->disk & 1) != 0; /* a copy in the making */
+        if (known[i] == 0 && o->oid != 1 && !half)
+            damage(c, "disk %u: object %lu is not in the mapping", o->disk, (unsigned long)o->oid);
+    }
     free(known);
 }
 

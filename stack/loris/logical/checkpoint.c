@@ -134,6 +134,7 @@ enum err logical_checkpoint_release(struct logical *l, uint64_t epoch)
             return E_SESSION; /* it is durable, but who holds what must be found out */
     l->core.epoch = epoch;
     l->in_pause = false;
+    logical_background_released(l);
     logical_rebuild_release(l);
     return OK;
 }

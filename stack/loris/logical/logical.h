@@ -9,8 +9,9 @@
  *   rows*.c    parity: rows of blocks that belong together (rows.h); raid6.c the field of Q
  *   objects.c  create, delete, truncate, attributes; mending a copy
  *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
- *   members.c  disks that leave and join; rebuild.c makes them whole in the background
- *   serve.c    requests; main.c the process
+ *   members.c  disks that leave and join
+ *   background.c work between requests: rebuild.c makes new disks whole, scrub.c verifies all;
+ * walk.c serve.c    requests; main.c the process
  *
  * Rules that all keep:
  *   (1) OK to a write: every live copy accepted it (L1);
@@ -118,7 +119,6 @@ enum rebuild_phase { REBUILD_IDLE, REBUILD_META, REBUILD_DATA, REBUILD_SWEEP, RE
 
 struct rebuild {
     enum rebuild_phase phase;
-    bool settled;  /* a checkpoint was released since the restore */
     bool filling;  /* oid's slot is being copied: blocks [next, end) are to come */
     bool remained; /* some slots were not for this disk to take */
     uint64_t oid, next, end;
@@ -126,8 +126,14 @@ struct rebuild {
     uint32_t replaced;   /* disks whose slots it takes */
     uint64_t at;         /* object to look at next */
     uint32_t skips, pushes;
-    uint32_t steps;            /* ranges and objects done since the last report */
-    uint64_t due_ns, asked_ns; /* next step; when a checkpoint was asked for, or done, last */
+    uint32_t steps; /* ranges and objects done since the last report */
+};
+
+struct scrub {                       /* a pass over all objects, and when the next begins */
+    uint64_t next_pass_ns, began_ns; /* began: 0 between two passes */
+    uint64_t oid, next, end;         /* in work: blocks [next, end) are to come */
+    uint64_t blocks, mended;
+    uint32_t skips;
 };
 
 struct rows; /* rows.h */
@@ -161,6 +167,9 @@ struct logical {
     struct damage damage[DAMAGES_MAX];
     uint32_t damages;
     struct rebuild rebuild;
+    struct scrub scrub;
+    bool settled;                  /* a checkpoint was released since the restore */
+    uint64_t due_ns, asked_ns;     /* next step; when a checkpoint was asked for, or done, last */
     struct rows *rows, *mend_rows; /* of the request, of mending within it; NULL: no parity yet */
 };
 
@@ -321,12 +330,49 @@ void logical_rebuild_disk_left(struct logical *l, uint32_t disk);
 /* The list of members that PREPARE writes; what RELEASE makes true. */
 void logical_rebuild_prepare(struct logical *l);
 void logical_rebuild_release(struct logical *l);
+bool logical_rebuild_has_work(const struct logical *l);
+MUST_USE enum err logical_rebuild_work(struct logical *l); /* a step; OK or E_SESSION */
+
+/* ---- scrub.c ---- */
+
+uint64_t logical_scrub_due(const struct logical *l);
+MUST_USE enum err logical_scrub_work(struct logical *l); /* a step; OK or E_SESSION */
+
+/* ---- background.c ---- */
+
 /* When the next step is due, PLAT_FOREVER: none is; and that step, if it is due. */
-uint64_t logical_rebuild_due(const struct logical *l);
-void logical_rebuild_step(struct logical *l);
+uint64_t logical_background_due(const struct logical *l);
+void logical_background_step(struct logical *l);
+/* A checkpoint is wanted; one was released. */
+void logical_background_ask(struct logical *l);
+void logical_background_released(struct logical *l);
+
+/* ---- walk.c ---- */
+
+#define WALK_LOOKS 64u        /* objects looked at in one step */
+#define WALK_LEAF_OBJECTS 15u /* of physical: objects that one unreadable leaf hides */
+#define WALK_SKIPS_MAX 300u   /* unreadable leaves in a row: then there are no more */
+
+/*
+ * The smallest object >= from that a disk of `mask` has, in *oid. OK; E_NOENT: there is none;
+ * E_AGAIN: no disk can say, its leaf is unreadable; E_SESSION. Disks that are dead leave the pool.
+ */
+MUST_USE enum err logical_walk_next(struct logical *l, uint32_t mask, uint64_t from, uint64_t *oid);
+/*
+ * Attributes as a whole slot has them, and how many blocks the longest part has, up to its last
+ * one. E_NOENT: no disk says; E_SESSION.
+ */
+MUST_USE enum err logical_walk_attributes(struct logical *l, const struct entry *entry,
+                                          struct object_reply *reply, uint64_t *end);
 
 /* ---- slot.c: what a disk in the place of a slot must hold, for every level ---- */
 
+/* What blocks [first, first + count) of one disk are: all are read and verified. Each has its
+ * status in metas, which for all is that of the request if it came to none. OK or E_SESSION; a dead
+ * disk has left the pool. */
+MUST_USE enum err logical_slot_verify(struct logical *l, uint32_t disk, uint64_t oid,
+                                      uint64_t first, uint32_t count, uint8_t *pages,
+                                      struct object_block_meta *metas);
 /*
  * What blocks [first, first + count) of the entry's slot must hold (numbered as on its disk), made
  * from the whole slots: another copy, or data and parity. pages: count blocks; metas: the status of

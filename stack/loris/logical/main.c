@@ -15,8 +15,8 @@ void logical_main(const struct boot *boot)
     for (;;) {
         struct msg m, answer;
         struct object_reply reply;
-        enum err e = proto_receive(ENDPOINT_ANY, &m, logical_rebuild_due(l));
-        logical_rebuild_step(l); /* at most every other moment, so requests get their turn */
+        enum err e = proto_receive(ENDPOINT_ANY, &m, logical_background_due(l));
+        logical_background_step(l); /* at most every other moment, so requests get their turn */
         if (e != OK)
             continue;
         if (m.type == MSG_NOTIFY || (m.type & PROTO_REPLY) != 0 || PROTO_OF(m.type) != PROTO_OBJECT)

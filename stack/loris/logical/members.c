@@ -62,6 +62,18 @@ void logical_members_tell(struct logical *l)
         plat_report(REPORT_REBUILDING, next_to_join(l), 0);
 }
 
+/* The root that made a disk whole may have been stable before anybody was told. */
+static void tell_rebuilt(const struct logical *l, const struct candidate disk[DISKS_MAX])
+{
+    uint32_t before = 0;
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        for (uint32_t i = 0; disk[k].present && i < disk[k].count; i++)
+            before |= disk[k].root[i].rebuilding;
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        if ((before & l->core.members & ~l->core.rebuilding) >> k & 1)
+            plat_report(REPORT_REBUILT, k, 0);
+}
+
 void logical_members_restored(struct logical *l, const struct candidate disk[DISKS_MAX],
                               uint32_t without)
 {
@@ -76,6 +88,7 @@ void logical_members_restored(struct logical *l, const struct candidate disk[DIS
         else if ((l->left & bit) == 0)
             l->core.ready |= bit;
     }
+    tell_rebuilt(l, disk);
     logical_members_tell(l);
 }
 

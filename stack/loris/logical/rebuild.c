@@ -15,19 +15,14 @@
  * A null pointer there counts as lost until the copy is complete, so nothing ever reads a hole that
  * is none.
  *
- * Nothing is done from PREPARE to RELEASE, nor after a restore before the first release. At most
- * half of the time is taken: a step of MEND_BLOCKS blocks, then as long a pause.
+ * It goes on in steps of MEND_BLOCKS blocks (background.c says when).
  */
 #include "logical.h"
 
 #include "assertion.h"
 #include "mem.h"
 
-#define LOOKS 64u                         /* objects looked at in one step */
-#define SKIPS_MAX 300u                    /* unreadable leaves in a row: then there are no more */
-#define LEAF_OBJECTS 15u                  /* of physical: objects that one unreadable leaf hides */
 #define PUSHES_MAX 8u                     /* checkpoints asked for space before it is given up */
-#define PAUSE_MIN_NS UINT64_C(1000000)    /* assumption: far below a disk's service time */
 #define ASK_AGAIN_NS UINT64_C(1000000000) /* assumption: a checkpoint takes less */
 
 /* ---- State ----------------------------------------------------------------------------------- */
@@ -40,7 +35,7 @@ void logical_rebuild_reset(struct logical *l)
 void logical_rebuild_disk_left(struct logical *l, uint32_t disk)
 {
     if (l->rebuild.phase != REBUILD_IDLE && l->rebuild.disk == disk)
-        l->rebuild = (struct rebuild){.phase = REBUILD_IDLE, .settled = l->rebuild.settled};
+        l->rebuild = (struct rebuild){.phase = REBUILD_IDLE};
 }
 
 void logical_rebuild_prepare(struct logical *l)
@@ -55,8 +50,6 @@ void logical_rebuild_prepare(struct logical *l)
 void logical_rebuild_release(struct logical *l)
 {
     struct core *core = &l->core;
-    l->rebuild.settled = true;
-    l->rebuild.asked_ns = plat_now();
     core->listed = core->prepared_list;
     if (core->whole == 0)
         return;
@@ -64,16 +57,8 @@ void logical_rebuild_release(struct logical *l)
     core->vacant &= ~core->refilled;
     core->whole = core->refilled = 0;
     plat_report(REPORT_REBUILT, l->rebuild.disk, 0);
-    l->rebuild = (struct rebuild){.phase = REBUILD_IDLE, .settled = true};
+    l->rebuild = (struct rebuild){.phase = REBUILD_IDLE};
     logical_members_tell(l);
-}
-
-/* Tells the cache, or its next request, that a checkpoint is wanted. */
-static void ask(struct logical *l)
-{
-    l->want_checkpoint = true;
-    l->rebuild.asked_ns = plat_now();
-    plat_notify(l->client);
 }
 
 /* ---- One disk -------------------------------------------------------------------------------- */
@@ -103,36 +88,12 @@ static enum err refused(struct logical *l, enum err e)
         return e;
     if (e != E_AGAIN || l->rebuild.pushes++ >= PUSHES_MAX)
         return give_up(l, e);
-    ask(l);
-    l->rebuild.due_ns = plat_now() + ASK_AGAIN_NS;
+    logical_background_ask(l);
+    l->due_ns = plat_now() + ASK_AGAIN_NS;
     return OK;
 }
 
 /* ---- One object ------------------------------------------------------------------------------ */
-
-/* Attributes from any whole slot, and how far the longest reaches on its disk (in reply->epoch).
- * E_NOENT: no disk says. */
-static enum err attributes(struct logical *l, const struct entry *entry, struct object_reply *reply)
-{
-    struct object_request request = {.op = OBJECT_GETATTR, .oid = entry->oid};
-    uint64_t end = 0;
-    bool found = false;
-    for (uint32_t k = 0; k < entry->count; k++) {
-        struct object_reply part;
-        if (!logical_entry_whole(l, entry, k))
-            continue;
-        enum err e = call_disk(l, entry->disk[k], &request, &part);
-        if (e == E_SESSION)
-            return e;
-        if (e != OK)
-            continue; /* another copy, or read-repair, deals with it */
-        end = part.epoch > end ? part.epoch : end;
-        *reply = part;
-        found = true;
-    }
-    reply->epoch = end;
-    return found ? OK : E_NOENT;
-}
 
 /* The slot that the new disk is to take, entry->count: none. */
 static uint32_t slot_to_fill(struct logical *l, const struct entry *entry)
@@ -154,7 +115,8 @@ static enum err begin_object(struct logical *l, const struct entry *entry, uint3
 {
     struct rebuild *r = &l->rebuild;
     struct object_reply whole, reply;
-    enum err e = attributes(l, entry, &whole);
+    uint64_t end;
+    enum err e = logical_walk_attributes(l, entry, &whole, &end);
     if (e != OK)
         return e == E_NOENT ? OK : e; /* nothing is left of it */
     struct object_request request = {.op = OBJECT_CREATE,
@@ -176,7 +138,7 @@ static enum err begin_object(struct logical *l, const struct entry *entry, uint3
     r->oid = entry->oid;
     r->slot = slot;
     r->next = 0;
-    r->end = whole.epoch;
+    r->end = end;
     return OK;
 }
 
@@ -185,7 +147,8 @@ static enum err finish_object(struct logical *l, struct entry *entry)
 {
     struct rebuild *r = &l->rebuild;
     struct object_reply whole, reply;
-    enum err e = attributes(l, entry, &whole);
+    uint64_t end;
+    enum err e = logical_walk_attributes(l, entry, &whole, &end);
     if (e == E_NOENT)
         r->filling = false; /* it was lost meanwhile */
     if (e != OK)
@@ -228,7 +191,7 @@ static enum err fill(struct logical *l)
         return e;
     for (uint32_t i = 0; i < count; i++) {
         if (metas[i].status == E_DEAD) { /* the last disk that has it, and it may come back */
-            r->due_ns = plat_now() + ASK_AGAIN_NS;
+            l->due_ns = plat_now() + ASK_AGAIN_NS;
             return OK;
         }
         if (metas[i].status != OK && metas[i].status != E_LOST)
@@ -245,36 +208,16 @@ static enum err fill(struct logical *l)
 
 /* ---- Walking --------------------------------------------------------------------------------- */
 
-/*
- * The smallest object >= r->at that a disk of `mask` has, in *oid. OK; E_NOENT: there is none;
- * E_AGAIN: no disk can say, r->at has passed what cannot be read; E_SESSION.
- */
+/* The next object that a disk of `mask` has. E_NOENT: there is none; E_AGAIN: r->at has passed what
+ * no disk can read. */
 static enum err next_object(struct logical *l, uint32_t mask, uint64_t *oid)
 {
     struct rebuild *r = &l->rebuild;
-    struct object_request request = {.op = OBJECT_NEXT, .oid = r->at};
-    uint32_t count;
-    bool unreadable = false, found = false;
-    enum err e = logical_calls_all(l, mask & l->core.members, &request, &count);
-    uint32_t dead = 0;
-    for (uint32_t i = 0; i < count && e == OK; i++) {
-        const struct call *call = &l->call[i];
-        dead |= call->status == E_DEAD ? 1u << call->disk : 0;
-        unreadable |= call->status != OK && call->status != E_NOENT;
-        if (call->status != OK || (found && call->reply.oid >= *oid))
-            continue;
-        *oid = call->reply.oid;
-        found = true;
-    }
-    for (uint32_t k = 0; k < DISKS_MAX && e == OK && dead != 0; k++)
-        if ((dead >> k & 1) != 0 && logical_disk_drop(l, k) == E_SESSION)
-            e = E_SESSION;
-    if (e != OK)
+    enum err e = logical_walk_next(l, mask, r->at, oid);
+    if (e != E_AGAIN)
         return e;
-    if (found || !unreadable)
-        return found ? OK : E_NOENT;
-    r->at = (r->at / LEAF_OBJECTS + 1) * LEAF_OBJECTS;
-    return ++r->skips < SKIPS_MAX ? E_AGAIN : E_NOENT;
+    r->at = (r->at / WALK_LEAF_OBJECTS + 1) * WALK_LEAF_OBJECTS;
+    return ++r->skips < WALK_SKIPS_MAX ? E_AGAIN : E_NOENT;
 }
 
 static void next_phase(struct logical *l)
@@ -289,7 +232,8 @@ static void next_phase(struct logical *l)
 static enum err look_on(struct logical *l)
 {
     struct rebuild *r = &l->rebuild;
-    for (uint32_t looks = 0; looks < LOOKS && r->phase != REBUILD_IDLE && !r->filling; looks++) {
+    for (uint32_t looks = 0; looks < WALK_LOOKS && r->phase != REBUILD_IDLE && !r->filling;
+         looks++) {
         struct entry entry;
         uint64_t oid = 0;
         enum err e = next_object(l, l->core.members & ~l->core.rebuilding, &oid);
@@ -320,7 +264,7 @@ static enum err look_on(struct logical *l)
 static enum err sweep(struct logical *l)
 {
     struct rebuild *r = &l->rebuild;
-    for (uint32_t looks = 0; looks < LOOKS && r->phase == REBUILD_SWEEP; looks++) {
+    for (uint32_t looks = 0; looks < WALK_LOOKS && r->phase == REBUILD_SWEEP; looks++) {
         struct entry entry;
         struct object_reply reply;
         uint64_t oid = 0;
@@ -353,65 +297,42 @@ static enum err sweep(struct logical *l)
 
 /* ---- The background -------------------------------------------------------------------------- */
 
-static bool has_work(const struct logical *l)
-{
-    return l->active && !l->in_pause && (l->core.rebuilding != 0 || logical_members_may_join(l));
-}
-
 static enum err begin(struct logical *l)
 {
     struct rebuild *r = &l->rebuild;
     if (l->core.rebuilding == 0)
         return logical_members_join(l);
-    bool settled = r->settled;
-    *r = (struct rebuild){.phase = REBUILD_META, .settled = settled, .asked_ns = r->asked_ns};
-    r->at = OID_MAPPING + 1;
+    *r = (struct rebuild){.phase = REBUILD_META, .at = OID_MAPPING + 1};
     r->replaced = l->core.vacant;
     while ((l->core.rebuilding >> r->disk & 1) == 0)
         r->disk++;
     return OK;
 }
 
-static enum err step(struct logical *l)
+bool logical_rebuild_has_work(const struct logical *l)
+{
+    return l->core.rebuilding != 0 || logical_members_may_join(l);
+}
+
+enum err logical_rebuild_work(struct logical *l)
 {
     struct rebuild *r = &l->rebuild;
     uint64_t now = plat_now();
-    bool due = l->options.checkpoint_ns > 0 && now - r->asked_ns >= l->options.checkpoint_ns;
-    bool waits = !r->settled || r->phase == REBUILD_DONE;
-    if (waits || due)
-        ask(l); /* what was copied becomes durable: a power cut does not begin it all anew */
-    if (due && r->steps > 0 && r->phase != REBUILD_IDLE)
-        plat_report(REPORT_REBUILDING, r->disk, r->steps);
-    r->steps = due ? 0 : r->steps;
-    if (waits) {
-        r->due_ns = now + ASK_AGAIN_NS;
+    bool due = l->options.checkpoint_ns > 0 && now - l->asked_ns >= l->options.checkpoint_ns;
+    if (r->phase == REBUILD_DONE) {
+        logical_background_ask(l);
+        l->due_ns = now + ASK_AGAIN_NS;
         return OK;
+    }
+    if (due) { /* what was copied becomes durable: a power cut does not begin it all anew */
+        logical_background_ask(l);
+        if (r->steps > 0)
+            plat_report(REPORT_REBUILDING, r->disk, r->steps);
+        r->steps = 0;
     }
     if (r->phase == REBUILD_IDLE)
         return begin(l);
     if (r->filling)
         return fill(l);
     return r->phase == REBUILD_SWEEP ? sweep(l) : look_on(l);
-}
-
-uint64_t logical_rebuild_due(const struct logical *l)
-{
-    return has_work(l) ? l->rebuild.due_ns : PLAT_FOREVER;
-}
-
-void logical_rebuild_step(struct logical *l)
-{
-    uint64_t start = plat_now();
-    if (!has_work(l) || start < l->rebuild.due_ns)
-        return;
-    logical_core_check(l);
-    l->rebuild.due_ns = 0;
-    enum err e = step(l);
-    if (e == E_SESSION)
-        l->active = false; /* the cache has been told of the death, and restores everybody */
-    uint64_t now = plat_now();
-    uint64_t pause = now - start > PAUSE_MIN_NS ? now - start : PAUSE_MIN_NS;
-    if (l->rebuild.due_ns < now + pause)
-        l->rebuild.due_ns = now + pause;
-    logical_core_seal(l);
 }

@@ -23,6 +23,7 @@ static void forget(struct logical *l)
     l->need_checkpoint = false;
     l->want_checkpoint = false;
     l->damages = 0;
+    l->settled = false;
     logical_rebuild_reset(l);
 }
 

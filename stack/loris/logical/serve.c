@@ -19,6 +19,7 @@ void logical_init(struct logical *l, const struct boot *boot)
     l->copies = plat_alloc((size_t)DISKS_MAX * BLOCK_BYTES, TAG_PAGES);
     l->mend = plat_alloc((size_t)MEND_BLOCKS * BLOCK_BYTES, TAG_PAGES);
     ASSERT(l->data != NULL && l->copies != NULL && l->mend != NULL);
+    l->scrub.next_pass_ns = plat_now() + l->options.scrub_ns;
     logical_core_seal(l);
 }
 

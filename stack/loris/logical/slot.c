@@ -13,9 +13,8 @@
 
 #define HOLE 1u /* flag of a block's meta */
 
-/* A range of one disk's copy. Blocks that did not come have the status of the request. */
-static enum err read_range(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
-                           uint32_t count, uint8_t *pages, struct object_block_meta *metas)
+enum err logical_slot_verify(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
+                             uint32_t count, uint8_t *pages, struct object_block_meta *metas)
 {
     uint32_t to = l->endpoint[disk];
     struct object_block_meta unknown = {.status = E_INVAL};
@@ -81,7 +80,7 @@ static enum err read_mirror(struct logical *l, const struct entry *entry, uint32
         k++;
     if (k == DISKS_MAX)
         return OK; /* none is left: each block says E_LOST */
-    enum err e = read_range(l, k, entry->oid, first, count, pages, metas);
+    enum err e = logical_slot_verify(l, k, entry->oid, first, count, pages, metas);
     if (e != OK)
         return e;
     return read_others(l, entry, mask & ~(1u << k), first, count, pages, metas);

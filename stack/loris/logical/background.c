@@ -1,0 +1,66 @@
+/*
+ * Work between requests: rebuild, then scrub. One step at a time, as long as the disks took, then a
+ * pause, so that applications get their share; requests that wait are served before the next step.
+ *
+ * Nothing is done from PREPARE to RELEASE, nor after a restore before the first release: what the
+ * cache replays is whole first. A checkpoint that is wanted is told to the cache, and to its next
+ * request; nothing here calls up.
+ */
+#include "logical.h"
+
+#include "assertion.h"
+
+#define PAUSE_MIN_NS UINT64_C(1000000)    /* assumption: far below a disk's service time */
+#define ASK_AGAIN_NS UINT64_C(1000000000) /* assumption: a checkpoint takes less */
+#define REBUILD_PAUSE 1u /* times what the step took: half of the time is the applications' */
+#define SCRUB_PAUSE 4u   /* four fifths of it */
+
+void logical_background_ask(struct logical *l)
+{
+    l->want_checkpoint = true;
+    l->asked_ns = plat_now();
+    plat_notify(l->client);
+}
+
+void logical_background_released(struct logical *l)
+{
+    l->settled = true;
+    l->asked_ns = plat_now();
+}
+
+uint64_t logical_background_due(const struct logical *l)
+{
+    if (!l->active || l->in_pause)
+        return PLAT_FOREVER; /* a request comes first */
+    if (logical_rebuild_has_work(l))
+        return l->due_ns;
+    uint64_t scrub = logical_scrub_due(l);
+    return scrub == PLAT_FOREVER || scrub > l->due_ns ? scrub : l->due_ns;
+}
+
+static enum err work(struct logical *l)
+{
+    if (l->settled)
+        return logical_rebuild_has_work(l) ? logical_rebuild_work(l) : logical_scrub_work(l);
+    logical_background_ask(l);
+    l->due_ns = plat_now() + ASK_AGAIN_NS;
+    return OK;
+}
+
+void logical_background_step(struct logical *l)
+{
+    uint64_t start = plat_now();
+    if (start < logical_background_due(l))
+        return;
+    logical_core_check(l);
+    bool rebuild = logical_rebuild_has_work(l);
+    l->due_ns = 0;
+    if (work(l) == E_SESSION)
+        l->active = false; /* the cache is told of deaths too, and restores everybody */
+    uint64_t now = plat_now();
+    uint64_t pause = (now - start) * (rebuild ? REBUILD_PAUSE : SCRUB_PAUSE);
+    pause = pause > PAUSE_MIN_NS ? pause : PAUSE_MIN_NS;
+    if (l->due_ns < now + pause)
+        l->due_ns = now + pause;
+    logical_core_seal(l);
+}
