@@ -282,10 +282,10 @@ struct intake { /* a batch of the cache; found[i] OK: entry[i] is its object's *
 MUST_USE enum err logical_rows_write(struct logical *l, struct intake *in);
 /*
  * Takes what a truncation to `blocks` will cut off out of the parity that stays. Nothing else may
- * be done with the object before it is cut.
+ * be done with the object before it is cut. *refused: disks whose parts have to be mended then.
  */
 MUST_USE enum err logical_rows_truncate(struct logical *l, const struct entry *entry,
-                                        uint64_t blocks, uint64_t lsn);
+                                        uint64_t blocks, uint64_t lsn, uint32_t *refused);
 /*
  * Blocks [first, first + count) of the object whose status in l->metas[] is not OK: those that can
  * be worked out become OK and go to the caller's data; what their disk has of them is mended.

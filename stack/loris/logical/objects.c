@@ -329,6 +329,22 @@ static enum err create(struct logical *l, const struct object_request *request)
     return undone == OK ? e : undone;
 }
 
+/* Parts whose parity could not be changed before the cut. */
+static enum err mend_refused(struct logical *l, const struct entry *entry, uint32_t refused)
+{
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        uint32_t others = logical_entry_disks(l, entry) & ~(1u << k);
+        if ((refused & l->core.members & 1u << k) == 0)
+            continue;
+        enum err e = others == 0 ? E_CORRUPT : logical_objects_mend(l, entry, k, lowest(others));
+        if (e != OK && e != E_SESSION)
+            e = logical_disk_drop(l, k);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
 static enum err change(struct logical *l, const struct object_request *request)
 {
     struct entry entry;
@@ -338,14 +354,17 @@ static enum err change(struct logical *l, const struct object_request *request)
     if (e != OK)
         return e == E_NOENT && forgiving ? OK : e;
     uint64_t blocks = (request->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    uint32_t refused = 0;
     if (request->op == OBJECT_TRUNCATE && logical_has_parity(&entry))
-        e = logical_rows_truncate(l, &entry, blocks, request->lsn);
+        e = logical_rows_truncate(l, &entry, blocks, request->lsn, &refused);
     if (e != OK)
         return e;
     uint32_t count = spread(l, &entry, request);
     if (count == 0 && request->op != OBJECT_DELETE)
         return E_LOST; /* no disk that has it is left */
     e = count == 0 ? OK : fan_out(l, &entry, count, &accepted);
+    if (e == OK && refused != 0)
+        e = mend_refused(l, &entry, refused);
     if (e != OK || request->op != OBJECT_DELETE)
         return e;
     entry.count = 0;

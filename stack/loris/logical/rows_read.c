@@ -156,19 +156,16 @@ static void make_block(struct rows *rows, struct row *row, uint32_t role, uint8_
         tried |= found ? 1u << k : 0;
         *seen += found && (row->holes >> k & 1) == 0 && row->meta[k].status != E_LOST;
     }
+    bool holes = (others & tried & ~row->holes) == 0; /* everywhere: the parity of nothing */
     *meta = (struct object_block_meta){.status = E_MEDIA};
-    if ((others & tried) != 0 && (others & tried & ~row->holes) == 0) {
-        memset(page, 0, BLOCK_BYTES); /* holes everywhere: the parity of nothing */
-        *meta = (struct object_block_meta){.flags = 1};
-    } else if (row_work_out(rows, row)) {
-        row->way = ROW_FROM_ALL;
-        if ((row_data(row) >> role & 1) == 0)
-            row_parity(rows, row, role, page);
-        else
-            plat_copy(page, row_old(rows, row, role), BLOCK_BYTES);
-        *meta = (struct object_block_meta){.status = OK};
-    }
-    meta->crc = plat_crc32c(page, BLOCK_BYTES);
+    if (!row_work_out(rows, row))
+        return;
+    row->way = ROW_FROM_ALL;
+    if ((row_data(row) >> role & 1) == 0)
+        row_parity(rows, row, role, page);
+    else
+        plat_copy(page, row_old(rows, row, role), BLOCK_BYTES);
+    *meta = (struct object_block_meta){.crc = plat_crc32c(page, BLOCK_BYTES), .flags = holes};
 }
 
 enum err logical_rows_make(struct logical *l, const struct entry *entry, uint32_t slot,

@@ -230,39 +230,53 @@ static enum err give_up(struct logical *l, uint32_t i, uint32_t disk)
     return e == OK ? OK : E_SESSION; /* only a rollback makes the row sound again */
 }
 
-/* A block that its disk refused: once more, in case it was damaged on the way; then that part of
- * the object is made anew from the others, which have this block too. */
-static enum err insist(struct logical *l, struct row *row, uint32_t i, uint32_t disk)
+/* A block that its disk refused: once more, in case it was damaged on the way. */
+static enum err insist(struct logical *l)
 {
     struct batch *b = &l->batch;
-    uint32_t bit = 1u << disk;
-    enum err e = logical_write_alone(l, i, disk);
-    if (e != OK || (b->failed[i] & bit) == 0)
-        return e;
-    uint32_t others = logical_entry_disks(l, &row->entry) & ~bit;
-    for (uint32_t k = 0; k < DISKS_MAX && (others & bit) == 0; k++) {
-        if ((others >> k & 1) == 0)
-            continue;
-        e = logical_objects_mend(l, &row->entry, disk, k);
-        if (e == OK)
-            b->failed[i] &= ~bit;
-        return e == E_SESSION ? e : OK;
-    }
+    for (uint32_t i = 0; i < b->count; i++)
+        for (uint32_t k = 0; k < DISKS_MAX; k++) {
+            if ((b->failed[i] & l->core.members & 1u << k) == 0)
+                continue;
+            enum err e = logical_write_alone(l, i, k);
+            if (e != OK)
+                return e;
+        }
     return OK;
 }
 
-/* Sees to each block of a row that was not written. */
-static enum err settle_row(struct logical *l, struct row *row)
+/* The part of an object that refuses is made anew from the others, which have this block too. */
+static enum err mend(struct logical *l, const struct row *row, uint32_t i, uint32_t disk)
+{
+    uint32_t bit = 1u << disk;
+    uint32_t others = logical_entry_disks(l, &row->entry) & ~bit;
+    enum err e = logical_write_alone(l, i, disk); /* mended since, with another block? */
+    if (e != OK || (l->batch.failed[i] & bit) == 0 || others == 0)
+        return e;
+    uint32_t good = 0;
+    while ((others >> good & 1) == 0)
+        good++;
+    e = logical_objects_mend(l, &row->entry, disk, good);
+    if (e == OK)
+        l->batch.failed[i] &= ~bit;
+    return e == E_SESSION ? e : OK;
+}
+
+/* What to do with blocks that were refused and stay so. */
+enum refused { REFUSED_MEND, REFUSED_LATER };
+
+/* Sees to each block of a row that was not written; short: to those for which there is no space. */
+static enum err settle_row(struct logical *l, struct row *row, bool space, enum refused refused)
 {
     struct batch *b = &l->batch;
     for (uint32_t role = 0; role < row->entry.count; role++) {
         uint32_t i = row->batch[role];
         uint32_t disk = row_disk(row, role);
         enum err e = OK;
-        if ((row->sent & ~row_dead(l, row) & 1u << role) == 0)
+        if ((row->sent & ~row_dead(l, row) & 1u << role) == 0 || space == is_short(b->status[i]))
             continue;
-        if (b->failed[i] != 0)
-            e = insist(l, row, i, disk);
+        if (b->failed[i] != 0 && refused == REFUSED_MEND)
+            e = mend(l, row, i, disk);
         if (e != OK)
             return e;
         if ((b->failed[i] & l->core.members) == 0 && b->status[i] == OK)
@@ -270,6 +284,8 @@ static enum err settle_row(struct logical *l, struct row *row)
         row->failed |= 1u << role;
         if (is_short(b->status[i]))
             row->error = (enum err)b->status[i];
+        if (b->failed[i] != 0 && refused == REFUSED_LATER)
+            continue;
         e = give_up(l, i, disk);
         if (e != OK)
             return e;
@@ -277,7 +293,8 @@ static enum err settle_row(struct logical *l, struct row *row)
     return OK;
 }
 
-static enum err send(struct logical *l, struct rows *rows)
+/* Rows are made sound block by block: a part is made anew only when no other block is stale. */
+static enum err send(struct logical *l, struct rows *rows, enum refused refused)
 {
     struct batch *b = &l->batch;
     if (b->count == 0)
@@ -286,8 +303,10 @@ static enum err send(struct logical *l, struct rows *rows)
     enum err e = logical_write_phase(l, b->mask);
     if (e == OK)
         e = again_with_reserve(l);
-    for (uint32_t i = 0; i < rows->count && e == OK; i++)
-        e = settle_row(l, &rows->row[i]);
+    if (e == OK)
+        e = insist(l);
+    for (uint32_t i = 0; i < 2 * rows->count && e == OK; i++)
+        e = settle_row(l, &rows->row[i % rows->count], i >= rows->count, refused);
     return e;
 }
 
@@ -327,7 +346,7 @@ static enum err write_rows(struct logical *l, struct rows *rows, struct intake *
         add_parities(l, rows, row, lsn);
     }
     if (e == OK)
-        e = send(l, rows);
+        e = send(l, rows, REFUSED_MEND);
     for (uint32_t i = 0; i < rows->count && e == OK; i++)
         answer(l, rows, &rows->row[i], in);
     for (uint32_t k = 0; k < DISKS_MAX; k++)
@@ -388,8 +407,19 @@ static enum err leave_holes(struct logical *l, struct rows *rows)
     return e;
 }
 
+/* Disks of blocks that were refused. */
+static uint32_t refusing(const struct logical *l, const struct rows *rows)
+{
+    uint32_t disks = 0;
+    for (uint32_t i = 0; i < rows->count; i++)
+        for (uint32_t role = 0; role < rows->row[i].entry.count; role++)
+            if ((rows->row[i].failed >> role & 1) != 0)
+                disks |= 1u << row_disk(&rows->row[i], role);
+    return disks & l->core.members;
+}
+
 enum err logical_rows_truncate(struct logical *l, const struct entry *entry, uint64_t blocks,
-                               uint64_t lsn)
+                               uint64_t lsn, uint32_t *refused)
 {
     uint32_t data = entry->count - logical_place_parities(entry);
     uint64_t rest = blocks % ((uint64_t)data * entry->stripe_blocks);
@@ -404,9 +434,10 @@ enum err logical_rows_truncate(struct logical *l, const struct entry *entry, uin
         for (uint32_t i = 0; i < rows->count && e == OK; i++)
             add_parities(l, rows, &rows->row[i], lsn);
         if (e == OK)
-            e = send(l, rows);
+            e = send(l, rows, REFUSED_LATER);
         if (e != OK)
             return e;
+        *refused |= refusing(l, rows);
     }
     return OK;
 }

@@ -178,9 +178,9 @@ static void lose_and_use(const struct level *level, uint64_t stripe, uint32_t a,
 
 START_TEST(test_rows__give_back_what_was_written_without_any_disk)
 {
-    static const uint64_t stripes[] = {1, 2, 4, 16};
+    static const uint64_t stripes[] = {1, 2, 16};
     const struct level *level = &levels[_i];
-    for (uint32_t s = 0; s < 4; s++) {
+    for (uint32_t s = 0; s < 3; s++) {
         for (uint32_t a = 0; a < level->disks; a++)
             lose_and_use(level, stripes[s], a, NO_DISK, 100 * s + a);
         lose_and_use(level, stripes[s], NO_DISK, NO_DISK, 7 + s);
@@ -193,7 +193,7 @@ START_TEST(test_rows__give_back_what_was_written_without_any_two_disks)
     const struct level *level = &levels[_i];
     for (uint32_t a = 0; a < level->disks && level->bears == 2; a++)
         for (uint32_t b = a + 1; b < level->disks; b++)
-            for (uint64_t stripe = 1; stripe < 6; stripe += 2)
+            for (uint64_t stripe = 1; stripe < 4; stripe += 2)
                 lose_and_use(level, stripe, a, b, 10 * a + b + stripe);
 }
 END_TEST
@@ -364,22 +364,25 @@ START_TEST(test_rows__rot_of_any_metadata_block_of_one_disk_costs_nothing)
         memcpy(image[k], rig.disk[k].medium, sizeof(image[k]));
     }
     for (uint64_t b = 0; b < 2048; b++) {
+        const uint8_t *head = image[1] + b * BLOCK_BYTES;
+        if (memcmp(head, "LRM1", 4) != 0 && memcmp(head, "LRR1", 4) != 0)
+            continue;
         for (uint32_t k = 0; k < level->disks; k++) {
             rig_settle(&rig.disk[k]);
             memcpy(rig.disk[k].medium, image[k], sizeof(image[k]));
             rig.disk[k].gone = false;
         }
-        uint8_t *raw = rig.disk[1].medium + b * BLOCK_BYTES;
-        if (memcmp(raw, "LRM1", 4) != 0 && memcmp(raw, "LRR1", 4) != 0)
-            continue;
-        raw[90] ^= 1;
+        rig.disk[1].medium[b * BLOCK_BYTES + 90] ^= 1;
         rig_power_on(0);
         tried++;
         memcpy(model, saved, sizeof(model));
         pool.lsn = at_lsn;
         restart(true);
-        if (b % 2 == 0)
+        uint64_t state = b;
+        if (b % 3 == 0)
             expect_all();
+        for (uint32_t n = 0; n < 6 && b % 3 == 1; n++) /* the first to find it */
+            random_cut(&state);
         pool_ok(pool_op(OBJECT_SETATTR, FILE(0), 9, 0));
         work(b, 12);
         expect_all();
@@ -438,7 +441,7 @@ START_TEST(test_rows__a_cut_anywhere_then_a_lost_disk_leaves_one_checkpoint)
     if (level->raid == RAID_N_WAY)
         return;
     for (uint64_t cut = 1; fired; cut++)
-        for (uint64_t seed = 0; seed < 4; seed++) {
+        for (uint64_t seed = 0; seed < 3; seed++) {
             uint64_t later[FILES][BLOCKS];
             fired = cut_in_epoch(level, cut, true);
             memcpy(later, model, sizeof(model));
@@ -590,10 +593,10 @@ CHECK_MAIN(
     tcase_add_loop_test(tc, test_rows__directories_go_as_data_if_asked, 0, n);
     tcase_add_loop_test(tc, test_rows__a_rotten_block_is_worked_out_and_mended, 0, n);
     tcase_add_loop_test(tc, test_rows__a_change_beside_rot_makes_good_parity, 0, n);
-    tcase_add_loop_test(tc, test_rows__rot_of_any_metadata_block_of_one_disk_costs_nothing, 0, n);
-    tcase_add_loop_test(tc, test_rows__a_cut_anywhere_then_a_lost_disk_leaves_one_checkpoint, 0, n);
-    tcase_add_loop_test(tc, test_rows__a_crash_between_data_and_parity_then_a_lost_disk, 0, n);
+    tcase_add_loop_test(tc, test_rows__rot_of_any_metadata_block_of_one_disk_costs_nothing, 2, 4);
+    tcase_add_loop_test(tc, test_rows__a_cut_anywhere_then_a_lost_disk_leaves_one_checkpoint, 2, 4);
+    tcase_add_loop_test(tc, test_rows__a_crash_between_data_and_parity_then_a_lost_disk, 2, 4);
     tcase_add_loop_test(tc, test_rows__a_crash_of_logical_before_the_row_goes_down, 0, n);
-    tcase_add_loop_test(tc, test_rows__a_disk_that_dies_at_any_write_costs_nothing, 0, n);
+    tcase_add_loop_test(tc, test_rows__a_disk_that_dies_at_any_write_costs_nothing, 2, 4);
     tcase_add_loop_test(tc, test_rows__a_disk_that_refuses_costs_nothing, 0, n);
     tcase_add_loop_test(tc, test_rows__a_full_pool_keeps_what_it_accepted, 0, n);)
