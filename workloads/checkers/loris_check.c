@@ -12,6 +12,7 @@
 
 #include "assertion.h"
 #include "bytes.h"
+#include "workloads/checkers/names_check.h"
 
 #define BLOCK 4096u
 #define SECTOR 512u
@@ -49,6 +50,9 @@ struct object { /* one inode on one disk */
     uint64_t oid, size;
     uint32_t disk, flags, attributes; /* their CRC */
     bool partial;                     /* some of its tree cannot be read, or it is being mended */
+    bool current;                     /* the mapping names it: it is no stale one */
+    bool copied;                      /* and has whole copies: its blocks are the object's */
+    uint8_t attr[64];
 };
 
 struct intent {
@@ -521,6 +525,7 @@ static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t 
                                               .flags = get_le32(inode + 8) & ~MENDING,
                                               .attributes = crc32c(inode + 48, 64),
                                               .partial = !whole};
+    memcpy(c->object[c->objects - 1].attr, inode + 48, 64);
 }
 
 static void walk_inodes(struct check *c, uint32_t k, uint32_t level, uint64_t index,
@@ -596,17 +601,24 @@ static int by_object(const void *left, const void *right)
     return (a->disk > b->disk) - (a->disk < b->disk);
 }
 
-static size_t first_block(const struct check *c, uint64_t oid)
+/* The first block at or after this one. */
+static size_t first_block_at(const struct check *c, uint64_t oid, uint64_t index)
 {
     size_t low = 0, high = c->blocks;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (c->block[middle].oid < oid)
+        const struct block *b = &c->block[middle];
+        if (b->oid < oid || (b->oid == oid && b->index < index))
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+static size_t first_block(const struct check *c, uint64_t oid)
+{
+    return first_block_at(c, oid, 0);
 }
 
 static struct object *find_object(const struct check *c, uint64_t oid, uint32_t k)
@@ -838,6 +850,10 @@ static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_
         disks |= counts ? 1u << k : 0;
         if (o != NULL)
             known[o - c->object] = 1;
+        if (o != NULL)
+            c->object[o - c->object].current = counts;
+        if (o != NULL)
+            c->object[o - c->object].copied = counts && e[8] == 1;
         if (o != NULL && counts && o->flags != get_le16(e + 10))
             damage(c, "object %lu: flags on disk %u are not the mapping's", (unsigned long)oid, k);
     }
@@ -887,6 +903,59 @@ static void check_mapping(struct check *c)
     free(known);
 }
 
+/* ---- Names -----------------------------------------------------------------------------------
+ */
+
+static bool read_copy(void *context, uint64_t oid, uint64_t index, uint8_t *raw)
+{
+    const struct check *c = context;
+    bool any = false;
+    uint32_t copies = 0, whole = 0;
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        const struct object *o = c->disk[k].member ? find_object(c, oid, k) : NULL;
+        copies |= o != NULL && o->copied ? 1u << k : 0;
+        whole |= o != NULL && o->copied && !o->partial ? 1u << k : 0;
+    }
+    for (size_t i = first_block_at(c, oid, index);
+         i < c->blocks && c->block[i].oid == oid && c->block[i].index == index; i++) {
+        const struct block *b = &c->block[i];
+        if ((copies >> b->disk & 1) == 0)
+            continue;
+        any = true;
+        if (b->state == GOOD && read_block(c, b->disk, b->address, raw))
+            return true;
+    }
+    memset(raw, 0, BLOCK);
+    return whole != 0 && !any; /* a hole */
+}
+
+static void damaged_name(void *context, uint64_t oid, const char *what)
+{
+    damage(context, "object %lu: %s", (unsigned long)oid, what);
+}
+
+/* Objects as naming sees them, of the first current copy of each. */
+static void check_names(struct check *c)
+{
+    struct names_object *list = calloc(c->objects + 1, sizeof(*list));
+    struct names_input in = {
+        .object = list, .context = c, .read = read_copy, .damage = damaged_name};
+    ASSERT(list != NULL);
+    for (size_t i = 0; i < c->objects; i++) {
+        const struct object *o = &c->object[i];
+        bool again = in.objects > 0 && list[in.objects - 1].oid == o->oid;
+        if (!o->current || again)
+            continue;
+        struct names_object *to = &list[in.objects++];
+        *to = (struct names_object){.oid = o->oid, .size = o->size};
+        memcpy(to->attr, o->attr, sizeof(to->attr));
+        for (size_t b = first_block(c, o->oid); b < c->blocks && c->block[b].oid == o->oid; b++)
+            to->blocks += c->block[b].disk == o->disk;
+    }
+    c->out->leaked_blocks += names_check(&in);
+    free(list);
+}
+
 void loris_check(const struct checker_disks *disks, struct checker_verdict *verdict)
 {
     struct check *c = calloc(1, sizeof(*c));
@@ -904,6 +973,7 @@ void loris_check(const struct checker_disks *disks, struct checker_verdict *verd
             if (c->disk[k].member)
                 check_disk(c, k);
         check_mapping(c);
+        check_names(c);
     }
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         free(c->disk[k].reached);
