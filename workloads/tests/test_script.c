@@ -29,6 +29,39 @@ START_TEST(test_script__reads_every_operation_with_its_words)
 }
 END_TEST
 
+START_TEST(test_script__reads_ranges_attributes_and_users)
+{
+    const char *text = "fallocate f 1 2\nfallocate f 1 2 keep\nzero f 3 4 keep\npunch f 5 6\n"
+                       "setxattr f user.a 7\nremovexattr f user.a\nchown f 8 9\nuser 10 11\n";
+    static const struct {
+        enum script_kind kind;
+        uint64_t number, number2;
+        bool keep;
+        const char *path, *path2;
+    } want[] = {
+        {SCRIPT_FALLOCATE, 1, 2, false, "f", ""},
+        {SCRIPT_FALLOCATE, 1, 2, true, "f", ""},
+        {SCRIPT_ZERO, 3, 4, true, "f", ""},
+        {SCRIPT_PUNCH, 5, 6, false, "f", ""},
+        {SCRIPT_SETXATTR, 0, 7, false, "f", "user.a"},
+        {SCRIPT_REMOVEXATTR, 0, 0, false, "f", "user.a"},
+        {SCRIPT_CHOWN, 8, 9, false, "f", ""},
+        {SCRIPT_USER, 10, 11, false, "", ""},
+    };
+    struct script_op op;
+    struct script_place place = {0};
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        ck_assert_int_eq(script_next(&text, &op, &place, error), SCRIPT_OP);
+        ck_assert_int_eq(op.kind, want[i].kind);
+        ck_assert_uint_eq(op.number, want[i].number);
+        ck_assert_uint_eq(op.number2, want[i].number2);
+        ck_assert(op.keep == want[i].keep);
+        ck_assert_str_eq(op.path, want[i].path);
+        ck_assert_str_eq(op.path2, want[i].path2);
+    }
+}
+END_TEST
+
 START_TEST(test_script__expects_the_named_error)
 {
     const char *text = "expect EEXIST create x";
@@ -56,6 +89,10 @@ START_TEST(test_script__says_where_and_what_and_goes_on_with_the_next_line)
         {"chmod x 99", 9, "octal"},
         {"sleep 5", 7, "unit"},
         {"expect ENOWHERE mark", 1, "expect ERROR operation"},
+        {"zero x 0 1 kept", 12, "allowed: keep"},
+        {"punch x 0 1 keep", 1, "punch P OFFSET LENGTH"},
+        {"setxattr x user.a 4001", 19, "from 0 to 4000"},
+        {"user 1", 1, "user UID GID"},
         {"begin", 1, "not available yet"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -92,6 +129,7 @@ START_TEST(test_script__survives_lines_of_any_length_and_bytes)
 END_TEST
 
 CHECK_MAIN("script", 20, tcase_add_test(tc, test_script__reads_every_operation_with_its_words);
+           tcase_add_test(tc, test_script__reads_ranges_attributes_and_users);
            tcase_add_test(tc, test_script__expects_the_named_error);
            tcase_add_test(tc, test_script__says_where_and_what_and_goes_on_with_the_next_line);
            tcase_add_test(tc, test_script__survives_lines_of_any_length_and_bytes);)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "scripts/check_main.h"
+#include "workloads/oracle/content.h"
 #include "workloads/tests/oracle/scene.h"
 
 static struct scene s;
@@ -506,6 +507,121 @@ START_TEST(test_judge__joined_with_an_earlier_boot_the_weaker_counts)
 }
 END_TEST
 
+/* A hole that was punched and synced, read back as a hole, as what was there, and as neither. */
+START_TEST(test_judge__zeros_of_a_punched_range_are_that_operations)
+{
+    static const enum level want[] = {LEVEL_TRANSPARENT, LEVEL_STRUCTURAL, LEVEL_SILENT};
+    for (int seen = 0; seen < 3; seen++) {
+        scene_open(&s, 1);
+        uint32_t w = scene_file(&s, 0, "f", 16384);
+        (void)scene_fsync(&s, 0);
+        struct history_call punch = {.kind = HISTORY_FALLOCATE,
+                                     .fd = 3,
+                                     .flags = HISTORY_PUNCH,
+                                     .offset = 4096,
+                                     .length = 8192};
+        (void)scene_do(&s, 0, punch, OK);
+        (void)scene_fsync(&s, 0);
+        scene_cut(&s);
+        scene_fill(&s, w, 0, 16384);
+        memset(s.bytes + 4096, seen == 2 ? 7 : 0, seen == 1 ? 4096 : 8192);
+        (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 16384);
+        ck_assert_int_eq(scene_judge(&s), want[seen]);
+        scene_close(&s);
+    }
+}
+END_TEST
+
+/* One in flight may be in by whole blocks, and have grown the file to a block's end. */
+START_TEST(test_judge__an_unanswered_allocation_is_in_by_whole_blocks)
+{
+    for (uint64_t size = 4096; size <= 12288; size += 4096) {
+        scene_open(&s, 1);
+        uint32_t w = scene_file(&s, 0, "f", 4096);
+        struct history_call grow = {.kind = HISTORY_FALLOCATE, .fd = 3, .length = 12288};
+        (void)scene_begin(&s, 0, grow);
+        scene_cut(&s);
+        scene_fill(&s, w, 0, 4096);
+        memset(s.bytes + 4096, 0, 8192);
+        (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, size);
+        ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+        scene_close(&s);
+    }
+}
+END_TEST
+
+static uint64_t digest_of(uint32_t op, const char *name, uint64_t bytes)
+{
+    uint8_t value[64];
+    history_fill(s.h, op, 0, value, bytes);
+    return content_digest(name, value, bytes);
+}
+
+/* The set of an inode's attributes: the newest, one without the last change, and one that never
+ * was. */
+START_TEST(test_judge__extended_attributes_are_one_slot_of_an_inode)
+{
+    static const enum level want[] = {LEVEL_TRANSPARENT, LEVEL_DURABLE, LEVEL_SILENT, LEVEL_SILENT};
+    for (int seen = 0; seen < 4; seen++) {
+        scene_open(&s, 1);
+        uint32_t w = scene_file(&s, 0, "f", 4096);
+        struct history_call set = {
+            .kind = HISTORY_SETXATTR, .path = "f", .path2 = "user.a", .length = 20};
+        uint32_t first = scene_begin(&s, 0, set);
+        uint64_t a = digest_of(first, "user.a", 20);
+        scene_end(&s, first, (struct history_answer){.result = OK});
+        (void)scene_fsync(&s, 0);
+        set.path2 = "user.b";
+        uint32_t second = scene_begin(&s, 0, set);
+        uint64_t b = digest_of(second, "user.b", 20);
+        scene_end(&s, second, (struct history_answer){.result = OK});
+        ck_assert(history_has_xattrs(s.h));
+        const uint64_t sums[] = {a ^ b, a, b, 5};
+        scene_cut(&s);
+        scene_fill(&s, w, 0, 4096);
+        uint32_t root = scene_root(&s, 0, false);
+        uint32_t node = scene_see(&s, root, "f", 1, 4096);
+        struct history_stat stat = {.ino = 1,
+                                    .size = 4096,
+                                    .type = HISTORY_FILE,
+                                    .mode = 0644,
+                                    .nlink = 1,
+                                    .xattrs = sums[seen]};
+        observe_stat(s.o, node, OK, &stat);
+        ck_assert_int_eq(scene_judge(&s), want[seen]);
+        scene_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(test_judge__a_wrong_attribute_while_running_is_silent)
+{
+    for (int wrong = 0; wrong < 3; wrong++) {
+        scene_open(&s, 1);
+        (void)scene_file(&s, 0, "f", 100);
+        struct history_call call = {
+            .kind = HISTORY_SETXATTR, .path = "f", .path2 = "user.a", .length = 20};
+        uint8_t value[20];
+        uint32_t op = scene_begin(&s, 0, call);
+        history_fill(s.h, op, 0, value, sizeof(value));
+        scene_end(&s, op, (struct history_answer){.result = OK});
+        call.kind = HISTORY_GETXATTR;
+        value[3] ^= wrong == 1;
+        op = scene_begin(&s, 0, call);
+        struct history_answer answer = {.result = OK, .moved = sizeof(value), .data = value};
+        if (wrong == 2)
+            answer = (struct history_answer){.result = E_NODATA};
+        scene_end(&s, op, answer);
+        ck_assert(history_op(s.h, op)->wrong == (wrong > 0));
+        call.kind = HISTORY_REMOVEXATTR;
+        (void)scene_do(&s, 0, call, OK);
+        op = scene_do(&s, 0, call, E_NODATA);
+        ck_assert(!history_op(s.h, op)->wrong);
+        scene_close(&s);
+    }
+}
+END_TEST
+
 CHECK_MAIN("judge", 60,
            tcase_add_test(tc, test_judge__nothing_lost_is_transparent_and_costs_nothing);
            tcase_add_test(tc, test_judge__what_was_not_synced_may_be_lost_from_the_end);
@@ -530,4 +646,8 @@ CHECK_MAIN("judge", 60,
            tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);
            tcase_add_test(tc, test_judge__many_wrong_answers_hide_none_of_another_environment);
            tcase_add_test(tc, test_judge__many_recoveries_hide_no_later_fault);
-           tcase_add_test(tc, test_judge__joined_with_an_earlier_boot_the_weaker_counts);)
+           tcase_add_test(tc, test_judge__joined_with_an_earlier_boot_the_weaker_counts);
+           tcase_add_test(tc, test_judge__zeros_of_a_punched_range_are_that_operations);
+           tcase_add_test(tc, test_judge__an_unanswered_allocation_is_in_by_whole_blocks);
+           tcase_add_test(tc, test_judge__extended_attributes_are_one_slot_of_an_inode);
+           tcase_add_test(tc, test_judge__a_wrong_attribute_while_running_is_silent);)
