@@ -771,9 +771,11 @@ static void read_row(struct check *c, const uint8_t *e, const struct block *b, s
     r->parities = e[8] == 6 ? 2 : 1;
     r->first = r->slots - 1 - (e[8] == 4 ? 0 : (uint32_t)(stripe % r->slots));
     r->unknown = missing;
-    r->bad = missing;
+    r->bad = 0;
     for (uint32_t slot = 0; slot < r->slots; slot++) {
         memset(r->content[slot], 0, BLOCK);
+        if ((missing >> slot & 1) != 0 && c->disk[e[16 + slot]].member)
+            r->bad |= 1u << slot; /* a disk that is gone is told by the pool */
         for (size_t i = 0; i < n; i++) {
             if (b[i].disk != e[16 + slot] || (missing >> slot & 1) != 0)
                 continue;
