@@ -188,12 +188,13 @@ struct object {
     uint32_t shared;    /* environments that hold it shared, a bit each */
     int32_t error;      /* of write-back: the next sync reports it */
     bool used;
-    bool pending; /* created by an open transaction: others do not see it */
-    bool dirty;   /* size or attributes changed since the last checkpoint */
-    bool frozen;  /* dirty: what it was at the freeze is in the checkpoint in flight */
-    bool changed; /* frozen: again since then */
-    bool lost;    /* its creation or a change was skipped as poison */
-    bool marked;  /* and the next checkpoint makes its attributes unreadable */
+    bool pending;     /* created by an open transaction: others do not see it */
+    bool dirty;       /* size or attributes changed since the last checkpoint */
+    bool frozen;      /* dirty: what it was at the freeze is in the checkpoint in flight */
+    bool changed;     /* frozen: again since then */
+    bool lost;        /* its creation or a change was skipped as poison */
+    uint8_t attempts; /* deaths below with its attributes in flight */
+    bool marked;      /* and the next checkpoint makes its attributes unreadable */
     uint8_t attr[OBJECT_ATTR_BYTES];
 };
 
@@ -460,6 +461,10 @@ uint32_t log_survived(struct cache *c);
 
 /* ---- checkpoint.c, writeback.c --------------------------------------------------------------- */
 
+/* A request that killed the layers below K times is given up: said and counted; too many, or a mark
+ * that kills as well, make the pool read-only. */
+void poison_skipped(struct cache *c, uint64_t lsn, uint64_t oid);
+void poison_read_only(struct cache *c);
 /* Writes one batch of the oldest dirty pages. OK, E_SESSION, or why the first could not be. */
 MUST_USE enum err writeback_batch(struct cache *c, uint32_t *written);
 MUST_USE enum err writeback_all(struct cache *c, uint32_t *written);

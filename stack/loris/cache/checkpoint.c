@@ -124,6 +124,7 @@ static void settle_objects(struct cache *c)
         struct object *next = o->dirty_next;
         if (o->frozen) {
             o->frozen = false;
+            o->attempts = 0;
             o->saved_size = o->frozen_size;
             o->low_size = o->frozen_low;
             if (!o->changed)
@@ -207,23 +208,45 @@ static enum err send_mark(struct cache *c, struct object *o)
     return e == E_SESSION ? e : OK; /* absent: a name without an object is an error too */
 }
 
+/* What it holds cannot be said below: whoever asks is told. */
+static void lose_object(struct cache *c, struct object *o, enum err why)
+{
+    o->lost = true;
+    o->error = (int32_t)why;
+    c->error = (int32_t)why;
+    plat_report(REPORT_LOST, o->oid, UINT64_MAX);
+}
+
+/* Size and attributes of one object. In flight at K deaths they give way to the mark "unreadable",
+ * and if that kills as often to nothing. OK, E_SESSION, a shortage. */
+static enum err send_object(struct cache *c, struct object *o)
+{
+    if (o->attempts >= c->options.tries && !o->lost) {
+        poison_skipped(c, 0, o->oid);
+        lose_object(c, o, E_LOST);
+        o->marked = true;
+    }
+    if (o->attempts >= 2 * c->options.tries)
+        poison_read_only(c);
+    if (o->lost && (!o->marked || o->attempts >= 2 * c->options.tries))
+        return OK; /* nothing true to say about it */
+    o->attempts++;
+    enum err e = o->lost ? send_mark(c, o) : send_attributes(c, o->oid, o->size, o->attr);
+    if (e == E_SESSION)
+        return e;
+    o->attempts--;
+    if (e == OK || lower_short(e))
+        return e;
+    lose_object(c, o, e); /* no copy of it takes any change */
+    return OK;
+}
+
 static enum err send_objects(struct cache *c)
 {
     enum err result = send_ceiling(c);
     for (struct object *o = c->dirty_objects; o != NULL && result != E_SESSION; o = o->dirty_next) {
-        if (o->lost) { /* nothing true to say about it */
-            result = o->marked && result == OK ? send_mark(c, o) : result;
-            continue;
-        }
-        enum err e = send_attributes(c, o->oid, o->size, o->attr);
-        if (e != OK && e != E_SESSION && !lower_short(e)) { /* no copy of it takes any change */
-            o->lost = true;
-            o->error = (int32_t)e;
-            c->error = (int32_t)e;
-            plat_report(REPORT_LOST, o->oid, UINT64_MAX);
-            e = OK;
-        }
-        result = result == OK ? e : result;
+        enum err e = send_object(c, o);
+        result = result == OK || e == E_SESSION ? e : result;
     }
     return result;
 }

@@ -156,12 +156,8 @@ static void skip_poison(struct cache *c, struct record *r)
     if (r->attempts >= ATTEMPTS_SKIPPED)
         return;
     r->attempts = ATTEMPTS_SKIPPED;
-    plat_report(REPORT_SKIPPED, r->lsn, r->oid);
+    poison_skipped(c, r->lsn, r->oid);
     give_up(c, r, E_LOST);
-    if (++c->skips > CACHE_SKIPS_MAX && !c->read_only) {
-        c->read_only = true;
-        plat_report(REPORT_READ_ONLY, 0, 0);
-    }
 }
 
 /* One record, with its attempts counted so that a death with it in flight leaves a mark. */

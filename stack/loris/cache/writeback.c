@@ -14,11 +14,18 @@ static uint32_t window(const struct cache *c)
     return c->deaths >= 2 ? 1 : OBJECT_BATCH_MAX_BLOCKS;
 }
 
-static void make_read_only(struct cache *c)
+void poison_read_only(struct cache *c)
 {
     if (!c->read_only)
         plat_report(REPORT_READ_ONLY, 0, 0);
     c->read_only = true;
+}
+
+void poison_skipped(struct cache *c, uint64_t lsn, uint64_t oid)
+{
+    plat_report(REPORT_SKIPPED, lsn, oid);
+    if (++c->skips > CACHE_SKIPS_MAX)
+        poison_read_only(c);
 }
 
 /* A page that was in flight at K deaths is skipped: from now on its mark goes down instead. False
@@ -27,7 +34,7 @@ static bool judge(struct cache *c, uint32_t page)
 {
     struct page *p = &c->page[page];
     if (p->attempts >= 2 * c->options.tries) {
-        make_read_only(c);
+        poison_read_only(c);
         p->flags |= PAGE_UNMARKED;
         p->object->lost = true;
         p->object->marked = true;
@@ -36,11 +43,9 @@ static bool judge(struct cache *c, uint32_t page)
     }
     if (p->attempts < c->options.tries || (p->flags & PAGE_LOST) != 0)
         return true;
-    plat_report(REPORT_SKIPPED, c->mem.frame[page].lsn, c->mem.frame[page].oid);
+    poison_skipped(c, c->mem.frame[page].lsn, c->mem.frame[page].oid);
     p->attempts = (uint8_t)c->options.tries;
     page_lose(c, page);
-    if (++c->skips > CACHE_SKIPS_MAX)
-        make_read_only(c);
     return true;
 }
 

@@ -80,9 +80,9 @@ static bool revive(struct rig *r)
 /* Begins or ends a slow checkpoint before the next request. False: the cache died of it. */
 static bool pace(struct rig *r)
 {
-    r->store.slow = r->slow != 0;
     if (r->slow == 0)
         return true;
+    r->store.slow = true;
     if (r->store.late && ++r->meanwhile > r->slow) {
         store_finish(&r->store);
         (void)fake_run();
@@ -99,7 +99,7 @@ static bool finish_and_take(struct rig *r, uint32_t env, struct msg *m)
     uint32_t id = m->id;
     while (r->store.late) {
         store_finish(&r->store);
-        (void)fake_run_until(fake_now() + 100000000);
+        (void)fake_run_until(fake_now() + 1000000000);
     }
     while (fake_take_reply(r->client[env], m))
         if (m->id == id)
@@ -114,7 +114,7 @@ static enum err exchange(struct rig *r, uint32_t env, struct msg *m)
     if (!pace(r))
         return E_DEAD; /* what was granted was granted to it */
     bool during = r->store.late;
-    if (fake_call_for(r->client[env], m, 100000000)) {
+    if (fake_call_for(r->client[env], m, 1000000000)) {
         r->served += during && r->store.late ? 1 : 0;
         return (enum err)m->status;
     }

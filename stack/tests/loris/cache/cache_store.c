@@ -321,8 +321,13 @@ void store_handler(void *ctx, const struct msg *m)
         do_late(s);
     if (s->slow && r.op == OBJECT_PREPARE && !s->at_late) {
         s->late_request = *m;
+        s->late_endpoint = plat_lookup(LAYER_LOGICAL, 0);
         s->late = true;
         return;
+    }
+    if (r.op == OBJECT_READ && s->read_grants < 4) {
+        s->read_grant[s->read_grants] = r.grant_data;
+        s->read_from[s->read_grants++] = plat_lookup(LAYER_LOGICAL, 0);
     }
     s->calls++;
     s->count[r.op]++;

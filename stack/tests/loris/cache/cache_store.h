@@ -62,6 +62,9 @@ struct store {
     bool slow;          /* PREPARE is done and answered by store_finish only */
     bool late, at_late; /* one waits for it; it is being done */
     struct msg late_request;
+    uint32_t late_endpoint; /* that it was sent to */
+    uint32_t read_grants;   /* of READ: the first few, and whom they were given to */
+    uint32_t read_grant[4], read_from[4];
 };
 
 void store_init(struct store *s, uint64_t capacity_blocks);

@@ -233,7 +233,7 @@ START_TEST(test_cache__delete_and_create_go_below_at_commit)
 }
 END_TEST
 
-START_TEST(test_cache__a_committed_transaction_runs_once)
+START_TEST(test_cache__h20_a_committed_transaction_runs_once)
 {
     start();
     (void)make(0, 100, 9);
@@ -247,7 +247,7 @@ START_TEST(test_cache__a_committed_transaction_runs_once)
 }
 END_TEST
 
-START_TEST(test_cache__a_late_commit_of_a_dead_naming_is_refused)
+START_TEST(test_cache__h20_a_late_commit_of_a_dead_naming_is_refused)
 {
     start();
     uint64_t oid = make(0, 100, 9);
@@ -308,7 +308,7 @@ START_TEST(test_cache__in_a_deadlock_the_younger_gives_way)
 }
 END_TEST
 
-START_TEST(test_cache__no_space_is_said_before_the_ok)
+START_TEST(test_cache__h11_no_space_is_said_before_the_ok)
 {
     rig_init(&r);
     r.store.capacity_blocks = 200;
@@ -370,7 +370,7 @@ START_TEST(test_cache__a_full_disk_takes_removals)
 }
 END_TEST
 
-START_TEST(test_cache__a_tiny_log_and_few_frames_lose_nothing)
+START_TEST(test_cache__h10_a_tiny_log_and_few_frames_lose_nothing)
 {
     rig_init(&r);
     r.boot.options.log_bytes = 1;
@@ -504,13 +504,13 @@ CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was
            tcase_add_test(tc, test_cache__sync_of_nothing_new_asks_nobody);
            tcase_add_test(tc, test_cache__a_block_across_a_changed_end_is_shadowed);
            tcase_add_test(tc, test_cache__delete_and_create_go_below_at_commit);
-           tcase_add_test(tc, test_cache__a_committed_transaction_runs_once);
-           tcase_add_test(tc, test_cache__a_late_commit_of_a_dead_naming_is_refused);
+           tcase_add_test(tc, test_cache__h20_a_committed_transaction_runs_once);
+           tcase_add_test(tc, test_cache__h20_a_late_commit_of_a_dead_naming_is_refused);
            tcase_add_test(tc, test_cache__a_waiting_request_runs_when_the_lock_is_free);
            tcase_add_test(tc, test_cache__in_a_deadlock_the_younger_gives_way);
-           tcase_add_test(tc, test_cache__no_space_is_said_before_the_ok);
+           tcase_add_test(tc, test_cache__h11_no_space_is_said_before_the_ok);
            tcase_add_test(tc, test_cache__a_full_disk_takes_removals);
-           tcase_add_test(tc, test_cache__a_tiny_log_and_few_frames_lose_nothing);
+           tcase_add_test(tc, test_cache__h10_a_tiny_log_and_few_frames_lose_nothing);
            tcase_add_test(tc, test_cache__shutdown_marks_the_checkpoint_clean);
            tcase_add_test(tc, test_cache__a_lost_block_below_spoils_no_other);
            tcase_add_test(tc, test_cache__reads_in_order_are_fetched_ahead);

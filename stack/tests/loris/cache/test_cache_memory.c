@@ -159,7 +159,7 @@ END_TEST
 /* Any byte of log, descriptors or superblock may flip before the cache dies: what is read back is
  * right, or an error, or (the object's creation is unknown) no object; and the sync after it or a
  * report says that something was noticed. */
-START_TEST(test_cache__a_flip_in_the_survivor_region_is_never_silent)
+START_TEST(test_cache__h08_a_flip_in_the_survivor_region_is_never_silent)
 {
     static uint8_t before[RIG_REGION];
     start_with(CHECKSUMS_EAGER);
@@ -203,4 +203,4 @@ CHECK_MAIN("cache_memory", 120,
            tcase_add_test(tc, test_cache__a_flip_is_found_after_its_own_crash);
            tcase_add_test(tc, test_cache__a_written_back_page_is_mended_while_it_is_pinned);
            tcase_add_test(tc, test_cache__checksums_off_notice_nothing);
-           tcase_add_test(tc, test_cache__a_flip_in_the_survivor_region_is_never_silent);)
+           tcase_add_test(tc, test_cache__h08_a_flip_in_the_survivor_region_is_never_silent);)
