@@ -259,7 +259,8 @@ static enum err middle_of(const uint8_t *node, uint32_t *at, uint32_t *before, u
         *at += entry.bytes;
     }
     enum err e = entry_decode(node, *at, &entry);
-    *key = entry.key;
+    if (e == OK)
+        *key = entry.key;
     return e;
 }
 

@@ -35,8 +35,10 @@ static enum err xattr_call(struct vfs *v, uint32_t caller, const struct call_req
         cargo.name = v->path2;
         cargo.name_bytes = in->path2_bytes;
     }
+    if (e != OK)
+        return e;
     request->ino = w.found.ino;
-    return e == OK ? server_call(v, request, &cargo, reply) : e;
+    return server_call(v, request, &cargo, reply);
 }
 
 static uint64_t room_of(const struct call_request *in)
