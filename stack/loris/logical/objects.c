@@ -53,7 +53,9 @@ static enum err copy_range(struct logical *l, uint64_t oid, uint32_t bad, uint32
 {
     struct object_block_meta meta[MEND_BLOCKS];
     enum err e = read_good(l, oid, good, first, meta);
-    if (e == E_SESSION || e == E_NOENT || e == E_DEAD)
+    if (e == E_NOENT || e == E_DEAD)
+        return E_CORRUPT; /* nothing to copy: no fault of the other disk */
+    if (e == E_SESSION)
         return e;
     for (uint32_t i = 0; i < MEND_BLOCKS; i++) {
         if (meta[i].status == OK && (meta[i].flags & 1) != 0)
@@ -112,6 +114,8 @@ static enum err mend_part(struct logical *l, const struct entry *entry, uint32_t
         enum err e = b < MEND_REACH ? OK : E_FBIG;
         if (e == OK)
             e = logical_rows_make(l, entry, slot, b, MEND_BLOCKS, l->mend, metas, &seen);
+        if (e == E_MEDIA || e == E_DEAD)
+            e = E_CORRUPT; /* of the disks that it is made from */
         if (e == OK)
             e = logical_slot_write(l, bad, entry->oid, b, MEND_BLOCKS, l->mend, metas);
         if (e != OK)
@@ -134,34 +138,49 @@ static enum err mend_copy(struct logical *l, const struct entry *entry, uint32_t
     return e;
 }
 
+/* The copy, or part, on `bad` from the others, and the word that it is whole. */
+static enum err make_whole(struct logical *l, const struct entry *entry, uint32_t bad,
+                           uint32_t good, const struct object_reply *whole)
+{
+    struct object_reply reply;
+    bool scanned = true;
+    enum err e = make_anew(l, entry->oid, bad, whole);
+    if (e == OK && logical_has_parity(entry))
+        e = mend_part(l, entry, bad, whole->size);
+    else if (e == OK)
+        e = mend_copy(l, entry, bad, good, whole, &scanned);
+    if (e != OK || !scanned)
+        return e; /* a hole might be a lost block: that copy is not asked about holes */
+    struct object_request r = {.op = OBJECT_SETATTR,
+                               .oid = entry->oid,
+                               .flags = OBJECT_REPAIR,
+                               .size = whole->size,
+                               .lsn = whole->lsn};
+    memcpy(r.attr, whole->attr, OBJECT_ATTR_BYTES);
+    return call_disk(l, bad, &r, &reply);
+}
+
+/*
+ * A disk that takes no writes leaves the pool here: what shared a block of inodes with the object
+ * is gone from it and cannot be made anew, so its copies must not count any more.
+ */
 enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint32_t bad,
                               uint32_t good)
 {
-    struct object_reply whole, reply;
-    bool scanned = true;
+    struct object_reply whole;
     struct object_request r = {.op = OBJECT_GETATTR, .oid = entry->oid};
     if (l->in_pause || entry->level == 0)
         return E_CORRUPT;
     plat_report(REPORT_REPAIR, entry->oid, UINT64_MAX);
     enum err e = call_disk(l, good, &r, &whole);
-    if (e == OK)
-        e = make_anew(l, entry->oid, bad, &whole);
-    if (e == OK && logical_has_parity(entry))
-        e = mend_part(l, entry, bad, whole.size);
-    else if (e == OK)
-        e = mend_copy(l, entry, bad, good, &whole, &scanned);
     if (e != OK)
-        return e;
+        return e == E_SESSION ? e : E_CORRUPT;
     note_neighbours(l, entry->oid, bad);
-    if (!scanned)
-        return OK; /* a hole might be a lost block: that copy is not asked about holes */
-    r = (struct object_request){.op = OBJECT_SETATTR,
-                                .oid = entry->oid,
-                                .flags = OBJECT_REPAIR,
-                                .size = whole.size,
-                                .lsn = whole.lsn};
-    memcpy(r.attr, whole.attr, OBJECT_ATTR_BYTES);
-    return call_disk(l, bad, &r, &reply);
+    e = make_whole(l, entry, bad, good, &whole);
+    if (!logical_disk_failed(e))
+        return e;
+    e = logical_disk_drop(l, bad);
+    return e == E_SESSION ? e : E_DEAD;
 }
 
 static uint32_t lowest(uint32_t mask)
@@ -173,13 +192,14 @@ static uint32_t lowest(uint32_t mask)
     return k;
 }
 
-/* Looks at one object near a damaged one. */
-static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk)
+/* Looks at one object near a damaged one. *mended: it was damaged too. */
+static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk, bool *mended)
 {
     struct entry entry;
     struct object_reply reply;
     struct object_request r = {.op = OBJECT_GETATTR, .oid = oid};
     uint32_t bit = 1u << disk;
+    *mended = false;
     enum err e = logical_mapping_get(l, oid, &entry);
     if (e != OK)
         return e == E_SESSION ? e : OK;
@@ -187,24 +207,40 @@ static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk)
     if (entry.level == 0 || (live & bit) == 0 || (live & ~bit) == 0)
         return OK;
     e = call_disk(l, disk, &r, &reply);
-    if (e == E_NOENT || e == E_CORRUPT)
-        e = logical_objects_mend(l, &entry, disk, lowest(live & ~bit));
+    if (e != E_NOENT && e != E_CORRUPT)
+        return e == E_SESSION ? e : OK;
+    e = logical_objects_mend(l, &entry, disk, lowest(live & ~bit));
+    *mended = e == OK;
     return e == E_SESSION ? e : OK;
+}
+
+/* Ids from `oid` on, one way, until none of a whole block of inodes needed mending: the next block
+ * may be bad as well, and what is mended in it has neighbours of its own. */
+static enum err mend_towards(struct logical *l, uint64_t oid, uint32_t disk, bool up)
+{
+    uint32_t sound = 0;
+    for (uint64_t near = oid; sound < NEIGHBOURS && near > OID_MAPPING + 1;) {
+        bool mended;
+        near = up ? near + 1 : near - 1;
+        enum err e = look_at(l, near, disk, &mended);
+        if (e != OK)
+            return e;
+        sound = mended ? 0 : sound + 1;
+    }
+    return OK;
 }
 
 enum err logical_objects_mend_neighbours(struct logical *l)
 {
     uint32_t count = l->damages;
     for (uint32_t n = 0; n < count; n++) {
-        uint64_t oid = l->damage[n].oid;
-        uint64_t first = oid > NEIGHBOURS ? oid - NEIGHBOURS : OID_MAPPING + 1;
-        for (uint64_t near = first; near <= oid + NEIGHBOURS; near++) {
-            enum err e = near == oid ? OK : look_at(l, near, l->damage[n].disk);
-            if (e != OK)
-                return e;
-        }
+        enum err e = mend_towards(l, l->damage[n].oid, l->damage[n].disk, true);
+        if (e == OK)
+            e = mend_towards(l, l->damage[n].oid, l->damage[n].disk, false);
+        if (e != OK)
+            return e;
     }
-    l->damages = 0; /* those that were found on the way have the same neighbours */
+    l->damages = 0; /* those that were found on the way: mend_towards has seen their neighbours */
     return OK;
 }
 
