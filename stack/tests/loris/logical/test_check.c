@@ -77,9 +77,9 @@ START_TEST(test_check__is_content_with_what_the_stack_leaves)
 {
     static const struct {
         uint32_t disks, raid;
-    } pools[] = {{1, 0}, {2, 1}, {3, 1}, {4, 0}};
-    for (uint32_t k = 0; k < 4; k++) {
-        for (uint64_t seed = 1; seed < 6; seed++) {
+    } pools[] = {{1, 0}, {2, 1}, {3, 1}, {4, 0}, {3, 4}, {3, 5}, {5, 5}, {4, 6}, {3, RAID_N_WAY}};
+    for (uint32_t k = 0; k < sizeof(pools) / sizeof(pools[0]); k++) {
+        for (uint64_t seed = 1; seed < 4; seed++) {
             pool_make(pools[k].disks, pools[k].raid, 4096, 4 * BLOCK_BYTES);
             expect_sound();
             work(seed, 150);
@@ -98,7 +98,10 @@ END_TEST
 START_TEST(test_check__is_content_after_cuts_and_recovery)
 {
     for (uint64_t seed = 1; seed < 120; seed++) {
-        pool_make(seed % 3 == 0 ? 3 : 2, 1, 2048, 0);
+        if (seed % 4 == 3)
+            pool_make(4, seed % 8 == 3 ? 5 : 6, 2048, 2 * BLOCK_BYTES);
+        else
+            pool_make(seed % 3 == 0 ? 3 : 2, 1, 2048, 0);
         work(seed, 40);
         rig.writes = 0;
         rig.cut_at = 1 + seed * 7 % 60;
@@ -137,7 +140,7 @@ static void small_pool(uint32_t disks, uint32_t raid)
     pool_ok(pool_op(OBJECT_CREATE, DIR, 5, OBJECT_META));
     pool_ok(pool_op(OBJECT_CREATE, FILE_A, 6, 0));
     pool_ok(pool_write(DIR, 0, 3, 1, 0));
-    pool_ok(pool_write(FILE_A, 0, 20, 1, 0));
+    pool_ok(pool_write(FILE_A, 0, raid < 4 ? 20 : 60, 1, 0)); /* more than fit in an inode */
     pool_ok(pool_checkpoint());
     expect_sound();
 }
@@ -333,6 +336,40 @@ START_TEST(test_check__sees_copies_that_differ)
 }
 END_TEST
 
+/* Every slot of a row in turn: whoever differs, data or parity, the row does not match. */
+START_TEST(test_check__sees_parity_that_does_not_match)
+{
+    static const uint32_t raids[] = {4, 5, 6};
+    for (uint32_t n = 0; n < 3; n++)
+        for (uint32_t disk = 0; disk < 4; disk++) {
+            small_pool(4, raids[n]);
+            uint64_t node = find_head(disk, 2, FILE_A);
+            uint8_t *p = at_block(disk, node) + HEAD + 32;
+            uint8_t *data = at_block(disk, get_le64(p) & 0xffffffffffff);
+            data[7] ^= 1;
+            run_check();
+            ck_assert(verdict.ok); /* bad, and worked out from the others */
+            put_le32(p + 8, crc32c(data, BLOCK));
+            recommit(disk, node);
+            expect_damage();
+        }
+}
+END_TEST
+
+START_TEST(test_check__sees_more_bad_blocks_than_parity_stands_in_for)
+{
+    for (uint32_t bears = 1; bears < 3; bears++) {
+        small_pool(4, bears == 1 ? 5 : 6);
+        for (uint32_t disk = 0; disk <= bears; disk++) {
+            const uint8_t *p = at_block(disk, find_head(disk, 2, FILE_A)) + HEAD + 32;
+            at_block(disk, get_le64(p) & 0xffffffffffff)[7] ^= 1;
+            run_check();
+            ck_assert(verdict.ok == (disk < bears));
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_check__sees_a_pool_without_a_root)
 {
     small_pool(1, 0);
@@ -423,6 +460,8 @@ CHECK_MAIN("loris check", 120,
            tcase_add_test(tc, test_check__sees_an_entry_with_a_disk_twice_or_none_such);
            tcase_add_test(tc, test_check__sees_intents_in_a_wrong_place_of_the_ring);
            tcase_add_test(tc, test_check__sees_copies_that_differ);
+           tcase_add_test(tc, test_check__sees_parity_that_does_not_match);
+           tcase_add_test(tc, test_check__sees_more_bad_blocks_than_parity_stands_in_for);
            tcase_add_test(tc, test_check__sees_a_pool_without_a_root);
            tcase_add_test(tc, test_check__h17_objects_that_shared_bad_leaves_are_all_made_anew);
            tcase_add_test(tc, test_check__h17_a_disk_that_cannot_be_mended_does_not_count);
