@@ -263,8 +263,9 @@ void injector_disarm(struct injector *in)
 bool injector_awaits(const struct injector *in)
 {
     for (uint32_t i = 0; i < in->count; i++)
-        if (in->fault[i].stage == STAGE_TIMED)
-            return true;
+        if (in->fault[i].stage == STAGE_TIMED ||
+            (in->fault[i].ends && fault_of(in, i)->kind == FAULT_DISK_FAIL_STOP))
+            return true; /* a disk that will be back is part of the story */
     return false;
 }
 

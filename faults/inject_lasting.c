@@ -1,7 +1,7 @@
 /*
- * Faults that last: a slow disk, a flush that lies. They begin at their moment and end after `for`,
- * or never. Several may act on one disk: it is as slow as the worst of them says, and lies while
- * one of them does.
+ * Faults that last: a slow disk, a flush that lies, a disk that is gone. They begin at their moment
+ * and end after `for`, or never. Several may act on one disk: it is as slow as the worst of them
+ * says, and lies or stays away while one of them does.
  */
 #include "faults/inject_private.h"
 
@@ -26,6 +26,20 @@ static void apply(struct injector *in)
     }
 }
 
+/* A disk that nothing keeps away any more is back, with what it had on its medium. */
+static void bring_back(struct injector *in, const struct armed *over)
+{
+    for (uint32_t d = 0; d < in->setup.options->disks; d++) {
+        struct sim_disk *disk = sim_machine_disk(in->setup.machine, d);
+        bool away = !inject_aims_at_disk(over, d);
+        for (uint32_t i = 0; i < in->count; i++)
+            away = away || (fault_of(in, i)->kind == FAULT_DISK_FAIL_STOP && in->fault[i].acting &&
+                            inject_aims_at_disk(&in->fault[i], d));
+        if (!away && sim_disk_failed(disk))
+            sim_disk_revive(disk);
+    }
+}
+
 static void on_end(void *object, uint64_t i)
 {
     struct injector *in = object;
@@ -34,6 +48,8 @@ static void on_end(void *object, uint64_t i)
     a->acting = a->ends = false;
     a->stage = STAGE_OVER; /* no flush that comes now is spoiled */
     apply(in);
+    if (fault_of(in, (uint32_t)i)->kind == FAULT_DISK_FAIL_STOP)
+        bring_back(in, a);
 }
 
 void inject_lasting_begin(struct injector *in, uint32_t i)

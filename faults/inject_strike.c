@@ -310,6 +310,7 @@ void inject_strike(struct injector *in, uint32_t i)
         lie_in_wait(in, i);
         break;
     case FAULT_DISK_FAIL_SLOW:
+    case FAULT_DISK_FAIL_STOP:
         inject_lasting_begin(in, i);
         strike_disks(in, i);
         break;

@@ -83,6 +83,7 @@ static const struct option_choice bugs[] = {
         .doc = "dies again at its first message after each of N - 1 restarts"                      \
     }
 
+static const struct option_spec stop_keys[] = {FOR_KEY};
 static const struct option_spec slow_keys[] = {
     {.name = "factor",
      .type = OPTION_INTEGER,
@@ -191,7 +192,8 @@ static const struct option_spec flip_keys[] = {
               .doc = DOC}
 
 static const struct fault_kind_info kinds[FAULT_KINDS] = {
-    DISK(FAULT_DISK_FAIL_STOP, "disk.fail-stop", false, NULL, 0, "the disk is gone for good"),
+    DISK(FAULT_DISK_FAIL_STOP, "disk.fail-stop", false, stop_keys, COUNT(stop_keys),
+         "the disk is gone, for good or until it comes back as it was"),
     DISK(FAULT_DISK_FAIL_SLOW, "disk.fail-slow", false, slow_keys, COUNT(slow_keys),
          "every request takes longer"),
     DISK(FAULT_DISK_LATENT_ERROR, "disk.latent-error", false, sector_keys, COUNT(sector_keys),

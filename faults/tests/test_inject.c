@@ -237,6 +237,31 @@ START_TEST(test_inject__fail_stop_takes_effect_on_disks_that_live)
 }
 END_TEST
 
+START_TEST(test_inject__a_disk_that_was_gone_for_a_time_is_back_as_it_was)
+{
+    (void)rig_write(0, 40, 0x55);
+    ck_assert_int_eq(rig_flush(0), SIM_DISK_OK);
+    (void)rig_write(0, 48, 0x66); /* in the cache only */
+    for (uint32_t k = 0; k < 2; k++) {
+        struct fault *f = rig_fault(FAULT_DISK_FAIL_STOP, FAULT_AT_TIME, 0);
+        f->disk.kind = k == 0 ? FAULT_TARGET_ALL : FAULT_TARGET_INDEX; /* 0 */
+        f->for_ns = amount_fixed((k == 0 ? 200 : 500) * (int64_t)RIG_MS);
+    }
+    now();
+    ck_assert(sim_disk_failed(disk(0)) && sim_disk_failed(disk(1)));
+    ck_assert(injector_awaits(rig.injector));
+    rig_run(300 * RIG_MS);
+    ck_assert(sim_disk_failed(disk(0)) && !sim_disk_failed(disk(1)));
+    rig_run(300 * RIG_MS);
+    ck_assert(!sim_disk_failed(disk(0)));
+    ck_assert(!injector_awaits(rig.injector));
+    ck_assert_int_eq(rig_read(0, 40, buffer), SIM_DISK_OK);
+    ck_assert_uint_eq(buffer[0], 0x55);
+    ck_assert_int_eq(rig_read(0, 48, buffer), SIM_DISK_OK);
+    ck_assert_uint_ne(buffer[0], 0x66);
+}
+END_TEST
+
 START_TEST(test_inject__media_faults_hit_written_sectors_or_say_that_there_are_none)
 {
     for (uint32_t turn = 0; turn < 2; turn++) {
@@ -608,6 +633,7 @@ CHECK_MAIN("inject", 60, {
     tcase_add_test(tc, test_inject__requests_and_writes_are_counted_by_disk);
     tcase_add_test(tc, test_inject__only_the_first_faults_are_armed_and_strike_as_ever);
     tcase_add_test(tc, test_inject__fail_stop_takes_effect_on_disks_that_live);
+    tcase_add_test(tc, test_inject__a_disk_that_was_gone_for_a_time_is_back_as_it_was);
     tcase_add_test(tc, test_inject__media_faults_hit_written_sectors_or_say_that_there_are_none);
     tcase_add_test(tc, test_inject__with_where_any_sectors_never_written_are_spoiled_and_count);
     tcase_add_test(tc, test_inject__bit_rot_flips_one_bit_of_each_sector_it_draws);

@@ -27,6 +27,7 @@ struct slot {
 
 struct driver {
     struct plat_disk_info info;
+    uint32_t resets; /* of the device, when it was fenced last, or at the start */
     struct slot slot[SLOTS];
     uint32_t next_id;
     uint32_t waiting[SLOTS]; /* ring of slots that the device had no place for */
@@ -92,13 +93,23 @@ static enum err status_of(enum err completion)
     return completion == E_AGAIN ? E_MEDIA : completion;
 }
 
+/* D2: a device that was reset since has lost what it acknowledged: no flush of it is OK until
+ * somebody begins anew with a fence. */
+static enum err flushed(struct driver *d)
+{
+    plat_disk_identify(&d->info);
+    return d->info.resets == d->resets ? OK : E_DEAD;
+}
+
 static void take_completions(struct driver *d)
 {
     struct plat_disk_completion done;
     while (plat_disk_poll(&done)) {
         struct slot *s = &d->slot[done.id % SLOTS];
-        if (s->id == done.id) /* else of a request that a fence has ended */
-            finish(s, status_of(done.status));
+        if (s->id != done.id)
+            continue; /* of a request that a fence has ended */
+        bool flush = s->request.op == DISK_FLUSH && done.status == OK;
+        finish(s, flush ? flushed(d) : status_of(done.status));
     }
     submit_waiting(d);
 }
@@ -184,6 +195,8 @@ static void serve_fence(struct driver *d, const struct msg *m)
     for (uint32_t i = 0; i < SLOTS; i++)
         d->slot[i].id = 0;
     d->waiting_first = d->waiting_count = 0;
+    plat_disk_identify(&d->info);
+    d->resets = d->info.resets;
     block_fencer_set(&d->fencer, m->source);
     plat_probe(PROBE_DRIVER_FENCE);
     refuse(m, OK);
@@ -217,6 +230,7 @@ void driver_main(const struct boot *boot)
     ASSERT(d != NULL);
     ASSERT(boot->layer == LAYER_DRIVER);
     plat_disk_identify(&d->info);
+    d->resets = d->info.resets;
     plat_ready();
     for (;;) {
         struct msg m;

@@ -1,6 +1,7 @@
 /*
- * Work between requests: rebuild, then scrub. One step at a time, as long as the disks took, then a
- * pause, so that applications get their share; requests that wait are served before the next step.
+ * Work between requests: rebuild, a look for disks that left, then scrub. One step at a time, as
+ * long as the disks took, then a pause, so that applications get their share; requests that wait
+ * are served before the next step.
  *
  * Nothing is done from PREPARE to RELEASE, nor after a restore before the first release: what the
  * cache replays is whole first. A checkpoint that is wanted is told to the cache, and to its next
@@ -26,6 +27,7 @@ void logical_background_released(struct logical *l)
 {
     l->settled = true;
     l->asked_ns = plat_now();
+    l->due_ns = 0; /* what waited for it goes on */
 }
 
 uint64_t logical_background_due(const struct logical *l)
@@ -35,13 +37,19 @@ uint64_t logical_background_due(const struct logical *l)
     if (logical_rebuild_has_work(l))
         return l->due_ns;
     uint64_t scrub = logical_scrub_due(l);
-    return scrub == PLAT_FOREVER || scrub > l->due_ns ? scrub : l->due_ns;
+    uint64_t poll = logical_members_poll_due(l);
+    uint64_t first = poll < scrub ? poll : scrub;
+    return first > l->due_ns ? first : l->due_ns;
 }
 
 static enum err work(struct logical *l)
 {
+    if (l->settled && logical_rebuild_has_work(l))
+        return logical_rebuild_work(l);
+    if (logical_members_poll_due(l) <= plat_now())
+        return logical_members_poll(l);
     if (l->settled)
-        return logical_rebuild_has_work(l) ? logical_rebuild_work(l) : logical_scrub_work(l);
+        return logical_scrub_work(l);
     logical_background_ask(l);
     l->due_ns = plat_now() + ASK_AGAIN_NS;
     return OK;

@@ -58,6 +58,8 @@ static enum err take_answer(struct logical *l, struct call *call)
     }
     object_reply_unpack(&call->reply, &m);
     call->status = (enum err)m.status;
+    if (call->status == E_DEAD)
+        l->seen_dead |= 1u << call->disk;
     call->done = true;
     return call->status == E_SESSION ? E_SESSION : OK;
 }

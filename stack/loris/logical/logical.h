@@ -156,6 +156,8 @@ struct logical {
     bool want_checkpoint; /* the rebuild waits for one */
     uint32_t client;      /* endpoint of the cache */
     uint32_t left, unfit; /* disks that left in this life; that are not to join again in it */
+    uint32_t seen_dead;   /* disks that answered E_DEAD, not that they refuse */
+    uint64_t poll_ns, poll_gap_ns; /* when absent disks are looked for next */
     uint32_t joins[DISKS_MAX];
     uint8_t *wire[DISKS_MAX]; /* encoded entries or metas, a disk each */
     uint8_t *data;            /* OBJECT_BATCH_MAX_BLOCKS blocks of a batch */
@@ -320,6 +322,10 @@ void logical_members_restored(struct logical *l, const struct candidate disk[DIS
 bool logical_members_may_join(const struct logical *l);
 /* Takes the next disk in, REBUILDING. OK also if it did not work out; E_SESSION, E_MEDIA. */
 MUST_USE enum err logical_members_join(struct logical *l);
+/* Looks whether a disk that left is back; when next (PLAT_FOREVER: none is absent). OK, E_SESSION.
+ */
+uint64_t logical_members_poll_due(const struct logical *l);
+MUST_USE enum err logical_members_poll(struct logical *l);
 /* Reports which disk is being made whole, or will be. */
 void logical_members_tell(struct logical *l);
 
@@ -410,6 +416,9 @@ MUST_USE enum err logical_choose_root(const struct candidate disk[DISKS_MAX], ui
 enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean);
 enum err logical_checkpoint_release(struct logical *l, uint64_t epoch);
 void logical_new_incarnation(struct logical *l);
+/* What the slots of the disks in `up` hold; present: it answered. OK or E_SESSION. */
+MUST_USE enum err logical_restore_read_roots(struct logical *l, uint32_t up,
+                                             struct candidate disk[DISKS_MAX]);
 enum err logical_restore_serve(struct logical *l, const struct object_request *request,
                                uint32_t source, struct object_reply *reply);
 enum err logical_restore_format(struct logical *l, const struct object_request *request,

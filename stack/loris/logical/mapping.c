@@ -311,6 +311,23 @@ static void choose_level(const struct logical *l, uint32_t flags, uint32_t n, st
     entry->count = (uint8_t)count;
 }
 
+/* Copies that a mirrored object lacks because disks have left: slots in their name, which the disk
+ * that takes their place fills. */
+static void leave_places(const struct logical *l, uint32_t flags, struct entry *entry)
+{
+    uint32_t raid = l->options.raid;
+    uint32_t all = l->options.disks - l->options.spares;
+    bool meta = (flags & OBJECT_META) != 0 && l->options.raid_metadata == RAID_METADATA_ALL;
+    uint32_t want = meta || raid == RAID_N_WAY ? all : raid == 6 ? 3 : 2;
+    want = want < all ? want : all;
+    for (uint32_t k = 0; k < DISKS_MAX && entry->level == 1; k++) {
+        if (((l->core.vacant & ~l->core.members) >> k & 1) == 0 || entry->count >= want)
+            continue;
+        entry->disk[entry->count] = (uint8_t)k;
+        entry->generation[entry->count++] = l->core.generation[k]; /* it rises when it joins */
+    }
+}
+
 void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flags,
                             struct entry *entry)
 {
@@ -334,4 +351,5 @@ void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flag
         entry->disk[k] = live[(first + k * step) % n];
         entry->generation[k] = l->core.generation[entry->disk[k]];
     }
+    leave_places(l, flags, entry);
 }

@@ -15,6 +15,10 @@
 #include "mem.h"
 
 #define GENERATION_MAX 255u
+/* How often absent disks are looked for: at once, then ever more seldom. Assumptions: nobody waits
+ * for it, and a year without the disk must cost little. */
+#define POLL_MIN_NS UINT64_C(1000000000)
+#define POLL_MAX_NS UINT64_C(3600000000000)
 
 void logical_members_left(struct logical *l, uint32_t disk)
 {
@@ -28,7 +32,9 @@ void logical_members_left(struct logical *l, uint32_t disk)
     core->vacant |= bit;
     core->unflushed &= ~bit;
     core->new_members = true;
-    l->left |= bit;
+    l->left |= (l->seen_dead & bit) == 0 ? bit : 0; /* sick, not gone: it is not asked again */
+    l->poll_ns = plat_now() + POLL_MIN_NS;
+    l->poll_gap_ns = POLL_MIN_NS;
     logical_rebuild_disk_left(l, disk);
     plat_report(REPORT_DEGRADED, disk, 0);
     plat_probe(PROBE_LOGICAL_DEGRADED);
@@ -88,8 +94,45 @@ void logical_members_restored(struct logical *l, const struct candidate disk[DIS
         else if ((l->left & bit) == 0)
             l->core.ready |= bit;
     }
+    l->poll_gap_ns = POLL_MIN_NS;
+    l->poll_ns = plat_now() + POLL_MIN_NS;
     tell_rebuilt(l, disk);
     logical_members_tell(l);
+}
+
+/* ---- Disks that come back -------------------------------------------------------------------- */
+
+/* Those that left and might be whole again. */
+static uint32_t absent(const struct logical *l)
+{
+    uint32_t away = l->core.vacant & ~l->core.members & ~l->core.ready;
+    return l->core.rebuilding != 0 ? 0 : away & ~l->left & ~l->unfit;
+}
+
+uint64_t logical_members_poll_due(const struct logical *l)
+{
+    return absent(l) == 0 ? PLAT_FOREVER : l->poll_ns;
+}
+
+enum err logical_members_poll(struct logical *l)
+{
+    struct candidate disk[DISKS_MAX];
+    uint32_t asked = 0;
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        if ((absent(l) >> k & 1) == 0)
+            continue;
+        l->endpoint[k] = plat_lookup(LAYER_PHYSICAL, k);
+        asked |= l->endpoint[k] != ENDPOINT_NONE ? 1u << k : 0;
+    }
+    enum err e = logical_restore_read_roots(l, asked, disk);
+    for (uint32_t k = 0; k < DISKS_MAX && e == OK; k++)
+        if ((asked >> k & 1) != 0 && disk[k].present)
+            l->core.ready |= 1u << k;
+    l->poll_gap_ns = l->poll_gap_ns < POLL_MAX_NS / 2 ? 2 * l->poll_gap_ns : POLL_MAX_NS;
+    l->poll_ns = plat_now() + l->poll_gap_ns;
+    if (e == OK && logical_members_may_join(l))
+        logical_members_tell(l);
+    return e;
 }
 
 /* ---- Joining --------------------------------------------------------------------------------- */
@@ -181,6 +224,7 @@ enum err logical_members_join(struct logical *l)
     uint32_t tries = l->options.tries == 0 ? 3 : l->options.tries;
     ASSERT(disk < DISKS_MAX && (l->core.members >> disk & 1) == 0);
     l->core.ready &= ~(1u << disk);
+    l->seen_dead &= ~(1u << disk);
     enum err e = E_FULL;
     if (l->core.generation[disk] < GENERATION_MAX && l->joins[disk]++ < tries)
         e = take_in(l, disk);

@@ -41,8 +41,8 @@ void logical_rebuild_disk_left(struct logical *l, uint32_t disk)
 void logical_rebuild_prepare(struct logical *l)
 {
     const struct rebuild *r = &l->rebuild;
-    if (r->phase != REBUILD_DONE)
-        return;
+    if (r->phase != REBUILD_DONE || (l->core.listed >> r->disk & 1) == 0)
+        return; /* G8: the first root that lists it says that it is REBUILDING */
     l->core.whole = 1u << r->disk;
     l->core.refilled = r->remained ? 0 : r->replaced;
 }

@@ -44,7 +44,8 @@ static uint32_t await_all(struct logical *l)
     return up;
 }
 
-static enum err read_roots(struct logical *l, uint32_t up, struct candidate disk[DISKS_MAX])
+enum err logical_restore_read_roots(struct logical *l, uint32_t up,
+                                    struct candidate disk[DISKS_MAX])
 {
     uint32_t count = 0;
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
@@ -165,7 +166,7 @@ static enum err attempt(struct logical *l, uint32_t up, bool system, uint32_t *w
     struct choice choice;
     uint32_t failed = 0;
     forget(l);
-    enum err e = read_roots(l, up & ~*without, disk);
+    enum err e = logical_restore_read_roots(l, up & ~*without, disk);
     if (e == OK)
         e = logical_choose_root(disk, missing_max(l, system, *without), &choice);
     if (e != OK)

@@ -30,12 +30,13 @@ static void forget(struct physical *p)
     phys_intent_clear_durable(p);
 }
 
-/* Finds the disk, the first time. */
+/* Finds the disk, the first time and when it or its driver had been given up. */
 static enum err identify(struct physical *p)
 {
     struct block_identity identity;
-    if (p->identified)
-        return p->client.gone ? E_DEAD : OK;
+    uint32_t groups = p->layout.groups;
+    if (p->identified && !p->client.gone)
+        return OK;
     enum err e = block_client_init(&p->client, LAYER_DRIVER, p->disk, &identity);
     if (e == OK && (identity.sector_bytes < SECTOR_BYTES || identity.sector_bytes > BLOCK_BYTES))
         e = E_INVAL; /* a block is whole sectors */
@@ -45,6 +46,8 @@ static enum err identify(struct physical *p)
     if (e != OK)
         return e;
     p->layout_guard = plat_crc32c(&p->layout, sizeof(p->layout));
+    if (p->identified)
+        return p->layout.groups == groups ? OK : E_INVAL; /* another disk in its place */
     p->group = plat_alloc(p->layout.groups * sizeof(p->group[0]), TAG_HEAP);
     if (p->group == NULL)
         return E_FULL;

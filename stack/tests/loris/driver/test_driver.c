@@ -194,6 +194,27 @@ START_TEST(test_driver__survives_garbage)
 }
 END_TEST
 
+/* It was away for a moment: what it had acknowledged and not flushed is gone. */
+START_TEST(test_driver__no_flush_is_ok_after_a_reset_until_a_fence)
+{
+    start(4, true);
+    send(BLOCK_FLUSH, 1, 0, 0, 0);
+    ck_assert_int_eq(fake_run(), FAKE_IDLE);
+    ck_assert_int_eq(status_of_next(1), OK);
+    fake_disk_set(1, false);
+    for (uint32_t id = 2; id < 4; id++) {
+        send(BLOCK_FLUSH, id, 0, 0, 0);
+        ck_assert_int_eq(fake_run(), FAKE_IDLE);
+        ck_assert_int_eq(status_of_next(id), E_DEAD);
+    }
+    send(BLOCK_FENCE, 4, 0, 0, 0);
+    send(BLOCK_FLUSH, 5, 0, 0, 0);
+    ck_assert_int_eq(fake_run(), FAKE_IDLE);
+    ck_assert_int_eq(status_of_next(4), OK);
+    ck_assert_int_eq(status_of_next(5), OK);
+}
+END_TEST
+
 CHECK_MAIN("driver", 30, tcase_add_test(tc, test_driver__writes_and_reads);
            tcase_add_test(tc, test_driver__keeps_order_when_the_device_is_full);
            tcase_add_test(tc, test_driver__answers_out_of_order_as_the_device_completes);
@@ -201,4 +222,5 @@ CHECK_MAIN("driver", 30, tcase_add_test(tc, test_driver__writes_and_reads);
            tcase_add_test(tc, test_driver__refuses_what_an_earlier_instance_of_the_client_sent);
            tcase_add_test(tc, test_driver__refuses_ranges_beyond_the_end);
            tcase_add_test(tc, test_driver__identify_tells_size_and_resets_and_death);
+           tcase_add_test(tc, test_driver__no_flush_is_ok_after_a_reset_until_a_fence);
            tcase_add_test(tc, test_driver__survives_garbage);)

@@ -263,6 +263,93 @@ START_TEST(test_rebuild__what_is_half_rebuilt_is_no_pool)
 }
 END_TEST
 
+/* ---- Disks that come back ---- */
+
+/* Disk 0 was away while this was written; it has the old. */
+static void go_on_without(void)
+{
+    make(2, 0);
+    lose(0);
+    pool_ok(pool_checkpoint());
+    write_a(5, 30, 2);
+    pool_ok(pool_op(OBJECT_DELETE, FILE_B, 0, 0));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_B + 1, 0, 0));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_B, 1, 0)); /* another one of that number */
+    pool_ok(pool_write(FILE_B, 0, BLOCKS_B, 3, 0));
+    for (uint32_t b = 0; b < BLOCKS_B; b++)
+        at_b[b] = 3;
+    pool_ok(pool_checkpoint());
+}
+
+START_TEST(test_rebuild__a_disk_that_comes_back_is_made_whole)
+{
+    for (uint32_t boot = 0; boot < 2; boot++) {
+        go_on_without();
+        rig.disk[0].gone = false;
+        if (boot == 1) {
+            pool_boot(false);
+            pool_ok(pool_restore(true));
+        }
+        check_all(); /* from the other one */
+        rebuild_all();
+        check_all();
+        lose(1);
+        check_all();
+        pool_ok(pool_checkpoint());
+        rig.disk[1].gone = true;
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        check_all();
+    }
+}
+END_TEST
+
+/* H30: cut with any write of join and rebuild; both disks are there again. */
+START_TEST(test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it)
+{
+    bool fired = true;
+    for (uint64_t cut = 1; fired; cut++) {
+        go_on_without();
+        rig.disk[0].gone = false;
+        rig.writes = 0;
+        rig.cut_at = cut;
+        for (uint32_t n = 0; n < TICKS_MAX && !rig.off; n++) {
+            (void)fake_run_until(fake_now() + 10 * TICK_NS);
+            if (n % 2 == 1 && pool_checkpoint() != OK)
+                break;
+            if (fake_report_count(REPORT_REBUILT) > 0)
+                break;
+        }
+        fired = rig.off;
+        rig_power_on(cut);
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        check_all();
+        if (fired && fake_report_count(REPORT_REBUILT) == 0)
+            rebuild_all();
+        lose(1);
+        check_all();
+        ck_assert_uint_lt(cut, 400);
+    }
+}
+END_TEST
+
+/* One that refuses writes is not asked again: it would be made whole for ever. */
+START_TEST(test_rebuild__a_sick_disk_stays_out)
+{
+    make(2, 0);
+    rig.disk[0].bad_write = true;
+    at_dir++;
+    (void)pool_write(DIR, 0, 6, at_dir, 0);
+    pool_ok(pool_checkpoint());
+    ck_assert_uint_eq(fake_report_count(REPORT_DEGRADED), 1);
+    for (uint32_t n = 0; n < 50; n++)
+        ck_assert(!tick(n));
+    ck_assert_uint_eq(fake_report_count(REPORT_DEGRADED), 1);
+    check_all();
+}
+END_TEST
+
 CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__a_spare_takes_the_place_of_a_dead_disk);
            tcase_add_test(tc, test_rebuild__what_changes_meanwhile_is_on_both);
@@ -270,4 +357,7 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__a_crash_of_logical_anywhere_only_delays_it);
            tcase_add_test(tc, test_rebuild__a_spare_that_dies_gives_way_to_the_next);
            tcase_add_test(tc, test_rebuild__a_latent_error_costs_its_block_alone);
-           tcase_add_test(tc, test_rebuild__what_is_half_rebuilt_is_no_pool);)
+           tcase_add_test(tc, test_rebuild__what_is_half_rebuilt_is_no_pool);
+           tcase_add_test(tc, test_rebuild__a_disk_that_comes_back_is_made_whole);
+           tcase_add_test(tc, test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it);
+           tcase_add_test(tc, test_rebuild__a_sick_disk_stays_out);)
