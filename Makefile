@@ -135,7 +135,9 @@ asan:
 	@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -g' \
 	  SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -w' all tests
 planted:
-	@$(MAKE) BUILD=$(BUILD)/planted DEFS=-DLORIS_PLANTED all $(BUILD)/planted/run-planted
+	@$(MAKE) BUILD=$(BUILD)/planted DEFS=-DLORIS_PLANTED all $(BUILD)/planted/run-planted \
+	  $(HAZARD_TEST_SRC:%.c=$(BUILD)/planted/tests/%)
+HAZARD_TEST_SRC = $(shell grep -lE '__h[0-3][0-9]_' $(TEST_SRC) $(STACK_TEST_SRC))
 .PHONY: tests
 tests: $(TESTS)
 

@@ -21,18 +21,9 @@
 #include "assertion.h"
 #include "campaign/plan.h"
 #include "campaign/trial.h"
+#include "scripts/check/planted_name.h"
 
 #define EXIT_BROKEN 11 /* of the child of a trial; a failed assertion exits with 3 */
-
-static int bug_from_name(const char *name)
-{
-#define PLANTED_NAME(id, name, doc) name,
-    static const char *const names[PLANTED_COUNT] = {PLANTED_LIST(PLANTED_NAME)};
-    for (int bug = 0; bug < PLANTED_COUNT; bug++)
-        if (strcmp(names[bug], name) == 0)
-            return bug;
-    return strcmp(name, "-") == 0 ? PLANTED_NONE : PLANTED_COUNT;
-}
 
 /* The one cell that runs. */
 static const struct plan_cell *selected_cell(const struct plan *plan)
@@ -82,7 +73,7 @@ static bool trial_in_child(struct lab *lab, const struct plan_cell *cell, uint64
 
 int main(int argc, char **argv)
 {
-    int bug = argc == 5 ? bug_from_name(argv[2]) : PLANTED_COUNT;
+    enum planted bug = argc == 5 ? planted_by_name(argv[2]) : PLANTED_COUNT;
     if (bug == PLANTED_COUNT) {
         (void)fprintf(stderr, "planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS\n");
         return 2;
@@ -97,7 +88,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct lab *lab = lab_create(plan);
-    lab_plant(lab, (enum planted)bug);
+    lab_plant(lab, bug);
     bool caught = false;
     for (uint64_t n = 0; n < trials && !caught; n++) {
         lab_begin(lab, cell->variant, cell->workload, n);

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "planted.h"
+#include "scripts/check/planted_name.h"
 #include "stack/tests/fake_internal.h"
 
 #define SERVICES_MAX 512u
@@ -61,7 +61,7 @@ static struct fake {
     size_t arena_used;
     uint8_t *stack;
     ucontext_t test_context, layer_context;
-    int planted;
+    enum planted planted;
 } f;
 
 _Noreturn void fake_misuse(const char *what)
@@ -130,7 +130,7 @@ void fake_reset(void)
     f.next_endpoint = FIRST_ENDPOINT;
     f.alarm = f.deadline = PLAT_FOREVER;
     f.restart_on_kill = true;
-    f.planted = -1;
+    f.planted = planted_of_environment();
     fake_memory_reset();
     fake_device_reset();
 }
@@ -672,12 +672,7 @@ _Noreturn void plat_panic(enum err why)
 enum planted plat_planted(void);
 enum planted plat_planted(void)
 {
-    return (enum planted)f.planted;
-}
-
-void fake_plant(int bug)
-{
-    f.planted = bug;
+    return f.planted;
 }
 
 void fake_crash_at_probe(enum probe probe, uint32_t n)

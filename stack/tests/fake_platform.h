@@ -137,9 +137,6 @@ const struct fake_report *fake_reports(uint32_t *count); /* all, in order */
 void fake_crash_at_call(uint64_t n);
 uint64_t fake_calls(void);
 
-/* Chooses the planted bug (enum planted; -1 none), for builds with LORIS_PLANTED. */
-void fake_plant(int bug);
-
 /* ---- The device, for tests of the driver ---- */
 
 #define FAKE_DISK_QUEUE 32u
