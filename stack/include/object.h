@@ -59,6 +59,9 @@ enum object_op {
     OBJECT_NEXT,    /* logical -> physical: smallest object id >= oid that exists (scrub, rebuild,
                        listing) */
     OBJECT_FORMAT,  /* logical -> physical: make an empty layout; pool identity by grant_data */
+    OBJECT_VERIFY,  /* logical -> physical: metadata in memory are compared with the disk, some from
+                       `offset` on; answers blocks = how many, moved = how many were bad and will be
+                       rewritten, size = where to go on, 0: that was all */
     OBJECT_OP_COUNT
 };
 

@@ -133,6 +133,9 @@ struct scrub {                       /* a pass over all objects, and when the ne
     uint64_t next_pass_ns, began_ns; /* began: 0 between two passes */
     uint64_t oid, next, end;         /* in work: blocks [next, end) are to come */
     uint64_t blocks, mended;
+    bool metadata; /* objects are done: what the disks have in memory, from `at` of `disk` */
+    uint32_t disk;
+    uint64_t at;
     uint32_t skips;
 };
 

@@ -7,8 +7,8 @@
  * Copies that are both good and differ: the higher birth wins; of the same birth neither is
  * believed more, it is reported and left (LORIS.md 2.3).
  *
- * Metadata of a disk are verified as far as they are read from it: a physical does not read again
- * what it has in memory.
+ * Metadata that a physical has not in memory it reads, and verifies, on the way to the blocks;
+ * those that it has it is asked to compare with its disk.
  */
 #include "logical.h"
 
@@ -162,7 +162,7 @@ static enum err next_object(struct logical *l)
             e = E_NOENT;
         }
         if (e == E_NOENT) {
-            end_pass(l);
+            s->metadata = true;
             return OK;
         }
         if (e != OK)
@@ -182,6 +182,30 @@ static enum err next_object(struct logical *l)
     return OK;
 }
 
+/* Metadata that a physical has in memory: what is wrong on the disk it rewrites itself. */
+static enum err verify_metadata(struct logical *l)
+{
+    struct scrub *s = &l->scrub;
+    while (s->disk < DISKS_MAX && (l->core.members >> s->disk & 1) == 0)
+        s->disk++;
+    if (s->disk == DISKS_MAX) {
+        end_pass(l);
+        return OK;
+    }
+    struct call call = {.disk = s->disk, .request = {.op = OBJECT_VERIFY, .offset = s->at}};
+    enum err e = logical_calls_one(l, &call);
+    if (e != OK)
+        return e;
+    s->at = call.status == OK ? call.reply.size : 0;
+    if (s->at == 0)
+        s->disk++;
+    if (call.status == E_DEAD)
+        return logical_disk_drop(l, call.disk);
+    s->blocks += call.status == OK ? call.reply.blocks : 0;
+    s->mended += call.status == OK ? call.reply.moved : 0;
+    return OK;
+}
+
 uint64_t logical_scrub_due(const struct logical *l)
 {
     return l->options.scrub_ns == 0 ? PLAT_FOREVER : l->scrub.next_pass_ns;
@@ -194,6 +218,8 @@ enum err logical_scrub_work(struct logical *l)
     ASSERT(l->options.scrub_ns > 0);
     if (s->began_ns == 0)
         s->began_ns = plat_now();
+    if (s->next >= s->end && s->metadata)
+        return verify_metadata(l);
     if (s->next >= s->end)
         return next_object(l);
     uint64_t left = s->end - s->next;

@@ -261,6 +261,11 @@ enum err phys_data_read(struct physical *p, const struct object_request *request
 enum err phys_data_write(struct physical *p, const struct object_request *request, uint32_t source,
                          struct object_reply *reply);
 
+/* ---- scrub.c ---- */
+
+enum err phys_scrub(struct physical *p, const struct object_request *request,
+                    struct object_reply *reply);
+
 /* ---- checkpoint.c and restore.c ---- */
 
 /* Both copies, flushed, read back. */

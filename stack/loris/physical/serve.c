@@ -167,7 +167,7 @@ static enum err next(struct physical *p, const struct object_request *request,
 static bool changes(enum object_op op)
 {
     return op == OBJECT_CREATE || op == OBJECT_DELETE || op == OBJECT_WRITE ||
-           op == OBJECT_TRUNCATE || op == OBJECT_SETATTR;
+           op == OBJECT_TRUNCATE || op == OBJECT_SETATTR || op == OBJECT_VERIFY;
 }
 
 /* Operations on the tree: only while one is loaded, in its session. */
@@ -203,6 +203,8 @@ static enum err serve_tree(struct physical *p, const struct object_request *requ
         return phys_restore_intents(p, request, source, reply);
     case OBJECT_NEXT:
         return next(p, request, reply);
+    case OBJECT_VERIFY:
+        return phys_scrub(p, request, reply);
     default:
         return E_INVAL; /* of another layer */
     }

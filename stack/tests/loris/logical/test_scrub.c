@@ -114,6 +114,33 @@ START_TEST(test_scrub__leaves_a_sound_pool_alone_and_comes_again)
 }
 END_TEST
 
+/* All of a disk's metadata rot where nobody looks before the next start: it writes them anew. */
+START_TEST(test_scrub__finds_rot_of_metadata_that_are_in_memory)
+{
+    make(2, 1);
+    struct rig_disk *d = &rig.disk[1];
+    uint32_t hits = 0;
+    rig_settle(d);
+    for (uint64_t s = 0; s < d->sectors; s += 8) {
+        uint8_t *raw = d->medium + s * SECTOR_BYTES;
+        bool intents = raw[6] == 4;
+        if (memcmp(raw, "LRM1", 4) != 0 || intents)
+            continue;
+        raw[200] ^= 1;
+        d->seen[s * SECTOR_BYTES + 200] ^= 1;
+        hits++;
+    }
+    ck_assert_uint_ge(hits, 4); /* leaves, a map, a tree, and their twins */
+    scrub(1);
+    ck_assert_uint_ge(fake_report_count(REPORT_DETECTED), 3);
+    rig.disk[0].gone = true;
+    pool_boot(false);
+    pool_ok(pool_restore(true));
+    ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), 0);
+    check_without(0);
+}
+END_TEST
+
 /* Between PREPARE and RELEASE nothing below changes. */
 START_TEST(test_scrub__waits_while_a_checkpoint_is_prepared)
 {
@@ -132,4 +159,5 @@ CHECK_MAIN("logical scrub", 60,
            tcase_add_test(tc, test_scrub__finds_rot_on_either_mirror_before_the_other_dies);
            tcase_add_test(tc, test_scrub__finds_rot_of_parity_and_data_parts);
            tcase_add_test(tc, test_scrub__leaves_a_sound_pool_alone_and_comes_again);
+           tcase_add_test(tc, test_scrub__finds_rot_of_metadata_that_are_in_memory);
            tcase_add_test(tc, test_scrub__waits_while_a_checkpoint_is_prepared);)
