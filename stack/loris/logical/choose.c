@@ -8,6 +8,9 @@
  *
  * A disk that is REBUILDING counts as one that is missing: what it has is no redundancy yet.
  *
+ * If none is complete a disk has lied about a flush: one that did not has the newest number or the
+ * one before. Those that have the root which most have may go on without the others (H32).
+ *
  * Roots of earlier incarnations in that line count too: a member list that changed in the last,
  * unfinished checkpoint has a new incarnation, and what is complete is the one before.
  */
@@ -89,7 +92,17 @@ struct seek {
     uint32_t present;               /* disks with any root of the pool */
     struct choice *choice;
     bool found;
+    struct object_root widest; /* the root that most disks of its list have; of those the newest */
+    uint32_t holders;          /* of it */
 };
+
+static uint32_t count_bits(uint32_t mask)
+{
+    uint32_t bits = 0;
+    for (; mask != 0; mask &= mask - 1)
+        bits++;
+    return bits;
+}
 
 static bool see_same_number(void *ctx, uint32_t disk, const struct object_root *root)
 {
@@ -105,6 +118,16 @@ static bool newer(const struct object_root *a, const struct object_root *b)
     return a->epoch != b->epoch ? a->epoch > b->epoch : a->rev > b->rev;
 }
 
+static void see_holders(struct seek *s, const struct object_root *root, uint32_t holders)
+{
+    uint32_t have = count_bits(holders);
+    uint32_t most = count_bits(s->holders);
+    if (have > most || (have == most && newer(root, &s->widest))) {
+        s->holders = holders;
+        s->widest = *root;
+    }
+}
+
 static bool see_candidate(void *ctx, uint32_t disk, const struct object_root *root)
 {
     struct seek *outer = ctx;
@@ -113,6 +136,7 @@ static bool see_candidate(void *ctx, uint32_t disk, const struct object_root *ro
     if (is_blank(root))
         return true;
     (void)visit_all(outer->disk, see_same_number, &s);
+    see_holders(outer, root, root->members & s.have);
     if ((root->members & s.present & ~s.have) != 0)
         return true; /* not complete */
     if (outer->found && !newer(root, &outer->choice->root))
@@ -121,14 +145,6 @@ static bool see_candidate(void *ctx, uint32_t disk, const struct object_root *ro
     outer->choice->root = *root;
     outer->choice->members = root->members & s.present;
     return true;
-}
-
-static uint32_t count_bits(uint32_t mask)
-{
-    uint32_t bits = 0;
-    for (; mask != 0; mask &= mask - 1)
-        bits++;
-    return bits;
 }
 
 enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t missing_max,
@@ -142,8 +158,10 @@ enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t mi
     if (!visit_all(disk, check_line, choice))
         return E_CORRUPT;
     (void)visit_all(disk, see_candidate, &s);
-    if (!s.found)
+    if (!s.found) {
+        choice->members = s.holders;
         return E_CORRUPT;
+    }
     uint32_t full = choice->root.members & ~choice->root.rebuilding;
     uint32_t missing = count_bits(full & ~choice->members) + count_bits(choice->root.rebuilding);
     return (full & choice->members) != 0 && missing <= missing_max ? OK : E_MEDIA;

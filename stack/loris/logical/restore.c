@@ -169,6 +169,10 @@ static enum err attempt(struct logical *l, uint32_t up, bool system, uint32_t *w
     enum err e = logical_restore_read_roots(l, up & ~*without, disk);
     if (e == OK)
         e = logical_choose_root(disk, missing_max(l, system, *without), &choice);
+    if (e == E_CORRUPT && choice.members != 0) {
+        *without |= up & ~choice.members; /* they lied about a flush: the others have it all */
+        return E_AGAIN;
+    }
     if (e != OK)
         return e;
     plat_probe(PROBE_LOGICAL_CHOSEN);

@@ -118,10 +118,26 @@ START_TEST(test_choose__halves_are_refused_and_so_is_nothing)
     has(1, 7, 1, 2, 2);
     disk[1].root[0].incarnation = 77;
     ck_assert_int_eq(choose(1), E_CORRUPT);
+    ck_assert_uint_eq(choice.members, 0); /* nobody may go on */
+}
+END_TEST
+
+START_TEST(test_choose__h32_disks_without_the_root_that_most_have_have_lied)
+{
     start();
     has(0, 7, 1, 1, 3);
-    has(1, 6, 1, 1, 3);
+    has(0, 6, 1, 1, 3);
+    has(1, 5, 1, 1, 3);
     ck_assert_int_eq(choose(1), E_CORRUPT); /* no number that both have */
+    ck_assert_uint_eq(choice.members, 1);
+    start();
+    has(0, 7, 1, 1, 7);
+    has(0, 6, 1, 1, 7);
+    has(1, 4, 1, 1, 7);
+    has(2, 6, 1, 1, 7); /* 7 was still being prepared */
+    has(2, 5, 1, 1, 7);
+    ck_assert_int_eq(choose(1), E_CORRUPT);
+    ck_assert_uint_eq(choice.members, 5);
 }
 END_TEST
 
@@ -148,4 +164,5 @@ CHECK_MAIN("logical choose", 60,
            tcase_add_test(tc, test_choose__a_stale_disk_is_no_member);
            tcase_add_test(tc, test_choose__an_unfinished_change_of_members_falls_back);
            tcase_add_test(tc, test_choose__halves_are_refused_and_so_is_nothing);
+           tcase_add_test(tc, test_choose__h32_disks_without_the_root_that_most_have_have_lied);
            tcase_add_test(tc, test_choose__another_pool_and_a_swapped_disk_are_nobody);)
