@@ -59,5 +59,7 @@ int replay_trial(const struct replay_options *options);
 
 /* Measures this machine and prints the speed table. Returns an exit code. */
 int bench_machine(void);
+/* The second part of that table: what features cost, and how times grow. Host time: about 20 s. */
+void bench_costs(void);
 
 #endif
