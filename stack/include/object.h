@@ -81,6 +81,12 @@ enum object_flags {
     OBJECT_HOLE = 1u << 10, /* WRITE of zeros: whole blocks of it need no place on a disk */
 };
 
+/* In the flags of CREATE: the RAID level of this object. 0: the pool's; else 1 + its place among 0,
+ * 1, 4, 5, 6, n-way (RAID_N_WAY). */
+#define OBJECT_LEVELS 6u
+#define OBJECT_LEVEL_SHIFT 11u
+#define OBJECT_LEVEL_MASK (7u << OBJECT_LEVEL_SHIFT)
+
 /* Flag of WRITE's answer below the cache: make a checkpoint soon (the intents run short). */
 #define OBJECT_NEED_CHECKPOINT (1u << 16)
 

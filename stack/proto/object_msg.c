@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct object_reply_wire) == 5 * 8 + 4 * 4 + 96, "no paddi
 _Static_assert(sizeof(struct object_reply_wire) <= MSG_PAYLOAD_BYTES, "fits a message");
 _Static_assert(OBJECT_ATTR_BYTES <= OBJECT_RESULT_BYTES, "attributes share the result's place");
 
-#define OBJECT_FLAGS_ALL (OBJECT_HOLE * 2u - 1u) /* HOLE is the highest flag */
+#define OBJECT_FLAGS_ALL (OBJECT_LEVEL_MASK | (OBJECT_HOLE * 2u - 1u)) /* the highest are these */
 
 /* The largest range of one request: a write of the VFS, or a batch of the cache. */
 #define OBJECT_LENGTH_MAX (UINT64_C(1) << 20)

@@ -70,7 +70,7 @@ static enum err do_create(struct cache *c, struct env *env, const struct object_
     if (o == NULL)
         return E_FULL;
     o->pending = true;
-    o->flags = r->flags & (OBJECT_META | OBJECT_COW);
+    o->flags = r->flags & (OBJECT_META | OBJECT_COW | OBJECT_LEVEL_MASK);
     e = txn_lock(c, env, o, true);
     if (e != OK) {
         object_remove(c, o);

@@ -290,12 +290,20 @@ enum err logical_mapping_put(struct logical *l, uint64_t oid, const struct entry
     return OK;
 }
 
+/* The level that a new object is to have: its own, if naming asks for one, or the pool's. */
+static uint32_t level_wanted(const struct logical *l, uint32_t flags)
+{
+    static const uint8_t levels[OBJECT_LEVELS] = {0, 1, 4, 5, 6, RAID_N_WAY};
+    uint32_t own = (flags & OBJECT_LEVEL_MASK) >> OBJECT_LEVEL_SHIFT;
+    return own > 0 && own <= OBJECT_LEVELS ? levels[own - 1] : l->options.raid;
+}
+
 /* Level and number of disks of a new object, of `n` that live. A pool with too few left for parity
  * makes as many copies as the level bears losses, and one. */
 static void choose_level(const struct logical *l, uint32_t flags, uint32_t n, struct entry *entry)
 {
     bool meta = (flags & OBJECT_META) != 0;
-    uint32_t raid = l->options.raid;
+    uint32_t raid = level_wanted(l, flags);
     uint32_t count = n;
     if ((meta && l->options.raid_metadata == RAID_METADATA_ALL) || raid == RAID_N_WAY) {
         entry->level = 1;
@@ -315,7 +323,7 @@ static void choose_level(const struct logical *l, uint32_t flags, uint32_t n, st
  * that takes their place fills. */
 static void leave_places(const struct logical *l, uint32_t flags, struct entry *entry)
 {
-    uint32_t raid = l->options.raid;
+    uint32_t raid = level_wanted(l, flags);
     uint32_t all = l->options.disks - l->options.spares;
     bool meta = (flags & OBJECT_META) != 0 && l->options.raid_metadata == RAID_METADATA_ALL;
     uint32_t want = meta || raid == RAID_N_WAY ? all : raid == 6 ? 3 : 2;
