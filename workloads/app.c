@@ -302,6 +302,12 @@ enum err app_fallocate(struct app *a, int32_t fd, uint32_t flags, uint64_t offse
     return end_plain(&r, client_fallocate(&a->client, fd, flags, offset, length));
 }
 
+/* Attributes that begin with "loris." are the stack's: what they mean is not the history's. */
+static enum history_kind xattr_kind(const char *name, enum history_kind kind)
+{
+    return strncmp(name, "loris.", 6) == 0 ? HISTORY_OTHER : kind;
+}
+
 enum err app_setxattr(struct app *a, const char *path, const char *name, uint64_t length)
 {
     ASSERT(length <= APP_XATTR_BYTES);
@@ -311,9 +317,17 @@ enum err app_setxattr(struct app *a, const char *path, const char *name, uint64_
     return end_plain(&r, client_setxattr(&a->client, path, name, a->buffer, length));
 }
 
+enum err app_policy(struct app *a, const char *path, const char *level)
+{
+    struct history_call call = {.kind = HISTORY_OTHER, .path = path};
+    struct record r = begin(a, &call, 0);
+    return end_plain(&r, client_setxattr(&a->client, path, "loris.raid", level, strlen(level)));
+}
+
 enum err app_getxattr(struct app *a, const char *path, const char *name)
 {
-    struct history_call call = {.kind = HISTORY_GETXATTR, .path = path, .path2 = name};
+    struct history_call call = {
+        .kind = xattr_kind(name, HISTORY_GETXATTR), .path = path, .path2 = name};
     struct record r = begin(a, &call, 0);
     uint64_t size = 0;
     enum err e = client_getxattr(&a->client, path, name, a->buffer, APP_XATTR_BYTES, &size);
@@ -322,7 +336,8 @@ enum err app_getxattr(struct app *a, const char *path, const char *name)
 
 enum err app_removexattr(struct app *a, const char *path, const char *name)
 {
-    struct history_call call = {.kind = HISTORY_REMOVEXATTR, .path = path, .path2 = name};
+    struct history_call call = {
+        .kind = xattr_kind(name, HISTORY_REMOVEXATTR), .path = path, .path2 = name};
     struct record r = begin(a, &call, 0);
     return end_plain(&r, client_removexattr(&a->client, path, name));
 }

@@ -45,6 +45,7 @@ static const struct syntax syntaxes[] = {
     {"setxattr", SCRIPT_SETXATTR, {PATH, NAME, VALUE}, "setxattr P NAME LENGTH"},
     {"getxattr", SCRIPT_GETXATTR, {PATH, NAME}, "getxattr P NAME"},
     {"removexattr", SCRIPT_REMOVEXATTR, {PATH, NAME}, "removexattr P NAME"},
+    {"policy", SCRIPT_POLICY, {PATH, NAME}, "policy P LEVEL"},
     {"chown", SCRIPT_CHOWN, {PATH, ID, ID2}, "chown P UID GID"},
     {"user", SCRIPT_USER, {ID, ID2}, "user UID GID"},
 };
@@ -122,7 +123,7 @@ static bool bad_word(const char *word, char *error)
     (void)snprintf(error, SCRIPT_ERROR_BYTES,
                    "unknown operation `%.64s`; allowed: create mkdir write append read truncate "
                    "rename link symlink unlink rmdir chmod fsync sync sleep mark fallocate zero "
-                   "punch setxattr getxattr removexattr chown user expect%s%s",
+                   "punch setxattr getxattr removexattr policy chown user expect%s%s",
                    word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
     return false;
 }

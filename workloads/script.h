@@ -4,8 +4,9 @@
  * LENGTH, truncate P SIZE, rename P Q, link P Q, symlink TARGET P, unlink P, rmdir P, chmod P MODE,
  * fsync P, sync, sleep TIME, mark; fallocate P OFFSET LENGTH, zero P OFFSET LENGTH (both may end in
  * `keep`: the size stays), punch P OFFSET LENGTH; setxattr P NAME LENGTH, getxattr P NAME,
- * removexattr P NAME; chown P UID GID, user UID GID (whom the operations that follow act for); and
- * `expect ERROR operation`.
+ * removexattr P NAME; policy P LEVEL (0 1 4 5 6 n-way: of files that will be made in directory P);
+ * chown P UID GID, user UID GID (whom the operations that follow act for); and `expect ERROR
+ * operation`.
  *
  * A script's paths are relative to the application's home directory ("app0"), except those that
  * begin with "shared/", so that several copies do not meet by accident.
@@ -20,7 +21,7 @@
 
 #define SCRIPT_PATH_BYTES 256u
 #define SCRIPT_LENGTH_MAX (UINT64_C(256) << 10) /* bytes of one read or write */
-#define SCRIPT_VALUE_MAX 4000u /* bytes of an extended attribute */
+#define SCRIPT_VALUE_MAX 4000u                  /* bytes of an extended attribute */
 #define SCRIPT_ERROR_BYTES 384u
 
 enum script_kind {
@@ -45,6 +46,7 @@ enum script_kind {
     SCRIPT_PUNCH,
     SCRIPT_SETXATTR,
     SCRIPT_GETXATTR,
+    SCRIPT_POLICY,
     SCRIPT_REMOVEXATTR,
     SCRIPT_CHOWN,
     SCRIPT_USER,

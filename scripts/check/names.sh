@@ -21,4 +21,13 @@ holds "a death in one environment kills nobody in another" asks "0" \
 holds "and is transparent there" asks "0" \
     "SELECT sum(environments.level <> 'transparent') FROM environments JOIN trials USING (trial)
      WHERE fault = 'vfs' AND killed = 0"
+
+db=$work/policy.db
+holds "files of other levels: the campaign runs" "$loris" run scripts/check/policy.yaml -q -o "$db"
+holds "every answer is the expected one" asks "0" "SELECT sum(anomalies) FROM trials WHERE fault <> 'power'"
+holds "every promise is kept" asks "0" "SELECT sum(kept = 0) FROM trials"
+holds "a disk's death costs what has no redundancy, and that alone" asks "6|6|6" \
+    "SELECT count(*), sum(level = 'detected'), sum(ops_lost) FROM trials WHERE fault = 'disk-dies'"
+holds "and nothing else costs anything" asks "0" \
+    "SELECT sum(level <> 'transparent') FROM trials WHERE fault IN ('none', 'physical')"
 finish

@@ -52,7 +52,8 @@ enum vfs_op {
     VFS_ABORT,     /* user transactions: E_NOTSUP for now */
     VFS_FALLOCATE, /* ino, offset, length; flags KEEP_SIZE, PUNCH, ZERO; answers size: the file's */
     VFS_GETXATTR,  /* ino, name, length = room (0: size only); data -> moved, size; E_RANGE */
-    VFS_SETXATTR,  /* ino, name; data of length; flag NEW: E_EXIST */
+    VFS_SETXATTR,  /* ino, name ("loris.raid" of a directory: the level of new files); data of
+                      length; flag NEW: E_EXIST */
     VFS_LISTXATTR, /* ino, length = room; data -> moved, size */
     VFS_REMOVEXATTR, /* ino, name; E_NODATA */
     VFS_OP_COUNT

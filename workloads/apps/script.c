@@ -112,6 +112,8 @@ static enum err run_step(struct app *a, const struct script_op *op)
         return OK;
     case SCRIPT_SETXATTR:
         return app_setxattr(a, path, op->path2, op->number2);
+    case SCRIPT_POLICY:
+        return app_policy(a, path, op->path2);
     case SCRIPT_GETXATTR:
         return app_getxattr(a, path, op->path2);
     case SCRIPT_REMOVEXATTR:

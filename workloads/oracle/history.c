@@ -308,7 +308,7 @@ static void end_refused(struct history *h, uint32_t op, enum err result)
 {
     struct history_op *o = &h->ops[op];
     take_back(h, op);
-    if (o->forbade || !speaks_of_names(result))
+    if (o->forbade || o->kind == HISTORY_OTHER || !speaks_of_names(result))
         return;
     bool possible = ask_model(h, op) == OK;
     take_back(h, op);

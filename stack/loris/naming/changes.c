@@ -35,6 +35,7 @@ static enum err make(struct naming *n, const struct vfs_request *in, uint32_t ty
                            .nlink = type == VFS_DIRECTORY ? 2 : 1,
                            .uid = in->uid,
                            .gid = in->gid,
+                           .level = dir.a.level,
                            .mtime_ns = n->now_ns,
                            .ctime_ns = n->now_ns,
                            .parent = type == VFS_DIRECTORY ? dir.oid : 0};

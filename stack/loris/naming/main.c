@@ -219,6 +219,7 @@ void naming_main(const struct boot *boot)
     ASSERT(n != NULL);
     n->environment = boot->instance;
     n->tries = boot->options.tries;
+    n->levels = boot->options.raid == 1 || boot->options.raid == RAID_N_WAY;
     announce(n);
     if (boot->format && boot->incarnation == 0)
         naming_format(n);

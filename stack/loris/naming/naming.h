@@ -30,6 +30,8 @@ struct attributes {
     uint32_t mode, nlink, uid, gid, generation;
     uint64_t mtime_ns, ctime_ns;
     uint64_t parent; /* of a directory */
+    uint32_t level;  /* RAID level that files made in this directory get, 0: the pool's; a file's
+                        own.  In the numbering of OBJECT_LEVEL_SHIFT */
     uint64_t xattrs; /* object with its extended attributes, OID_NONE: it has none */
 };
 
@@ -44,6 +46,7 @@ struct node {
 
 struct naming {
     uint32_t environment;
+    bool levels;     /* the pool has room for any level in the place of its own */
     uint32_t tries;  /* attempts after which a request is only asked about (N4) */
     uint32_t cache;  /* endpoint */
     uint32_t vfs;    /* endpoint that sent the present request: behind its grants */

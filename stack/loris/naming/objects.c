@@ -69,6 +69,7 @@ static void attributes_encode(uint8_t raw[OBJECT_ATTR_BYTES], const struct attri
     put_le64(raw + 32, a->ctime_ns);
     put_le64(raw + 40, a->parent);
     put_le64(raw + 48, a->xattrs);
+    put_le32(raw + 56, a->level);
 }
 
 static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT_ATTR_BYTES])
@@ -83,8 +84,9 @@ static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT
     a->ctime_ns = get_le64(raw + 32);
     a->parent = get_le64(raw + 40);
     a->xattrs = get_le64(raw + 48);
+    a->level = get_le32(raw + 56);
     bool known = a->type >= VFS_FILE && a->type <= VFS_LINK_TYPE;
-    return known && a->nlink <= VFS_LINK_MAX ? OK : E_CORRUPT;
+    return known && a->nlink <= VFS_LINK_MAX && a->level <= OBJECT_LEVELS ? OK : E_CORRUPT;
 }
 
 enum err objects_load(struct naming *n, uint64_t oid, bool exclusive, struct node *node)
@@ -114,8 +116,9 @@ enum err objects_create(struct naming *n, uint64_t oid, const struct attributes 
                         struct node *node)
 {
     ASSERT(n->txn.environment != 0);
-    struct object_request request = {
-        .op = OBJECT_CREATE, .oid = oid, .flags = a->type == VFS_FILE ? 0 : OBJECT_META};
+    struct object_request request = {.op = OBJECT_CREATE, .oid = oid, .flags = OBJECT_META};
+    if (a->type == VFS_FILE)
+        request.flags = a->level << OBJECT_LEVEL_SHIFT;
     struct object_reply reply;
     attributes_encode(request.attr, a);
     enum err e = objects_call(n, &request, &reply);

@@ -114,6 +114,33 @@ static enum err store(struct naming *n, struct node *node)
     return e == OK ? objects_store(n, node) : e;
 }
 
+static const char level_name[] = "loris.raid";
+
+/* Whether the request's attribute is the one that chooses the RAID level. */
+static bool is_level(const struct naming *n)
+{
+    return n->name_bytes == sizeof(level_name) - 1 &&
+           memcmp(n->name, level_name, n->name_bytes) == 0;
+}
+
+/*
+ * What a directory says of the level of files made in it from now on, directories made in it too. A
+ * file keeps the level that it was made with. A pool that counts a block as one on every disk has
+ * room for any level; others do not.
+ */
+static enum err set_level(const struct naming *n, struct node *node, uint32_t bytes)
+{
+    static const char *const levels[OBJECT_LEVELS] = {"0", "1", "4", "5", "6", "n-way"};
+    if (node->a.type != VFS_DIRECTORY || !n->levels)
+        return E_NOTSUP;
+    for (uint32_t k = 0; k < OBJECT_LEVELS; k++)
+        if (strlen(levels[k]) == bytes && memcmp(levels[k], n->value, bytes) == 0) {
+            node->a.level = k + 1;
+            return OK;
+        }
+    return E_ARG;
+}
+
 enum err change_setxattr(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
 {
     struct node node;
@@ -128,6 +155,8 @@ enum err change_setxattr(struct naming *n, const struct vfs_request *in, struct 
         e = load(n, &node);
     if (e == OK && in->length > 0)
         e = plat_copy_in(n->vfs, in->data_grant, 0, n->value, (size_t)in->length);
+    if (e == OK && is_level(n))
+        e = set_level(n, &node, (uint32_t)in->length);
     if (e != OK)
         return e;
     e = find(n, &x);
@@ -153,6 +182,8 @@ enum err change_removexattr(struct naming *n, const struct vfs_request *in, stru
         e = find(n, &x);
     if (e != OK)
         return e;
+    if (is_level(n))
+        node.a.level = 0;
     cut_out(n, &x);
     return store(n, &node);
 }

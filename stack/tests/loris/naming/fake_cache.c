@@ -179,8 +179,8 @@ static enum err create(const struct object_request *r, struct object_reply *out)
     for (uint32_t i = 0; i < FAKE_OBJECTS; i++)
         if (cache.object[i].oid == 0) {
             note_object(&cache.object[i]);
-            cache.object[i] =
-                (struct fake_object){.oid = oid, .data = calloc(1, FAKE_OBJECT_BYTES)};
+            cache.object[i] = (struct fake_object){
+                .oid = oid, .flags = r->flags, .data = calloc(1, FAKE_OBJECT_BYTES)};
             ASSERT(cache.object[i].data != NULL);
             memcpy(cache.object[i].attr, r->attr, OBJECT_ATTR_BYTES);
             out->oid = oid;

@@ -9,11 +9,12 @@
 #include "object.h"
 
 #define FAKE_OBJECTS 256u
-#define FAKE_OBJECT_BYTES (16u << 20)
+#define FAKE_OBJECT_BYTES (8u << 20)
 
 struct fake_object {
     uint64_t oid; /* 0: free */
     uint64_t size;
+    uint32_t flags; /* of its creation */
     uint8_t attr[OBJECT_ATTR_BYTES];
     uint8_t *data; /* FAKE_OBJECT_BYTES, zeros beyond size */
 };

@@ -8,6 +8,7 @@
 uint32_t rig_vfs;
 uint64_t rig_sequence;
 uint32_t rig_generation;
+uint32_t rig_raid = 1;
 static struct boot boot;
 
 void rig_start_naming(void)
@@ -23,6 +24,7 @@ void rig_start(void)
     fake_reset();
     fake_cache_init();
     boot = (struct boot){.layer = LAYER_NAMING, .format = true};
+    boot.options.raid = rig_raid;
     boot.options.tries = 3;
     boot.options.environments = 1;
     rig_start_naming();

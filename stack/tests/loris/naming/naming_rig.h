@@ -14,6 +14,8 @@ extern uint32_t rig_vfs;        /* endpoint */
 extern uint64_t rig_sequence;   /* of the last request */
 extern uint32_t rig_generation; /* of the VFS that asks */
 
+extern uint32_t rig_raid; /* level of the pool at the next rig_start; 1 unless set */
+
 /* A fresh platform, an empty cache, naming formatted and ready. */
 void rig_start(void);
 /* The next instance of naming, after a death. */

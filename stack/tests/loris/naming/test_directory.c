@@ -416,7 +416,7 @@ START_TEST(test_directory__n5_a_bad_block_is_an_error)
     struct fake_object *o = fake_cache_find(dir);
     uint64_t size = o->size;
     uint8_t *good = copy_of(o);
-    for (uint64_t byte = 0; byte < size; byte += byte % BLOCK_BYTES < 128 ? 1 : 37)
+    for (uint64_t byte = 0; byte < size; byte += byte % BLOCK_BYTES < 128 ? 1 : 111)
         for (uint32_t k = 0; k < 3; k++) {
             memcpy(o->data, good, size);
             o->size = size;

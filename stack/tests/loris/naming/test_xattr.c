@@ -203,10 +203,64 @@ START_TEST(test_xattr__n5_a_bad_block_is_an_error)
 }
 END_TEST
 
+static uint32_t level_of(uint64_t ino)
+{
+    return (fake_cache_find(ino)->flags & OBJECT_LEVEL_MASK) >> OBJECT_LEVEL_SHIFT;
+}
+
+START_TEST(test_xattr__a_directory_chooses_the_level_of_files_made_in_it)
+{
+    struct vfs_reply ignored;
+    begin();
+    uint64_t plain = file, dir = rig_make(VFS_MKDIR, ROOT, "d");
+    ck_assert_int_eq(set("loris.raid", "5"), E_NOTSUP); /* a file keeps its own */
+    file = dir;
+    ck_assert_int_eq(set("loris.raid", "7"), E_ARG);
+    ck_assert_int_eq(set("loris.raid", ""), E_ARG);
+    must_lack("loris.raid");
+    ck_assert_int_eq(set("loris.raid", "5"), OK);
+    must_have("loris.raid", "5");
+    uint64_t below = rig_make(VFS_MKDIR, dir, "below");
+    uint64_t five = rig_make(VFS_CREATE, below, "f");
+    ck_assert_int_eq(set("loris.raid", "n-way"), OK);
+    uint64_t all = rig_make(VFS_CREATE, dir, "g");
+    ck_assert_int_eq(ask(VFS_REMOVEXATTR, 0, "loris.raid", NULL, 0), OK);
+    uint64_t again = rig_make(VFS_CREATE, dir, "h");
+    ck_assert_int_eq(rig_two_names(VFS_RENAME, below, "f", ROOT, "moved"), OK);
+    ck_assert_uint_eq(level_of(plain), 0);
+    ck_assert_uint_eq(level_of(five), 4);
+    ck_assert_uint_eq(level_of(all), 6);
+    ck_assert_uint_eq(level_of(again), 0);
+    ck_assert_uint_eq(level_of(below), 0); /* directories are metadata, of the pool's own choice */
+    ck_assert_int_eq(rig_name_op(VFS_UNLINK, ROOT, "moved", &ignored), OK);
+}
+END_TEST
+
+/* A pool that does not count a block as one on every disk may not have the room. */
+START_TEST(test_xattr__levels_are_refused_where_room_is_not_counted_for_them)
+{
+    static const uint32_t pools[] = {0, 4, 5, 6};
+    for (uint32_t k = 0; k < 4; k++) {
+        rig_raid = pools[k];
+        begin();
+        file = ROOT;
+        ck_assert_int_eq(set("loris.raid", "1"), E_NOTSUP);
+        ck_assert_int_eq(set("user.raid", "1"), OK);
+    }
+    rig_raid = RAID_N_WAY;
+    begin();
+    file = ROOT;
+    ck_assert_int_eq(set("loris.raid", "0"), OK);
+    rig_raid = 1;
+}
+END_TEST
+
 CHECK_MAIN("xattr", 60, tcase_add_test(tc, test_xattr__values_are_kept_replaced_listed_and_removed);
            tcase_add_test(tc, test_xattr__tells_the_size_and_refuses_too_small_a_room);
            tcase_add_test(tc, test_xattr__fill_one_block_and_no_more);
            tcase_add_test(tc, test_xattr__their_object_goes_with_the_last_and_with_the_inode);
            tcase_add_test(tc, test_xattr__of_an_open_inode_live_until_its_release);
            tcase_add_test(tc, test_xattr__is_set_once_wherever_naming_dies);
-           tcase_add_test(tc, test_xattr__n5_a_bad_block_is_an_error);)
+           tcase_add_test(tc, test_xattr__n5_a_bad_block_is_an_error);
+           tcase_add_test(tc, test_xattr__a_directory_chooses_the_level_of_files_made_in_it);
+           tcase_add_test(tc, test_xattr__levels_are_refused_where_room_is_not_counted_for_them);)
