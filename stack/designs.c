@@ -222,6 +222,7 @@ static const struct option_spec journal_options[] = {
 
 static const struct design designs[] = {
     {.name = "loris",
+     .user_transactions = true,
      .layers = {LAYER_VFS, LAYER_NAMING, LAYER_CACHE, LAYER_LOGICAL, LAYER_PHYSICAL, LAYER_DRIVER},
      .options = loris_options,
      .option_count = COUNT(loris_options),

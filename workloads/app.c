@@ -187,6 +187,27 @@ enum err app_sync(struct app *a)
     return end_plain(&r, client_sync(&a->client));
 }
 
+enum err app_begin(struct app *a)
+{
+    struct history_call call = {.kind = HISTORY_BEGIN};
+    struct record r = begin(a, &call, 0);
+    return end_plain(&r, client_begin(&a->client));
+}
+
+enum err app_commit(struct app *a)
+{
+    struct history_call call = {.kind = HISTORY_COMMIT};
+    struct record r = begin(a, &call, 0);
+    return end_plain(&r, client_commit(&a->client));
+}
+
+enum err app_abort(struct app *a)
+{
+    struct history_call call = {.kind = HISTORY_ABORT};
+    struct record r = begin(a, &call, 0);
+    return end_plain(&r, client_abort(&a->client));
+}
+
 enum err app_stat(struct app *a, const char *path)
 {
     struct history_call call = {.kind = HISTORY_STAT, .path = path};

@@ -63,6 +63,11 @@ MUST_USE enum err app_read(struct app *a, int32_t fd, uint64_t offset, uint64_t 
 MUST_USE enum err app_truncate(struct app *a, const char *path, uint64_t size);
 MUST_USE enum err app_fsync(struct app *a, int32_t fd);
 MUST_USE enum err app_sync(struct app *a);
+/* A user transaction: what is called between is in it. E_ABORT: the stack has aborted it, and says
+ * so until one of the last two is called. */
+MUST_USE enum err app_begin(struct app *a);
+MUST_USE enum err app_commit(struct app *a);
+MUST_USE enum err app_abort(struct app *a);
 MUST_USE enum err app_stat(struct app *a, const char *path);
 MUST_USE enum err app_mkdir(struct app *a, const char *path);
 MUST_USE enum err app_rmdir(struct app *a, const char *path);

@@ -284,6 +284,24 @@ enum err client_unmount(struct client *c)
     return plain(c, &in, NULL, NULL);
 }
 
+enum err client_begin(struct client *c)
+{
+    struct call_request in = {.op = CALL_BEGIN};
+    return plain(c, &in, NULL, NULL);
+}
+
+enum err client_commit(struct client *c)
+{
+    struct call_request in = {.op = CALL_COMMIT};
+    return plain(c, &in, NULL, NULL);
+}
+
+enum err client_abort(struct client *c)
+{
+    struct call_request in = {.op = CALL_ABORT};
+    return plain(c, &in, NULL, NULL);
+}
+
 void client_sleep(uint64_t ns)
 {
     struct msg m;

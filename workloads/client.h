@@ -74,6 +74,11 @@ MUST_USE enum err client_removexattr(struct client *c, const char *path, const c
 MUST_USE enum err client_statfs(struct client *c, uint64_t *blocks, uint64_t *available);
 MUST_USE enum err client_unmount(struct client *c);
 
+/* A user transaction: the calls between are in it. */
+MUST_USE enum err client_begin(struct client *c);
+MUST_USE enum err client_commit(struct client *c);
+MUST_USE enum err client_abort(struct client *c);
+
 /* Pauses the calling process. */
 void client_sleep(uint64_t ns);
 

@@ -69,6 +69,7 @@ static void finish(void *argument)
 {
     struct workload_app *w = argument;
     w->ended = true;
+    history_leave(w->run->history, w->number);
     if (w->run->hooks.on_end != NULL)
         w->run->hooks.on_end(w->run->hooks.context);
 }

@@ -34,6 +34,9 @@ static const struct syntax syntaxes[] = {
     {"chmod", SCRIPT_CHMOD, {PATH, MODE}, "chmod P MODE"},
     {"fsync", SCRIPT_FSYNC, {PATH}, "fsync P"},
     {"sync", SCRIPT_SYNC, {NONE}, "sync"},
+    {"begin", SCRIPT_BEGIN, {NONE}, "begin"},
+    {"commit", SCRIPT_COMMIT, {NONE}, "commit"},
+    {"abort", SCRIPT_ABORT, {NONE}, "abort"},
     {"sleep", SCRIPT_SLEEP, {TIME}, "sleep TIME"},
     {"mark", SCRIPT_MARK, {NONE}, "mark"},
     {"fallocate",
@@ -65,6 +68,7 @@ static const struct {
     {"EROFS", E_ROFS},         {"EBUSY", E_BUSY},
     {"EINVAL", E_ARG},         {"ENODATA", E_NODATA},
     {"ERANGE", E_RANGE},       {"EOPNOTSUPP", E_NOTSUP},
+    {"EABORT", E_ABORT},       {"E2BIG", E_2BIG},
 };
 #define ERRORS (sizeof(errors) / sizeof(errors[0]))
 
@@ -114,14 +118,10 @@ static bool bad_word(const char *word, char *error)
     const char *names[SYNTAXES];
     for (size_t i = 0; i < SYNTAXES; i++)
         names[i] = syntaxes[i].word;
-    if (strcmp(word, "begin") == 0 || strcmp(word, "commit") == 0 || strcmp(word, "abort") == 0) {
-        (void)snprintf(error, SCRIPT_ERROR_BYTES, "not available yet: `%s`, user transactions",
-                       word);
-        return false;
-    }
     const char *near = option_nearest(word, names, SYNTAXES);
     (void)snprintf(error, SCRIPT_ERROR_BYTES,
-                   "unknown operation `%.64s`; allowed: create mkdir write append read truncate "
+                   "unknown operation `%.64s`; allowed: begin commit abort create mkdir write "
+                   "append read truncate "
                    "rename link symlink unlink rmdir chmod fsync sync sleep mark fallocate zero "
                    "punch setxattr getxattr removexattr policy chown user expect%s%s",
                    word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");

@@ -37,9 +37,9 @@ enum call_op {
     CALL_UNLOCK,  /* fd: advisory, whole file, exclusive; E_AGAIN if held */
     CALL_STATFS,  /* size = blocks, ino2 = free */
     CALL_UNMOUNT, /* orderly stop of what this VFS has mounted */
-    CALL_BEGIN,
-    CALL_COMMIT,
-    CALL_ABORT,     /* user transactions: E_NOTSUP for now */
+    CALL_BEGIN,   /* a user transaction: the caller's calls are in it until it ends; E_NOTSUP */
+    CALL_COMMIT,  /* any error: nothing of it has happened */
+    CALL_ABORT,   /* E_ABORT: the stack has aborted it; so says every call until one of these two */
     CALL_FALLOCATE, /* fd, offset, length: room for the range is taken, the file grown to its end.
                        Flags: KEEP_SIZE: it does not grow; PUNCH: the range becomes a hole (does
                        not grow); ZERO: it becomes zeros that have their room */

@@ -21,6 +21,7 @@ enum err {
     E_TIMEOUT = -9,  /* the deadline of a receive passed */
     E_SESSION = -10, /* the message belongs to a recovery session that is over: drop it */
     E_ABORT = -11,   /* the user transaction was aborted whole */
+    E_WAIT = -12,    /* a user transaction has it locked: ask again; VFS answers nobody with it */
 
     /* Answers of the name space, one for each POSIX name. */
     E_NOENT = -32,
@@ -43,6 +44,7 @@ enum err {
     E_NOTSUP = -49,
     E_MFILE = -50,
     E_ARG = -51, /* POSIX EINVAL: an argument that no file system accepts (rename into itself...) */
+    E_2BIG = -54,   /* the user transaction needs too much of cache or log: it was aborted */
     E_NODATA = -52, /* no extended attribute of that name */
     E_RANGE = -53,  /* the caller's room is too small for the value */
 };

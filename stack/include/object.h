@@ -42,8 +42,8 @@ enum object_op {
     OBJECT_STATFS,   /* answers size = capacity in blocks, blocks = free blocks */
     OBJECT_SHUTDOWN, /* orderly stop: checkpoint marked clean; service goes on, unclean at the next
                         change */
-    OBJECT_ENVIRONMENT_DIED, /* naming's first message: abort open transactions of this environment
-                              */
+    OBJECT_ENVIRONMENT_DIED, /* naming's first message: abort the open request of this environment;
+                                with a generation, VFS's: also user transactions of others */
     /* Cache -> logical -> physical only. */
     OBJECT_FLUSH,   /* everything answered is stable on the medium */
     OBJECT_PREPARE, /* cache -> logical: make checkpoint `epoch`; answered when it is durable on
@@ -62,6 +62,11 @@ enum object_op {
     OBJECT_VERIFY,  /* logical -> physical: metadata in memory are compared with the disk, some from
                        `offset` on; answers blocks = how many, moved = how many were bad and will be
                        rewritten, size = where to go on, 0: that was all */
+    /* Naming -> cache: user transactions (txn.outer). A request of one is answered E_ABORT if the
+       cache does not know it (any more). */
+    OBJECT_USER_BEGIN, /* E_WAIT: too many are open. Again: no effect */
+    OBJECT_USER_END,   /* in a request: its commit commits the user transaction too */
+    OBJECT_USER_ABORT, /* OK also if it is not open */
     OBJECT_OP_COUNT
 };
 
@@ -100,6 +105,8 @@ struct object_txn {
     uint32_t environment; /* + 1; 0: no transaction, the request is one by itself */
     uint32_t generation;  /* VFS incarnation */
     uint64_t sequence;    /* VFS's request number */
+    uint64_t outer;       /* user transaction that the request is a savepoint of, 0: none; VFS's
+                             number for it, unique within its generation */
 };
 
 #define OBJECT_RESULT_BYTES                                                                        \

@@ -26,6 +26,7 @@
     X(PLANTED_NO_REPLY_TABLE, "no-reply-table", "cache: a retried transaction runs again")         \
     X(PLANTED_RESYNC_REGION, "resync-region", "logical: resync recomputes checksums blindly")      \
     X(PLANTED_LATE_COMMIT, "late-commit", "cache: the commit of a dead naming is taken")           \
+    X(PLANTED_TXN_TORN, "txn-torn", "cache: half of a user transaction is committed")              \
     X(PLANTED_NO_INTENT_FLUSH, "no-intent-flush", "physical: intents are not flushed")             \
     X(PLANTED_CRC_UNCHECKED, "crc-unchecked", "physical: data read without checksum check")        \
     X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \

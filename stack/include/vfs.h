@@ -43,13 +43,13 @@ enum vfs_op {
     VFS_TRUNCATE, /* ino, size */
     VFS_FSYNC,    /* ino (file or directory): covers content, attributes and names up to it */
     VFS_SYNC,
-    VFS_STATFS,  /* answers size = blocks, blocks = free, in BLOCK_BYTES */
-    VFS_RELEASE, /* ino: the last descriptor of an unlinked inode is closed */
-    VFS_UNMOUNT, /* orderly stop: everything stable, marked clean; later requests make it unclean
-                    again */
-    VFS_BEGIN,
-    VFS_COMMIT,
-    VFS_ABORT,     /* user transactions: E_NOTSUP for now */
+    VFS_STATFS,    /* answers size = blocks, blocks = free, in BLOCK_BYTES */
+    VFS_RELEASE,   /* ino: the last descriptor of an unlinked inode is closed */
+    VFS_UNMOUNT,   /* orderly stop: everything stable, marked clean; later requests make it unclean
+                      again */
+    VFS_BEGIN,     /* outer: a user transaction; its requests bear it. E_NOTSUP; E_WAIT */
+    VFS_COMMIT,    /* outer; all of it or nothing: on any error it is aborted, or still to be */
+    VFS_ABORT,     /* outer; OK also if it is not open */
     VFS_FALLOCATE, /* ino, offset, length; flags KEEP_SIZE, PUNCH, ZERO; answers size: the file's */
     VFS_GETXATTR,  /* ino, name, length = room (0: size only); data -> moved, size; E_RANGE */
     VFS_SETXATTR,  /* ino, name ("loris.raid" of a directory: the level of new files); data of
@@ -87,6 +87,7 @@ struct vfs_request {
     uint64_t offset, length, size;
     uint64_t mtime_ns;
     uint64_t sequence;    /* per vfs instance, from 1; the same again when retried */
+    uint64_t outer;       /* user transaction that it is part of, 0: none */
     uint32_t environment; /* of the vfs */
     uint32_t generation;  /* incarnation of the vfs: sequences of an earlier one are another's */
     uint32_t attempt;     /* 1, 2, ...: after K attempts naming only asks whether it was done */

@@ -9,20 +9,20 @@
 #include "mem.h"
 
 struct object_request_wire {
-    uint64_t oid, offset, length, size, txn_sequence, lsn, epoch;
+    uint64_t oid, offset, length, size, txn_sequence, txn_outer, lsn, epoch;
     uint32_t txn_environment, txn_generation;
     uint32_t flags, session, rev, grant_data, grant_meta, members;
     uint8_t attr[OBJECT_ATTR_BYTES];
 };
-_Static_assert(sizeof(struct object_request_wire) == 7 * 8 + 8 * 4 + 64, "no padding");
+_Static_assert(sizeof(struct object_request_wire) == 8 * 8 + 8 * 4 + 64, "no padding");
 _Static_assert(sizeof(struct object_request_wire) <= MSG_PAYLOAD_BYTES, "fits a message");
 
 struct object_commit_wire {
-    uint64_t sequence;
+    uint64_t sequence, outer;
     uint32_t environment, generation;
     uint8_t result[OBJECT_RESULT_BYTES];
 };
-_Static_assert(sizeof(struct object_commit_wire) == 16 + 96, "no padding");
+_Static_assert(sizeof(struct object_commit_wire) == 24 + 96, "no padding");
 _Static_assert(sizeof(struct object_commit_wire) <= MSG_PAYLOAD_BYTES, "fits a message");
 
 struct object_reply_wire {
@@ -50,6 +50,7 @@ void object_request_pack(struct msg *m, uint32_t id, const struct object_request
         .length = request->length,
         .size = request->size,
         .txn_sequence = request->txn.sequence,
+        .txn_outer = request->txn.outer,
         .lsn = request->lsn,
         .epoch = request->epoch,
         .txn_environment = request->txn.environment,
@@ -79,7 +80,8 @@ static void request_from_wire(struct object_request *request,
         .size = wire->size,
         .txn = {.environment = wire->txn_environment,
                 .generation = wire->txn_generation,
-                .sequence = wire->txn_sequence},
+                .sequence = wire->txn_sequence,
+                .outer = wire->txn_outer},
         .session = wire->session,
         .rev = wire->rev,
         .lsn = wire->lsn,
@@ -125,8 +127,10 @@ void object_commit_pack(struct msg *m, uint32_t id, const struct object_txn *txn
                         const uint8_t result[OBJECT_RESULT_BYTES])
 {
     ASSERT(txn->environment != 0);
-    struct object_commit_wire wire = {
-        .sequence = txn->sequence, .environment = txn->environment, .generation = txn->generation};
+    struct object_commit_wire wire = {.sequence = txn->sequence,
+                                      .outer = txn->outer,
+                                      .environment = txn->environment,
+                                      .generation = txn->generation};
     memcpy(wire.result, result, sizeof(wire.result));
     memset(m, 0, sizeof(*m));
     m->type = PROTO_OBJECT | (uint32_t)OBJECT_TXN_COMMIT;
@@ -141,8 +145,10 @@ enum err object_commit_unpack(struct object_txn *txn, uint8_t result[OBJECT_RESU
     if (m->type != (PROTO_OBJECT | (uint32_t)OBJECT_TXN_COMMIT))
         return E_INVAL;
     memcpy(&wire, m->payload, sizeof(wire));
-    *txn = (struct object_txn){
-        .environment = wire.environment, .generation = wire.generation, .sequence = wire.sequence};
+    *txn = (struct object_txn){.environment = wire.environment,
+                               .generation = wire.generation,
+                               .sequence = wire.sequence,
+                               .outer = wire.outer};
     memcpy(result, wire.result, sizeof(wire.result));
     if (wire.environment == 0 || wire.environment > ENVIRONMENTS_MAX)
         return E_INVAL;

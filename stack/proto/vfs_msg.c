@@ -10,12 +10,12 @@
 #include "vfs_wire.h"
 
 struct vfs_request_wire {
-    uint64_t ino, ino2, offset, length, size, mtime_ns, sequence;
+    uint64_t ino, ino2, offset, length, size, mtime_ns, sequence, outer;
     uint32_t flags, which, environment, generation, attempt;
     uint32_t name_grant, name_bytes, name2_grant, name2_bytes, data_grant;
     uint32_t mode, uid, gid, zero;
 };
-_Static_assert(sizeof(struct vfs_request_wire) == 7 * 8 + 14 * 4, "no padding");
+_Static_assert(sizeof(struct vfs_request_wire) == 8 * 8 + 14 * 4, "no padding");
 _Static_assert(sizeof(struct vfs_request_wire) <= MSG_PAYLOAD_BYTES, "fits a message");
 
 struct vfs_reply_wire {
@@ -70,6 +70,7 @@ void vfs_request_pack(struct msg *m, uint32_t id, const struct vfs_request *requ
         .size = request->size,
         .mtime_ns = request->mtime_ns,
         .sequence = request->sequence,
+        .outer = request->outer,
         .flags = request->flags,
         .which = request->which,
         .environment = request->environment,
@@ -102,6 +103,7 @@ static void request_from_wire(struct vfs_request *request, const struct vfs_requ
         .size = wire->size,
         .mtime_ns = wire->mtime_ns,
         .sequence = wire->sequence,
+        .outer = wire->outer,
         .environment = wire->environment,
         .generation = wire->generation,
         .attempt = wire->attempt,

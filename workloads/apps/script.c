@@ -104,6 +104,12 @@ static enum err run_step(struct app *a, const struct script_op *op)
         return app_chmod(a, path, (uint32_t)op->number);
     case SCRIPT_SYNC:
         return app_sync(a);
+    case SCRIPT_BEGIN:
+        return app_begin(a);
+    case SCRIPT_COMMIT:
+        return app_commit(a);
+    case SCRIPT_ABORT:
+        return app_abort(a);
     case SCRIPT_SLEEP:
         client_sleep(op->number);
         return OK;

@@ -444,6 +444,9 @@ static enum err apply_kind(struct apply *a)
         return apply_look(a);
     case HISTORY_SETUP:
     case HISTORY_SYNC:
+    case HISTORY_BEGIN:
+    case HISTORY_COMMIT: /* transaction.c */
+    case HISTORY_ABORT:
     case HISTORY_OTHER:
     case HISTORY_KINDS:
         break;

@@ -19,7 +19,7 @@ static enum presence presence_for_reader(const void *object, uint32_t op)
 {
     const struct reader *r = object;
     const struct history_op *o = &r->h->ops[op];
-    if (op == r->op)
+    if (op == r->op || model_hidden(r->h, op, r->op))
         return OUT;
     if (o->state == HISTORY_DONE && op_precedes(o, &r->h->ops[r->op]))
         return IN;
@@ -65,7 +65,7 @@ static enum history_clause clause_of(const struct history *h, uint32_t inode, ui
     for (uint32_t k = h->inodes[inode].range; k != 0; k = h->effects[k].older) {
         const struct effect *e = &h->effects[k];
         if (e->what == RANGE_DATA && e->from <= at && at + count <= e->to &&
-            content_match(inode, e->op, at + e->shift, bytes, count) == count)
+            content_match(inode, e->author, at + e->shift, bytes, count) == count)
             return CLAUSE_CONTENT;
     }
     return CLAUSE_FOREIGN;

@@ -142,7 +142,7 @@ static enum presence presence_in_cut(const void *object, uint32_t op)
     case HISTORY_IN_FLIGHT:
         return o->kind == HISTORY_WRITE || o->kind == HISTORY_FALLOCATE ? OPTIONAL : IN;
     case HISTORY_TROUBLED:
-        return OPTIONAL;
+        return o->kind == HISTORY_COMMIT ? IN : OPTIONAL; /* whole or not at all */
     case HISTORY_REFUSED:
         return OUT;
     }

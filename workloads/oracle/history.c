@@ -4,6 +4,7 @@
 
 #include "workloads/oracle/content.h"
 #include "workloads/oracle/range.h"
+#include "workloads/oracle/transaction.h"
 
 #define SHARED_ROOT 1u /* operations, and so inodes, that exist before time 0 */
 #define FIRST_ROOT 2u  /* of environment 0 */
@@ -13,9 +14,10 @@
 const char *history_kind_name(enum history_kind kind)
 {
     static const char *const names[HISTORY_KINDS] = {
-        "setup",   "open",  "close", "read",      "write",    "truncate", "fsync",       "sync",
-        "stat",    "mkdir", "rmdir", "unlink",    "rename",   "link",     "symlink",     "readlink",
-        "readdir", "chmod", "chown", "fallocate", "setxattr", "getxattr", "removexattr", "other"};
+        "setup",    "open",        "close",   "read",   "write",  "truncate",  "fsync",
+        "sync",     "stat",        "mkdir",   "rmdir",  "unlink", "rename",    "link",
+        "symlink",  "readlink",    "readdir", "chmod",  "chown",  "fallocate", "setxattr",
+        "getxattr", "removexattr", "begin",   "commit", "abort",  "other"};
     ASSERT((unsigned)kind < HISTORY_KINDS);
     return names[kind];
 }
@@ -125,6 +127,8 @@ uint32_t history_add_app(struct history *h, uint32_t environment)
     app->environment = environment;
     app->in_flight = 0;
     app->death = HISTORY_ALIVE;
+    app->txn = 0;
+    app->doomed = false;
     memset(app->fds, 0, sizeof(app->fds));
     return h->app_count++;
 }
@@ -188,7 +192,13 @@ uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
         if (call->offset == HISTORY_AT_END)
             o->offset = o->inode == 0 ? 0 : model_size(h, o->inode, VIEW_ALL, op);
     }
-    o->forbade = ask_model(h, op) != OK;
+    bool inside = call->kind != HISTORY_COMMIT && call->kind != HISTORY_ABORT;
+    if (a->txn != 0 && !a->doomed && inside)
+        o->txn = a->txn;
+    if (a->txn != 0 && !a->doomed && call->kind == HISTORY_COMMIT)
+        transaction_gather(h, a->txn, op);
+    else
+        o->forbade = ask_model(h, op) != OK;
     return op;
 }
 
@@ -230,6 +240,8 @@ static enum history_state state_of(enum err result)
     case E_INVAL:
     case E_AGAIN:
     case E_ABORT:
+    case E_WAIT:
+    case E_2BIG:
     case E_NOENT:
     case E_EXIST:
     case E_NOTDIR:
@@ -364,11 +376,48 @@ static void end_special(struct history *h, uint32_t op, const struct history_ans
     if (!held)
         return;
     if (o->kind == HISTORY_OPEN && o->state == HISTORY_DONE)
-        a->fds[fd] = (struct open_file){.inode = o->inode, .slot = o->name, .unsure = a->unsettled};
+        a->fds[fd] = (struct open_file){
+            .inode = o->inode, .slot = o->name, .txn = o->txn, .unsure = a->unsettled};
     else if (o->kind == HISTORY_CLOSE)
         a->fds[fd] = (struct open_file){0};
     else if (o->kind == HISTORY_FSYNC && o->state == HISTORY_DONE)
         mark_synced(h, op, &a->fds[fd]);
+}
+
+/* What opened and closed in a user transaction that has ended holds. */
+static void keep_descriptors(struct app *a)
+{
+    for (uint32_t fd = 0; fd < HISTORY_FDS_MAX; fd++)
+        a->fds[fd].txn = 0;
+}
+
+/* The answer of begin, commit or abort, or one that says that the stack has aborted it. */
+static void end_transaction(struct history *h, uint32_t op)
+{
+    struct history_op *o = &h->ops[op];
+    struct app *a = &h->apps[o->app];
+    bool ok = o->state == HISTORY_DONE;
+    bool ends = o->kind == HISTORY_COMMIT || o->kind == HISTORY_ABORT;
+    if (a->txn == 0 && !ends && o->kind != HISTORY_BEGIN)
+        return;
+    if (ok && (o->kind == HISTORY_BEGIN ? a->txn != 0 : ends && a->txn == 0))
+        check_wrong(h, op, CLAUSE_ANSWER, 0, "%s: done, but it cannot be",
+                    history_kind_name(o->kind));
+    else if (ok && a->doomed && o->kind != HISTORY_ABORT)
+        check_wrong(h, op, CLAUSE_ANSWER, 0, "%s: done in an aborted user transaction",
+                    history_kind_name(o->kind));
+    if (o->kind == HISTORY_BEGIN && ok)
+        a->txn = op;
+    bool aborts = o->result == E_ABORT || o->result == E_2BIG || o->kind == HISTORY_ABORT ||
+                  (o->kind == HISTORY_COMMIT && o->state == HISTORY_REFUSED);
+    if (a->txn != 0 && aborts && !a->doomed)
+        transaction_void(h, o->app, a->txn);
+    a->doomed = a->txn != 0 && (a->doomed || aborts);
+    if (!ends)
+        return;
+    keep_descriptors(a);
+    a->txn = 0;
+    a->doomed = false;
 }
 
 bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
@@ -380,12 +429,14 @@ bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
     ASSERT(a->in_flight == op);
     ASSERT(now_ns >= o->start_ns);
     enum history_state state = state_of(answer->result);
-    if (state == HISTORY_DONE)
+    if (state == HISTORY_DONE && o->kind != HISTORY_COMMIT)
         end_ok(h, op, answer);
     else if (state == HISTORY_REFUSED)
         end_refused(h, op, answer->result);
     else
         mark_optional(h, op);
+    if (o->kind == HISTORY_COMMIT)
+        transaction_ended(h, op, h->tick + 1);
     o->state = state;
     o->result = answer->result;
     o->end_ns = now_ns;
@@ -393,8 +444,19 @@ bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
     if (state == HISTORY_DONE && !a->unsettled)
         check_answer(h, op, answer);
     end_special(h, op, answer);
+    end_transaction(h, op);
     a->in_flight = 0;
     return !o->wrong;
+}
+
+/* One that was not asked to commit never will be. */
+static void leave_transaction(struct history *h, uint32_t app)
+{
+    struct app *a = &h->apps[app];
+    bool commits = a->in_flight != 0 && h->ops[a->in_flight].kind == HISTORY_COMMIT;
+    if (a->txn != 0 && !a->doomed && !commits)
+        transaction_void(h, app, a->txn);
+    a->txn = 0;
 }
 
 void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history_death why)
@@ -405,8 +467,16 @@ void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history
         return;
     a->death = why;
     a->died_ns = now_ns;
+    leave_transaction(h, app);
     if (a->in_flight != 0)
         mark_optional(h, a->in_flight);
+}
+
+void history_leave(struct history *h, uint32_t app)
+{
+    ASSERT(app < h->app_count);
+    if (h->apps[app].death == HISTORY_ALIVE)
+        leave_transaction(h, app);
 }
 
 void history_mark(struct history *h, enum history_mark_kind kind, uint64_t now_ns,

@@ -72,6 +72,9 @@ enum history_kind {
     HISTORY_SETXATTR,    /* path, path2 = name of the attribute, length: of the value */
     HISTORY_GETXATTR,    /* path, path2 = name -> moved, data */
     HISTORY_REMOVEXATTR, /* path, path2 = name */
+    HISTORY_BEGIN,       /* a user transaction: what follows is in it until it ends */
+    HISTORY_COMMIT,      /* all of it takes effect with this, or nothing does */
+    HISTORY_ABORT,       /* nothing of it has happened */
     HISTORY_OTHER,       /* no effect and nothing to check: statfs, lock, utimens, dup ... */
     HISTORY_KINDS
 };
@@ -146,6 +149,7 @@ struct history_op {
     uint32_t app, environment;
     uint64_t start_ns, end_ns;      /* end: HISTORY_NEVER while in flight */
     uint32_t begin_tick, end_tick;  /* order; end: UINT32_MAX while in flight */
+    uint32_t txn;                   /* the begin of the open user transaction that it is in, or 0 */
     uint32_t inode;                 /* the one it works on or makes; 0 if none is known */
     uint32_t first_effect, effects; /* in the model (model.h) */
     uint32_t name, name2;           /* name slots of path and path2; 0 if none */
@@ -227,6 +231,9 @@ bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
 
 /* The application died; its request in flight, if any, never gets an answer. Again: no effect. */
 void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history_death why);
+
+/* The application came to its end by itself: a user transaction that it left open is aborted. */
+void history_leave(struct history *h, uint32_t app);
 
 /* A fault, a detection, the end of a recovery. layer: who detected, static text; else NULL. */
 void history_mark(struct history *h, enum history_mark_kind kind, uint64_t now_ns,

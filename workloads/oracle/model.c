@@ -26,7 +26,7 @@ void *model_grow(void *array, uint32_t *room, uint32_t want, size_t size)
 
 static bool counts(const struct history *h, const struct effect *e, enum view view, uint32_t self)
 {
-    if (e->is_void)
+    if (e->is_void || model_hidden(h, e->op, self))
         return false;
     return view == VIEW_ALL || e->op == self || h->ops[e->op].state == HISTORY_DONE;
 }
@@ -59,7 +59,7 @@ bool model_settled(const struct history *h, uint32_t newest, uint32_t self)
 {
     for (uint32_t at = newest; at != 0; at = h->effects[at].older) {
         const struct effect *e = &h->effects[at];
-        if (e->is_void || e->op == self)
+        if (e->is_void || e->op == self || model_hidden(h, e->op, self))
             continue;
         if (!precedes(h, e->op, self) || h->ops[e->op].state != HISTORY_DONE)
             return false;
@@ -248,7 +248,7 @@ enum err model_walk(const struct history *h, uint32_t environment, const char *p
 }
 
 /* The head of the list that an effect belongs to. */
-static uint32_t *list_of(struct history *h, enum slot_kind slot, uint32_t object)
+uint32_t *model_list(struct history *h, enum slot_kind slot, uint32_t object)
 {
     switch (slot) {
     case SLOT_NAME:
@@ -313,9 +313,13 @@ struct effect *model_effect(struct history *h, uint32_t op, enum slot_kind slot,
         o->first_effect = at;
     ASSERT(o->first_effect + o->effects == at);
     o->effects++;
-    uint32_t *list = list_of(h, slot, object);
-    h->effects[at] = (struct effect){
-        .op = op, .older = *list, .object = object, .value = value, .slot = (uint8_t)slot};
+    uint32_t *list = model_list(h, slot, object);
+    h->effects[at] = (struct effect){.op = op,
+                                     .author = op,
+                                     .older = *list,
+                                     .object = object,
+                                     .value = value,
+                                     .slot = (uint8_t)slot};
     *list = at;
     if (slot == SLOT_NAME && value != 0)
         lead_to(h, at, object, (uint32_t)value);
@@ -355,12 +359,17 @@ void model_void(struct history *h, uint32_t op)
         e->is_void = true;
         if (e->slot != SLOT_NAME)
             continue;
+        uint32_t sibling = e->sibling;
+        while (sibling != 0 && h->effects[sibling].is_void)
+            sibling = h->effects[sibling].sibling;
         if (e->value != 0 && h->inodes[e->value].up == e->object)
-            h->inodes[e->value].up = e->sibling == 0 ? 0 : h->effects[e->sibling].object;
-        if (e->older == 0)
-            continue;
-        uint32_t was = (uint32_t)h->effects[e->older].value;
-        if (was != 0 && h->inodes[was].dead_op == op)
-            h->inodes[was].dead_op = 0;
+            h->inodes[e->value].up = sibling == 0 ? 0 : h->effects[sibling].object;
+        for (uint32_t at = e->older; at != 0; at = h->effects[at].older) {
+            uint32_t was = (uint32_t)h->effects[at].value;
+            if (was != 0 && h->inodes[was].dead_op == op)
+                h->inodes[was].dead_op = 0;
+            if (!h->effects[at].is_void)
+                break;
+        }
     }
 }

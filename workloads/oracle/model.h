@@ -30,6 +30,7 @@ enum range_what {
 
 struct effect {
     uint32_t op;
+    uint32_t author;     /* RANGE_DATA: who wrote the bytes; op, unless that is a commit */
     uint32_t older;      /* index of the next older effect on this slot; 0: none */
     uint32_t object;     /* name slot, or inode */
     uint32_t sibling;    /* SLOT_NAME: next older name effect that leads to the same inode */
@@ -75,6 +76,7 @@ struct inode {
 
 struct open_file {
     uint32_t inode, slot; /* 0: closed */
+    uint32_t txn;         /* opened in this user transaction (its begin), 0: none or committed */
     bool unsure;          /* others were changing its path when it was opened */
 };
 
@@ -88,6 +90,8 @@ struct app {
     char *path, *path2;
     size_t path_room, path2_room;
     bool unsettled; /* the answer hangs on what others were doing meanwhile */
+    uint32_t txn;   /* the begin of its open user transaction, or 0 */
+    bool doomed;    /* it was aborted, and the application was told; txn stays until it ends it */
 };
 
 /* The wrong answers that applications of one environment got, however many. */
@@ -192,6 +196,13 @@ uint32_t model_xattr(const struct history *h, uint32_t inode, const char *name, 
 
 /* How many names lead to the inode now. */
 uint32_t model_names(const struct history *h, uint32_t inode, enum view view, uint32_t self);
+
+/* The head of the list that such an effect belongs to. */
+uint32_t *model_list(struct history *h, enum slot_kind slot, uint32_t object);
+
+/* Whether an operation is in an open user transaction of another application than that of `self`.
+ * (transaction.c) */
+bool model_hidden(const struct history *h, uint32_t op, uint32_t self);
 
 /* Makes all effects of an operation void. */
 void model_void(struct history *h, uint32_t op);

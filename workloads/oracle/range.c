@@ -29,7 +29,7 @@ static uint64_t explains(const struct range_query *q, const struct effect *e, ui
     const uint8_t *bytes = q->bytes + (from - q->from);
     switch ((enum range_what)e->what) {
     case RANGE_DATA:
-        return content_match(q->inode, e->op, from + e->shift, bytes, to - from);
+        return content_match(q->inode, e->author, from + e->shift, bytes, to - from);
     case RANGE_ZERO:
         return content_match_zeros(bytes, to - from);
     case RANGE_ABSENT:
@@ -62,7 +62,8 @@ static void demand(struct range_work *w, const struct range_query *q, const stru
 static uint64_t start_of(const struct range_query *q, const struct effect *e)
 {
     const struct effect *hole = &q->h->effects[e->older];
-    bool has = e->older != 0 && e->what == RANGE_DATA && hole->op == e->op && !hole->is_void;
+    bool has = q->h->ops[e->op].kind != HISTORY_COMMIT && e->older != 0 && e->what == RANGE_DATA &&
+               hole->op == e->op && !hole->is_void;
     return has ? hole->from : e->from;
 }
 

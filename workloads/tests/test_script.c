@@ -93,7 +93,7 @@ START_TEST(test_script__says_where_and_what_and_goes_on_with_the_next_line)
         {"punch x 0 1 keep", 1, "punch P OFFSET LENGTH"},
         {"setxattr x user.a 4001", 19, "from 0 to 4000"},
         {"user 1", 1, "user UID GID"},
-        {"begin", 1, "not available yet"},
+        {"begin x", 1, "allowed: begin"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         char text[64];

@@ -39,8 +39,11 @@
 
 #define CACHE_IO_MAX_BYTES (1u << 20)      /* one READ or WRITE of naming: VFS's largest */
 #define CACHE_ENVS (ENVIRONMENTS_MAX + 1u) /* slot 0: single requests */
-#define CACHE_SYNCS_MAX 16u                /* requests that wait for one checkpoint */
-#define CACHE_HELD_MAX 32u                 /* requests that wait for its end */
+#define CACHE_USERS 16u                    /* user transactions that may be open */
+#define CACHE_SLOTS (CACHE_ENVS + CACHE_USERS)
+#define CACHE_USER_SHARE 4u        /* one may need a quarter of cache or log, as all of them half */
+#define CACHE_SYNCS_MAX 16u        /* requests that wait for one checkpoint */
+#define CACHE_HELD_MAX 32u         /* requests that wait for its end */
 #define CACHE_REDO_MAX 8u          /* times a request is run again after a recovery, then E_MEDIA */
 #define CACHE_RECOVERY_TRIES 60u   /* failed restores or replays in one recovery, then give up */
 #define CACHE_PAUSE_NS 2000000000u /* longest wait between two of them */
@@ -202,14 +205,20 @@ struct object {
 struct hold {
     struct object *object;
     struct hold *next;
+    struct hold *under; /* what this one is a savepoint on: the same of its user transaction */
     bool exclusive, created, deleted, attr_set, size_set, truncated;
+    uint8_t env; /* whose */
     uint64_t size;
     uint64_t min_size; /* truncated: blocks of the committed object from here on are gone */
     uint32_t first_page, last_page, page_count;
     uint8_t attr[OBJECT_ATTR_BYTES];
 };
 
-/* One a naming process; slot 0 runs single requests. */
+/*
+ * A transaction: one a naming process, slot 0 runs single requests, and from slot CACHE_ENVS on
+ * user transactions (user_txn.c), which are never parked: `waits_for` is what their last request
+ * met.
+ */
 struct env {
     bool open, waiting;
     bool broken; /* a copy from the client failed half-way: the transaction must go */
@@ -222,6 +231,10 @@ struct env {
     uint32_t pages;     /* private pages: credit that is reserved */
     uint32_t waits_for; /* waiting: holders of the lock it wants, a bit each */
     struct msg parked;
+    struct env *outer; /* a request in a user transaction: that one */
+    bool ends;         /* its commit is the user transaction's too */
+    uint64_t last;     /* user transaction: sequence of its last request that changed something */
+    uint8_t last_result[OBJECT_RESULT_BYTES];
 };
 
 struct cache {
@@ -254,7 +267,7 @@ struct cache {
     bool own_exists, ceiling_dirty;
 
     /* txn.c */
-    struct env env[CACHE_ENVS];
+    struct env env[CACHE_SLOTS];
     struct hold *hold_free;
     uint64_t next_age;
     uint64_t private_pages; /* of all open transactions */
@@ -404,7 +417,8 @@ MUST_USE enum err lower_reread(struct cache *c, uint32_t page);
 
 /* ---- txn.c, locks.c -------------------------------------------------------------------------- */
 
-/* Locks for the transaction. OK; PARKED: it waits; E_AGAIN: deadlock, the transaction is over. */
+/* Locks for the transaction. OK; PARKED: it waits; E_AGAIN: deadlock, the transaction is over;
+ * E_WAIT: a user transaction has it; E_ABORT: deadlock, its own user transaction has to go. */
 MUST_USE enum err txn_lock(struct cache *c, struct env *env, struct object *o, bool exclusive);
 /* Waits until a transaction of the environments in `waits_for` ends. PARKED: it does; E_AGAIN: it
  * was the youngest in a cycle, and is over; OK: another was and is: look again. */
@@ -419,8 +433,36 @@ void txn_close(struct cache *c, struct env *env);
 /* One step: all of it takes effect, or nothing. OK, E_NOSPC, E_FULL, E_SESSION (run again). */
 MUST_USE enum err txn_commit(struct cache *c, struct env *env,
                              const uint8_t result[OBJECT_RESULT_BYTES]);
+/* Records that the group of a commit may need. */
+uint32_t txn_records(const struct cache *c, const struct env *env);
+/* Whether it would have anything to keep. */
+bool txn_changes(const struct env *env);
+/* Whether the transaction that has the object locked has deleted it. */
+bool txn_deleted(const struct object *o);
 uint64_t txn_size(const struct env *env, const struct object *o);
 const uint8_t *txn_attr(const struct env *env, const struct object *o);
+
+/* ---- user_txn.c ------------------------------------------------------------------------------ */
+
+/* The open user transaction that the id names, NULL if there is none. */
+struct env *user_of(struct cache *c, const struct object_txn *id);
+/* Opens it, or finds it open. OK, E_WAIT. */
+MUST_USE enum err user_begin(struct cache *c, const struct object_txn *id, uint32_t source);
+/* Aborts it with the request that runs in it. */
+void user_close(struct cache *c, struct env *user);
+/* The VFS of this environment has another generation: its user transactions are aborted. */
+void user_died(struct cache *c, uint32_t environment, uint32_t generation);
+/* Commits a request: into its user transaction, or with it if the request ends that. */
+MUST_USE enum err user_commit(struct cache *c, struct env *env,
+                              const uint8_t result[OBJECT_RESULT_BYTES]);
+/* Room for one more private page of a request. OK, E_2BIG, E_ABORT: others have it. */
+MUST_USE enum err user_room(const struct cache *c, const struct env *env);
+/* A request of `env` wants what these user transactions have. E_WAIT: it gives up and comes again;
+ * OK: one of them was the youngest of a cycle, and is gone; E_ABORT: its own is. */
+MUST_USE enum err user_wait(struct cache *c, const struct env *env, uint32_t waits_for);
+/* Puts a page among those that a hold has changed, or takes it out. */
+void hold_link(struct cache *c, struct hold *h, uint32_t page);
+void hold_unlink(struct cache *c, struct hold *h, uint32_t page);
 
 /* ---- io.c ------------------------------------------------------------------------------------ */
 

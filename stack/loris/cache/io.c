@@ -8,12 +8,8 @@
  */
 #include "cache.h"
 
-/* First block that the transaction has cut off the committed object. */
-static uint64_t visible_blocks(const struct env *env, const struct object *o)
+static uint64_t blocks_of(uint64_t size)
 {
-    uint64_t size = o->size;
-    if (env != NULL && o->hold != NULL && o->hold->truncated)
-        size = o->hold->min_size;
     return (size + BLOCK_BYTES - 1) / BLOCK_BYTES;
 }
 
@@ -65,19 +61,22 @@ static enum err committed_page(struct cache *c, struct object *o, uint64_t block
     return OK;
 }
 
-/* The page that this transaction (or, without one, everybody) sees; 0: a hole. */
+/* The page that this transaction (or, without one, everybody) sees; 0: a hole. In a user
+ * transaction a request sees its own changes, then those of the requests before it. */
 static enum err seen_page(struct cache *c, struct env *env, struct object *o, uint64_t block,
                           uint64_t wanted, bool change, uint32_t *page)
 {
     *page = 0;
-    if (env != NULL && o->hold != NULL && o->hold->first_page != 0) {
-        uint32_t p = page_find(c, o->oid, block, env->index + 1u);
+    for (const struct hold *h = env != NULL ? o->hold : NULL; h != NULL; h = h->under) {
+        uint32_t p = h->first_page != 0 ? page_find(c, o->oid, block, h->env + 1) : 0;
         if (p != 0) {
             *page = p;
             return page_sound(c, p) ? OK : E_LOST;
         }
+        if (h->truncated && block >= blocks_of(h->min_size))
+            return OK;
     }
-    if (block >= visible_blocks(env, o))
+    if (block >= blocks_of(o->size))
         return OK;
     return committed_page(c, o, block, wanted, change, page);
 }
@@ -116,7 +115,7 @@ enum err io_read(struct cache *c, struct env *env, struct object *o, const struc
     return OK;
 }
 
-static void hold_link(struct cache *c, struct hold *h, uint32_t page)
+void hold_link(struct cache *c, struct hold *h, uint32_t page)
 {
     struct page *p = &c->page[page];
     p->obj_prev = h->last_page;
@@ -129,7 +128,7 @@ static void hold_link(struct cache *c, struct hold *h, uint32_t page)
     h->page_count++;
 }
 
-static void hold_unlink(struct cache *c, struct hold *h, uint32_t page)
+void hold_unlink(struct cache *c, struct hold *h, uint32_t page)
 {
     const struct page *p = &c->page[page];
     if (p->obj_prev != 0)
@@ -157,7 +156,9 @@ static enum err private_page(struct cache *c, struct env *env, struct object *o,
     if (p != 0)
         return whole || page_sound(c, p) ? OK : E_LOST;
     bool inside = (o->flags & OBJECT_META) != 0 && block < o->size / BLOCK_BYTES;
-    enum err e = credit_reserve(c, 1, inside);
+    enum err e = user_room(c, env);
+    if (e == OK)
+        e = credit_reserve(c, 1, inside);
     if (e != OK)
         return e;
     p = frame_get(c, &e);

@@ -1,7 +1,8 @@
 /*
  * Locks of transactions: per object one exclusive holder or several shared ones, kept to the end of
  * the transaction (two-phase). A request that must wait is parked in its environment. When waiting
- * would close a cycle, the youngest transaction of the cycle gives way with E_AGAIN.
+ * would close a cycle, the youngest transaction of the cycle gives way with E_AGAIN. Nobody is
+ * parked behind a user transaction, which may take its time: user_txn.c.
  *
  * Requests outside a transaction see committed state only and take no locks to read.
  */
@@ -26,23 +27,35 @@ static struct hold *hold_new(struct cache *c)
     return h;
 }
 
+static void hold_free(struct cache *c, struct hold *h)
+{
+    if (h == NULL)
+        return;
+    h->next = c->hold_free;
+    c->hold_free = h;
+}
+
 static uint32_t bit_of(const struct env *env)
 {
     return 1u << env->index;
 }
 
-/* Environments whose locks stand in the way. */
-static uint32_t holders(const struct cache *c, const struct env *env, const struct object *o,
-                        bool exclusive)
+/* Transactions that are no obstacle to this one: itself, and the one that it is a savepoint of. */
+static uint32_t own_bits(const struct env *env)
+{
+    return bit_of(env) | (env->outer != NULL ? bit_of(env->outer) : 0);
+}
+
+/* Transactions whose locks stand in the way. A savepoint's are its user transaction's. */
+static uint32_t holders(const struct env *env, const struct object *o, bool exclusive)
 {
     uint32_t mask = exclusive ? o->shared : 0;
-    if (o->hold != NULL) {
-        for (uint32_t k = 0; k < CACHE_ENVS; k++)
-            for (const struct hold *h = c->env[k].holds; h != NULL; h = h->next)
-                if (h == o->hold)
-                    mask |= 1u << k;
-    }
-    return mask & ~bit_of(env);
+    const struct hold *h = o->hold;
+    while (h != NULL && h->under != NULL)
+        h = h->under;
+    if (h != NULL)
+        mask |= 1u << h->env;
+    return mask & ~own_bits(env);
 }
 
 /* Everyone that environments in `mask` wait for, directly or not, they themselves included. */
@@ -74,7 +87,13 @@ static struct env *deadlock_victim(struct cache *c, struct env *env, uint32_t wa
 
 static void take(struct env *env, struct object *o, struct hold *h, bool exclusive)
 {
-    *h = (struct hold){.object = o, .exclusive = exclusive, .size = o->size, .min_size = o->size};
+    uint64_t size = exclusive && o->hold != NULL ? o->hold->size : o->size;
+    *h = (struct hold){.object = o,
+                       .under = exclusive ? o->hold : NULL,
+                       .env = env->index,
+                       .exclusive = exclusive,
+                       .size = size,
+                       .min_size = size};
     if (env->holds_last != NULL)
         env->holds_last->next = h;
     else
@@ -86,12 +105,33 @@ static void take(struct env *env, struct object *o, struct hold *h, bool exclusi
         o->shared |= bit_of(env);
 }
 
+/* Nobody is in the way. Locks of a request belong to its user transaction, and stay when the
+ * request is taken back; what it changes is in a hold of its own on top. */
+static enum err take_free(struct cache *c, struct env *env, struct object *o, bool exclusive)
+{
+    struct env *keeper = env->outer != NULL ? env->outer : env;
+    bool savepoint = exclusive && keeper != env;
+    bool known = exclusive && o->hold != NULL;
+    struct hold *lock = known ? NULL : hold_new(c);
+    struct hold *changes = savepoint ? hold_new(c) : NULL;
+    if ((lock == NULL && !known) || (changes == NULL && savepoint)) {
+        hold_free(c, lock);
+        hold_free(c, changes);
+        return E_FULL;
+    }
+    if (lock != NULL)
+        take(keeper, o, lock, exclusive);
+    if (changes != NULL)
+        take(env, o, changes, true);
+    return OK;
+}
+
 static bool has_lock(const struct env *env, const struct object *o, bool exclusive)
 {
-    for (const struct hold *h = env->holds; h != NULL; h = h->next)
-        if (h->object == o && (h->exclusive || !exclusive))
-            return true;
-    return false;
+    uint32_t own = own_bits(env);
+    if (exclusive)
+        return o->hold != NULL && o->hold->env == env->index;
+    return (o->shared & own) != 0 || (o->hold != NULL && (1u << o->hold->env & own) != 0);
 }
 
 enum err txn_wait(struct cache *c, struct env *env, uint32_t waits_for)
@@ -112,16 +152,12 @@ enum err txn_lock(struct cache *c, struct env *env, struct object *o, bool exclu
     ASSERT(env->open);
     if (has_lock(env, o, exclusive))
         return OK;
-    for (uint32_t round = 0; round < CACHE_ENVS; round++) {
-        uint32_t waits_for = holders(c, env, o, exclusive);
-        if (waits_for == 0) {
-            struct hold *h = hold_new(c);
-            if (h == NULL)
-                return E_FULL;
-            take(env, o, h, exclusive);
-            return OK;
-        }
-        enum err e = txn_wait(c, env, waits_for);
+    for (uint32_t round = 0; round < CACHE_SLOTS; round++) {
+        uint32_t waits_for = holders(env, o, exclusive);
+        if (waits_for == 0)
+            return take_free(c, env, o, exclusive);
+        bool users = waits_for >> CACHE_ENVS != 0;
+        enum err e = users ? user_wait(c, env, waits_for) : txn_wait(c, env, waits_for);
         if (e != OK)
             return e;
     }
@@ -147,14 +183,13 @@ void txn_close(struct cache *c, struct env *env)
         if (h->exclusive) {
             ASSERT(o->hold == h);
             drop_private(c, h);
-            o->hold = NULL;
-            if (o->pending)
+            o->hold = h->under;
+            if (o->pending && h->under == NULL)
                 object_remove(c, o);
         } else {
             o->shared &= ~bit_of(env);
         }
-        h->next = c->hold_free;
-        c->hold_free = h;
+        hold_free(c, h);
         h = next;
     }
     env->holds = NULL;
@@ -164,6 +199,10 @@ void txn_close(struct cache *c, struct env *env)
     env->pages = 0;
     env->open = false;
     env->waits_for = 0;
+    env->outer = NULL;
+    env->ends = false;
+    for (uint32_t k = CACHE_ENVS; k < CACHE_SLOTS; k++)
+        c->env[k].waits_for &= ~bit_of(env);
     c->wake = true;
 }
 

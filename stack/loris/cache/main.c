@@ -12,7 +12,7 @@ static void start(struct cache *c)
     survivor_map(c);
     pages_init(c);
     overlay_init(c);
-    for (uint32_t k = 0; k < CACHE_ENVS; k++)
+    for (uint32_t k = 0; k < CACHE_SLOTS; k++)
         c->env[k].index = (uint8_t)k;
     c->epoch = 1;
     c->next_lsn = 1;

@@ -39,6 +39,9 @@ static void forget_all(struct cache *c, uint64_t epoch)
 {
     if (c->changed)
         end_environments(c);
+    for (uint32_t k = CACHE_ENVS; k < CACHE_SLOTS; k++)
+        if (c->env[k].open)
+            user_close(c, &c->env[k]);
     for (uint32_t k = 0; k < CACHE_ENVS; k++)
         txn_kill(c, &c->env[k], true);
     checkpoint_answer(c, E_MEDIA); /* what they wait for is gone */

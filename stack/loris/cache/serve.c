@@ -39,7 +39,7 @@ static enum err reach(struct cache *c, struct env *env, const struct object_requ
     } else if (o->pending) {
         return E_NOENT;
     }
-    if (env != NULL && o->hold != NULL && o->hold->deleted)
+    if (env != NULL && txn_deleted(o))
         return E_NOENT;
     *object = o;
     return OK;
@@ -176,6 +176,8 @@ static enum err do_in_txn(struct cache *c, const struct object_request *r, const
         env->broken = false;
         txn_kill(c, env, false);
     }
+    if (env->outer != NULL && (e == E_ABORT || e == E_2BIG))
+        user_close(c, env->outer);
     return e;
 }
 
@@ -187,12 +189,40 @@ static enum err do_begin(struct cache *c, const struct object_request *r, const 
     struct env *env = &c->env[r->txn.environment];
     txn_kill(c, env, false);
     const uint8_t *result = reply_find(c, &r->txn);
+    struct env *user = r->txn.outer != 0 ? user_of(c, &r->txn) : NULL;
+    if (user != NULL && user->last == r->txn.sequence)
+        result = user->last_result;
     if (result != NULL) {
         reply->done = 1;
         memcpy(reply->result, result, OBJECT_RESULT_BYTES);
         return OK;
     }
+    if (r->txn.outer != 0 && user == NULL)
+        return E_ABORT;
     txn_open(c, env, &r->txn, m->source);
+    env->outer = user;
+    if (user != NULL)
+        user->waits_for = 0;
+    return OK;
+}
+
+/* Begin, end and abort of user transactions. */
+static enum err do_user(struct cache *c, const struct object_request *r, uint32_t source)
+{
+    if (r->txn.environment == 0 || r->txn.environment > ENVIRONMENTS_MAX || r->txn.outer == 0)
+        return E_INVAL;
+    struct env *user = user_of(c, &r->txn);
+    if (r->op == OBJECT_USER_BEGIN)
+        return user != NULL ? OK : user_begin(c, &r->txn, source);
+    if (r->op == OBJECT_USER_ABORT) {
+        if (user != NULL)
+            user_close(c, user);
+        return OK;
+    }
+    struct env *env = txn_of(c, &r->txn, source);
+    if (env == NULL || env->outer == NULL)
+        return E_AGAIN;
+    env->ends = true;
     return OK;
 }
 
@@ -206,12 +236,14 @@ static enum err do_commit(struct cache *c, const struct msg *m)
     struct env *env = id.environment != 0 ? txn_of(c, &id, m->source) : NULL;
     if (env == NULL)
         return E_AGAIN;
-    if (c->read_only) {
-        txn_kill(c, env, false);
-        return E_ROFS;
-    }
-    e = txn_commit(c, env, result);
-    if (e != OK && e != E_SESSION)
+    e = c->read_only ? E_ROFS : OK;
+    if (e == OK && env->outer != NULL)
+        e = user_commit(c, env, result);
+    else if (e == OK)
+        e = txn_commit(c, env, result);
+    if (e != OK && e != E_SESSION && env->ends)
+        user_close(c, env->outer);
+    else if (e != OK && e != E_SESSION)
         txn_kill(c, env, false);
     return e;
 }
@@ -231,7 +263,9 @@ static enum err do_died(struct cache *c, const struct object_request *r)
     if (r->txn.environment == 0 || r->txn.environment > ENVIRONMENTS_MAX)
         return E_INVAL;
     struct env *env = &c->env[r->txn.environment];
-    if (PLANTED(PLANTED_LATE_COMMIT) && env->open && !env->waiting) {
+    if (r->txn.generation != 0)
+        user_died(c, r->txn.environment, r->txn.generation);
+    if (PLANTED(PLANTED_LATE_COMMIT) && env->open && !env->waiting && env->outer == NULL) {
         uint8_t result[OBJECT_RESULT_BYTES] = {0};
         enum err e = txn_commit(c, env, result);
         if (e == OK)
@@ -275,9 +309,14 @@ static enum err execute(struct cache *c, const struct msg *m, struct object_repl
         return do_died(c, &r);
     if (r.op == OBJECT_TXN_ABORT)
         return do_abort(c, &r, m->source);
+    if (r.op == OBJECT_USER_ABORT)
+        return do_user(c, &r, m->source);
     if (c->down != OK)
         return (enum err)c->down;
     switch (r.op) {
+    case OBJECT_USER_BEGIN:
+    case OBJECT_USER_END:
+        return do_user(c, &r, m->source);
     case OBJECT_TXN_BEGIN:
         return do_begin(c, &r, m, reply);
     case OBJECT_SYNC:

@@ -15,8 +15,18 @@ uint64_t txn_size(const struct env *env, const struct object *o)
 
 const uint8_t *txn_attr(const struct env *env, const struct object *o)
 {
-    bool changed = env != NULL && o->hold != NULL && o->hold->attr_set;
-    return changed ? o->hold->attr : o->attr;
+    for (const struct hold *h = env != NULL ? o->hold : NULL; h != NULL; h = h->under)
+        if (h->attr_set)
+            return h->attr;
+    return o->attr;
+}
+
+bool txn_deleted(const struct object *o)
+{
+    for (const struct hold *h = o->hold; h != NULL; h = h->under)
+        if (h->deleted)
+            return true;
+    return false;
 }
 
 static bool hold_changes(const struct hold *h)
@@ -27,8 +37,16 @@ static bool hold_changes(const struct hold *h)
            h->first_page != 0;
 }
 
-/* Records that the group may need, the commit record included. */
-static uint32_t count_records(const struct cache *c, const struct env *env)
+bool txn_changes(const struct env *env)
+{
+    bool changes = false;
+    for (const struct hold *h = env->holds; h != NULL; h = h->next)
+        changes = changes || hold_changes(h);
+    return changes;
+}
+
+/* The commit record included. */
+uint32_t txn_records(const struct cache *c, const struct env *env)
 {
     uint32_t count = 1;
     for (const struct hold *h = env->holds; h != NULL; h = h->next) {
@@ -159,14 +177,11 @@ static enum err make_room(struct cache *c, uint32_t records)
 enum err txn_commit(struct cache *c, struct env *env, const uint8_t result[OBJECT_RESULT_BYTES])
 {
     ASSERT(env->open);
-    bool changes = false;
-    for (const struct hold *h = env->holds; h != NULL; h = h->next)
-        changes = changes || hold_changes(h);
-    if (!changes) { /* nothing to keep: run again it gives the same */
+    if (!txn_changes(env)) { /* nothing to keep: run again it gives the same */
         txn_close(c, env);
         return OK;
     }
-    uint32_t records = count_records(c, env);
+    uint32_t records = txn_records(c, env);
     enum err e = make_room(c, records);
     if (e != OK)
         return e;

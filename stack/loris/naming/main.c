@@ -8,34 +8,38 @@
 struct operation {
     naming_fn *fn;
     bool changes; /* runs in a transaction */
+    bool outside; /* in none, in a user transaction neither, where all others run in one */
 };
 
 static const struct operation operations[VFS_OP_COUNT] = {
-    [VFS_LOOKUP] = {query_lookup, false},
-    [VFS_CREATE] = {change_make, true},
-    [VFS_MKDIR] = {change_make, true},
-    [VFS_UNLINK] = {change_unlink, true},
-    [VFS_RMDIR] = {change_rmdir, true},
-    [VFS_LINK] = {change_link, true},
-    [VFS_SYMLINK] = {change_symlink, true},
-    [VFS_READLINK] = {query_readlink, false},
-    [VFS_RENAME] = {change_rename, true},
-    [VFS_READDIR] = {query_readdir, false},
-    [VFS_STAT] = {query_stat, false},
-    [VFS_SETATTR] = {change_setattr, true},
-    [VFS_READ] = {query_read, false},
-    [VFS_WRITE] = {change_write, true},
-    [VFS_TRUNCATE] = {change_truncate, true},
-    [VFS_FSYNC] = {sync_one, false},
-    [VFS_SYNC] = {sync_whole, false},
-    [VFS_STATFS] = {query_statfs, false},
-    [VFS_RELEASE] = {change_release, true},
-    [VFS_UNMOUNT] = {unmount, false},
-    [VFS_FALLOCATE] = {change_allocate, true},
-    [VFS_GETXATTR] = {query_getxattr, false},
-    [VFS_SETXATTR] = {change_setxattr, true},
-    [VFS_LISTXATTR] = {query_listxattr, false},
-    [VFS_REMOVEXATTR] = {change_removexattr, true},
+    [VFS_LOOKUP] = {query_lookup, false, false},
+    [VFS_CREATE] = {change_make, true, false},
+    [VFS_MKDIR] = {change_make, true, false},
+    [VFS_UNLINK] = {change_unlink, true, false},
+    [VFS_RMDIR] = {change_rmdir, true, false},
+    [VFS_LINK] = {change_link, true, false},
+    [VFS_SYMLINK] = {change_symlink, true, false},
+    [VFS_READLINK] = {query_readlink, false, false},
+    [VFS_RENAME] = {change_rename, true, false},
+    [VFS_READDIR] = {query_readdir, false, false},
+    [VFS_STAT] = {query_stat, false, false},
+    [VFS_SETATTR] = {change_setattr, true, false},
+    [VFS_READ] = {query_read, false, false},
+    [VFS_WRITE] = {change_write, true, false},
+    [VFS_TRUNCATE] = {change_truncate, true, false},
+    [VFS_FSYNC] = {sync_one, false, false},
+    [VFS_SYNC] = {sync_whole, false, false},
+    [VFS_STATFS] = {query_statfs, false, false},
+    [VFS_RELEASE] = {change_release, true, false},
+    [VFS_UNMOUNT] = {unmount, false, false},
+    [VFS_FALLOCATE] = {change_allocate, true, false},
+    [VFS_GETXATTR] = {query_getxattr, false, false},
+    [VFS_SETXATTR] = {change_setxattr, true, false},
+    [VFS_LISTXATTR] = {query_listxattr, false, false},
+    [VFS_REMOVEXATTR] = {change_removexattr, true, false},
+    [VFS_BEGIN] = {user_begin, false, true},
+    [VFS_COMMIT] = {user_commit, true, false},
+    [VFS_ABORT] = {user_abort, false, true},
 };
 
 static void result_encode(uint8_t raw[OBJECT_RESULT_BYTES], const struct vfs_reply *r)
@@ -80,8 +84,10 @@ static void result_decode(struct vfs_reply *r, const uint8_t raw[OBJECT_RESULT_B
 static enum err attempt_change(struct naming *n, const struct vfs_request *in, naming_fn *fn,
                                bool ask, struct vfs_reply *out)
 {
-    struct object_txn txn = {
-        .environment = in->environment + 1, .generation = in->generation, .sequence = in->sequence};
+    struct object_txn txn = {.environment = in->environment + 1,
+                             .generation = in->generation,
+                             .sequence = in->sequence,
+                             .outer = in->outer};
     struct object_reply begun;
     enum err e = objects_begin(n, &txn, &begun);
     if (e != OK)
@@ -113,17 +119,18 @@ static enum err attempt_change(struct naming *n, const struct vfs_request *in, n
 static enum err run(struct naming *n, const struct vfs_request *in, const struct operation *op,
                     struct vfs_reply *out)
 {
-    if (!op->changes && in->attempt > n->tries) /* N4 */
+    bool changes = op->changes || (in->outer != 0 && !op->outside);
+    if (!changes && in->attempt > n->tries) /* N4 */
         return E_IO;
     for (uint32_t again = 0, deaths = 0;;) {
         bool ask = in->attempt > n->tries || deaths >= n->tries;
         n->cache_died = false;
         dirtree_forget(&n->tree);
-        enum err e = op->changes ? attempt_change(n, in, op->fn, ask, out) : op->fn(n, in, out);
+        enum err e = changes ? attempt_change(n, in, op->fn, ask, out) : op->fn(n, in, out);
         if (n->cache_died) {
             n->txn = (struct object_txn){0};
             n->cache = proto_await(LAYER_CACHE, 0, PLAT_FOREVER);
-            if (++deaths == (op->changes ? 2 * n->tries : n->tries))
+            if (++deaths == (changes ? 2 * n->tries : n->tries))
                 return E_IO;
             continue;
         }
@@ -145,14 +152,33 @@ static enum err first_orphan(struct naming *n, const struct vfs_request *in, str
     return orphans_first(n, &out->stat.ino);
 }
 
+/* Tells the cache that what ran here is over; with a generation, that of the VFS that is here now,
+ * what an earlier VFS left open too. */
+static void end_earlier(struct naming *n, uint32_t generation)
+{
+    struct object_request request = {.op = OBJECT_ENVIRONMENT_DIED};
+    struct object_reply reply;
+    do {
+        n->cache_died = false;
+        n->cache = proto_await(LAYER_CACHE, 0, PLAT_FOREVER);
+        n->txn = (struct object_txn){.environment = n->environment + 1, .generation = generation};
+        enum err e = objects_call(n, &request, &reply);
+        n->txn = (struct object_txn){0};
+        if (e != OK && !n->cache_died)
+            plat_panic(e);
+    } while (n->cache_died);
+}
+
 /* A VFS mounts once, at its start: what its predecessor had open is closed now. */
 static enum err mount(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
 {
-    static const struct operation first = {first_orphan, false}, purge = {purge_one, true};
+    static const struct operation first = {.fn = first_orphan};
+    static const struct operation purge = {.fn = purge_one, .changes = true};
     struct vfs_request request = *in;
     struct vfs_reply found = {0};
     out->stat.ino = OID_MEE_ROOT(n->environment);
     out->ino2 = OID_SHARED_ROOT;
+    end_earlier(n, in->generation);
     for (uint32_t k = 0;; k++) {
         enum err e = run(n, &request, &first, &found);
         request.ino = found.stat.ino;
@@ -164,6 +190,8 @@ static enum err mount(struct naming *n, const struct vfs_request *in, struct vfs
         /* Sequences above VFS's own: these are other transactions than any of its requests. */
         request.sequence = (UINT64_C(1) << 63) + k;
         e = run(n, &request, &purge, &ignored);
+        if (e == E_WAIT)
+            return OK; /* a transaction of another environment has it: the next mount */
         if (e != OK)
             return e;
     }
@@ -200,17 +228,7 @@ static enum err dispatch(struct naming *n, const struct msg *in, struct vfs_repl
 
 static void announce(struct naming *n)
 {
-    struct object_request request = {.op = OBJECT_ENVIRONMENT_DIED};
-    struct object_reply reply;
-    do {
-        n->cache_died = false;
-        n->cache = proto_await(LAYER_CACHE, 0, PLAT_FOREVER);
-        n->txn = (struct object_txn){.environment = n->environment + 1};
-        enum err e = objects_call(n, &request, &reply);
-        n->txn = (struct object_txn){0};
-        if (e != OK && !n->cache_died)
-            plat_panic(e);
-    } while (n->cache_died);
+    end_earlier(n, 0);
 }
 
 void naming_main(const struct boot *boot)

@@ -136,6 +136,7 @@ naming_fn change_rename, change_setattr, change_write, change_truncate, change_r
 naming_fn change_allocate, change_setxattr, change_removexattr, query_getxattr, query_listxattr;
 naming_fn query_lookup, query_readlink, query_readdir, query_stat, query_read, query_statfs;
 naming_fn sync_whole, sync_one, unmount;
+naming_fn user_begin, user_commit, user_abort; /* user_txn.c */
 
 void stat_fill(const struct node *node, struct vfs_stat *stat);
 

@@ -361,10 +361,3 @@ enum err do_statfs(struct vfs *v, uint32_t caller, const struct call_request *in
     }
     return e;
 }
-
-enum err do_transaction(struct vfs *v, uint32_t caller, const struct call_request *in,
-                        struct call_reply *out)
-{
-    (void)v, (void)caller, (void)in, (void)out;
-    return E_NOTSUP;
-}

@@ -39,11 +39,16 @@ static int32_t descriptor_free(struct vfs *v)
     return v->descriptors_top < DESCRIPTORS_MAX ? (int32_t)v->descriptors_top++ : -1;
 }
 
+static bool is_free(const struct open_file *file)
+{
+    return file->references == 0 && !file->due;
+}
+
 /* FILES_MAX if all are taken. */
 static uint32_t file_free(struct vfs *v)
 {
     for (uint32_t i = 0; i < v->files_top; i++)
-        if (v->file[i].references == 0)
+        if (is_free(&v->file[i]))
             return i;
     return v->files_top < FILES_MAX ? v->files_top++ : FILES_MAX;
 }
@@ -54,7 +59,7 @@ static bool has_room(const struct vfs *v)
     for (uint32_t i = 0; i < v->descriptors_top && !descriptor; i++)
         descriptor = v->descriptor[i].owner == ENDPOINT_NONE;
     for (uint32_t i = 0; i < v->files_top && !file; i++)
-        file = v->file[i].references == 0;
+        file = is_free(&v->file[i]);
     return descriptor && file;
 }
 
@@ -73,8 +78,8 @@ enum err file_open(struct vfs *v, uint32_t caller, uint64_t ino, bool directory,
     uint32_t file = file_free(v);
     if (slot < 0 || file == FILES_MAX)
         return E_MFILE;
-    v->file[file] =
-        (struct open_file){.references = 1, .flags = flags, .ino = ino, .directory = directory};
+    v->file[file] = (struct open_file){
+        .references = 1, .flags = flags, .ino = ino, .directory = directory, .opened_in = v->outer};
     v->descriptor[slot] = (struct descriptor){.owner = caller, .file = file};
     *fd = slot;
     return OK;
@@ -105,8 +110,57 @@ bool file_is_open(const struct vfs *v, uint64_t ino)
 void file_mark_orphan(struct vfs *v, uint64_t ino)
 {
     for (uint32_t i = 0; i < v->files_top; i++)
-        if (v->file[i].references > 0 && v->file[i].ino == ino)
+        if (v->file[i].references > 0 && v->file[i].ino == ino) {
             v->file[i].orphan = true;
+            v->file[i].orphaned_in = v->outer;
+        }
+}
+
+static enum err release(struct vfs *v, uint64_t ino)
+{
+    struct vfs_request request = {.op = VFS_RELEASE, .ino = ino};
+    struct vfs_reply reply;
+    return server_call(v, &request, NULL, &reply);
+}
+
+void files_release(struct vfs *v)
+{
+    for (uint32_t i = 0; i < v->files_top; i++) {
+        struct open_file *file = &v->file[i];
+        if (!file->due || file->orphaned_in != 0)
+            continue;
+        enum err e = release(v, file->ino);
+        file->due = e == E_WAIT;
+        if (e != OK && e != E_WAIT) /* the orphan stays until the next start purges it */
+            plat_report(REPORT_DETECTED, (uint64_t)-e, i);
+    }
+}
+
+static void forget_descriptors(struct vfs *v, uint32_t file)
+{
+    for (uint32_t d = 0; d < v->descriptors_top; d++)
+        if (v->descriptor[d].owner != ENDPOINT_NONE && v->descriptor[d].file == file)
+            v->descriptor[d].owner = ENDPOINT_NONE;
+    v->file[file].references = 0;
+    v->file[file].locked_by = ENDPOINT_NONE;
+}
+
+void files_settle(struct vfs *v, uint64_t outer, bool committed)
+{
+    ASSERT(outer != 0);
+    for (uint32_t i = 0; i < v->files_top; i++) {
+        struct open_file *file = &v->file[i];
+        if (file->orphaned_in == outer) {
+            file->orphaned_in = 0;
+            file->orphan = file->orphan && committed;
+            file->due = file->due && committed;
+        }
+        if (file->opened_in == outer && !committed && file->references > 0)
+            forget_descriptors(v, i);
+        if (file->opened_in == outer)
+            file->opened_in = 0;
+    }
+    files_release(v);
 }
 
 enum err file_sync_result(struct vfs *v, struct open_file *file, enum err e)
@@ -130,9 +184,9 @@ enum err file_close(struct vfs *v, uint32_t caller, int32_t fd)
     file_unlock(v, caller, file);
     if (--file->references > 0 || !file->orphan || file_is_open(v, file->ino))
         return OK;
-    struct vfs_request request = {.op = VFS_RELEASE, .ino = file->ino};
-    struct vfs_reply reply;
-    return server_call(v, &request, NULL, &reply);
+    enum err e = v->outer != 0 || file->orphaned_in != 0 ? E_WAIT : release(v, file->ino);
+    file->due = e == E_WAIT; /* when the transaction has ended */
+    return file->due ? OK : e;
 }
 
 enum err file_lock(struct vfs *v, uint32_t caller, struct open_file *file)
@@ -157,6 +211,7 @@ void file_unlock(struct vfs *v, uint32_t caller, const struct open_file *file)
 
 void files_sweep(struct vfs *v)
 {
+    transactions_sweep(v);
     for (uint32_t i = 0; i < v->clients_top; i++) {
         uint32_t endpoint = v->client[i].endpoint;
         if (endpoint == ENDPOINT_NONE || plat_layer_of(endpoint, NULL) != LAYER_NONE)

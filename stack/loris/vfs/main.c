@@ -49,12 +49,30 @@ static void serve(struct vfs *v, const struct msg *in)
         ASSERT(calls[request.op] != NULL);
         v->uid = request.caller_uid;
         v->gid = request.caller_gid;
-        e = calls[request.op](v, in->source, &request, &reply);
+        e = transaction_enter(v, in->source, request.op);
+        if (e == OK)
+            e = calls[request.op](v, in->source, &request, &reply);
+        transaction_leave(v, in->source, e);
     } else {
         e = E_ARG;
     }
+    if (e == E_WAIT) {
+        transaction_park(v, in);
+        return;
+    }
     call_reply_pack(&out, &reply);
     proto_reply(in, e, &out);
+}
+
+/* Calls that met a user transaction, from the beginning: they have changed nothing. */
+static void serve_parked(struct vfs *v)
+{
+    for (uint32_t count = v->parked_count; count > 0; count--) {
+        struct msg first = v->parked[0];
+        v->parked_count--;
+        memmove(v->parked, v->parked + 1, v->parked_count * sizeof(v->parked[0]));
+        serve(v, &first);
+    }
 }
 
 /* A table of clients that is full may hold dead ones: they are cleared away before a new one comes.
@@ -81,11 +99,14 @@ void vfs_main(const struct boot *boot)
     plat_ready();
     for (;;) {
         struct msg in;
-        enum err e = proto_receive(ENDPOINT_ANY, &in, PLAT_FOREVER);
-        ASSERT(e == OK);
-        if (PROTO_OF(in.type) != PROTO_CALL || (in.type & PROTO_REPLY) != 0)
-            continue; /* a notification, or a late reply: nobody waits for it */
-        make_room(v);
-        serve(v, &in);
+        enum err e = proto_receive(ENDPOINT_ANY, &in, transactions_deadline(v));
+        ASSERT(e == OK || e == E_TIMEOUT);
+        /* Else a notification, or a late reply: nobody waits for it. */
+        if (e == OK && PROTO_OF(in.type) == PROTO_CALL && (in.type & PROTO_REPLY) == 0) {
+            make_room(v);
+            serve(v, &in);
+        }
+        if (transactions_tick(v))
+            serve_parked(v);
     }
 }

@@ -80,6 +80,7 @@ enum err server_call(struct vfs *v, struct vfs_request *request, const struct ca
     ASSERT(request->op > 0 && request->op < VFS_OP_COUNT);
     request->environment = v->environment;
     request->generation = v->generation;
+    request->outer = request->op == VFS_RELEASE || request->op == VFS_STATFS ? 0 : v->outer;
     request->sequence = ++v->sequence;
     request->attempt = 1;
     for (uint32_t again = 0;;) {

@@ -33,8 +33,10 @@ struct open_file {
     uint64_t cursor;
     bool directory;
     bool orphan;         /* unlinked while open: release at the last close */
+    bool due;            /* closed, but not released yet: the slot is taken until then */
     enum err sync_error; /* another handle's fsync was told of it, this one's was not yet */
-    uint32_t locked_by;  /* endpoint that holds the advisory lock, ENDPOINT_NONE */
+    uint64_t opened_in, orphaned_in; /* user transaction that may take it back, 0: none */
+    uint32_t locked_by;              /* endpoint that holds the advisory lock, ENDPOINT_NONE */
 };
 
 struct descriptor {
@@ -45,6 +47,8 @@ struct descriptor {
 struct client {
     uint32_t endpoint; /* ENDPOINT_NONE: free */
     struct place cwd;
+    uint64_t outer; /* its user transaction, 0: none */
+    bool aborted;   /* the stack has aborted it, which the client does not know or has not ended */
 };
 
 struct vfs {
@@ -55,11 +59,18 @@ struct vfs {
     uint64_t sequence;
     uint32_t next_id;
     uint64_t root, shared_root;
-    uint32_t uid, gid;                                /* of the caller whose call is served */
+    uint32_t uid, gid;     /* of the caller whose call is served */
+    uint64_t outer;        /* the user transaction that the call is in, 0: none */
+    uint32_t transactions; /* clients that have one, aborted or not */
+    bool wake;             /* one has ended: calls that wait may go on */
+    uint32_t parked_count;
+    uint64_t retry_ns;                                /* some wait: when they are tried again */
     uint32_t files_top, descriptors_top, clients_top; /* slots at and above were never used */
     struct open_file file[FILES_MAX];
     struct descriptor descriptor[DESCRIPTORS_MAX];
     struct client client[CLIENTS_MAX];
+    struct msg
+        parked[CLIENTS_MAX];       /* calls that wait for a user transaction, in order of arrival */
     char path[VFS_PATH_MAX + 1];   /* what is being walked */
     char path2[VFS_PATH_MAX + 1];  /* the second path of a call */
     char target[VFS_PATH_MAX + 1]; /* text of a symbolic link */
@@ -104,6 +115,23 @@ MUST_USE enum err server_call(struct vfs *v, struct vfs_request *request, const 
 
 /* Finds the server and mounts; call once at start. */
 void server_mount(struct vfs *v);
+
+/* transactions.c: user transactions. --------------------------------------------------------------
+ */
+
+/* Before a call: finds the transaction that it is in. OK, or the answer of a call that may not be.
+ */
+MUST_USE enum err transaction_enter(struct vfs *v, uint32_t caller, enum call_op op);
+/* After it, with its answer. */
+void transaction_leave(struct vfs *v, uint32_t caller, enum err answer);
+/* Keeps a call that met another's user transaction. */
+void transaction_park(struct vfs *v, const struct msg *call);
+/* When the VFS has to look after transactions though nobody calls. */
+uint64_t transactions_deadline(const struct vfs *v);
+/* Aborts those of dead clients. */
+void transactions_sweep(struct vfs *v);
+/* The same; whether calls that wait are to be tried again. */
+bool transactions_tick(struct vfs *v);
 
 /* walk.c --------------------------------------------------------------------------------------- */
 
@@ -167,6 +195,11 @@ void file_mark_orphan(struct vfs *v, uint64_t ino);
 MUST_USE enum err file_sync_result(struct vfs *v, struct open_file *file, enum err e);
 MUST_USE enum err file_lock(struct vfs *v, uint32_t caller, struct open_file *file);
 void file_unlock(struct vfs *v, uint32_t caller, const struct open_file *file);
+
+/* A user transaction has ended: what it opened and orphaned holds, or is taken back. */
+void files_settle(struct vfs *v, uint64_t outer, bool committed);
+/* Releases inodes whose last descriptor was closed while that was not possible. */
+void files_release(struct vfs *v);
 
 /* Closes what dead clients had open. */
 void files_sweep(struct vfs *v);

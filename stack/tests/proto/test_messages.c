@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(test_messages__object_commit_round_trip)
 {
-    struct object_txn in = {.environment = 1, .generation = 2, .sequence = 3}, out;
+    struct object_txn in = {.environment = 1, .generation = 2, .sequence = 3, .outer = 4}, out;
     struct object_request head;
     uint8_t result[OBJECT_RESULT_BYTES], back[OBJECT_RESULT_BYTES];
     struct msg m;
@@ -128,6 +128,7 @@ START_TEST(test_messages__object_commit_round_trip)
     ck_assert_uint_eq(out.sequence, 3);
     ck_assert_uint_eq(out.environment, 1);
     ck_assert_uint_eq(out.generation, 2);
+    ck_assert_uint_eq(out.outer, 4);
     ck_assert_int_eq(memcmp(result, back, sizeof(result)), 0);
     ck_assert_int_eq(object_request_unpack(&head, &m), OK);
     ck_assert_int_eq(head.op, OBJECT_TXN_COMMIT);
@@ -190,7 +191,7 @@ START_TEST(test_messages__vfs_round_trip_and_refusal)
     memset(&in, 0, sizeof(in));
     memset(&out, 0, sizeof(out));
     in = (struct vfs_request){VFS_RENAME, VFS_OPEN, VFS_SET_MODE, 1,  2,  3,  4,  5,  6,  7, 8,
-                              9,          10,       11,           12, 13, 14, 15, 16, 17, 18};
+                              9,          10,       11,           12, 13, 14, 15, 16, 17, 18, 19};
     vfs_request_pack(&m, 1, &in);
     ck_assert_int_eq(vfs_request_unpack(&out, &m), OK);
     ck_assert_int_eq(memcmp(&in, &out, sizeof(in)), 0);
