@@ -94,6 +94,8 @@ enum object_flags {
 
 /* Flag of WRITE's answer below the cache: make a checkpoint soon (the intents run short). */
 #define OBJECT_NEED_CHECKPOINT (1u << 16)
+/* Flag of ROOTS' answer: a slot has no valid copy and is not void; it may have had any root. */
+#define OBJECT_ROOT_DAMAGED (1u << 17)
 
 /* ADOPT has two steps, each on all disks before the next: `size` says which. */
 #define OBJECT_ADOPT_VOID 1u /* roots above `epoch` are voided and that is stable */

@@ -8,8 +8,12 @@
  *
  * A disk that is REBUILDING counts as one that is missing: what it has is no redundancy yet.
  *
- * If none is complete a disk has lied about a flush: one that did not has the newest number or the
- * one before. Those that have the root which most have may go on without the others (H32).
+ * A member that lacks a root which all members must have had is *behind*: a flush that lied, or
+ * both copies of a root that rotted. It is left out, if the level bears that, as a disk that is
+ * gone: else what was acknowledged would be lost with it (H32). Which roots all must have had: the
+ * older of a disk's two, since the newer is prepared only when the older is released; and the newer
+ * too, if the disk has intents of a later epoch. If none is complete without those either, the
+ * disks that have the root which most have may go on without the others.
  *
  * Roots of earlier incarnations in that line count too: a member list that changed in the last,
  * unfinished checkpoint has a new incarnation, and what is complete is the one before.
@@ -147,17 +151,82 @@ static bool see_candidate(void *ctx, uint32_t disk, const struct object_root *ro
     return true;
 }
 
-enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t missing_max,
-                             struct choice *choice)
+/* ---- Members that are behind ----------------------------------------------------------------- */
+
+struct standing { /* of one disk, its roots in the line of the newest incarnation */
+    const struct object_root *newest, *older;
+};
+
+struct standings {
+    const struct object_root *line;
+    struct standing disk[DISKS_MAX];
+};
+
+static bool see_standing(void *ctx, uint32_t disk, const struct object_root *root)
 {
-    struct seek s = {.disk = disk, .choice = choice};
-    *choice = (struct choice){.members = 0};
-    (void)visit_all(disk, see_newest, choice);
-    if (!choice->newest.valid)
-        return E_NOENT;
-    if (!visit_all(disk, check_line, choice))
-        return E_CORRUPT;
-    (void)visit_all(disk, see_candidate, &s);
+    struct standings *all = ctx;
+    struct standing *s = &all->disk[disk];
+    if (is_blank(root) || !in_line(all->line, root->incarnation))
+        return true;
+    if (s->newest == NULL || newer(root, s->newest)) {
+        s->older = s->newest;
+        s->newest = root;
+    } else {
+        s->older = root;
+    }
+    return true;
+}
+
+/* The newest number that all of *members have had, as one disk knows; 0: it knows of none. */
+static uint64_t all_have(const struct standing *s, uint32_t *members)
+{
+    *members = s->newest->members;
+    if (s->newest->highest_epoch > s->newest->epoch)
+        return s->newest->epoch;
+    if (s->older == NULL)
+        return 0;
+    *members &= s->older->members;
+    return s->older->epoch;
+}
+
+static uint32_t find_behind(const struct candidate disk[DISKS_MAX], const struct object_root *line)
+{
+    struct standings all = {.line = line};
+    uint32_t behind = 0;
+    (void)visit_all(disk, see_standing, &all);
+    for (uint32_t d = 0; d < DISKS_MAX; d++) {
+        uint32_t members;
+        const struct standing *one = &all.disk[d];
+        if (one->newest == NULL)
+            continue;
+        uint64_t floor = all_have(one, &members);
+        for (uint32_t k = 0; k < DISKS_MAX; k++) {
+            const struct object_root *has = all.disk[k].newest;
+            if (has == NULL)
+                continue;
+            bool lacks = (members >> k & 1) != 0 && has->epoch < floor;
+            bool lost = disk[k].damaged && (one->newest->members >> k & 1) != 0 &&
+                        has->epoch < one->newest->epoch;
+            behind |= lacks || lost ? 1u << k : 0;
+        }
+    }
+    return behind;
+}
+
+/* ---- Choosing -------------------------------------------------------------------------------- */
+
+/* The newest complete root of the disks that are not in `without`. E_CORRUPT: choice->members are
+ * those that have the root which most have. */
+static enum err choose(const struct candidate disk[DISKS_MAX], uint32_t without,
+                       uint32_t missing_max, struct choice *choice)
+{
+    struct candidate with[DISKS_MAX];
+    struct seek s = {.disk = with, .choice = choice};
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        with[k] = disk[k];
+        with[k].present &= (without >> k & 1) == 0;
+    }
+    (void)visit_all(with, see_candidate, &s);
     if (!s.found) {
         choice->members = s.holders;
         return E_CORRUPT;
@@ -165,4 +234,19 @@ enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t mi
     uint32_t full = choice->root.members & ~choice->root.rebuilding;
     uint32_t missing = count_bits(full & ~choice->members) + count_bits(choice->root.rebuilding);
     return (full & choice->members) != 0 && missing <= missing_max ? OK : E_MEDIA;
+}
+
+enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t missing_max,
+                             struct choice *choice)
+{
+    *choice = (struct choice){.members = 0};
+    (void)visit_all(disk, see_newest, choice);
+    if (!choice->newest.valid)
+        return E_NOENT;
+    if (!visit_all(disk, check_line, choice))
+        return E_CORRUPT;
+    uint32_t behind = find_behind(disk, &choice->newest);
+    if (behind != 0 && choose(disk, behind, missing_max, choice) == OK)
+        return OK;
+    return choose(disk, 0, missing_max, choice);
 }

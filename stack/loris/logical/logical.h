@@ -110,6 +110,7 @@ struct damage { /* an object that was made anew on a disk: its neighbours may ha
 
 struct candidate { /* what one disk answered */
     bool present;
+    bool damaged; /* a slot holds neither a root nor nothing: what it had is unknown */
     uint32_t count;
     struct object_root root[OBJECT_ROOTS_MAX];
 };

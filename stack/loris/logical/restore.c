@@ -64,6 +64,7 @@ enum err logical_restore_read_roots(struct logical *l, uint32_t up,
         if (e != OK || l->call[i].status != OK)
             continue;
         c->present = true;
+        c->damaged = (l->call[i].reply.flags & OBJECT_ROOT_DAMAGED) != 0;
         uint32_t found = l->call[i].reply.moved / OBJECT_ROOT_BYTES;
         for (uint32_t n = 0; n < found && n < OBJECT_ROOTS_MAX; n++)
             if (object_root_decode(&c->root[c->count],

@@ -87,7 +87,7 @@ struct durable {
 };
 
 struct found_root {
-    bool valid;
+    bool valid, bad; /* bad: some copy is neither valid nor void */
     struct root root;
 };
 

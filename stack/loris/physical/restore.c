@@ -79,6 +79,11 @@ static bool newer(const struct object_root *a, const struct object_root *b)
     return a->epoch != b->epoch ? a->epoch > b->epoch : a->rev > b->rev;
 }
 
+static bool is_void(const uint8_t raw[FORMAT_ROOT_BYTES])
+{
+    return raw[0] == 0 && memcmp(raw, raw + 1, FORMAT_ROOT_BYTES - 1) == 0;
+}
+
 static enum err read_copy(struct physical *p, uint32_t slot, uint32_t copy)
 {
     uint8_t raw[FORMAT_ROOT_BYTES];
@@ -88,15 +93,19 @@ static enum err read_copy(struct physical *p, uint32_t slot, uint32_t copy)
     enum err e = phys_io_sector(p, BLOCK_READ, sector, raw);
     if (e == E_DEAD)
         return E_DEAD;
+    bool empty = e == OK && is_void(raw);
     if (e == OK)
         e = phys_root_decode(&root, raw, sector);
     if (e == E_VERSION)
         return E_VERSION;
+    found->bad |= e != OK && !empty;
     if (e != OK || root.blocks != p->layout.blocks ||
         root.intent_blocks != p->layout.intent_blocks || root.id.self != p->disk)
         return OK; /* no root, or another disk's: a slot holds its newest valid copy */
-    if (!found->valid || newer(&root.id, &found->root.id))
-        *found = (struct found_root){.valid = true, .root = root};
+    if (!found->valid || newer(&root.id, &found->root.id)) {
+        found->valid = true;
+        found->root = root;
+    }
     if (root.id.epoch > p->highest_epoch)
         p->highest_epoch = root.id.epoch;
     if (root.id.lsn > p->highest_lsn)
@@ -130,6 +139,9 @@ enum err phys_restore_roots(struct physical *p, const struct object_request *req
     if (e != OK)
         return e;
     phys_node_check_found(p);
+    for (uint32_t slot = 0; slot < 2; slot++)
+        if (p->found[slot].bad && !p->found[slot].valid)
+            reply->flags |= OBJECT_ROOT_DAMAGED;
     for (uint32_t k = 0; k < 2 && best < 2; k++) {
         struct found_root *found = &p->found[k == 0 ? best : 1 - best];
         if (!found->valid)

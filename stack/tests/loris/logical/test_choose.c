@@ -128,7 +128,7 @@ START_TEST(test_choose__h32_disks_without_the_root_that_most_have_have_lied)
     has(0, 7, 1, 1, 3);
     has(0, 6, 1, 1, 3);
     has(1, 5, 1, 1, 3);
-    ck_assert_int_eq(choose(1), E_CORRUPT); /* no number that both have */
+    ck_assert_int_eq(choose(0), E_CORRUPT); /* no number that both have */
     ck_assert_uint_eq(choice.members, 1);
     start();
     has(0, 7, 1, 1, 7);
@@ -136,8 +136,11 @@ START_TEST(test_choose__h32_disks_without_the_root_that_most_have_have_lied)
     has(1, 4, 1, 1, 7);
     has(2, 6, 1, 1, 7); /* 7 was still being prepared */
     has(2, 5, 1, 1, 7);
-    ck_assert_int_eq(choose(1), E_CORRUPT);
+    ck_assert_int_eq(choose(0), E_CORRUPT);
     ck_assert_uint_eq(choice.members, 5);
+    ck_assert_int_eq(choose(1), OK);
+    ck_assert_uint_eq(choice.members, 5);
+    ck_assert_uint_eq(choice.root.epoch, 6);
 }
 END_TEST
 
@@ -156,6 +159,72 @@ START_TEST(test_choose__another_pool_and_a_swapped_disk_are_nobody)
 }
 END_TEST
 
+START_TEST(test_choose__h32_a_disk_whose_flush_lied_is_left_out)
+{
+    start();
+    has(0, 9, 1, 1, 3);
+    has(0, 8, 1, 1, 3);
+    has(1, 6, 1, 1, 3); /* 9 was prepared after all had 8 */
+    has(1, 5, 1, 1, 3);
+    ck_assert_int_eq(choose(1), OK);
+    ck_assert_uint_eq(choice.root.epoch, 9);
+    ck_assert_uint_eq(choice.members, 1);
+    ck_assert_int_eq(choose(0), E_CORRUPT);
+    /* Behind by one only, but the other disk has gone on since: all had 9. */
+    start();
+    has(0, 9, 1, 1, 3);
+    has(0, 8, 1, 1, 3);
+    has(1, 8, 1, 1, 3);
+    has(1, 7, 1, 1, 3);
+    ck_assert_int_eq(choose(1), OK);
+    ck_assert_uint_eq(choice.root.epoch, 8); /* as if 9 was being prepared */
+    ck_assert_uint_eq(choice.members, 3);
+    disk[0].root[0].highest_epoch = disk[0].root[1].highest_epoch = 10;
+    ck_assert_int_eq(choose(1), OK);
+    ck_assert_uint_eq(choice.root.epoch, 9);
+    ck_assert_uint_eq(choice.members, 1);
+    ck_assert_int_eq(choose(0), OK); /* no level to bear it: the older one is all there is */
+    ck_assert_uint_eq(choice.root.epoch, 8);
+    ck_assert_uint_eq(choice.members, 3);
+}
+END_TEST
+
+START_TEST(test_choose__a_disk_that_lost_both_copies_of_a_root_is_left_out)
+{
+    start();
+    has(0, 9, 1, 1, 3);
+    has(0, 8, 1, 1, 3);
+    has(1, 8, 1, 1, 3);
+    disk[1].damaged = true;
+    ck_assert_int_eq(choose(1), OK);
+    ck_assert_uint_eq(choice.root.epoch, 9);
+    ck_assert_uint_eq(choice.members, 1);
+    /* What was lost is the older one: nothing is missing. */
+    start();
+    has(0, 9, 1, 1, 3);
+    has(0, 8, 1, 1, 3);
+    has(1, 9, 1, 1, 3);
+    disk[1].damaged = true;
+    ck_assert_int_eq(choose(1), OK);
+    ck_assert_uint_eq(choice.members, 3);
+}
+END_TEST
+
+/* A joiner has no older root, and a disk that left is in no newer list. */
+START_TEST(test_choose__members_that_came_or_went_are_not_behind)
+{
+    start();
+    has(0, 9, 1, 1, 7);
+    has(0, 8, 1, 1, 3);
+    has(1, 8, 1, 1, 3);
+    has(1, 7, 1, 1, 3);
+    has(2, 1, 1, 1, 4);
+    ck_assert_int_eq(choose(1), OK);
+    ck_assert_uint_eq(choice.root.epoch, 8);
+    ck_assert_uint_eq(choice.members, 3);
+}
+END_TEST
+
 CHECK_MAIN("logical choose", 60,
            tcase_add_test(tc, test_choose__takes_the_newest_that_all_members_have);
            tcase_add_test(tc,
@@ -165,4 +234,7 @@ CHECK_MAIN("logical choose", 60,
            tcase_add_test(tc, test_choose__an_unfinished_change_of_members_falls_back);
            tcase_add_test(tc, test_choose__halves_are_refused_and_so_is_nothing);
            tcase_add_test(tc, test_choose__h32_disks_without_the_root_that_most_have_have_lied);
-           tcase_add_test(tc, test_choose__another_pool_and_a_swapped_disk_are_nobody);)
+           tcase_add_test(tc, test_choose__another_pool_and_a_swapped_disk_are_nobody);
+           tcase_add_test(tc, test_choose__h32_a_disk_whose_flush_lied_is_left_out);
+           tcase_add_test(tc, test_choose__a_disk_that_lost_both_copies_of_a_root_is_left_out);
+           tcase_add_test(tc, test_choose__members_that_came_or_went_are_not_behind);)
