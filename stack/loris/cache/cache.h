@@ -55,7 +55,7 @@
 #define CACHE_SOON_NS 10000000u       /* checkpoint after a recovery */
 #define CACHE_AWAIT_NS 60000000000ull /* for logical to come up */
 #define CACHE_CALL_NS 300000000000ull /* above physical's 5 tries of 35 s */
-#define CACHE_READ_AHEAD 16u          /* blocks beyond a sequential miss */
+#define CACHE_READ_AHEAD 32u          /* blocks beyond a sequential miss: measured, README */
 #define CACHE_DIRTY_PERCENT 10u       /* of frames: above it write-back begins */
 #define CACHE_PINNED_PERCENT 50u      /* of frames or of the log: above it a checkpoint (C5) */
 #define CACHE_THROTTLE_PERCENT 75u    /* of the log: above it nothing is served meanwhile (C5) */

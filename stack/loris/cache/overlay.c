@@ -114,6 +114,16 @@ enum err object_load(struct cache *c, uint64_t oid, struct object **object)
 
 void object_cut(struct cache *c, struct object *o, uint64_t block)
 {
+    uint64_t end = (o->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    if (end > block &&
+        end - block < o->page_count) { /* each block that goes, not each that stays */
+        for (uint64_t at = block; at < end; at++) {
+            uint32_t page = page_find(c, o->oid, at, 0);
+            if (page != 0)
+                page_drop(c, page);
+        }
+        return;
+    }
     uint32_t page = o->first_page;
     while (page != 0) {
         uint32_t next = c->page[page].obj_next;
