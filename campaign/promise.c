@@ -92,15 +92,34 @@ static uint64_t deaths_of(const struct fault_plan *faults, enum layer layer)
     return deaths;
 }
 
+/* Disks that die one after the other: whether that is more than the level bears depends on what was
+ * made whole in between, which only the run knows (lab->run.beyond). */
+static bool deaths_may_be_borne(const struct plan_variant *v, const struct fault_plan *faults)
+{
+    uint32_t losses = design_disk_losses(v->design, &v->stack);
+    uint32_t deaths = 0;
+    bool mends = v->stack.spares > 0;
+    for (uint32_t i = 0; i < faults->count; i++) {
+        const struct fault *f = &faults->faults[i];
+        if (f->kind != FAULT_DISK_FAIL_STOP)
+            return false;
+        mends = mends || f->for_ns.kind != AMOUNT_FOREVER;
+        deaths++;
+    }
+    return losses > 0 && (deaths <= losses || (mends && !v->design->classic));
+}
+
 enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults)
 {
+    bool deaths = faults->count > 1 && deaths_may_be_borne(variant, faults);
     enum level weakest = LEVEL_TRANSPARENT; /* of no fault at all */
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
         enum fault_class class = class_of(f);
         if (beyond_redundancy(variant, f))
             return LEVEL_NONE;
-        if (faults->count > 1 && !design_promise_combines(variant->design, class, f->layer))
+        if (faults->count > 1 && !deaths &&
+            !design_promise_combines(variant->design, class, f->layer))
             return LEVEL_NONE;
         enum level level = design_promise(variant->design, &variant->stack, class, f->layer);
         if (kills(f))

@@ -130,7 +130,8 @@ static void fill_place(const struct lab *lab, uint32_t fault, struct trial_recor
     record->cell = cell;
     record->n = lab->n;
     record->trial = plan_trial_number(plan, cell, lab->n);
-    record->design_promise = promise_of_plan(lab_variant(lab), &plan->faults[fault]);
+    record->design_promise =
+        lab->run.beyond ? LEVEL_NONE : promise_of_plan(lab_variant(lab), &plan->faults[fault]);
     record->promised = c->promise_given ? c->promise : record->design_promise;
 }
 
@@ -156,13 +157,13 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
     struct judge_verdict verdict;
     enum run_end end;
     record_init(record);
-    fill_place(lab, fault, record);
     if (corrupts(faults))
         sim_machine_renew(lab->machine); /* it runs in a forked child, in strict mode */
     measure_recoveries(lab, faults, recovery_ns);
     lab->record = record;
     bool booted = run_once(lab, faults, faults->count, recovery_ns, true, &end);
     ASSERT(booted);
+    fill_place(lab, fault, record); /* what happened decides what is promised */
     conclude(lab, end, &verdict, record);
     lab->record = NULL;
     lab->retire = lab->retire || corrupts(faults);

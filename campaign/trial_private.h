@@ -41,6 +41,8 @@ struct run_state {
     uint32_t returns;    /* to full service so far */
     uint64_t rebuilt_ns; /* since time 0; 0: never */
     uint32_t rebuilding; /* disks that are being made whole: a bit a disk */
+    uint32_t whole;      /* disks that have all that they should: as far as we know, a bit a disk */
+    bool beyond;         /* more disks were gone at a time than the design bears */
     bool judging;        /* the run is over: what is noticed from now on, the judge provoked */
     bool boot_unjudged;  /* power came back, and what it found has not been judged yet */
     bool lists_events;   /* into the record */
@@ -119,5 +121,6 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *verdict,
 /* promise.c: what the design promises for a plan of faults under this variant; LEVEL_NONE: nothing.
  */
 enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults);
+
 
 #endif

@@ -9,6 +9,7 @@
 #include "assertion.h"
 #include "campaign/trial_private.h"
 #include "sim/rng.h"
+#include "stack/promises.h"
 
 /* Assumption: twice the most deaths that one fault of a campaign can ask for, and as many answers
  * to it. */
@@ -33,6 +34,20 @@ static void detected(struct lab *lab, const char *layer)
     sim_machine_stop(lab->machine);
 }
 
+/* Which disks are gone now, and whether that is more than the design bears. */
+static void note_losses(struct lab *lab)
+{
+    const struct plan_variant *v = lab_variant(lab);
+    uint32_t whole = 0;
+    for (uint32_t d = 0; d < v->stack.disks; d++) {
+        if (sim_disk_failed(sim_machine_disk(lab->machine, d)))
+            lab->run.whole &= ~(1u << d);
+        whole += lab->run.whole >> d & 1;
+    }
+    if (whole + design_disk_losses(v->design, &v->stack) < v->machine.disk_count)
+        lab->run.beyond = true;
+}
+
 static void on_struck(void *context, uint32_t i)
 {
     struct lab *lab = context;
@@ -46,6 +61,7 @@ static void on_struck(void *context, uint32_t i)
         history_mark(lab->history, HISTORY_MARK_FAULT, lab_now(lab), NULL);
     lab->run.last_struck = i;
     lab->run.undetected = true;
+    note_losses(lab);
     lab->run.progress_ns = sim_machine_now(lab->machine);
     if (s->took_effect && !power && !sim_machine_all_ready(lab->machine))
         detected(lab, "kernel"); /* a crash: the kernel knew before we did */
@@ -199,6 +215,7 @@ static void note_rebuild(struct lab *lab, enum report what, uint64_t a)
     if (what != REPORT_REBUILT)
         return;
     lab->run.rebuilding &= ~bit;
+    lab->run.whole |= bit;
     lab->run.rebuilt_ns = lab_now(lab);
     lab->run.progress_ns = now;
     if (i != NO_FAULT && lab->run.recovery_begin_ns[i] != 0)
@@ -416,6 +433,7 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
     lab->run.origin_ns = lab->run.progress_ns = sim_machine_now(lab->machine);
     lab->run.cut_wanted = lab->run.last_struck = NO_FAULT;
     lab->run.in_service = true;
+    lab->run.whole = (1u << v->machine.disk_count) - 1;
     injector_arm(lab->injector, &(struct inject_setup){.machine = lab->machine,
                                                        .options = &v->stack,
                                                        .classic = v->design->classic,

@@ -152,3 +152,13 @@ bool design_promise_combines(const struct design *design, enum fault_class fault
         return false;
     }
 }
+
+uint32_t design_disk_losses(const struct design *design, const struct stack_options *options)
+{
+    uint32_t disks = options->disks - options->spares;
+    if (design->classic || options->raid == 1)
+        return mirrored(options) ? 1 : 0; /* of pairs, two that are none may go: not counted on */
+    if (options->raid == RAID_N_WAY)
+        return disks - 1;
+    return has_parity(options) ? (options->raid == 6 ? 2 : 1) : 0;
+}

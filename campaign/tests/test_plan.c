@@ -250,6 +250,30 @@ START_TEST(test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk)
 }
 END_TEST
 
+START_TEST(test_plan__deaths_that_are_mended_or_borne_are_promised)
+{
+    struct plan *plan = must_load(
+        "campaign: t\n"
+        "variants: {m: {stack: loris}, s: {like: m, machine: {spares: 1}}, six: {stack: loris, "
+        "raid: 6, machine: {disks: {count: 4}}}}\n"
+        "workloads: {a: {app: fsx}}\n"
+        "faults:\n"
+        "  two: [{kind: disk.fail-stop, disk: 0}, {kind: disk.fail-stop, disk: 1}]\n"
+        "  back: [{kind: disk.fail-stop, disk: 0, for: 1s}, {kind: disk.fail-stop, disk: 1}]\n"
+        "  cut: [{kind: disk.fail-stop, disk: 0}, {kind: power.cut}]\n",
+        NULL);
+    static const enum level promised[3][3] = {
+        {LEVEL_NONE, LEVEL_TRANSPARENT, LEVEL_NONE},
+        {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_NONE},
+        {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_NONE},
+    };
+    for (size_t v = 0; v < 3; v++)
+        for (size_t f = 0; f < 3; f++)
+            ck_assert_int_eq(promise_of_plan(&plan->variants[v], &plan->faults[f]), promised[v][f]);
+    plan_destroy(plan);
+}
+END_TEST
+
 START_TEST(test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left)
 {
     struct plan *plan =
@@ -467,6 +491,7 @@ CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_th
            tcase_add_test(tc, test_plan__set_works_before_like_and_adds_absent_keys);
            tcase_add_test(tc, test_plan__numbers_of_an_app_may_be_ranges_and_distributions);
            tcase_add_test(tc, test_plan__a_selection_that_leaves_nothing_is_refused);
+           tcase_add_test(tc, test_plan__deaths_that_are_mended_or_borne_are_promised);
            tcase_add_test(tc, test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left);
            tcase_add_test(tc, test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk);
            tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);

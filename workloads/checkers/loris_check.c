@@ -749,7 +749,8 @@ static void check_row(struct check *c, const struct row *r)
     uint32_t parity = 0;
     for (uint32_t k = 0; k < r->parities; k++)
         parity |= 1u << (r->first + k) % r->slots;
-    if (r->bad != 0 && bits(r->unknown) > r->parities)
+    /* A bad parity alone takes nothing from a block that is good, or known lost. */
+    if ((r->bad & ~parity) != 0 && bits(r->unknown) > r->parities)
         damage(c, "object %lu row %lu: more blocks are bad than parity stands in for",
                (unsigned long)r->oid, (unsigned long)r->index);
     if ((r->unknown & ~parity) != 0)

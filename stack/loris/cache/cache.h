@@ -281,6 +281,7 @@ struct cache {
 
     /* checkpoint.c */
     uint64_t epoch;         /* number of the next checkpoint */
+    uint64_t durable;       /* the last one released, or gone back to: the log begins there */
     uint64_t in_flight;     /* it, once PREPARE has been sent and until RELEASE is known done */
     bool changed;           /* since the last freeze */
     bool preparing;         /* requests are served while the layers below prepare it */

@@ -312,7 +312,7 @@ enum err checkpoint_run(struct cache *c, uint32_t how)
         c->need_recovery = true; /* which finds that it is durable */
         return E_SESSION;
     }
-    c->epoch++;
+    c->durable = c->epoch++;
     checkpoint_done(c);
     return log_push(c, 0); /* what was committed meanwhile */
 }

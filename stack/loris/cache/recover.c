@@ -67,6 +67,7 @@ static enum err restore(struct cache *c, uint64_t *epoch)
     struct object_request r = {.op = OBJECT_RESTORE,
                                .flags = c->system ? OBJECT_SYSTEM : 0,
                                .lsn = c->next_lsn,
+                               .size = c->durable,
                                .epoch = c->epoch};
     struct object_reply reply;
     enum err e = lower_call(c, &r, &reply);
@@ -75,7 +76,7 @@ static enum err restore(struct cache *c, uint64_t *epoch)
     if (e != OK)
         return e;
     lower_note(c);
-    *epoch = reply.epoch;
+    *epoch = c->durable = reply.epoch;
     if (c->epoch <= reply.blocks) /* numbers that some disk has seen: not again */
         c->epoch = reply.blocks;
     if (c->next_lsn <= reply.lsn)

@@ -132,7 +132,7 @@ enum err logical_checkpoint_release(struct logical *l, uint64_t epoch)
     for (uint32_t i = 0; i < count; i++)
         if (l->call[i].status != OK)
             return E_SESSION; /* it is durable, but who holds what must be found out */
-    l->core.epoch = epoch;
+    l->core.epoch = l->durable = epoch;
     l->in_pause = false;
     logical_background_released(l);
     logical_rebuild_release(l);

@@ -95,6 +95,17 @@ static enum err refused(struct logical *l, enum err e)
 
 /* ---- One object ------------------------------------------------------------------------------ */
 
+/* Whether the whole slots say what the others held: one mirror, or all but as many as there are
+ * parities. Else nothing is made: what is left of such an object says that it is lost. */
+static bool is_enough(const struct logical *l, const struct entry *entry)
+{
+    uint32_t whole = 0;
+    uint32_t spare = entry->level == 1 ? entry->count - 1u : logical_place_parities(entry);
+    for (uint32_t k = 0; k < entry->count; k++)
+        whole += logical_entry_whole(l, entry, k);
+    return whole + spare >= entry->count;
+}
+
 /* The slot that the new disk is to take, entry->count: none. */
 static uint32_t slot_to_fill(struct logical *l, const struct entry *entry)
 {
@@ -180,7 +191,7 @@ static enum err fill(struct logical *l)
     uint64_t left = r->end - r->next;
     uint32_t count = left < MEND_BLOCKS ? (uint32_t)left : MEND_BLOCKS;
     enum err e = logical_mapping_get(l, r->oid, &entry);
-    if (e != OK) { /* it was removed meanwhile, here too */
+    if (e != OK || !is_enough(l, &entry)) { /* it was removed meanwhile, here too; or lost */
         r->filling = false;
         return e == E_SESSION ? e : OK;
     }
@@ -189,6 +200,8 @@ static enum err fill(struct logical *l)
     e = logical_slot_read(l, &entry, r->slot, r->next, count, l->mend, metas);
     if (e != OK || !r->filling)
         return e;
+    if (!is_enough(l, &entry))
+        return OK; /* a disk has left: the next step gives the object up */
     for (uint32_t i = 0; i < count; i++) {
         if (metas[i].status == E_DEAD) { /* the last disk that has it, and it may come back */
             l->due_ns = plat_now() + ASK_AGAIN_NS;
@@ -251,7 +264,7 @@ static enum err look_on(struct logical *l)
         if (e == E_SESSION)
             return e;
         bool meta = (entry.flags & OBJECT_META) != 0;
-        if (e != OK || entry.level == 0 || meta != (r->phase == REBUILD_META))
+        if (e != OK || meta != (r->phase == REBUILD_META) || !is_enough(l, &entry))
             continue;
         uint32_t slot = slot_to_fill(l, &entry);
         if (slot < entry.count)

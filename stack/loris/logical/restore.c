@@ -170,6 +170,8 @@ static enum err attempt(struct logical *l, uint32_t up, bool system, uint32_t *w
     enum err e = logical_restore_read_roots(l, up & ~*without, disk);
     if (e == OK)
         e = logical_choose_root(disk, missing_max(l, system, *without), &choice);
+    if (e == OK && choice.root.epoch < l->durable)
+        e = E_MEDIA; /* only disks that had left are there: what was answered since is not */
     if (e == E_CORRUPT && choice.members != 0) {
         *without |= up & ~choice.members; /* they lied about a flush: the others have it all */
         return E_AGAIN;
@@ -307,6 +309,8 @@ enum err logical_restore_serve(struct logical *l, const struct object_request *r
     enum err e = E_AGAIN;
     l->session = request->session;
     l->client = source;
+    if (request->size > l->durable)
+        l->durable = request->size;
     l->active = false;
     uint32_t up = await_all(l);
     for (uint32_t k = 0; k < DISKS_MAX && e == E_AGAIN; k++)

@@ -334,6 +334,53 @@ START_TEST(test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it)
 }
 END_TEST
 
+/* Two of three parts are gone: what is left must not pass for holes on the new disk. */
+START_TEST(test_rebuild__makes_nothing_of_too_few_parts)
+{
+    int64_t version[64];
+    pool_make_spared(4, 1, 5, 2048, 4 * BLOCK_BYTES);
+    for (uint32_t f = 0; f < 6; f++) {
+        pool_ok(pool_op(OBJECT_CREATE, FILE_A + f, 3 * BLOCK_BYTES, 0));
+        pool_ok(pool_write(FILE_A + f, 0, 3, 1, 0));
+    }
+    pool_ok(pool_op(OBJECT_CREATE, DIR, 1, OBJECT_META));
+    pool_ok(pool_checkpoint());
+    rig.disk[0].gone = rig.disk[1].gone = true;
+    at_dir = 1;
+    pool_ok(pool_write(DIR, 0, 6, 1, 0));
+    rebuild_all();
+    for (uint32_t f = 0; f < 6; f++) {
+        pool_ok(pool_read(FILE_A + f, 0, 3, 9, version));
+        for (uint32_t b = 0; b < 3; b++)
+            ck_assert_msg(version[b] == 1 || version[b] < 0, "file %u block %u", f, b);
+    }
+    pool_ok(pool_read(DIR, 0, 6, 9, version));
+    for (uint32_t b = 0; b < 6; b++)
+        ck_assert_int_eq(version[b], 1);
+}
+END_TEST
+
+/* The disk that had left has an older checkpoint than one that was answered: it is not gone back
+ * to while anybody knows better. */
+START_TEST(test_rebuild__nobody_goes_back_beyond_what_was_released)
+{
+    for (uint32_t crash = 0; crash < 2; crash++) {
+        go_on_without();
+        rig.disk[0].gone = false;
+        rig.disk[1].gone = true;
+        if (crash == 1) {
+            struct boot boot = {.layer = LAYER_LOGICAL, .incarnation = 1, .options = pool.options};
+            memset(pool.p, 0, sizeof(pool.p));
+            fake_boot(logical_main, &boot);
+            ck_assert_int_eq(fake_run(), FAKE_IDLE);
+        }
+        pool.session++;
+        struct object_request request = {.op = OBJECT_RESTORE, .size = pool.epoch};
+        ck_assert_int_eq(pool_call(&request), E_MEDIA);
+    }
+}
+END_TEST
+
 /* One that refuses writes is not asked again: it would be made whole for ever. */
 START_TEST(test_rebuild__a_sick_disk_stays_out)
 {
@@ -360,4 +407,6 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__what_is_half_rebuilt_is_no_pool);
            tcase_add_test(tc, test_rebuild__a_disk_that_comes_back_is_made_whole);
            tcase_add_test(tc, test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it);
+           tcase_add_test(tc, test_rebuild__makes_nothing_of_too_few_parts);
+           tcase_add_test(tc, test_rebuild__nobody_goes_back_beyond_what_was_released);
            tcase_add_test(tc, test_rebuild__a_sick_disk_stays_out);)
