@@ -212,6 +212,7 @@ static enum err take_page(struct logical *l, struct page **out)
     ASSERT(*out != NULL || l->pages > 0);
     for (uint32_t k = 0; *out == NULL && k < 4 * l->pages; k++) {
         struct page *page = l->page[l->hand];
+        ASSERT(page != NULL);
         l->hand = (l->hand + 1) % l->pages;
         if (k == 2 * l->pages) { /* none was clean */
             if (l->in_pause)

