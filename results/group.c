@@ -121,10 +121,10 @@ enum err group_check_where(sqlite3 *db, const char *where, char *error)
     return e;
 }
 
-#define FIXED_COLUMNS 11 /* of build_query, before those of --by */
+#define FIXED_COLUMNS 12 /* of build_query, before those of --by */
 
 /* The query, in order of groups, whose columns are: cell, injected, kept, level, promised, the four
- * times, trial, undecided, by...
+ * times, trial, undecided, whether there was something to recover from, by...
  */
 static char *build_query(const struct groups *groups, const char *where)
 {
@@ -132,7 +132,8 @@ static char *build_query(const struct groups *groups, const char *where)
     sqlite3_str_appendall(
         sql, "SELECT (SELECT id FROM cell c WHERE c.variant = t.variant AND c.workload = "
              "t.workload AND c.fault = t.fault), injected, kept, level, promised, rpo_ns, "
-             "outage_ns, recovery_ns, rebuild_ns, trial, undecided");
+             "outage_ns, recovery_ns, rebuild_ns, trial, undecided, recovery_ns IS NOT NULL OR "
+             "detected_by IS NOT NULL OR level = 'dead'");
     for (size_t i = 0; i < groups->column_count; i++) {
         if (is_trial_column(groups->column[i]))
             sqlite3_str_appendf(sql, ", t.\"%w\"", groups->column[i]);
@@ -215,7 +216,8 @@ static void add_row(struct group *group, sqlite3_stmt *s)
     }
     add_time(&group->rpo, s, 5);
     add_time(&group->outage, s, 6);
-    add_time(&group->recovery, s, 7);
+    if (sqlite3_column_int(s, 11) != 0) /* what nobody noticed had no recovery to end */
+        add_time(&group->recovery, s, 7);
     add_time(&group->rebuild, s, 8);
 }
 

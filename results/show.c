@@ -358,6 +358,18 @@ static void junit_skipped(sqlite3 *db, const char *variant, FILE *out, char *err
     fputs("  </testsuite>\n", out);
 }
 
+static unsigned count_skipped(sqlite3 *db, const char *variant, char *error)
+{
+    unsigned count = 0;
+    sqlite3_stmt *s =
+        rows_query(db, "SELECT 1 FROM cells WHERE variant = ? AND skipped IS NOT NULL", error);
+    sqlite3_bind_text(s, 1, variant, -1, SQLITE_STATIC);
+    while (rows_next(s, error))
+        count++;
+    sqlite3_finalize(s);
+    return count;
+}
+
 static void put_junit(const struct show_options *options, const struct groups *groups, sqlite3 *db,
                       FILE *out, char *error)
 {
@@ -369,7 +381,8 @@ static void put_junit(const struct show_options *options, const struct groups *g
             if (variant != NULL)
                 junit_skipped(db, variant, out, error);
             variant = group->by[0];
-            unsigned tests = 0, failures = 0;
+            unsigned skipped = count_skipped(db, variant, error);
+            unsigned tests = skipped, failures = 0;
             for (size_t k = 0; k < groups->count; k++)
                 if (strcmp(groups->group[k].by[0], variant) == 0) {
                     tests++;
@@ -377,7 +390,8 @@ static void put_junit(const struct show_options *options, const struct groups *g
                 }
             fputs("  <testsuite name=\"", out);
             text_xml(out, variant);
-            fprintf(out, "\" tests=\"%u\" failures=\"%u\">\n", tests, failures);
+            fprintf(out, "\" tests=\"%u\" failures=\"%u\" skipped=\"%u\">\n", tests, failures,
+                    skipped);
         }
         junit_case(options, group, out);
     }

@@ -278,6 +278,10 @@ static enum err create(const char *path, bool replace, const struct store_plan *
     if (snprintf(beside, sizeof(beside), "%s.new-%d", path, (int)getpid()) >= (int)sizeof(beside))
         return say(error, "%s:1:1: name too long", path);
     unlink(beside);
+    int made = open(beside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (made < 0) /* SQLite would go on to try it read-only, and tell why that fails */
+        return say(error, "%s:1:1: cannot be made: %s", path, strerror(errno));
+    (void)close(made);
     sqlite3 *db = NULL;
     enum err e = OK;
     int code = sqlite3_open_v2(beside, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);

@@ -140,9 +140,50 @@ START_TEST(test_show__markdown_and_junit)
     ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
     has(out, "| loris | mail | power | 200 | 200 | 0 | 100 % | 98.2 % to 100 % |");
     ck_assert_int_eq(show(SHOW_JUNIT, "level", NULL), 0);
-    has(out, "<testsuite name=\"loris\" tests=\"2\" failures=\"1\">");
+    has(out, "<testsuite name=\"loris\" tests=\"2\" failures=\"1\" skipped=\"0\">");
     has(out, "<testcase classname=\"loris\" name=\"mail/power\"/>");
     has(out, "<failure message=\"20 of 200 trials broke the promise\">loris replay ");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__skipped_cells_are_cases_of_junit)
+{
+    rig_init(&rig, 1, 2, 3);
+    rig.cell[1].skipped = "no such layer";
+    rig.cell[1].planned = 0;
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t n = 0; n < 3; n++) {
+        rig_record(&rig, &r, 0, n, LEVEL_DURABLE);
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_int_eq(show(SHOW_JUNIT, NULL, NULL), 0);
+    has(out, "tests=\"2\" failures=\"0\" skipped=\"1\">");
+    has(out, "<skipped message=\"no such layer\"/>");
+    rig_fini(&rig);
+}
+END_TEST
+
+/* Of five trials two were noticed and recovered, two by nobody: the median is of three, of which
+ * one never ended.
+ */
+START_TEST(test_show__what_nobody_noticed_had_no_recovery)
+{
+    rig_init(&rig, 1, 1, 5);
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t n = 0; n < 5; n++) {
+        rig_record(&rig, &r, 0, n, n == 4 ? LEVEL_DEAD : LEVEL_DURABLE);
+        r.recovery_ns = n < 2 ? 7000 + (int64_t)n : RECORD_NULL;
+        if (n >= 2)
+            r.detected_by[0] = '\0';
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
+    has(out, "\"recovery_p50\": 7001,");
+    ck_assert_int_eq(show(SHOW_JSON, NULL, "n >= 2 AND n < 4"), 0);
+    has(out, "\"recovery_p50\": null,");
     rig_fini(&rig);
 }
 END_TEST
@@ -226,6 +267,8 @@ CHECK_MAIN("show", 60, tcase_add_test(tc, test_show__table_has_intervals_and_the
            tcase_add_test(tc, test_show__groups_by_columns_and_by_options);
            tcase_add_test(tc, test_show__json_reads_back);
            tcase_add_test(tc, test_show__markdown_and_junit);
+           tcase_add_test(tc, test_show__skipped_cells_are_cases_of_junit);
+           tcase_add_test(tc, test_show__what_nobody_noticed_had_no_recovery);
            tcase_add_test(tc, test_show__what_the_oracle_gave_up_on_is_told);
            tcase_add_test(tc, test_show__wrong_input_is_named_and_prints_nothing);
            tcase_add_test(tc, test_show__strange_names_stay_names);)

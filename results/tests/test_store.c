@@ -269,6 +269,23 @@ START_TEST(test_store__a_folder_that_is_absent_is_an_error)
 }
 END_TEST
 
+#define NOBODY 65534
+
+START_TEST(test_store__a_folder_that_takes_no_file_says_why)
+{
+    rig_init(&rig, 1, 1, 1);
+    uid_t self = geteuid();
+    ck_assert_int_eq(chmod(rig.dir, 0555), 0);
+    if (self == 0) /* root may write anywhere */
+        ck_assert_int_eq(seteuid(NOBODY), 0);
+    expect_refused(0, STORE_NEW, "Permission denied");
+    ck_assert_int_eq(seteuid(self), 0);
+    ck_assert_int_eq(chmod(rig.dir, 0755), 0);
+    ck_assert_uint_eq(files_in_dir(), 0);
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_store__a_second_writer_is_refused_and_readers_are_not)
 {
     rig_init(&rig, 1, 1, 10);
@@ -450,6 +467,7 @@ CHECK_MAIN("store", 120, tcase_add_test(tc, test_store__views_hold_what_was_put)
            tcase_add_test(tc, test_store__overwrite_replaces_ours_alone);
            tcase_add_test(tc, test_store__foreign_and_newer_files_are_refused_unharmed);
            tcase_add_test(tc, test_store__a_folder_that_is_absent_is_an_error);
+           tcase_add_test(tc, test_store__a_folder_that_takes_no_file_says_why);
            tcase_add_test(tc, test_store__a_second_writer_is_refused_and_readers_are_not);
            tcase_add_test(tc, test_store__survives_kill_at_any_moment);
            tcase_add_test(tc, test_store__a_full_disk_costs_the_batch_alone);
