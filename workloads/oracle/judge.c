@@ -110,7 +110,7 @@ uint64_t judge_outage_ns(const struct judge_verdict *faulty, const struct judge_
         uint64_t more = wait > usual ? wait - usual : 0;
         longest = more > longest ? more : longest;
     }
-    return longest;
+    return longest < JUDGE_SAME_WAIT_NS ? 0 : longest;
 }
 
 /* The fault that could have taken the operation: the first one after it began. */
@@ -150,7 +150,8 @@ static void lose_beyond(struct judge *j, const struct cut_result *cut)
             j->lost[op] = 1;
             bool synced = sight_op_synced(h, op);
             sight_flaw(j, synced ? CLAUSE_SYNCED : CLAUSE_NONE, op, 0, "%s%s, op %u, is gone",
-                       synced ? "synced " : "", history_kind_name(h->ops[op].kind), op);
+                       synced ? "synced " : "", history_kind_name(h->ops[op].kind),
+                       sight_op_number(h, op));
         }
     }
 }

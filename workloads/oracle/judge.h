@@ -107,8 +107,11 @@ void judge_join(struct judge_verdict *verdict, const struct judge_verdict *earli
 
 /*
  * The outage: the longest wait that overlaps the outage, less the longest wait
- * of its kind in the fault-free run of the same trial (NULL: nothing is taken off). Not below 0.
+ * of its kind in the fault-free run of the same trial (NULL: nothing is taken off). A difference
+ * below JUDGE_SAME_WAIT_NS counts as none: runs of the same work differ by that much, since a fault
+ * cuts a slice of the CPU and the slices after it meet the clock some blocks sooner or later.
  */
+#define JUDGE_SAME_WAIT_NS 50000
 uint64_t judge_outage_ns(const struct judge_verdict *faulty,
                          const struct judge_verdict *fault_free);
 

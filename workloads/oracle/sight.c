@@ -48,6 +48,11 @@ uint32_t sight_sync_of(const struct history *h, const struct effect *e)
     return low;
 }
 
+uint32_t sight_op_number(const struct history *h, uint32_t op)
+{
+    return op > h->setup_ops ? op - h->setup_ops : 0;
+}
+
 bool sight_op_synced(const struct history *h, uint32_t op)
 {
     const struct history_op *o = &h->ops[op];

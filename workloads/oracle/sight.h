@@ -97,6 +97,10 @@ bool sight_effect_synced(const struct history *h, const struct effect *e);
  */
 uint32_t sight_sync_of(const struct history *h, const struct effect *e);
 
+/* The operation's number among those of the applications, as `at: {op: N}` counts; 0: of the roots.
+ */
+uint32_t sight_op_number(const struct history *h, uint32_t op);
+
 /* Whether an operation that was answered OK has a synced effect. */
 bool sight_op_synced(const struct history *h, uint32_t op);
 

@@ -219,8 +219,9 @@ static enum fit judge_block(struct bytes *b, uint64_t from, uint64_t to, bool te
                    clause == CLAUSE_TORN ? "" : "as ", history_clause_name(clause));
     } else if (v.fit == FIT_OLD) {
         sight_flaw(j, CLAUSE_SYNCED, v.synced_op, b->node,
-                   "block %llu, synced by op %u, reads op %u", number, v.sync,
-                   j->h->effects[v.effect].op);
+                   "block %llu, synced by op %u, reads op %u", number,
+                   sight_op_number(j->h, v.sync),
+                   sight_op_number(j->h, j->h->effects[v.effect].op));
     }
     return v.fit;
 }
@@ -270,7 +271,8 @@ static enum fit judge_value(struct pass *p, const struct object *b, uint32_t new
                    history_clause_name(clause), (unsigned long long)value);
     else if (v.fit == FIT_OLD)
         sight_flaw(j, CLAUSE_SYNCED, v.synced_op, b->node, "%s, synced by op %u, is older (%llu)",
-                   history_clause_name(clause), v.sync, (unsigned long long)value);
+                   history_clause_name(clause), sight_op_number(j->h, v.sync),
+                   (unsigned long long)value);
     return v.fit;
 }
 
@@ -420,7 +422,7 @@ static void judge_name(struct pass *p, uint32_t node, uint32_t dir)
         sight_flaw(j, CLAUSE_NAME, v.synced_op, node, "leads to another object");
     else if (v.fit == FIT_OLD)
         sight_flaw(j, CLAUSE_SYNCED, v.synced_op, node, "synced by op %u, leads to an older object",
-                   v.sync);
+                   sight_op_number(h, v.sync));
     if (is_new && b->inode != 0)
         note_fit(p, judge_object(p, b, b->inode, true));
 }
@@ -440,7 +442,7 @@ static void judge_missing(struct pass *p, uint32_t node, uint32_t dir)
         note_fit(p, v.fit);
         if (v.fit != FIT_SYNCED)
             sight_flaw(j, CLAUSE_SYNCED, v.synced_op, node, "lacks %.60s, synced by op %u",
-                       h->text + h->slots[s].text, v.sync);
+                       h->text + h->slots[s].text, sight_op_number(h, v.sync));
     }
 }
 
@@ -505,7 +507,8 @@ static void judge_unreached(struct pass *p)
         if (i->dead_op != 0 || !inode_synced(h, k))
             continue;
         note_fit(p, FIT_OLD);
-        sight_flaw(j, CLAUSE_SYNCED, k, 0, "what op %u created was synced and is gone", k);
+        sight_flaw(j, CLAUSE_SYNCED, k, 0, "what op %u created was synced and is gone",
+                   sight_op_number(h, k));
     }
 }
 
