@@ -40,6 +40,11 @@ struct entries {
 /* "map", "list", "text": for messages. */
 const char *yaml_kind_name(const struct yaml *node);
 
+/* Whether a key of the map is near to `wanted`, which it lacks; then complains of that one, as of
+ * an unknown key of `what` ("a fault").
+ */
+bool parse_misspelt(struct parse *p, const struct yaml *map, const char *wanted, const char *what);
+
 /* Whether the node is a map; else complains that `what` is one ("`machine` is a map"). */
 bool parse_is_map(struct parse *p, const struct yaml *node, const char *what);
 

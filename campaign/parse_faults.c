@@ -296,6 +296,8 @@ static const struct fault_kind_info *find_kind(struct parse *p, const struct yam
         complain(p->complaints, map->place, "not available yet: field profiles as a fault");
         return NULL;
     }
+    if (node == NULL && parse_misspelt(p, map, "kind", "a fault"))
+        return NULL;
     if (node == NULL) {
         complain(p->complaints, map->place, "a fault has no `kind`; `kind:` one of %s",
                  join_names(p->arena, names, count));

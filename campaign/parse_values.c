@@ -14,6 +14,20 @@ const char *yaml_kind_name(const struct yaml *node)
     return names[node->kind];
 }
 
+bool parse_misspelt(struct parse *p, const struct yaml *map, const char *wanted, const char *what)
+{
+    for (uint32_t k = 0; k < map->count; k++) {
+        const char *key = map->key[k]->text;
+        const char *guess = did_you_mean(p->arena, key, &wanted, 1);
+        if (guess[0] == '\0')
+            continue;
+        complain(p->complaints, map->key[k]->place,
+                 "unknown key `%.80s` of %s, which has no `%s`%s", key, what, wanted, guess);
+        return true;
+    }
+    return false;
+}
+
 bool parse_is_map(struct parse *p, const struct yaml *node, const char *what)
 {
     if (node->kind == YAML_MAP)

@@ -18,6 +18,9 @@ static const struct design *find_stack(struct parse *p, const struct entry *entr
         names[k] = table[k].name;
     if (node == NULL && yaml_get(entry->node, "like") != NULL)
         return NULL; /* complained of */
+    if (node == NULL && (parse_misspelt(p, entry->node, "stack", "a variant") ||
+                         parse_misspelt(p, entry->node, "like", "a variant")))
+        return NULL;
     if (node == NULL) {
         complain(p->complaints, entry->node->place,
                  "variant `%.80s` has no `stack`; `stack:` one of %s, or `like:` another variant",

@@ -14,6 +14,9 @@ static const struct app_info *find_app(struct parse *p, const struct yaml *map)
         names[k] = table[k].name;
     if (node == NULL && yaml_get(map, "like") != NULL)
         return NULL; /* complained of */
+    if (node == NULL && (parse_misspelt(p, map, "app", "an application") ||
+                         parse_misspelt(p, map, "like", "an application")))
+        return NULL;
     if (node == NULL) {
         complain(p->complaints, map->place, "an application has no `app`; `app:` one of %s",
                  join_names(p->arena, names, count));

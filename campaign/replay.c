@@ -73,6 +73,26 @@ static bool load_plan(struct replay *r)
     return r->plan != NULL;
 }
 
+/* How many trials of the cell the file is to hold: more than its text says after a --trials. */
+static uint64_t planned_trials(const struct replay *r)
+{
+    const struct plan_cell *cell = &r->plan->cells[r->cell];
+    uint64_t planned = 0;
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(r->db,
+                           "SELECT planned FROM cells WHERE variant = ? AND workload = ? AND "
+                           "fault = ?",
+                           -1, &s, NULL) == SQLITE_OK) {
+        (void)sqlite3_bind_text(s, 1, r->plan->variants[cell->variant].name, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(s, 2, r->plan->workloads[cell->workload].name, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(s, 3, r->plan->faults[cell->fault].name, -1, SQLITE_STATIC);
+        if (sqlite3_step(s) == SQLITE_ROW)
+            planned = (uint64_t)sqlite3_column_int64(s, 0);
+    }
+    (void)sqlite3_finalize(s);
+    return planned;
+}
+
 static bool find_trial(struct replay *r)
 {
     char error[OPTION_ERROR_BYTES];
@@ -98,7 +118,15 @@ static bool find_trial(struct replay *r)
         r->level = (enum level)level_from_name((const char *)sqlite3_column_text(s, 1));
     }
     (void)sqlite3_finalize(s);
-    return true;
+    if (r->stored || r->n < planned_trials(r))
+        return true;
+    (void)fprintf(stderr,
+                  "%s:1:1: trial %" PRIu64 " is none of the file: %s/%s/%s has %" PRIu64
+                  " trials, numbered from 0\n",
+                  r->options->db_path, r->trial, r->plan->variants[cell->variant].name,
+                  r->plan->workloads[cell->workload].name, r->plan->faults[cell->fault].name,
+                  planned_trials(r));
+    return false;
 }
 
 /* A told trial whose fault can store anywhere: a store into the laboratory is to be seen as one. */

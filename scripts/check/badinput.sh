@@ -87,6 +87,9 @@ for command in "run $small -q --trials 1 --only none/mail --resume -o" show; do
 done
 victim=$work/good.db
 holds "one that exists, without a word" unharmed "$victim" run $small -q -o "$victim"
+holds "a trial that is none of the file" eval 'exits 2 "$loris" replay "$work/good.db" \
+    loris/mail/none/7 >"$work/out" 2>"$work/err" && [ ! -s "$work/out" ] &&
+    grep -qF "numbered from 0" "$work/err"'
 holds "a folder that is not there" exits 2 "$loris" run $small -q -o "$work/no/where.db"
 
 # Somebody else writes: a clear refusal, and a sound file afterwards.
