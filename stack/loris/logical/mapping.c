@@ -209,10 +209,11 @@ static struct page *add_page(struct logical *l)
 static enum err take_page(struct logical *l, struct page **out)
 {
     *out = add_page(l);
-    ASSERT(*out != NULL || l->pages > 0);
-    for (uint32_t k = 0; *out == NULL && k < 4 * l->pages; k++) {
+    if (*out != NULL)
+        return OK;
+    ASSERT(l->pages > 0);
+    for (uint32_t k = 0; k < 4 * l->pages; k++) {
         struct page *page = l->page[l->hand];
-        ASSERT(page != NULL);
         l->hand = (l->hand + 1) % l->pages;
         if (k == 2 * l->pages) { /* none was clean */
             if (l->in_pause)
@@ -228,8 +229,9 @@ static enum err take_page(struct logical *l, struct page **out)
         if (page->used)
             unlink_page(l, page);
         *out = page;
+        return OK;
     }
-    return *out == NULL ? E_FULL : OK;
+    return E_FULL;
 }
 
 static enum err get_page(struct logical *l, uint64_t index, struct page **out)
