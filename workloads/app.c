@@ -400,11 +400,16 @@ enum err app_read_file(struct app *a, const char *path)
     return e == OK ? closed : e;
 }
 
-enum err app_pause(struct app *a)
+void app_think(struct app *a)
 {
     const struct amount *think = option_amount(a->options, "think");
     if (!amount_is(think, 0))
         client_sleep(app_amount(a, "think"));
+}
+
+enum err app_pause(struct app *a)
+{
+    app_think(a);
     return app_sync_due(a) ? app_sync(a) : OK;
 }
 

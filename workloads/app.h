@@ -28,6 +28,7 @@ struct app {
     uint64_t drawn;            /* draws so far */
     const struct option_set *options;
     const char *script;
+    uint32_t copy;                  /* within its part of the workload */
     char home[64], shared_home[64]; /* its directory in the private and in the shared tree */
     double share;                   /* of its files in the shared tree */
     uint64_t sync_every;            /* operations until the next sync, 0: never */
@@ -36,7 +37,7 @@ struct app {
 };
 
 typedef void app_main(struct app *a);
-app_main postmark_main, fsx_main, fsstress_main, script_main;
+app_main postmark_main, fsx_main, fsstress_main, script_main, bank_main, mv_grep_main;
 
 /* ---- Draws: keyed by (seed, workload, n, application), one word each ---------------------------
  */
@@ -95,6 +96,8 @@ MUST_USE enum err app_removexattr(struct app *a, const char *path, const char *n
 MUST_USE enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length);
 MUST_USE enum err app_read_file(struct app *a, const char *path);
 
+/* Pauses as the option `think` says. */
+void app_think(struct app *a);
 /* Thinks, and syncs when it is time: call it after each step of the application. */
 MUST_USE enum err app_pause(struct app *a);
 /* A `mark` of an operation script was passed. */

@@ -7,10 +7,8 @@
 #include "workloads/app.h"
 
 static app_main *const mains[APP_KINDS] = {
-    [APP_POSTMARK] = postmark_main,
-    [APP_FSX] = fsx_main,
-    [APP_FSSTRESS] = fsstress_main,
-    [APP_SCRIPT] = script_main,
+    [APP_POSTMARK] = postmark_main, [APP_FSX] = fsx_main,   [APP_FSSTRESS] = fsstress_main,
+    [APP_SCRIPT] = script_main,     [APP_BANK] = bank_main, [APP_MV_GREP] = mv_grep_main,
 };
 
 static void add_copy(struct workload_run *run, const struct workload_part *part, uint32_t copy,
@@ -60,6 +58,7 @@ static void configure(void *argument)
     a->draw_key = w->draw_key;
     a->options = o;
     a->script = w->part->script;
+    a->copy = w->copy;
     a->share = option_real(o, "share");
     (void)snprintf(a->home, sizeof(a->home), "app%u", w->number);
     (void)snprintf(a->shared_home, sizeof(a->shared_home), "shared/app%u", w->number);

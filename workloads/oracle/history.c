@@ -25,9 +25,11 @@ const char *history_kind_name(enum history_kind kind)
 const char *history_clause_name(enum history_clause clause)
 {
     static const char *const names[CLAUSES] = {
-        "none",    "content", "foreign bytes", "zeros",   "torn block", "size",   "attribute",
-        "name",    "type",    "link count",    "listing", "tree",       "answer", "checker",
-        "remount", "synced",  "error",         "mount",   "service"};
+        "none",       "content",    "foreign bytes", "zeros",
+        "torn block", "size",       "attribute",     "name",
+        "type",       "link count", "listing",       "tree",
+        "answer",     "checker",    "remount",       "torn transaction",
+        "synced",     "error",      "mount",         "service"};
     ASSERT((unsigned)clause < CLAUSES);
     return names[clause];
 }
@@ -100,7 +102,7 @@ void history_reset(struct history *h, uint32_t environments)
 {
     ASSERT(environments >= 1 && environments <= HISTORY_ENVIRONMENTS_MAX);
     h->environments = environments;
-    h->app_count = h->op_count = h->tick = h->sync_tick = 0;
+    h->app_count = h->op_count = h->tick = h->sync_tick = h->commits = 0;
     h->effect_count = h->slot_count = h->text_bytes = 0;
     h->wrong_count = h->fault_count = h->stamp = 0;
     h->detected_ns = h->service_ns = HISTORY_NEVER;

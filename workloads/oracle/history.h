@@ -161,24 +161,25 @@ struct history_op {
 /* What an answer or a tree can break of the rules of README.md; a failure's identity. */
 enum history_clause {
     CLAUSE_NONE = 0,
-    CLAUSE_CONTENT,   /* bytes that this place never had, or no longer has */
-    CLAUSE_FOREIGN,   /* another file's, operation's or place's bytes */
-    CLAUSE_ZEROS,     /* zeros where data was */
-    CLAUSE_TORN,      /* a mix of versions in one block */
-    CLAUSE_SIZE,      /* a size, or count of bytes read, that no order of operations gives */
-    CLAUSE_ATTRIBUTE, /* mode, owner or text of a symbolic link */
-    CLAUSE_NAME,      /* a name that should not be, is missing, or leads to another object */
-    CLAUSE_TYPE,      /* a name leads to an object of another type */
-    CLAUSE_LINKS,     /* a wrong link count */
-    CLAUSE_LISTING,   /* readdir and lookup disagree */
-    CLAUSE_TREE,      /* a directory with two parents, or a cycle */
-    CLAUSE_ANSWER,    /* OK for what must fail, or an error of the name space for what must not */
-    CLAUSE_CHECKER,   /* the checker of the raw disks found damage that no error told of */
-    CLAUSE_REMOUNT,   /* the tree differs after an orderly stop and mount */
-    CLAUSE_SYNCED,    /* a synced effect is gone (not a wrong answer: prefix, structural) */
-    CLAUSE_ERROR,     /* an error was seen (detected) */
-    CLAUSE_MOUNT,     /* does not mount, hangs, recovery never ends */
-    CLAUSE_SERVICE,   /* the probe of service failed */
+    CLAUSE_CONTENT,     /* bytes that this place never had, or no longer has */
+    CLAUSE_FOREIGN,     /* another file's, operation's or place's bytes */
+    CLAUSE_ZEROS,       /* zeros where data was */
+    CLAUSE_TORN,        /* a mix of versions in one block */
+    CLAUSE_SIZE,        /* a size, or count of bytes read, that no order of operations gives */
+    CLAUSE_ATTRIBUTE,   /* mode, owner or text of a symbolic link */
+    CLAUSE_NAME,        /* a name that should not be, is missing, or leads to another object */
+    CLAUSE_TYPE,        /* a name leads to an object of another type */
+    CLAUSE_LINKS,       /* a wrong link count */
+    CLAUSE_LISTING,     /* readdir and lookup disagree */
+    CLAUSE_TREE,        /* a directory with two parents, or a cycle */
+    CLAUSE_ANSWER,      /* OK for what must fail, or an error of the name space for what must not */
+    CLAUSE_CHECKER,     /* the checker of the raw disks found damage that no error told of */
+    CLAUSE_REMOUNT,     /* the tree differs after an orderly stop and mount */
+    CLAUSE_TRANSACTION, /* a part of a user transaction is there, another is not */
+    CLAUSE_SYNCED,      /* a synced effect is gone (not a wrong answer: prefix, structural) */
+    CLAUSE_ERROR,       /* an error was seen (detected) */
+    CLAUSE_MOUNT,       /* does not mount, hangs, recovery never ends */
+    CLAUSE_SERVICE,     /* the probe of service failed */
     CLAUSES
 };
 const char *history_clause_name(enum history_clause clause);

@@ -30,6 +30,7 @@ void judge_destroy(struct judge *j)
     free(j->rank);
     free(j->fits);
     free(j->lost);
+    free(j->halves);
     range_work_free(&j->work);
     free(j);
 }

@@ -101,6 +101,7 @@ struct wrongs {
 };
 
 struct history {
+    uint32_t commits; /* user transactions whose commit was asked for */
     uint32_t environments, app_count, op_count, tick, setup_ops, sync_tick;
     struct app *apps; /* HISTORY_APPS_MAX */
     struct history_op *ops;

@@ -79,6 +79,8 @@ struct judge {
 
     uint8_t *lost; /* per operation */
     uint32_t lost_room;
+    uint8_t *halves; /* per operation: what is known of a commit (versions.c) */
+    uint32_t halves_room;
     uint64_t bytes_wrong;
     bool hidden;      /* some names, or what they lead to, could not be read */
     uint32_t errors;  /* what could not be read in this sight */

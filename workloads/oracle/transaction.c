@@ -84,6 +84,7 @@ static void take_deaths(struct history *h, uint32_t commit, uint32_t op)
 void transaction_gather(struct history *h, uint32_t begin, uint32_t commit)
 {
     ASSERT(begin != 0 && begin < commit);
+    h->commits++;
     for (uint32_t op = begin + 1; op < commit; op++) {
         struct history_op *o = &h->ops[op];
         if (o->txn != begin)

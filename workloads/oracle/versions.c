@@ -17,6 +17,7 @@ struct pass {
     struct judge *j;
     bool mark;
     struct versions_result *result;
+    uint32_t torn; /* a commit that is there by half, or 0 */
     uint32_t doubts, choice[DOUBTS_MAX], choices[DOUBTS_MAX];
 };
 
@@ -107,6 +108,91 @@ static void lose_newer(struct pass *p, uint32_t newest, const struct version *v)
         lose(p, &h->effects[at]);
         if (v->fit == FIT_WRONG)
             return;
+    }
+}
+
+/* ---- User transactions: whole or not at all ---- */
+
+enum half { HALF_SEEN = 1, HALF_GONE = 2 };
+
+static void note_half(struct pass *p, uint32_t op, enum half half)
+{
+    p->j->halves[op] |= (uint8_t)half;
+    if (p->j->halves[op] == (HALF_SEEN | HALF_GONE) && p->torn == 0)
+        p->torn = op;
+}
+
+static bool is_commit(const struct history *h, const struct effect *e)
+{
+    return !e->is_void && h->ops[e->op].kind == HISTORY_COMMIT;
+}
+
+/* Of a slot with one value: the commit that the version is of is there, if no other operation gives
+ * that value; those that come after it without doubt are not. */
+static void note_halves(struct pass *p, uint32_t newest, const struct version *v)
+{
+    const struct history *h = p->j->h;
+    if (h->commits == 0 || v->fit == FIT_WRONG)
+        return;
+    const struct effect *seen = v->effect != 0 ? &h->effects[v->effect] : NULL;
+    uint32_t end = seen != NULL ? h->ops[seen->op].end_tick : 0;
+    bool alone = seen != NULL && is_commit(h, seen) && seen->value != 0;
+    bool newer = true;
+    for (uint32_t at = newest; at != 0; at = h->effects[at].older) {
+        const struct effect *e = &h->effects[at];
+        newer = newer && at != v->effect;
+        if (newer && is_commit(h, e) && end < h->ops[e->op].begin_tick &&
+            (seen == NULL || seen->value != e->value))
+            note_half(p, e->op, HALF_GONE);
+        alone = alone && (at == v->effect || e->is_void || e->value != seen->value);
+    }
+    if (alone && seen->slot != SLOT_XATTRS)
+        note_half(p, seen->op, HALF_SEEN);
+}
+
+/* Whether some other operation on these bytes may have come after the one of this effect. */
+static bool may_be_covered(const struct history *h, uint32_t newest, uint32_t effect, uint64_t from,
+                           uint64_t to)
+{
+    const struct history_op *o = &h->ops[h->effects[effect].op];
+    bool newer = true;
+    for (uint32_t at = newest; at != 0; at = h->effects[at].older) {
+        const struct effect *e = &h->effects[at];
+        newer = newer && at != effect;
+        if (at != effect && !e->is_void && e->op != h->effects[effect].op && e->from < to &&
+            e->to > from && (newer || !op_precedes(&h->ops[e->op], o)))
+            return true;
+        if (!newer && !h->inodes[e->object].mixed)
+            return false; /* what is older precedes */
+    }
+    return false;
+}
+
+/* Of a file's bytes: what commits wrote last is there or not. */
+static void note_data_halves(struct pass *p, const struct chunk *c, uint32_t inode)
+{
+    const struct history *h = p->j->h;
+    uint32_t newest = h->inodes[inode].range;
+    if (h->commits == 0 || c->result != OK)
+        return;
+    for (uint32_t k = newest; k != 0; k = h->effects[k].older) {
+        const struct effect *e = &h->effects[k];
+        if (!is_commit(h, e) || e->what != RANGE_DATA)
+            continue;
+        uint64_t at = e->from > c->from ? e->from : c->from;
+        while (at < e->to && at < c->to) {
+            uint64_t end = (at / HISTORY_BLOCK_BYTES + 1) * HISTORY_BLOCK_BYTES;
+            end = end < e->to ? end : e->to;
+            end = end < c->to ? end : c->to;
+            const uint8_t *bytes = p->j->o->pool + c->place + (at - c->from);
+            if (end - at >= 8 && !may_be_covered(h, newest, k, at, end))
+                note_half(p, e->op,
+                          content_match(inode, e->author, at + e->shift, bytes, end - at) ==
+                                  end - at
+                              ? HALF_SEEN
+                              : HALF_GONE);
+            at = end;
+        }
     }
 }
 
@@ -266,6 +352,7 @@ static enum fit judge_value(struct pass *p, const struct object *b, uint32_t new
     if (!tell)
         return v.fit;
     lose_newer(p, newest, &v);
+    note_halves(p, newest, &v);
     if (v.fit == FIT_WRONG)
         sight_flaw(j, clause, v.synced_op, b->node, "has a wrong %s (%llu)",
                    history_clause_name(clause), (unsigned long long)value);
@@ -326,6 +413,8 @@ static enum fit judge_object(struct pass *p, struct object *b, uint32_t inode, b
                               .node = b->node,
                               .data = j->o->pool + j->o->chunks[k].place};
         fit = worse(fit, judge_chunk(&bytes, tell));
+        if (tell)
+            note_data_halves(p, &j->o->chunks[k], inode);
     }
     return fit;
 }
@@ -417,6 +506,7 @@ static void judge_name(struct pass *p, uint32_t node, uint32_t dir)
     if (b->inode == 0)
         v.fit = FIT_WRONG;
     lose_newer(p, h->slots[slot].newest, &v);
+    note_halves(p, h->slots[slot].newest, &v);
     note_fit(p, v.fit);
     if (v.fit == FIT_WRONG)
         sight_flaw(j, CLAUSE_NAME, v.synced_op, node, "leads to another object");
@@ -439,6 +529,7 @@ static void judge_missing(struct pass *p, uint32_t node, uint32_t dir)
             continue;
         struct version v = find_version(h, h->slots[s].newest, 0, true);
         lose_newer(p, h->slots[s].newest, &v);
+        note_halves(p, h->slots[s].newest, &v);
         note_fit(p, v.fit);
         if (v.fit != FIT_SYNCED)
             sight_flaw(j, CLAUSE_SYNCED, v.synced_op, node, "lacks %.60s, synced by op %u",
@@ -517,7 +608,12 @@ static void run_pass(struct pass *p)
     struct judge *j = p->j;
     *p->result = (struct versions_result){.right = true, .synced = true};
     p->doubts = 0;
+    p->torn = 0;
     j->stamp++;
+    if (j->h->commits > 0) {
+        j->halves = model_grow(j->halves, &j->halves_room, j->h->op_count + 1, 1);
+        memset(j->halves, 0, j->h->op_count + 1);
+    }
     for (uint32_t k = 1; k <= j->o->node_count; k++) {
         const struct node *n = &j->o->nodes[k];
         uint32_t object = j->glimpses[k].object;
@@ -543,6 +639,10 @@ static void run_pass(struct pass *p)
             judge_missing(p, b->node, b->inode);
     }
     judge_unreached(p);
+    if (p->torn == 0)
+        return;
+    note_fit(p, FIT_WRONG);
+    sight_flaw(j, CLAUSE_TRANSACTION, p->torn, 0, "of the user transaction only a part is there");
 }
 
 /* The next choice for the doubtful objects, counting up. Returns false after the last. */

@@ -158,6 +158,8 @@ enum page_flags {
     PAGE_REFUSED = 1u << 2,  /* the layers below could not write it once */
     PAGE_UNMARKED = 1u << 3, /* nor mark it lost: it is kept, in no list */
     PAGE_HOLE = 1u << 4,     /* zeros, to be stored as a hole */
+    PAGE_WHOLE = 1u << 5,    /* of a user transaction that the checkpoint lacks: not in place, else
+                                a power cut would show a part of it */
 };
 
 /* What the arena knows of a frame: same index. Index 0 means none. */

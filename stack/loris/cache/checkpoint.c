@@ -77,6 +77,7 @@ static void unpin_all(struct cache *c)
         uint32_t page = c->list[LIST_PINNED].first;
         page_list_take(c, page);
         c->page[page].attempts = 0;
+        c->page[page].flags &= (uint8_t)~PAGE_WHOLE;
         if ((c->page[page].flags & PAGE_LOST) != 0) {
             page_drop(c, page); /* the layers below know that it is lost */
             continue;

@@ -123,8 +123,10 @@ static void apply_pages(struct cache *c, struct hold *h)
         if (old != 0) { /* one of the checkpoint in flight is needed as it is: another block */
             enum page_list list = (enum page_list)c->page[old].list;
             reserved = list != LIST_CLEAN && !(c->preparing && list == LIST_PINNED);
+            p->flags |= c->page[old].flags & PAGE_WHOLE;
             page_drop(c, old);
         }
+        p->flags |= p->env > CACHE_ENVS ? PAGE_WHOLE : 0;
         p->env = 0;
         page_join_object(c, page, o);
         page_list_put(c, page, LIST_DIRTY);

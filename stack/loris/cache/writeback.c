@@ -79,7 +79,8 @@ static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_sp
                                        .crc = f->crc,
                                        .status = UNANSWERED,
                                        .flags = lost ? OBJECT_LOST_BLOCKS : 0};
-    if (!lost && must_shadow(c, p->object, f->block))
+    bool whole = (p->flags & PAGE_WHOLE) != 0;
+    if (!lost && (whole || must_shadow(c, p->object, f->block)))
         entry.flags = OBJECT_SHADOW;
     if (!lost && (p->flags & PAGE_HOLE) != 0)
         entry.flags |= OBJECT_HOLE;
@@ -100,6 +101,8 @@ static void written(struct cache *c, uint32_t page)
         return;
     }
     p->flags &= (uint8_t)~PAGE_REFUSED;
+    if (!c->log_on)
+        p->flags &= (uint8_t)~PAGE_WHOLE;
     page_list_put(c, page, c->log_on ? LIST_PINNED : LIST_CLEAN);
     plat_page_state(page_data(c, page), PAGE_CLEAN);
 }

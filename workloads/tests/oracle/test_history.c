@@ -235,6 +235,49 @@ START_TEST(test_history__a_request_while_one_is_in_flight_is_a_bug)
 }
 END_TEST
 
+START_TEST(test_history__a_user_transaction_is_seen_by_its_own_application_only)
+{
+    scene_open(&s, 1);
+    uint32_t other = history_add_app(s.h, 0);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_BEGIN}, OK);
+    (void)scene_file(&s, 0, "f", 100);
+    struct history_call look = {.kind = HISTORY_STAT, .path = "f"};
+    (void)scene_do(&s, other, look, E_NOENT);
+    (void)scene_do(&s, 0, look, OK);
+    ck_assert_uint_eq(history_wrongs(s.h), 0);
+    (void)scene_do(&s, other, look, OK); /* half of it shows */
+    ck_assert_uint_eq(history_wrongs(s.h), 1);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_COMMIT}, OK);
+    (void)scene_do(&s, other, look, OK);
+    ck_assert_uint_eq(history_wrongs(s.h), 1);
+    (void)scene_do(&s, other, look, E_NOENT);
+    ck_assert_uint_eq(history_wrongs(s.h), 2);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_history__nothing_is_done_in_an_aborted_user_transaction)
+{
+    scene_open(&s, 1);
+    struct history_call make = {.kind = HISTORY_MKDIR, .path = "d", .mode = 0755};
+    struct history_call look = {.kind = HISTORY_STAT, .path = "d"};
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_BEGIN}, OK);
+    (void)scene_do(&s, 0, make, OK);
+    (void)scene_do(&s, 0, look, E_ABORT);
+    (void)scene_do(&s, 0, look, E_ABORT);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_ABORT}, OK);
+    (void)scene_do(&s, 0, look, E_NOENT);
+    ck_assert_uint_eq(history_wrongs(s.h), 0);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_BEGIN}, OK);
+    (void)scene_do(&s, 0, look, E_ABORT);
+    (void)scene_do(&s, 0, make, OK); /* run alone */
+    ck_assert_uint_eq(history_wrongs(s.h), 1);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_COMMIT}, OK);
+    ck_assert_uint_eq(history_wrongs(s.h), 2);
+    scene_close(&s);
+}
+END_TEST
+
 CHECK_MAIN("history", 60, tcase_add_test(tc, test_history__a_read_is_the_newest_write);
            tcase_add_test(tc, test_history__holes_and_growth_are_zeros);
            tcase_add_test(tc, test_history__an_append_goes_where_the_answer_says);
@@ -244,4 +287,6 @@ CHECK_MAIN("history", 60, tcase_add_test(tc, test_history__a_read_is_the_newest_
            tcase_add_test(tc, test_history__symbolic_links_lead_on);
            tcase_add_test(tc, test_history__what_runs_at_the_same_time_may_be_seen_or_not);
            tcase_add_test(tc, test_history__an_unlinked_file_is_read_through_its_descriptor);
-           tcase_add_exit_test(tc, test_history__a_request_while_one_is_in_flight_is_a_bug, 3);)
+           tcase_add_exit_test(tc, test_history__a_request_while_one_is_in_flight_is_a_bug, 3);
+           tcase_add_test(tc, test_history__a_user_transaction_is_seen_by_its_own_application_only);
+           tcase_add_test(tc, test_history__nothing_is_done_in_an_aborted_user_transaction);)

@@ -624,32 +624,103 @@ START_TEST(test_judge__a_wrong_attribute_while_running_is_silent)
 }
 END_TEST
 
-CHECK_MAIN("judge", 60,
-           tcase_add_test(tc, test_judge__nothing_lost_is_transparent_and_costs_nothing);
-           tcase_add_test(tc, test_judge__what_was_not_synced_may_be_lost_from_the_end);
-           tcase_add_test(tc, test_judge__sync_covers_what_ended_before_it_began);
-           tcase_add_test(tc, test_judge__a_prefix_that_lacks_what_is_synced_says_so);
-           tcase_add_test(tc, test_judge__old_blocks_are_synced_or_structural_by_what_was_promised);
-           tcase_add_test(tc, test_judge__content_that_never_was_is_silent);
-           tcase_add_test(tc, test_judge__a_mix_of_versions_in_one_block_is_torn);
-           tcase_add_test(tc, test_judge__an_unanswered_write_is_in_by_whole_blocks);
-           tcase_add_test(tc, test_judge__an_unreadable_block_is_detected_in_its_environment_only);
-           tcase_add_test(tc, test_judge__an_error_counts_if_its_application_lives);
-           tcase_add_test(tc, test_judge__a_wrong_answer_while_running_is_silent);
-           tcase_add_test(tc, test_judge__a_synced_file_does_not_vanish_between_two_names);
-           tcase_add_test(tc, test_judge__fsync_reaches_up_to_the_root);
-           tcase_add_test(tc, test_judge__shared_files_count_for_all_who_see_them);
-           tcase_add_test(tc, test_judge__what_moved_to_another_environment_is_not_missed);
-           tcase_add_test(tc,
-                          test_judge__what_lies_in_a_directory_moved_to_the_shared_tree_is_shared);
-           tcase_add_test(tc, test_judge__what_a_repair_found_is_not_judged);
-           tcase_add_test(tc, test_judge__the_trees_before_and_after_a_remount_must_agree);
-           tcase_add_test(tc, test_judge__a_machine_that_does_not_serve_is_dead);
-           tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);
-           tcase_add_test(tc, test_judge__many_wrong_answers_hide_none_of_another_environment);
-           tcase_add_test(tc, test_judge__many_recoveries_hide_no_later_fault);
-           tcase_add_test(tc, test_judge__joined_with_an_earlier_boot_the_weaker_counts);
-           tcase_add_test(tc, test_judge__zeros_of_a_punched_range_are_that_operations);
-           tcase_add_test(tc, test_judge__an_unanswered_allocation_is_in_by_whole_blocks);
-           tcase_add_test(tc, test_judge__extended_attributes_are_one_slot_of_an_inode);
-           tcase_add_test(tc, test_judge__a_wrong_attribute_while_running_is_silent);)
+/* Two files, written anew in one user transaction; returns the writes. */
+static void transfer(uint32_t old[2], uint32_t now[2], bool answered)
+{
+    old[0] = scene_file(&s, 0, "tom", 4096);
+    old[1] = scene_file(&s, 0, "mike", 4096);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_SYNC}, OK);
+    (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_BEGIN}, OK);
+    for (int k = 0; k < 2; k++) {
+        struct history_call open = {
+            .kind = HISTORY_OPEN, .path = k == 0 ? "tom" : "mike", .flags = 0};
+        uint32_t op = scene_begin(&s, 0, open);
+        scene_end(&s, op, (struct history_answer){.result = OK, .fd = 3});
+        now[k] = scene_write(&s, 0, 0, 4096);
+    }
+    uint32_t commit = scene_begin(&s, 0, (struct history_call){.kind = HISTORY_COMMIT});
+    if (answered)
+        scene_end(&s, commit, (struct history_answer){.result = OK});
+    scene_cut(&s);
+}
+
+static enum level see_both(uint32_t tom, uint32_t mike)
+{
+    observation_reset(s.o);
+    uint32_t root = scene_root(&s, 0, false);
+    scene_fill(&s, tom, 0, 4096);
+    (void)scene_see(&s, root, "tom", 1, 4096);
+    scene_fill(&s, mike, 0, 4096);
+    (void)scene_see(&s, root, "mike", 2, 4096);
+    return scene_judge(&s);
+}
+
+START_TEST(test_judge__a_user_transaction_is_whole_or_not_at_all)
+{
+    for (int answered = 0; answered < 2; answered++) {
+        uint32_t old[2], now[2];
+        scene_open(&s, 1);
+        transfer(old, now, answered != 0);
+        ck_assert_int_eq(see_both(now[0], now[1]), LEVEL_TRANSPARENT);
+        ck_assert_int_eq(see_both(old[0], old[1]), answered ? LEVEL_DURABLE : LEVEL_TRANSPARENT);
+        ck_assert_uint_eq(s.v.ops_lost, answered ? 1 : 0);
+        for (int k = 0; k < 2; k++) {
+            ck_assert_int_eq(see_both(k == 0 ? old[0] : now[0], k == 0 ? now[1] : old[1]),
+                             LEVEL_SILENT);
+            ck_assert_int_eq(s.v.clause, CLAUSE_TRANSACTION);
+        }
+        scene_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(test_judge__an_aborted_or_unfinished_user_transaction_leaves_nothing)
+{
+    for (int aborted = 0; aborted < 2; aborted++) {
+        scene_open(&s, 1);
+        (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_BEGIN}, OK);
+        uint32_t w = scene_file(&s, 0, "f", 4096);
+        if (aborted)
+            (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_ABORT}, OK);
+        scene_cut(&s);
+        (void)scene_root(&s, 0, false);
+        ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+        observation_reset(s.o);
+        scene_fill(&s, w, 0, 4096);
+        (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 4096);
+        ck_assert_int_eq(scene_judge(&s), LEVEL_SILENT);
+        scene_close(&s);
+    }
+}
+END_TEST
+
+CHECK_MAIN(
+    "judge", 60, tcase_add_test(tc, test_judge__nothing_lost_is_transparent_and_costs_nothing);
+    tcase_add_test(tc, test_judge__what_was_not_synced_may_be_lost_from_the_end);
+    tcase_add_test(tc, test_judge__sync_covers_what_ended_before_it_began);
+    tcase_add_test(tc, test_judge__a_prefix_that_lacks_what_is_synced_says_so);
+    tcase_add_test(tc, test_judge__old_blocks_are_synced_or_structural_by_what_was_promised);
+    tcase_add_test(tc, test_judge__content_that_never_was_is_silent);
+    tcase_add_test(tc, test_judge__a_mix_of_versions_in_one_block_is_torn);
+    tcase_add_test(tc, test_judge__an_unanswered_write_is_in_by_whole_blocks);
+    tcase_add_test(tc, test_judge__an_unreadable_block_is_detected_in_its_environment_only);
+    tcase_add_test(tc, test_judge__an_error_counts_if_its_application_lives);
+    tcase_add_test(tc, test_judge__a_wrong_answer_while_running_is_silent);
+    tcase_add_test(tc, test_judge__a_synced_file_does_not_vanish_between_two_names);
+    tcase_add_test(tc, test_judge__fsync_reaches_up_to_the_root);
+    tcase_add_test(tc, test_judge__shared_files_count_for_all_who_see_them);
+    tcase_add_test(tc, test_judge__what_moved_to_another_environment_is_not_missed);
+    tcase_add_test(tc, test_judge__what_lies_in_a_directory_moved_to_the_shared_tree_is_shared);
+    tcase_add_test(tc, test_judge__what_a_repair_found_is_not_judged);
+    tcase_add_test(tc, test_judge__the_trees_before_and_after_a_remount_must_agree);
+    tcase_add_test(tc, test_judge__a_machine_that_does_not_serve_is_dead);
+    tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);
+    tcase_add_test(tc, test_judge__many_wrong_answers_hide_none_of_another_environment);
+    tcase_add_test(tc, test_judge__many_recoveries_hide_no_later_fault);
+    tcase_add_test(tc, test_judge__joined_with_an_earlier_boot_the_weaker_counts);
+    tcase_add_test(tc, test_judge__zeros_of_a_punched_range_are_that_operations);
+    tcase_add_test(tc, test_judge__an_unanswered_allocation_is_in_by_whole_blocks);
+    tcase_add_test(tc, test_judge__extended_attributes_are_one_slot_of_an_inode);
+    tcase_add_test(tc, test_judge__a_wrong_attribute_while_running_is_silent);
+    tcase_add_test(tc, test_judge__a_user_transaction_is_whole_or_not_at_all);
+    tcase_add_test(tc, test_judge__an_aborted_or_unfinished_user_transaction_leaves_nothing);)
