@@ -97,8 +97,10 @@ enum object_flags {
 /* Flag of ROOTS' answer: a slot has no valid copy and is not void; it may have had any root. */
 #define OBJECT_ROOT_DAMAGED (1u << 17)
 
-/* ADOPT has two steps, each on all disks before the next: `size` says which. */
+/* ADOPT has two steps, each on all disks before the next: `size` says which. A third one changes
+ * nothing: OK if every metadata block of the root `epoch` is whole. */
 #define OBJECT_ADOPT_VOID 1u /* roots above `epoch` are voided and that is stable */
+#define OBJECT_ADOPT_WALK 3u
 #define OBJECT_ADOPT_LOAD 2u /* the root is rewritten as grant_data says, the tree loaded */
 
 /* Who asks, so that a retried request takes effect once: (environment, VFS generation, sequence).

@@ -194,6 +194,48 @@ static enum err attempt(struct logical *l, uint32_t up, bool system, uint32_t *w
     return e;
 }
 
+/*
+ * No disk, or too few, can load the newest root: its flush lied, and the root came down without its
+ * tree. The one before is gone back to if all members that are there have it whole: older than what
+ * was acknowledged, and that is reported. true: the newest, whose numbers are in *gone, is void,
+ * and another attempt may find it.
+ */
+static bool give_up_newest(struct logical *l, uint32_t up, struct object_root *gone)
+{
+    struct candidate disk[DISKS_MAX];
+    struct choice choice;
+    uint32_t failed = 0;
+    forget(l);
+    enum err e = logical_restore_read_roots(l, up, disk);
+    for (uint32_t k = 0; k < DISKS_MAX && e == OK; k++)
+        for (uint32_t n = 0; n < disk[k].count; n++)
+            if (disk[k].root[n].epoch > gone->epoch)
+                *gone = disk[k].root[n];
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        for (uint32_t n = 0; n < disk[k].count; n++)
+            disk[k].root[n].valid &= disk[k].root[n].epoch < gone->epoch;
+    if (e != OK || logical_choose_root(disk, missing_max(l, true, 0), &choice) != OK)
+        return false;
+    l->core.epoch = choice.root.epoch;
+    l->core.members = choice.members;
+    e = adopt_all(l, OBJECT_ADOPT_WALK, &failed);
+    if (e == OK && failed == 0)
+        e = adopt_all(l, OBJECT_ADOPT_VOID, &failed);
+    if (e != OK || failed != 0)
+        return false;
+    plat_report(REPORT_DETECTED, (uint64_t)-E_LOST, gone->epoch);
+    return true;
+}
+
+/* Its numbers are not used again, though no disk shows them any more. */
+static void go_on_above(struct logical *l, const struct object_root *gone)
+{
+    if (gone->highest_epoch > l->core.highest_epoch)
+        l->core.highest_epoch = gone->highest_epoch;
+    if (gone->highest_lsn > l->core.highest_lsn)
+        l->core.highest_lsn = gone->highest_lsn;
+}
+
 /* ---- Making a pool --------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t seed, uint64_t salt)
@@ -305,6 +347,7 @@ enum err logical_restore_serve(struct logical *l, const struct object_request *r
                                uint32_t source, struct object_reply *reply)
 {
     uint32_t without = 0;
+    struct object_root gone = {.valid = false};
     bool system = (request->flags & OBJECT_SYSTEM) != 0;
     enum err e = E_AGAIN;
     l->session = request->session;
@@ -315,6 +358,12 @@ enum err logical_restore_serve(struct logical *l, const struct object_request *r
     uint32_t up = await_all(l);
     for (uint32_t k = 0; k < DISKS_MAX && e == E_AGAIN; k++)
         e = l->format && k == 0 ? E_NOENT : attempt(l, up, system, &without);
+    if (system && !l->format && (e == E_MEDIA || e == E_NOENT || e == E_CORRUPT) && without != 0 &&
+        give_up_newest(l, up, &gone)) {
+        without = 0;
+        e = attempt(l, up, system, &without);
+        go_on_above(l, &gone);
+    }
     if (e == E_NOENT && l->format && (up & all_disks(l)) == all_disks(l))
         e = format_pool(l, up);
     if (e == OK)

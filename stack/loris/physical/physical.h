@@ -231,6 +231,9 @@ void phys_tree_remove(struct physical *p, struct node *leaf, uint8_t *inode);
 /* The smallest object >= *oid but the map. OK, E_NOENT, or why a node cannot be read. */
 MUST_USE enum err phys_tree_next(struct physical *p, uint64_t *oid);
 
+/* Reads all metadata of the tree. OK, or why one of its blocks cannot be had. */
+MUST_USE enum err phys_walk_tree(struct physical *p);
+
 /* ---- intent.c ---- */
 
 void phys_intent_clear_durable(struct physical *p);

@@ -221,17 +221,26 @@ static enum err adopt_slot(struct physical *p, uint32_t slot, const struct objec
     return OK;
 }
 
+/* Nothing is adopted, and the next ROOTS forgets what was read. */
+static enum err walk_slot(struct physical *p, uint32_t slot)
+{
+    phys_node_reset(p);
+    load_core(p, slot);
+    return phys_walk_tree(p);
+}
+
 enum err phys_restore_adopt(struct physical *p, const struct object_request *request,
                             const struct object_root *id)
 {
     phys_node_check_found(p);
     if (request->size == OBJECT_ADOPT_VOID)
         return void_dead(p, request->epoch);
-    if (request->size != OBJECT_ADOPT_LOAD || id->epoch != request->epoch || p->active)
+    bool walk = request->size == OBJECT_ADOPT_WALK;
+    if ((request->size != OBJECT_ADOPT_LOAD && !walk) || id->epoch != request->epoch || p->active)
         return E_INVAL;
     for (uint32_t slot = 0; slot < 2; slot++)
         if (p->found[slot].valid && p->found[slot].root.id.epoch == request->epoch)
-            return adopt_slot(p, slot, id);
+            return walk ? walk_slot(p, slot) : adopt_slot(p, slot, id);
     return E_INVAL;
 }
 

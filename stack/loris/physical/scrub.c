@@ -29,7 +29,7 @@ static uint32_t list_clean(struct physical *p, uint32_t at, uint32_t *next)
 }
 
 enum err phys_scrub(struct physical *p, const struct object_request *request,
-                     struct object_reply *reply)
+                    struct object_reply *reply)
 {
     uint32_t next;
     if (request->offset > p->nodes)

@@ -214,6 +214,45 @@ START_TEST(test_hazards__h31_no_eviction_touches_the_released_tree)
 }
 END_TEST
 
+/* ---- H32 ------------------------------------------------------------------------------------- */
+
+static enum err walk(uint64_t epoch)
+{
+    uint8_t raw[OBJECT_ROOTS_MAX * OBJECT_ROOT_BYTES];
+    boot(64); /* a small pool: the tree does not fit */
+    ph.session++;
+    struct object_request roots = {.op = OBJECT_ROOTS,
+                                   .grant_data =
+                                       fake_grant(ph.client, raw, sizeof(raw), PLAT_GRANT_WRITE)};
+    ph_ok(ph_call(&roots));
+    ph.root.epoch = epoch;
+    return ph_call_with_root(
+        &(struct object_request){.op = OBJECT_ADOPT, .epoch = epoch, .size = OBJECT_ADOPT_WALK});
+}
+
+START_TEST(test_hazards__h32_walking_a_tree_finds_any_bad_block_of_it)
+{
+    uint32_t blocks = 0;
+    start(NODES_MAX, 2);
+    memcpy(image, rig.disk[0].medium, sizeof(image));
+    struct layout layout = ph.p->layout;
+    ph_ok(walk(2));
+    ph_ok(walk(3));
+    for (uint64_t block = layout.group_first; block < layout.group_end; block++) {
+        if (!is_metadata(block, 2))
+            continue;
+        memcpy(rig.disk[0].medium, image, sizeof(image));
+        rig.disk[0].pendings = 0;
+        rig.disk[0].medium[block * BLOCK_BYTES + 70 + block % 4000] ^= 8;
+        rig_power_on(0);
+        ck_assert_int_eq(walk(2), E_CORRUPT);
+        ph_ok(walk(3));
+        blocks++;
+    }
+    ck_assert_uint_gt(blocks, 3 * OBJECTS);
+}
+END_TEST
+
 /* ---- Voided roots ---------------------------------------------------------------------------- */
 
 START_TEST(test_hazards__a_dead_root_whose_voiding_is_lost_is_voided_again)
@@ -248,5 +287,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_hazards__h16_a_root_whose_tree_was_lost_never_gives_old_data);
     tcase_add_test(tc, test_hazards__h17_a_bad_metadata_block_is_an_error_and_its_twin_is_not_used);
     tcase_add_test(tc, test_hazards__h26_a_root_that_restore_has_read_survives_the_power);
+    tcase_add_test(tc, test_hazards__h32_walking_a_tree_finds_any_bad_block_of_it);
+           tcase_add_test(tc, test_hazards__h32_walking_a_tree_finds_any_bad_block_of_it);
     tcase_add_test(tc, test_hazards__h31_no_eviction_touches_the_released_tree);
     tcase_add_test(tc, test_hazards__a_dead_root_whose_voiding_is_lost_is_voided_again);)
