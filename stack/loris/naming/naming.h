@@ -61,7 +61,7 @@ struct naming {
     uint8_t listing[16384];      /* packed entries on their way to VFS */
     uint8_t xattrs[BLOCK_BYTES]; /* extended attributes of the inode at hand */
     uint8_t value[BLOCK_BYTES];  /* one of them; one block of a file */
-    uint8_t zeros[16384];        /* stays so */
+    uint8_t zeros[16384];        /* written anew before each use */
 };
 
 /* objects.c: calls to the cache. All return the cache's answer, or E_DEAD with cache_died set.

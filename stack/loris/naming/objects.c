@@ -177,6 +177,7 @@ enum err objects_zero(struct naming *n, uint64_t oid, uint64_t offset, uint64_t 
     ASSERT(bytes > 0 && bytes <= VFS_IO_MAX);
     struct plat_span span[VFS_IO_MAX / sizeof(n->zeros)]; /* the same zeros again and again */
     uint32_t count = 0;
+    memset(n->zeros, 0, sizeof(n->zeros)); /* again: what lies about for long gets flipped */
     for (uint64_t done = 0; done < bytes; count++) {
         uint64_t left = bytes - done;
         size_t piece = left < sizeof(n->zeros) ? (size_t)left : sizeof(n->zeros);
