@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "scripts/check_main.h"
 #include "stack/loris/naming/dirhash.h"
 #include "stack/loris/naming/dirnode.h"
@@ -168,6 +169,45 @@ START_TEST(test_directory__hash_gives_the_papers_example)
     for (uint32_t i = 0; i < sizeof(text); i++)
         text[i] = (char)i;
     ck_assert_uint_eq(dirhash(key, text, sizeof(text)), UINT64_C(0xa129ca6149be45e5));
+}
+END_TEST
+
+/* The bytes of FORMAT.md, field by field: a leaf of two names, and the attributes of their inodes.
+ */
+START_TEST(test_directory__is_stored_as_the_format_says)
+{
+    uint64_t dir = begin(), seed[2], key[2];
+    ck_assert_int_eq(rig_two_names(VFS_LINK, dir, "a", files[0], NULL), OK);
+    ck_assert_int_eq(rig_two_names(VFS_LINK, dir, "bcd", files[1], NULL), OK);
+    const uint8_t *raw = fake_cache_find(dir)->data;
+    seed[0] = get_le64(raw + 32);
+    seed[1] = get_le64(raw + 40);
+    key[0] = dirhash(seed, "a", 1) >> 32 << 32;
+    key[1] = dirhash(seed, "bcd", 3) >> 32 << 32;
+    ck_assert_uint_eq(get_le32(raw), 0x3144524c);
+    ck_assert_uint_eq(get_le16(raw + 4), 0);
+    ck_assert_uint_eq(get_le16(raw + 6), 2);
+    ck_assert_uint_eq(get_le32(raw + 8), 19 + 21);
+    ck_assert_uint_eq(get_le32(raw + 12), 0);
+    ck_assert_uint_eq(get_le64(raw + 16), 0);
+    ck_assert_uint_eq(get_le64(raw + 24), UINT64_MAX);
+    bool a_first = key[0] < key[1];
+    const uint8_t *a = raw + 48 + (a_first ? 0 : 21), *b = raw + 48 + (a_first ? 19 : 0);
+    ck_assert_uint_eq(get_le64(a), key[0]);
+    ck_assert_uint_eq(get_le64(a + 8), files[0]);
+    ck_assert_mem_eq(a + 16, "\1\1a", 3);
+    ck_assert_uint_eq(get_le64(b), key[1]);
+    ck_assert_uint_eq(get_le64(b + 8), files[1]);
+    ck_assert_mem_eq(b + 16, "\1\3bcd", 5);
+    for (uint32_t k = 48 + 40; k < BLOCK_BYTES; k++)
+        ck_assert_uint_eq(raw[k], 0);
+    const uint8_t *attr = fake_cache_find(dir)->attr;
+    ck_assert_uint_eq(get_le32(attr), 2);
+    ck_assert_uint_eq(get_le32(attr + 4), 0644); /* as the rig asks for */
+    ck_assert_uint_eq(get_le32(attr + 8), 2);
+    ck_assert_uint_eq(get_le64(attr + 40), ROOT);
+    ck_assert_uint_eq(get_le64(attr + 48), 0);
+    ck_assert_uint_eq(get_le64(attr + 56), 0);
 }
 END_TEST
 
@@ -480,6 +520,7 @@ START_TEST(test_directory__is_whole_wherever_naming_dies)
 END_TEST
 
 CHECK_MAIN("directory", 120, tcase_add_test(tc, test_directory__hash_gives_the_papers_example);
+           tcase_add_test(tc, test_directory__is_stored_as_the_format_says);
            tcase_add_test(tc, test_directory__of_few_names_is_one_block);
            tcase_add_test(tc, test_directory__of_100000_names_costs_few_block_reads);
            tcase_add_test(tc, test_directory__holds_what_it_was_told);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "scripts/check_main.h"
 #include "stack/tests/loris/naming/naming_rig.h"
 
@@ -69,6 +70,25 @@ START_TEST(test_xattr__values_are_kept_replaced_listed_and_removed)
     ck_assert_int_eq(ask(VFS_REMOVEXATTR, 0, "user.b", NULL, 0), E_NODATA);
     must_lack("user.b");
     must_have("user.a", "another, longer");
+}
+END_TEST
+
+START_TEST(test_xattr__are_stored_as_the_format_says)
+{
+    begin();
+    ck_assert_int_eq(set("a", "xyz"), OK);
+    ck_assert_int_eq(set("bc", ""), OK);
+    uint64_t oid = get_le64(fake_cache_find(file)->attr + 48);
+    const struct fake_object *o = fake_cache_find(oid);
+    static const uint8_t entries[] = {1, 0, 3, 0, 'a', 'x', 'y', 'z', 2, 0, 0, 0, 'b', 'c'};
+    ck_assert_uint_eq(o->size, BLOCK_BYTES);
+    ck_assert_uint_eq(get_le32(o->attr), 4);
+    ck_assert_uint_eq(get_le32(o->data), 0x3158524c);
+    ck_assert_uint_eq(get_le32(o->data + 4), sizeof(entries));
+    ck_assert_uint_eq(get_le64(o->data + 8), file);
+    ck_assert_mem_eq(o->data + 16, entries, sizeof(entries));
+    for (size_t k = 16 + sizeof(entries); k < BLOCK_BYTES; k++)
+        ck_assert_uint_eq(o->data[k], 0);
 }
 END_TEST
 
@@ -191,8 +211,7 @@ START_TEST(test_xattr__n5_a_bad_block_is_an_error)
             begin();
             ck_assert_int_eq(set("first", "1"), OK);
             ck_assert_int_eq(set("second", "22"), OK);
-            uint64_t oid = 0;
-            memcpy(&oid, fake_cache_find(file)->attr + 48, sizeof(oid));
+            uint64_t oid = get_le64(fake_cache_find(file)->attr + 48);
             fake_cache_find(oid)->data[byte] ^= (uint8_t)flip;
             (void)ask(VFS_LISTXATTR, 0, NULL, buffer, sizeof(buffer));
             (void)ask(VFS_GETXATTR, 0, "second", buffer, sizeof(buffer));
@@ -256,6 +275,7 @@ START_TEST(test_xattr__levels_are_refused_where_room_is_not_counted_for_them)
 END_TEST
 
 CHECK_MAIN("xattr", 60, tcase_add_test(tc, test_xattr__values_are_kept_replaced_listed_and_removed);
+           tcase_add_test(tc, test_xattr__are_stored_as_the_format_says);
            tcase_add_test(tc, test_xattr__tells_the_size_and_refuses_too_small_a_room);
            tcase_add_test(tc, test_xattr__fill_one_block_and_no_more);
            tcase_add_test(tc, test_xattr__their_object_goes_with_the_last_and_with_the_inode);
