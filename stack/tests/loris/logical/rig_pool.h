@@ -110,6 +110,7 @@ static inline void pool_make_spared(uint32_t disks, uint32_t spares, uint32_t ra
                                           .raid = raid,
                                           .raid_copies = 2,
                                           .stripe_bytes = stripe,
+                                          .meta_guard = true,
                                           .tries = 3,
                                           .seed = 7};
     pool.session = 0;

@@ -191,6 +191,28 @@ START_TEST(test_commit__a_freed_block_is_not_reused_before_release)
 }
 END_TEST
 
+START_TEST(test_commit__the_reserve_serves_replay_and_repair_alone)
+{
+    start();
+    ph_ok(ph_op(OBJECT_CREATE, OID, 0, 0));
+    uint64_t b = 0;
+    enum err e = OK;
+    for (; e == OK && b < DISK_BLOCKS; b++)
+        e = ph_write(OID, b, 1, 1, 0);
+    ck_assert_int_eq(e, E_FULL);
+    ph_ok(ph_op(OBJECT_STATFS, 0, 0, 0));
+    ck_assert_uint_eq(ph.reply.blocks, 0);
+    uint32_t flags[] = {OBJECT_REPAIR, OBJECT_REPLAY};
+    for (uint32_t k = 0; k < 64; k++) /* at least so many blocks */
+        ph_ok(ph_write(OID, b + k, 1, 2, flags[k % 2]));
+    ck_assert_int_eq(ph_write(OID, b + 100, 1, 2, OBJECT_REPLAY), E_FULL);
+    ph_ok(ph_checkpoint()); /* metadata need none of it */
+    ph_boot();
+    ph_ok(ph_restore());
+    ck_assert_int_eq(version_of(OID, b + 63), 2);
+}
+END_TEST
+
 START_TEST(test_commit__prepare_and_release_are_idempotent)
 {
     start();
@@ -280,6 +302,7 @@ CHECK_MAIN("physical commit", 120, tcase_add_test(tc, test_commit__gives_back_wh
            tcase_add_test(tc, test_commit__reports_any_write_that_fails_or_works_around_it);
            tcase_add_test(tc, test_commit__roots_are_whole_sectors_of_the_device);
            tcase_add_test(tc, test_commit__a_freed_block_is_not_reused_before_release);
+           tcase_add_test(tc, test_commit__the_reserve_serves_replay_and_repair_alone);
            tcase_add_test(tc, test_commit__prepare_and_release_are_idempotent);
            tcase_add_test(tc, test_commit__a_dead_root_is_void_before_anything_else_is_written);
            tcase_add_test(tc, test_commit__format_writes_little);)

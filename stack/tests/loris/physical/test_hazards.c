@@ -288,6 +288,6 @@ CHECK_MAIN(
     tcase_add_test(tc, test_hazards__h17_a_bad_metadata_block_is_an_error_and_its_twin_is_not_used);
     tcase_add_test(tc, test_hazards__h26_a_root_that_restore_has_read_survives_the_power);
     tcase_add_test(tc, test_hazards__h32_walking_a_tree_finds_any_bad_block_of_it);
-           tcase_add_test(tc, test_hazards__h32_walking_a_tree_finds_any_bad_block_of_it);
+    tcase_add_test(tc, test_hazards__h32_walking_a_tree_finds_any_bad_block_of_it);
     tcase_add_test(tc, test_hazards__h31_no_eviction_touches_the_released_tree);
     tcase_add_test(tc, test_hazards__a_dead_root_whose_voiding_is_lost_is_voided_again);)

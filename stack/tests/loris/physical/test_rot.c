@@ -265,6 +265,31 @@ START_TEST(test_rot__a_flip_while_waiting_for_the_disk_is_never_made_durable)
 }
 END_TEST
 
+/* What ROOTS found waits in memory until the other disks have answered too. */
+START_TEST(test_rot__a_flip_in_what_was_found_crashes_before_it_is_adopted)
+{
+    uint8_t raw[OBJECT_ROOTS_MAX * OBJECT_ROOT_BYTES];
+    uint64_t state = 7;
+    for (uint32_t n = 0; n < 60; n++) {
+        start();
+        ph_boot();
+        ph.session++;
+        struct object_request roots = {
+            .op = OBJECT_ROOTS,
+            .grant_data = fake_grant(ph.client, raw, sizeof(raw), PLAT_GRANT_WRITE)};
+        ph_ok(ph_call(&roots));
+        ck_assert_int_eq(object_root_decode(&ph.root, raw), OK);
+        uint8_t *found = (uint8_t *)ph.p->found;
+        found[rig_random(&state) % sizeof(ph.p->found)] ^= (uint8_t)(1u << n % 8);
+        uint64_t writes = rig.writes;
+        (void)ph_call_with_root(&(struct object_request){
+            .op = OBJECT_ADOPT, .epoch = ph.root.epoch, .size = OBJECT_ADOPT_LOAD});
+        ck_assert(fake_crash()[0] != '\0');
+        ck_assert_uint_eq(rig.writes, writes);
+    }
+}
+END_TEST
+
 CHECK_MAIN("physical rot", 120,
            tcase_add_test(tc, test_rot__of_any_block_is_an_error_and_never_wrong_data);
            tcase_add_test(tc, test_rot__of_one_root_copy_is_survived);
@@ -272,4 +297,5 @@ CHECK_MAIN("physical rot", 120,
            tcase_add_test(tc, test_rot__repair_mends_a_leaf_a_node_and_a_block);
            tcase_add_test(tc, test_rot__blocks_marked_lost_say_so_until_written);
            tcase_add_test(tc, test_rot__a_flip_in_memory_crashes_and_is_never_made_durable);
-           tcase_add_test(tc, test_rot__a_flip_while_waiting_for_the_disk_is_never_made_durable);)
+           tcase_add_test(tc, test_rot__a_flip_while_waiting_for_the_disk_is_never_made_durable);
+           tcase_add_test(tc, test_rot__a_flip_in_what_was_found_crashes_before_it_is_adopted);)
