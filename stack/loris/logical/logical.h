@@ -163,6 +163,7 @@ struct logical {
     uint32_t seen_dead;   /* disks that answered E_DEAD, not that they refuse */
     uint64_t poll_ns, poll_gap_ns; /* when absent disks are looked for next */
     uint32_t joins[DISKS_MAX];
+    uint64_t room[DISKS_MAX]; /* free blocks as of the last STATFS */
     uint64_t durable; /* newest checkpoint released in this life: nobody goes back beyond it */
     uint8_t *wire[DISKS_MAX]; /* encoded entries or metas, a disk each */
     uint8_t *data;            /* OBJECT_BATCH_MAX_BLOCKS blocks of a batch */

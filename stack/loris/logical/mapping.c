@@ -339,6 +339,41 @@ static void leave_places(const struct logical *l, uint32_t flags, struct entry *
     }
 }
 
+/* Whether some disk has much less room than another: more than an eighth of it. */
+static bool rooms_differ(const struct logical *l, const uint8_t *live, uint32_t n)
+{
+    uint64_t least = UINT64_MAX, most = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        uint64_t room = l->room[live[k]];
+        least = room < least ? room : least;
+        most = room > most ? room : most;
+    }
+    return most - least > most / 8;
+}
+
+/* The first `count` of live[] become those that get the object: each is drawn by its share of the
+ * room, so disks of unequal size fill up together. */
+static void draw_by_room(const struct logical *l, uint64_t oid, uint32_t count, uint8_t *live,
+                         uint32_t n)
+{
+    uint64_t draw = oid;
+    for (uint32_t k = 0; k < count; k++) {
+        uint64_t sum = 0;
+        uint32_t j = k;
+        for (uint32_t i = k; i < n; i++)
+            sum += l->room[live[i]] + 1;
+        draw = (draw + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        draw ^= draw >> 29;
+        uint64_t at = draw % sum;
+        for (; at > l->room[live[j]]; j++)
+            at -= l->room[live[j]] + 1;
+        ASSERT(j < n);
+        uint8_t taken = live[j];
+        live[j] = live[k];
+        live[k] = taken;
+    }
+}
+
 void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flags,
                             struct entry *entry)
 {
@@ -358,6 +393,11 @@ void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flag
     }
     uint32_t first = (uint32_t)(oid % n);
     uint32_t step = entry->count < n ? 1 + (uint32_t)(oid / n % (n - 1)) : 1;
+    if (entry->count < n && rooms_differ(l, live, n)) {
+        draw_by_room(l, oid, entry->count, live, n);
+        first = 0;
+        step = 1;
+    }
     for (uint32_t k = 0; k < entry->count; k++) {
         entry->disk[k] = live[(first + k * step) % n];
         entry->generation[k] = l->core.generation[entry->disk[k]];

@@ -479,6 +479,21 @@ enum err logical_objects_serve(struct logical *l, const struct object_request *r
  * What a caller may count on, in blocks: each of them is a block on every disk that holds a copy,
  * and a directory is on all disks. With parity a block may be the only one of its row.
  */
+/* Free blocks of call i's disk. What a disk that is REBUILDING is still to take is none: it will be
+ * as full as the fullest. */
+static uint64_t free_on(const struct logical *l, uint32_t count, uint32_t i)
+{
+    const struct object_reply *own = &l->call[i].reply;
+    uint64_t used = 0;
+    if ((l->core.rebuilding >> l->call[i].disk & 1) == 0)
+        return own->blocks;
+    for (uint32_t k = 0; k < count; k++) {
+        uint64_t other = l->call[k].reply.size - l->call[k].reply.blocks;
+        used = other > used ? other : used;
+    }
+    return own->size > used ? own->size - used : 0;
+}
+
 enum err logical_objects_statfs(struct logical *l, struct object_reply *reply)
 {
     uint32_t count;
@@ -487,9 +502,11 @@ enum err logical_objects_statfs(struct logical *l, struct object_reply *reply)
     uint64_t size = UINT64_MAX, free = UINT64_MAX;
     for (uint32_t i = 0; i < count && e == OK; i++) {
         const struct object_reply *r = &l->call[i].reply;
+        uint64_t room = free_on(l, count, i);
         e = l->call[i].status;
         size = r->size < size ? r->size : size;
-        free = r->blocks < free ? r->blocks : free;
+        free = room < free ? room : free;
+        l->room[l->call[i].disk] = r->blocks;
     }
     if (e != OK)
         return e;

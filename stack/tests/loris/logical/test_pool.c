@@ -346,6 +346,34 @@ START_TEST(test_pool__a_disk_that_dies_at_any_write_costs_nothing)
 }
 END_TEST
 
+/* Disks of unequal size fill up together, and what STATFS promises is there to the last. */
+START_TEST(test_pool__unequal_disks_fill_up_together)
+{
+    pool_make(3, 1, 2048, 4 * BLOCK_BYTES);
+    rig_disk_init(0, 6144);
+    rig_disk_init(1, 6144);
+    rig_disk_init(2, 2048);
+    pool_boot(true);
+    pool.session = 0;
+    pool_ok(pool_restore(true));
+    pool_ok(pool_op(OBJECT_STATFS, 0, 0, 0));
+    uint64_t first = pool.reply.blocks;
+    uint32_t files = 0;
+    while (pool.reply.blocks > 20) {
+        pool_ok(pool_op(OBJECT_CREATE, FILE_A + files, 0, 0));
+        pool_ok(pool_write(FILE_A + files, 0, 10, 1, 0));
+        if (files++ % 16 == 0)
+            pool_ok(pool_checkpoint());
+        pool_ok(pool_op(OBJECT_STATFS, 0, 0, 0));
+        ck_assert_uint_lt(files, 2000);
+    }
+    /* A third of them on each disk would end at the smallest: 3 / 2 of what it takes. */
+    ck_assert_uint_gt(files * 10, first * 2);
+    for (uint32_t f = 0; f < files; f += 7)
+        ck_assert_int_eq(pool_version(FILE_A + f, 9, 1), 1);
+}
+END_TEST
+
 START_TEST(test_pool__halves_that_ran_apart_are_refused)
 {
     make_old(2, 1);
@@ -403,6 +431,7 @@ CHECK_MAIN("logical pool", 240,
            tcase_add_test(tc,
                           test_pool__rot_of_any_metadata_block_of_one_disk_is_mended_or_survived);
            tcase_add_test(tc, test_pool__a_disk_that_dies_at_any_write_costs_nothing);
+           tcase_add_test(tc, test_pool__unequal_disks_fill_up_together);
            tcase_add_test(tc, test_pool__halves_that_ran_apart_are_refused);
            tcase_add_test(tc, test_pool__too_few_members_are_refused);
            tcase_add_test(tc, test_pool__a_death_below_ends_the_session_until_restored);)
