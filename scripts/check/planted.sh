@@ -41,6 +41,17 @@ h01 no-flush-before-root campaign/tests/hazards/test_cuts
 h02 not-staggered        campaign/tests/hazards/test_cuts
 h02 resync-region        campaign/tests/hazards/test_cuts
 h03 parity-in-place      campaign/tests/hazards/test_deaths
+h06 poison-retried       stack/tests/loris/cache/test_cache_hazards
+h07 recompute-for-verify stack/tests/loris/cache/test_cache_lazy
+h08 recompute-for-verify stack/tests/loris/cache/test_cache_memory
+h10 record-dropped       stack/tests/loris/cache/test_cache_hazards
+h11 credit-unchecked     stack/tests/loris/cache/test_cache_hazards
+h12 early-fsync          stack/tests/loris/cache/test_cache_hazards
+h12 segment-dropped      stack/tests/loris/cache/test_cache_hazards
+h13 grant-kept           stack/tests/loris/cache/test_cache_hazards
+h15 stale-reply          stack/tests/loris/cache/test_cache_hazards
+h20 no-reply-table       stack/tests/loris/cache/test_cache_hazards
+h20 late-commit          stack/tests/loris/cache/test_cache_basic
 END
 
 sed -n 's/^ *X(PLANTED_[A-Z0-9_]*, "\([a-z0-9-]*\)".*/\1/p' stack/include/planted.h | sort >"$work/all"

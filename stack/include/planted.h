@@ -28,6 +28,11 @@
     X(PLANTED_LATE_COMMIT, "late-commit", "cache: the commit of a dead naming is taken")           \
     X(PLANTED_TXN_TORN, "txn-torn", "cache: half of a user transaction is committed")              \
     X(PLANTED_NO_INTENT_FLUSH, "no-intent-flush", "physical: intents are not flushed")             \
+    X(PLANTED_POISON_RETRIED, "poison-retried", "cache: what kills is sent again, for ever")       \
+    X(PLANTED_CREDIT_UNCHECKED, "credit-unchecked", "cache: space is promised, not reserved")      \
+    X(PLANTED_SEGMENT_DROPPED, "segment-dropped", "cache: a release empties the whole log")        \
+    X(PLANTED_GRANT_KEPT, "grant-kept", "cache: what a read was granted is not revoked")           \
+    X(PLANTED_STALE_REPLY, "stale-reply", "cache: any answer will do for a PREPARE")               \
     X(PLANTED_CRC_UNCHECKED, "crc-unchecked", "physical: data read without checksum check")        \
     X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \
     X(PLANTED_RENAME_DROPS_TARGET, "rename-drops-target", "naming: rename loses the new name")     \

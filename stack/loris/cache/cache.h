@@ -506,6 +506,11 @@ uint32_t log_survived(struct cache *c);
 
 /* ---- checkpoint.c, writeback.c --------------------------------------------------------------- */
 
+/* Whether so many deaths make what was in flight poison: K, or a multiple of it. */
+static inline bool is_poison(const struct cache *c, uint32_t attempts, uint32_t times)
+{
+    return attempts >= times * c->options.tries && !PLANTED(PLANTED_POISON_RETRIED);
+}
 /* A request that killed the layers below K times is given up: said and counted; too many, or a mark
  * that kills as well, make the pool read-only. */
 void poison_skipped(struct cache *c, uint64_t lsn, uint64_t oid);

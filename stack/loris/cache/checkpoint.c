@@ -19,6 +19,8 @@
 static bool credit_has(const struct cache *c, uint32_t pages, bool inside)
 {
     uint64_t taken = c->reserved_blocks + c->private_pages + pages;
+    if (PLANTED(PLANTED_CREDIT_UNCHECKED))
+        return true;
     return inside ? taken <= c->free_blocks + CACHE_OVERDRAFT_BLOCKS
                   : taken + CACHE_SLACK_BLOCKS <= c->free_blocks;
 }
@@ -150,7 +152,7 @@ void checkpoint_done(struct cache *c)
     c->frozen = false;
     c->freeze_lsn = 0;
     c->in_flight = 0;
-    log_drop(c, c->frozen_count, lsn);
+    log_drop(c, PLANTED(PLANTED_SEGMENT_DROPPED) ? c->log_count : c->frozen_count, lsn);
 }
 
 static enum err send_attributes(struct cache *c, uint64_t oid, uint64_t size, const uint8_t *attr)
@@ -222,14 +224,15 @@ static void lose_object(struct cache *c, struct object *o, enum err why)
  * and if that kills as often to nothing. OK, E_SESSION, a shortage. */
 static enum err send_object(struct cache *c, struct object *o)
 {
-    if (o->attempts >= c->options.tries && !o->lost) {
+    if (is_poison(c, o->attempts, 1) && !o->lost) {
         poison_skipped(c, 0, o->oid);
         lose_object(c, o, E_LOST);
         o->marked = true;
     }
-    if (o->attempts >= 2 * c->options.tries)
+    bool mark_kills = is_poison(c, o->attempts, 2);
+    if (mark_kills)
         poison_read_only(c);
-    if (o->lost && (!o->marked || o->attempts >= 2 * c->options.tries))
+    if (o->lost && (!o->marked || mark_kills))
         return OK; /* nothing true to say about it */
     o->attempts++;
     enum err e = o->lost ? send_mark(c, o) : send_attributes(c, o->oid, o->size, o->attr);

@@ -193,7 +193,7 @@ enum err log_push(struct cache *c, uint32_t flags)
         if (!sound) {
             plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, c->log_sent);
             give_up(c, r, E_LOST);
-        } else if (is_structural(r) && r->attempts >= c->options.tries) {
+        } else if (is_structural(r) && is_poison(c, r->attempts, 1)) {
             skip_poison(c, r);
         } else if (is_structural(r)) {
             enum err e = push_one(c, r, flags);

@@ -47,7 +47,8 @@ static bool attend(struct cache *c, struct msg *m, uint64_t deadline, bool *look
     *e = proto_receive(room ? ENDPOINT_ANY : c->logical, &in, deadline);
     if (*e != OK)
         return false;
-    if (in.source == c->logical && in.type == (m->type | PROTO_REPLY) && in.id == m->id) {
+    bool same = in.type == (m->type | PROTO_REPLY) && in.id == m->id;
+    if (in.source == c->logical && (same || PLANTED(PLANTED_STALE_REPLY))) {
         *m = in;
         return true;
     }
@@ -159,7 +160,8 @@ static enum err read_frames(struct cache *c, uint64_t oid, uint64_t first, const
     r.grant_meta = plat_grant(c->logical, c->meta, meta_bytes, PLAT_GRANT_WRITE);
     struct object_reply reply;
     enum err e = lower_call(c, &r, &reply);
-    plat_revoke(r.grant_data);
+    if (!PLANTED(PLANTED_GRANT_KEPT))
+        plat_revoke(r.grant_data);
     plat_revoke(r.grant_meta);
     struct object_block_meta meta; /* one bad block makes the answer an error: each has its own */
     object_block_meta_decode(&meta, c->meta);

@@ -33,7 +33,7 @@ void poison_skipped(struct cache *c, uint64_t lsn, uint64_t oid)
 static bool judge(struct cache *c, uint32_t page)
 {
     struct page *p = &c->page[page];
-    if (p->attempts >= 2 * c->options.tries) {
+    if (is_poison(c, p->attempts, 2)) {
         poison_read_only(c);
         p->flags |= PAGE_UNMARKED;
         p->object->lost = true;
@@ -41,7 +41,7 @@ static bool judge(struct cache *c, uint32_t page)
         object_mark_dirty(c, p->object);
         return false;
     }
-    if (p->attempts < c->options.tries || (p->flags & PAGE_LOST) != 0)
+    if (!is_poison(c, p->attempts, 1) || (p->flags & PAGE_LOST) != 0)
         return true;
     poison_skipped(c, c->mem.frame[page].lsn, c->mem.frame[page].oid);
     p->attempts = (uint8_t)c->options.tries;
