@@ -74,12 +74,24 @@ static void count_killed(const struct history *h, struct judge_verdict *v)
 
 /* ---- Times ---- */
 
-static void read_marks(const struct history *h, struct judge_verdict *v)
+/* A machine that ended without service never came back to it: what it had reached after an earlier
+ * fault of the trial is no end of recovery.
+ */
+static bool is_served(const struct judge_input *in)
 {
+    for (uint32_t e = 0; e < in->history->environments; e++)
+        if (in->machine[e] != JUDGE_MACHINE_RUNS)
+            return false;
+    return true;
+}
+
+static void read_marks(const struct judge_input *in, struct judge_verdict *v)
+{
+    const struct history *h = in->history;
     v->fault_ns = h->fault_count > 0 ? h->fault_ns[0] : HISTORY_NEVER;
     v->detected_ns = h->detected_ns;
     v->detected_by = h->detected_by;
-    v->service_ns = h->service_ns;
+    v->service_ns = is_served(in) ? h->service_ns : HISTORY_NEVER;
     bool both = v->detected_ns != HISTORY_NEVER && v->service_ns != HISTORY_NEVER &&
                 v->service_ns >= v->detected_ns;
     v->recovery_ns = both ? (int64_t)(v->service_ns - v->detected_ns) : -1;
@@ -276,7 +288,7 @@ void judge_trial(struct judge *j, const struct judge_input *input, struct judge_
     j->bytes_wrong = 0;
     count_answers(h, verdict);
     count_killed(h, verdict);
-    read_marks(h, verdict);
+    read_marks(input, verdict);
     measure_waits(h, verdict);
     bool any_errors = input->observed != NULL && observation_errors(input->observed) != 0;
     any_errors = any_errors || (input->again != NULL && observation_errors(input->again) != 0);

@@ -399,6 +399,24 @@ START_TEST(test_judge__a_machine_that_does_not_serve_is_dead)
 }
 END_TEST
 
+START_TEST(test_judge__what_ends_without_service_has_not_recovered)
+{
+    scene_open(&s, 2);
+    history_mark(s.h, HISTORY_MARK_FAULT, s.now, NULL);
+    history_mark(s.h, HISTORY_MARK_DETECTED, s.now + 10, "physical");
+    history_mark(s.h, HISTORY_MARK_SERVICE, s.now + 50, NULL); /* from the first fault */
+    history_mark(s.h, HISTORY_MARK_FAULT, s.now + 70, NULL);
+    struct judge_input in = {.history = s.h, .observed = NULL};
+    judge_trial(s.j, &in, &s.v);
+    ck_assert_int_eq(s.v.recovery_ns, 40);
+    in.machine[1] = JUDGE_MACHINE_RECOVERS;
+    judge_trial(s.j, &in, &s.v);
+    ck_assert_int_eq(s.v.level, LEVEL_DEAD);
+    ck_assert_int_eq(s.v.recovery_ns, -1);
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(test_judge__waits_count_as_outage_less_what_is_usual)
 {
     struct history_call call = {.kind = HISTORY_SYNC};
@@ -714,6 +732,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_judge__what_a_repair_found_is_not_judged);
     tcase_add_test(tc, test_judge__the_trees_before_and_after_a_remount_must_agree);
     tcase_add_test(tc, test_judge__a_machine_that_does_not_serve_is_dead);
+    tcase_add_test(tc, test_judge__what_ends_without_service_has_not_recovered);
     tcase_add_test(tc, test_judge__waits_count_as_outage_less_what_is_usual);
     tcase_add_test(tc, test_judge__many_wrong_answers_hide_none_of_another_environment);
     tcase_add_test(tc, test_judge__many_recoveries_hide_no_later_fault);
