@@ -137,8 +137,6 @@ static error_t parse_compare(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (state->arg_num == 0)
             argp_error(state, "which results files? As loris compare old.db new.db");
-        else if (state->arg_num == 1 && o->new_variant == NULL)
-            argp_error(state, "one results file: --new VARIANT (and --base VARIANT) are wanted");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

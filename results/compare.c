@@ -347,7 +347,7 @@ static void open_files(struct loader *l)
 static void load(struct loader *l, struct compare_options *o)
 {
     struct comparison *c = l->c;
-    char *stored_base = NULL;
+    char *stored_base = NULL, *stored_new = NULL;
     open_files(l);
     if (l->errors > 0)
         return;
@@ -355,6 +355,9 @@ static void load(struct loader *l, struct compare_options *o)
         if (o->base_variant == NULL)
             o->base_variant = stored_base =
                 one_text(l, l->base, "SELECT json_extract(compare, '$.base') FROM campaigns");
+        if (o->new_variant == NULL)
+            o->new_variant = stored_new =
+                one_text(l, l->base, "SELECT json_extract(compare, '$.new') FROM campaigns");
         check_variant(l, "--base", o->base_variant);
         if (o->base_variant != NULL)
             check_variant(l, "--new", o->new_variant);
@@ -383,7 +386,10 @@ static void load(struct loader *l, struct compare_options *o)
     }
     if (stored_base != NULL)
         o->base_variant = NULL; /* it ends with us */
+    if (stored_new != NULL)
+        o->new_variant = NULL;
     free(stored_base);
+    free(stored_new);
 }
 
 static void comparison_free(struct comparison *c)

@@ -245,6 +245,20 @@ START_TEST(test_compare__two_variants_of_one_file)
                          .new_variant = "ffs", .format = COMPARE_MARKDOWN, .measures = "level"}),
                      1);
     has(out, "| **worse** | mail/power | level | 300 |");
+    ck_assert_int_eq(compare((struct compare_options){.base_variant = "loris"}), 2);
+    has(err, "give --base and --new");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__the_campaign_names_both_variants)
+{
+    struct content content = {.silent = {0, 0, 60, 0}, .promised = LEVEL_NONE};
+    rig_init(&rig, 2, 2, 300);
+    rig.plan.compare = "{\"base\":\"loris\",\"new\":\"ffs\",\"measure\":[]}";
+    build(0, 300, &content);
+    ck_assert_int_eq(compare((struct compare_options){0}), 1);
+    has(out, "loris -> ffs: paired, 2 cells");
     rig_fini(&rig);
 }
 END_TEST
@@ -337,6 +351,7 @@ CHECK_MAIN("compare", 120,
            tcase_add_test(tc, test_compare__times_by_pairs);
            tcase_add_test(tc, test_compare__other_seeds_are_unpaired_and_say_so);
            tcase_add_test(tc, test_compare__two_variants_of_one_file);
+           tcase_add_test(tc, test_compare__the_campaign_names_both_variants);
            tcase_add_test(tc, test_compare__cells_of_one_side_are_errors_unless_common);
            tcase_add_test(tc, test_compare__wrong_input_is_named);
            tcase_add_test(tc, test_compare__what_the_oracle_gave_up_on_is_told);
