@@ -128,8 +128,10 @@ static enum err exchange(struct rig *r, uint32_t env, struct msg *m)
 
 static struct object_txn txn_id(const struct rig *r, uint32_t env)
 {
-    return (struct object_txn){
-        .environment = env + 1, .generation = 1, .sequence = r->sequence[env]};
+    return (struct object_txn){.environment = env + 1,
+                               .generation = 1,
+                               .sequence = r->sequence[env],
+                               .outer = r->outer[env]};
 }
 
 enum err rig_call(struct rig *r, uint32_t env, struct object_request *q, struct object_reply *reply,
@@ -169,6 +171,13 @@ enum err rig_commit(struct rig *r, uint32_t env)
 enum err rig_abort(struct rig *r, uint32_t env)
 {
     struct object_request q = {.op = OBJECT_TXN_ABORT};
+    struct object_reply reply;
+    return rig_call(r, env, &q, &reply, true);
+}
+
+enum err rig_user(struct rig *r, uint32_t env, enum object_op op)
+{
+    struct object_request q = {.op = op};
     struct object_reply reply;
     return rig_call(r, env, &q, &reply, true);
 }

@@ -16,6 +16,7 @@ struct rig {
     struct boot boot;
     uint32_t client[RIG_ENVS];
     uint64_t sequence[RIG_ENVS];
+    uint64_t outer[RIG_ENVS]; /* user transaction that requests are in, 0: none */
     uint32_t next_id;
     uint32_t crashes;
     bool physical; /* there is one, which nobody calls */
@@ -39,6 +40,8 @@ enum err rig_call(struct rig *r, uint32_t env, struct object_request *q, struct 
 enum err rig_begin(struct rig *r, uint32_t env, bool *done);
 enum err rig_commit(struct rig *r, uint32_t env);
 enum err rig_abort(struct rig *r, uint32_t env);
+/* OBJECT_USER_BEGIN, END, ABORT of outer[env]. */
+enum err rig_user(struct rig *r, uint32_t env, enum object_op op);
 enum err rig_create(struct rig *r, uint32_t env, uint64_t *oid);
 enum err rig_write(struct rig *r, uint32_t env, uint64_t oid, uint64_t offset, const void *from,
                    size_t bytes);

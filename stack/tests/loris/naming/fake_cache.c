@@ -274,6 +274,9 @@ static enum err serve(const struct msg *m, struct object_reply *out)
     case OBJECT_ENVIRONMENT_DIED:
         undo();
         return OK;
+    case OBJECT_USER_BEGIN: /* it knows of no user transactions, and counts what is asked */
+    case OBJECT_USER_END:
+    case OBJECT_USER_ABORT:
     case OBJECT_SYNC:
     case OBJECT_SHUTDOWN:
         return OK;
