@@ -21,6 +21,10 @@ holds "a death in one environment kills nobody in another" asks "0" \
 holds "and is transparent there" asks "0" \
     "SELECT sum(environments.level <> 'transparent') FROM environments JOIN trials USING (trial)
      WHERE fault = 'vfs' AND killed = 0"
+for workload in rules file tree; do
+    trial=$(query "$db" "SELECT max(trial) FROM trials WHERE workload = '$workload' AND fault = 'power'")
+    holds "trial $trial ($workload) replays" "$loris" replay "$db" "$trial"
+done
 
 db=$work/policy.db
 holds "files of other levels: the campaign runs" "$loris" run scripts/check/policy.yaml -q -o "$db"

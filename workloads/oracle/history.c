@@ -107,6 +107,7 @@ void history_reset(struct history *h, uint32_t environments)
     h->wrong_count = h->fault_count = h->stamp = 0;
     h->detected_ns = h->service_ns = HISTORY_NEVER;
     h->detected_by = NULL;
+    h->has_xattrs = false;
     for (uint32_t e = 0; e < environments; e++)
         h->wrongs[e].count = h->wrongs[e].bytes = 0;
     memset(h->buckets, 0, h->bucket_count * sizeof(*h->buckets));

@@ -614,6 +614,21 @@ START_TEST(test_judge__extended_attributes_are_one_slot_of_an_inode)
 }
 END_TEST
 
+START_TEST(test_judge__the_next_trial_knows_of_no_attributes)
+{
+    scene_open(&s, 1);
+    (void)scene_file(&s, 0, "f", 100);
+    ck_assert(!history_has_xattrs(s.h));
+    struct history_call set = {
+        .kind = HISTORY_SETXATTR, .path = "f", .path2 = "user.a", .length = 20};
+    (void)scene_do(&s, 0, set, OK);
+    ck_assert(history_has_xattrs(s.h));
+    history_reset(s.h, 1);
+    ck_assert(!history_has_xattrs(s.h));
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(test_judge__a_wrong_attribute_while_running_is_silent)
 {
     for (int wrong = 0; wrong < 3; wrong++) {
@@ -741,5 +756,6 @@ CHECK_MAIN(
     tcase_add_test(tc, test_judge__an_unanswered_allocation_is_in_by_whole_blocks);
     tcase_add_test(tc, test_judge__extended_attributes_are_one_slot_of_an_inode);
     tcase_add_test(tc, test_judge__a_wrong_attribute_while_running_is_silent);
+    tcase_add_test(tc, test_judge__the_next_trial_knows_of_no_attributes);
     tcase_add_test(tc, test_judge__a_user_transaction_is_whole_or_not_at_all);
     tcase_add_test(tc, test_judge__an_aborted_or_unfinished_user_transaction_leaves_nothing);)
