@@ -48,6 +48,8 @@ static void verify_read(struct physical *p, const struct io_item *item,
                         struct object_block_meta *meta)
 {
     meta->status = item->status;
+    if (item->status == E_MEDIA)
+        plat_report(REPORT_DETECTED, (uint64_t)-E_MEDIA, item->address);
     if (item->status != OK || PLANTED(PLANTED_CRC_UNCHECKED))
         return;
     if (plat_crc32c(item->page, BLOCK_BYTES) == meta->crc)

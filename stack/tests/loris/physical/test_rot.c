@@ -103,7 +103,9 @@ START_TEST(test_rot__unreadable_and_misplaced_blocks_are_errors)
     /* Every data block unreadable. */
     rig.disk[0].bad_sector = 8 * (ph.p->layout.group_first + 248);
     rig.disk[0].bad_sectors = 8 * 1400;
+    uint32_t noticed = fake_report_count(REPORT_DETECTED);
     ck_assert_int_eq(ph_read(OID, 0, 1, &version), E_MEDIA);
+    ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), noticed + 1);
     rig.disk[0].bad_sectors = 0;
     ph_ok(ph_read(OID, 0, 1, &version));
 }
