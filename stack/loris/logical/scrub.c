@@ -5,7 +5,7 @@
  *
  * What a disk cannot give is made from the other slots and written there (read-repair's way).
  * Copies that are both good and differ: the higher birth wins; of the same birth neither is
- * believed more, it is reported and left (LORIS.md 2.3).
+ * believed more, it is reported and left.
  *
  * Metadata that a physical has not in memory it reads, and verifies, on the way to the blocks;
  * those that it has it is asked to compare with its disk.
