@@ -164,7 +164,7 @@ static uint32_t missing_max(const struct logical *l, bool system, uint32_t witho
 static enum err attempt(struct logical *l, uint32_t up, bool system, uint32_t *without)
 {
     struct candidate disk[DISKS_MAX];
-    struct choice choice;
+    struct choice choice = {.members = 0};
     uint32_t failed = 0;
     forget(l);
     enum err e = logical_restore_read_roots(l, up & ~*without, disk);
