@@ -51,7 +51,6 @@
     3u                     /* instances that die over the survivor region before it is given up    \
                             */
 #define CACHE_SKIPS_MAX 8u /* poison records before the pool is read-only */
-#define CACHE_WINDOW_NS 1000000u      /* syncs of several environments share a checkpoint: 0-5 ms */
 #define CACHE_SOON_NS 10000000u       /* checkpoint after a recovery */
 #define CACHE_AWAIT_NS 60000000000ull /* for logical to come up */
 #define CACHE_CALL_NS 300000000000ull /* above physical's 5 tries of 35 s */
@@ -298,7 +297,6 @@ struct cache {
     uint64_t due_ns; /* of the next one, if changed */
     struct msg sync[CACHE_SYNCS_MAX];
     uint32_t syncs;
-    uint64_t sync_due_ns;
     uint64_t retry_ns; /* after a failure: no background work before */
     uint32_t failed_checkpoints;
     uint64_t capacity_blocks, free_blocks, reserved_blocks;

@@ -325,10 +325,6 @@ bool checkpoint_join(struct cache *c, const struct msg *m)
 {
     if (c->syncs == CACHE_SYNCS_MAX)
         return false;
-    if (c->syncs == 0) {
-        uint64_t now = plat_now();
-        c->sync_due_ns = c->options.environments > 1 ? now + CACHE_WINDOW_NS : now;
-    }
     c->sync[c->syncs++] = *m;
     return true;
 }

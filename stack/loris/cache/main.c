@@ -30,12 +30,8 @@ static void start(struct cache *c)
 /* Checkpoints that are due. One that fails for good is an error to those who wait for it. */
 static void run_due(struct cache *c)
 {
-    if (c->down != OK || !(c->syncs > 0 || c->changed || c->want_checkpoint))
-        return;
-    uint64_t now = plat_now();
-    bool sync_due = c->syncs > 0 && now >= c->sync_due_ns;
-    bool timer_due = c->changed && now >= c->due_ns;
-    if (!(sync_due || timer_due || c->want_checkpoint))
+    bool timer_due = c->changed && plat_now() >= c->due_ns;
+    if (c->down != OK || (c->syncs == 0 && !timer_due && !c->want_checkpoint))
         return;
     c->want_checkpoint = false;
     enum err e = checkpoint_run(c, log_runs_short(c) ? 0 : CHECKPOINT_SERVE);
@@ -83,15 +79,14 @@ static void housekeep(struct cache *c)
 
 static bool busy(const struct cache *c)
 {
-    return c->need_recovery || c->wake || (c->want_checkpoint && c->down == OK);
+    return c->need_recovery || c->wake || ((c->want_checkpoint || c->syncs > 0) && c->down == OK);
 }
 
 static uint64_t deadline(const struct cache *c)
 {
     if (busy(c))
         return 0; /* look for messages, do not wait */
-    uint64_t at = c->changed && c->down == OK ? c->due_ns : PLAT_FOREVER;
-    return c->syncs > 0 && c->sync_due_ns < at ? c->sync_due_ns : at;
+    return c->changed && c->down == OK ? c->due_ns : PLAT_FOREVER;
 }
 
 void cache_main(const struct boot *boot)
