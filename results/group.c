@@ -43,8 +43,9 @@ static bool is_trial_column(const char *name)
 static bool is_key(sqlite3 *db, const char *name, char *error)
 {
     sqlite3_stmt *s = rows_query(db,
-                                 "SELECT 1 FROM parameters WHERE key = ? AND part IN ('variant', "
-                                 "'workload', 'fault') LIMIT 1",
+                                 "SELECT 1 FROM parameters WHERE (key = ?1 AND part IN ('variant', "
+                                 "'workload', 'fault')) OR (key = '0.' || ?1 AND part = 'fault') "
+                                 "LIMIT 1",
                                  error);
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
     bool found = rows_next(s, error);
@@ -139,10 +140,11 @@ static char *build_query(const struct groups *groups, const char *where)
             sqlite3_str_appendf(sql, ", t.\"%w\"", groups->column[i]);
         else
             sqlite3_str_appendf(sql,
-                                ", (SELECT text FROM parameters p WHERE p.key = %Q AND ((p.part = "
+                                ", (SELECT text FROM parameters p WHERE (p.key = %Q AND ((p.part = "
                                 "'variant' AND p.name = t.variant) OR (p.part = 'workload' AND "
-                                "p.name = t.workload) OR (p.part = 'fault' AND p.name = t.fault)))",
-                                groups->column[i]);
+                                "p.name = t.workload) OR (p.part = 'fault' AND p.name = t.fault)))"
+                                " OR (p.key = '0.%q' AND p.part = 'fault' AND p.name = t.fault))",
+                                groups->column[i], groups->column[i]);
     }
     sqlite3_str_appendf(sql, " FROM (SELECT * FROM trials WHERE (%s\n)) t ORDER BY ",
                         where != NULL ? where : "1");

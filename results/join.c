@@ -263,7 +263,11 @@ static bool make_empty(struct joiner *j)
         fprintf(j->err, "%s\n", error);
     else if (!good)
         fprintf(j->err, "%s:1:1: has no plan\n", j->options->parts[0]);
-    else if (store_open(&store, j->options->out_path, STORE_NEW, &stored.plan, error) != OK) {
+    else if (access(j->options->out_path, F_OK) == 0) {
+        fprintf(j->err, "%s:1:1: exists already; what joins the parts is a new file\n",
+                j->options->out_path);
+        good = false;
+    } else if (store_open(&store, j->options->out_path, STORE_NEW, &stored.plan, error) != OK) {
         fprintf(j->err, "%s\n", error);
         good = false;
     }

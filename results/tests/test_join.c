@@ -103,7 +103,7 @@ START_TEST(test_join__refuses_what_is_no_shard)
     has(err, "c.db:1:1: No such file");
     build(3, 2, 1);
     ck_assert_int_eq(join(0, 1), 2);
-    has(err, "d.db:1:1: exists already");
+    has(err, "d.db:1:1: exists already; what joins");
     ck_assert_int_eq(access(rig.path[3], F_OK), 0);
     rig_fini(&rig);
 }

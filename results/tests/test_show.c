@@ -1,4 +1,5 @@
 /* show: the numbers of a file, in five formats, and no output for wrong input. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,23 @@ START_TEST(test_show__groups_by_columns_and_by_options)
     ck_assert_int_eq(show(SHOW_CSV, "checkpoint, level", "variant = 'loris' -- mine"), 0);
     has(out, "checkpoint,level,trials,");
     has(out, "\n5s,silent,3,3,3,0,");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_show__groups_by_the_key_of_a_fault_that_is_alone_in_its_plan)
+{
+    rig_init(&rig, 1, 2, 1);
+    rig.parameter[2] = (struct store_parameter){"fault", "power", "0.cache", "drop", NAN};
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint32_t cell = 0; cell < 2; cell++) {
+        rig_record(&rig, &r, cell, 0, LEVEL_DURABLE);
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_int_eq(show(SHOW_CSV, "cache", NULL), 0);
+    has(out, "\ndrop,1,1,");
+    has(out, "\n,1,1,");
     rig_fini(&rig);
 }
 END_TEST
@@ -265,6 +283,7 @@ CHECK_MAIN("show", 60, tcase_add_test(tc, test_show__table_has_intervals_and_the
            tcase_add_test(tc, test_show__long_names_keep_what_tells_them_apart);
            tcase_add_test(tc, test_show__csv_counts_injected_trials_only);
            tcase_add_test(tc, test_show__groups_by_columns_and_by_options);
+           tcase_add_test(tc, test_show__groups_by_the_key_of_a_fault_that_is_alone_in_its_plan);
            tcase_add_test(tc, test_show__json_reads_back);
            tcase_add_test(tc, test_show__markdown_and_junit);
            tcase_add_test(tc, test_show__skipped_cells_are_cases_of_junit);
