@@ -201,8 +201,9 @@ static void parse_when(struct reading *r, const struct yaml *node, struct fault 
     const char *const *names = when_names(p, &count);
     if (text != NULL && strcmp(text, "uniform") != 0)
         complain(p->complaints, node->place,
-                 "`%.80s` is no moment; uniform, or a map of one of: %s; as {time: 3s}", text,
-                 join_names(p->arena, names + 1, count - 1));
+                 "`%.80s` is no moment; uniform, or a map of one of: %s; as {time: 3s}%s", text,
+                 join_names(p->arena, names + 1, count - 1),
+                 did_you_mean(p->arena, text, names, 1));
 }
 
 /* Copies what the kind's options say into the fault. */
@@ -327,6 +328,11 @@ static void parse_fault(struct parse *p, const struct yaml *map, struct fault_pl
         return;
     *fault = fault_default(r.info->kind);
     parse_keys(&r, fault);
+    const struct yaml *state = yaml_get(map, "state");
+    if (r.info->kind == FAULT_MEMORY_FLIP && state != NULL && fault->state != FAULT_PAGE_ANY &&
+        fault->region != FAULT_REGION_PAGES && fault->region != FAULT_REGION_ANY)
+        complain(p->complaints, state->place,
+                 "`state` is one of pages, and `region` is another; region: pages or any");
     if (yaml_get(map, "at") != NULL)
         parse_when(&r, yaml_get(map, "at"), fault);
 }

@@ -38,6 +38,21 @@ static bool any_design_has(const char *option)
     return false;
 }
 
+/* "; did you mean `checkpoint`?" of the options of all designs, or "". */
+static const char *near_option(struct parse *p, const char *word)
+{
+    uint32_t count = 0;
+    const struct design *table = design_table(&count);
+    const char *guess = "";
+    for (uint32_t k = 0; k < count && guess[0] == '\0'; k++) {
+        const char **names = ARENA_ARRAY(p->arena, const char *, table[k].option_count);
+        for (uint32_t i = 0; i < table[k].option_count; i++)
+            names[i] = table[k].options[i].name;
+        guess = did_you_mean(p->arena, word, names, table[k].option_count);
+    }
+    return guess;
+}
+
 /* Splits a sweep key into kind, entry and path; false after a complaint. */
 static bool split_key(struct parse *p, const struct yaml *key, struct dimension *d)
 {
@@ -58,8 +73,8 @@ static bool split_key(struct parse *p, const struct yaml *key, struct dimension 
         complain(p->complaints, key->place,
                  "`%.80s` is nothing that can be swept; an option of a stack (see `loris list "
                  "options`), or a path that begins with machine., variants.NAME., "
-                 "workloads.NAME. or faults.NAME.",
-                 key->text);
+                 "workloads.NAME. or faults.NAME.%s",
+                 key->text, near_option(p, key->text));
         return false;
     }
     if (head != NULL && d->kind != SWEEP_MACHINE)

@@ -301,6 +301,11 @@ START_TEST(test_bad__faults)
          "mean `pages`?"},
         {F "  x: [{kind: memory.flip, layer: cache, bits: 65}]\n", "5:47: `65` is out of range"},
         {F "  x: [{kind: power.cut, at: now}]\n", "5:29: `now` is no moment; uniform, or a map"},
+        {F "  x: [{kind: power.cut, at: unifrm}]\n",
+         "5:29: `unifrm` is no moment; uniform, or a map of one of: time, op, io, write, message, "
+         "block, probe, mark, recovery, after, rate; as {time: 3s}; did you mean `uniform`?"},
+        {F "  x: [{kind: memory.flip, layer: cache, region: heap, state: dirty}]\n",
+         "5:62: `state` is one of pages"},
         {F "  x: [{kind: power.cut, at: {}}]\n", "5:29: `at` names no moment; allowed: uniform"},
         {F "  x: [{kind: power.cut, at: {tme: 3s}}]\n",
          "5:30: `at` names no moment; allowed: unifo"},
@@ -325,7 +330,10 @@ START_TEST(test_bad__sweeps)
 {
     static const struct row rows[] = {
         {ONE "sweep: [checkpoint]\n", "5:8: `sweep` is a list"},
-        {ONE "sweep: {checkpont: [1s]}\n", "5:9: `checkpont` is nothing that can be swept"},
+        {ONE "sweep: {checkpont: [1s]}\n",
+         "5:9: `checkpont` is nothing that can be swept; an option of a stack (see `loris list "
+         "options`), or a path that begins with machine., variants.NAME., workloads.NAME. or "
+         "faults.NAME.; did you mean `checkpoint`?"},
         {ONE "sweep: {checkpoint: 1s}\n", "5:21: a sweep is a list of 1 to 256 values"},
         {ONE "sweep: {checkpoint: []}\n", "5:21: a sweep is a list of 1 to 256 values"},
         {ONE "sweep: {checkpoint: [1s, 1s]}\n", "5:26: value `1s` stands here twice"},
