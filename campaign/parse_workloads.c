@@ -3,6 +3,7 @@
 
 #include "assertion.h"
 #include "campaign/parse.h"
+#include "workloads/script.h"
 
 static const struct app_info *find_app(struct parse *p, const struct yaml *map)
 {
@@ -69,6 +70,8 @@ static void parse_app(struct parse *p, struct yaml *map, struct plan_workload *w
         take_script(p, map, app);
     if (option_has(&app->options, "user-transactions") &&
         option_on(&app->options, "user-transactions"))
+        workload->user_transactions = true;
+    if (app->info->kind == APP_SCRIPT && script_has(app->script, SCRIPT_BEGIN))
         workload->user_transactions = true;
     workload->app_count++;
 }

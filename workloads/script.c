@@ -278,3 +278,17 @@ enum script_next script_next(const char **text, struct script_op *op, struct scr
     }
     return SCRIPT_END;
 }
+
+bool script_has(const char *text, enum script_kind kind)
+{
+    struct script_op op;
+    struct script_place place = {0};
+    char error[SCRIPT_ERROR_BYTES];
+    enum script_next next = SCRIPT_BAD;
+    while (next != SCRIPT_END) {
+        next = script_next(&text, &op, &place, error);
+        if (next == SCRIPT_OP && op.kind == kind)
+            return true;
+    }
+    return false;
+}

@@ -78,4 +78,7 @@ enum script_next { SCRIPT_OP, SCRIPT_END, SCRIPT_BAD };
 enum script_next script_next(const char **text, struct script_op *op, struct script_place *place,
                              char *error);
 
+/* Whether some line is an operation of that kind. */
+bool script_has(const char *text, enum script_kind kind);
+
 #endif

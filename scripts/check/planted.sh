@@ -24,6 +24,7 @@ resync-region          mirror/overwrite/rot-and-cut           60 silent
 record-dropped         mirror/mail/physical                   60 silent
 no-reply-table         mirror/tree/naming-thrice              60 silent
 late-commit            mirror/tree/naming                    300 prefix
+txn-in-place           single/bank/cut                        60 silent
 txn-torn               mirror/pair/none                       30 silent
 rename-drops-target    mirror/tree/none                       30 dead
 read-swallows-error    control-single/mail/latent-few        400 silent

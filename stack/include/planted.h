@@ -27,6 +27,7 @@
     X(PLANTED_RESYNC_REGION, "resync-region", "logical: resync recomputes checksums blindly")      \
     X(PLANTED_LATE_COMMIT, "late-commit", "cache: the commit of a dead naming is taken")           \
     X(PLANTED_TXN_TORN, "txn-torn", "cache: half of a user transaction is committed")              \
+    X(PLANTED_TXN_IN_PLACE, "txn-in-place", "cache: a user transaction's pages go in place")       \
     X(PLANTED_NO_INTENT_FLUSH, "no-intent-flush", "physical: intents are not flushed")             \
     X(PLANTED_POISON_RETRIED, "poison-retried", "cache: what kills is sent again, for ever")       \
     X(PLANTED_CREDIT_UNCHECKED, "credit-unchecked", "cache: space is promised, not reserved")      \

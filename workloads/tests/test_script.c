@@ -128,8 +128,17 @@ START_TEST(test_script__survives_lines_of_any_length_and_bytes)
 }
 END_TEST
 
+START_TEST(test_script__tells_whether_it_has_an_operation)
+{
+    ck_assert(script_has("creat x\nsync\n begin # one\n", SCRIPT_BEGIN));
+    ck_assert(!script_has("# begin\nsync\nexpect EINVAL commit", SCRIPT_BEGIN));
+    ck_assert(!script_has("", SCRIPT_BEGIN));
+}
+END_TEST
+
 CHECK_MAIN("script", 20, tcase_add_test(tc, test_script__reads_every_operation_with_its_words);
            tcase_add_test(tc, test_script__reads_ranges_attributes_and_users);
            tcase_add_test(tc, test_script__expects_the_named_error);
            tcase_add_test(tc, test_script__says_where_and_what_and_goes_on_with_the_next_line);
-           tcase_add_test(tc, test_script__survives_lines_of_any_length_and_bytes);)
+           tcase_add_test(tc, test_script__survives_lines_of_any_length_and_bytes);
+           tcase_add_test(tc, test_script__tells_whether_it_has_an_operation);)

@@ -201,7 +201,7 @@ void txn_close(struct cache *c, struct env *env)
     env->waits_for = 0;
     env->outer = NULL;
     env->ends = false;
-    for (uint32_t k = CACHE_ENVS; k < CACHE_SLOTS; k++)
+    for (uint32_t k = CACHE_ENVS; k < CACHE_SLOTS && env->index >= CACHE_ENVS; k++)
         c->env[k].waits_for &= ~bit_of(env);
     c->wake = true;
 }

@@ -79,7 +79,7 @@ static void put_entry(struct cache *c, uint32_t page, uint32_t k, struct plat_sp
                                        .crc = f->crc,
                                        .status = UNANSWERED,
                                        .flags = lost ? OBJECT_LOST_BLOCKS : 0};
-    bool whole = (p->flags & PAGE_WHOLE) != 0;
+    bool whole = (p->flags & PAGE_WHOLE) != 0 && !PLANTED(PLANTED_TXN_IN_PLACE);
     if (!lost && (whole || must_shadow(c, p->object, f->block)))
         entry.flags = OBJECT_SHADOW;
     if (!lost && (p->flags & PAGE_HOLE) != 0)
