@@ -35,6 +35,7 @@
 #define MEND_SCAN_MAX 16384u           /* blocks up to which holes and lost blocks are told apart */
 #define MEND_REACH (UINT64_C(1) << 22) /* blocks; an object spread wider is not made anew */
 #define DAMAGES_MAX 32u
+#define DELTA_DOUBTS 512u        /* objects; with more, all is copied */
 #define NEIGHBOURS 15u           /* ids on either side that may share a block of inodes below */
 #define WIRE_BYTES 8192u         /* entries of a batch, or metas of a read, for one disk */
 #define STATFS_META_BLOCKS 1024u /* that directories may take on every disk between two looks */
@@ -122,12 +123,21 @@ struct rebuild {
     enum rebuild_phase phase;
     bool filling;  /* oid's slot is being copied: blocks [next, end) are to come */
     bool remained; /* some slots were not for this disk to take */
+    bool compares; /* filling: only what differs is copied */
     uint64_t oid, next, end;
     uint32_t slot, disk; /* disk: the new one, unless idle */
     uint32_t replaced;   /* disks whose slots it takes */
     uint64_t at;         /* object to look at next */
     uint32_t skips, pushes;
     uint32_t steps; /* ranges and objects done since the last report */
+};
+
+/* A disk that came back with the tree of checkpoint `epoch`: what has not changed since stays. */
+struct delta {
+    uint64_t epoch; /* 0: none */
+    uint32_t disk, doubted;
+    uint8_t generation;           /* of the entries whose copies are in that tree */
+    uint64_t doubt[DELTA_DOUBTS]; /* objects that were being overwritten in place when it left */
 };
 
 struct scrub {                       /* a pass over all objects, and when the next begins */
@@ -164,6 +174,9 @@ struct logical {
     uint64_t poll_ns, poll_gap_ns; /* when absent disks are looked for next */
     uint32_t joins[DISKS_MAX];
     uint64_t room[DISKS_MAX]; /* free blocks as of the last STATFS */
+    uint64_t
+        since[DISKS_MAX]; /* last checkpoint released with a disk that left in this life, or 0 */
+    struct delta delta;
     uint64_t durable; /* newest checkpoint released in this life: nobody goes back beyond it */
     uint8_t *wire[DISKS_MAX]; /* encoded entries or metas, a disk each */
     uint8_t *data;            /* OBJECT_BATCH_MAX_BLOCKS blocks of a batch */
@@ -385,6 +398,9 @@ MUST_USE enum err logical_walk_attributes(struct logical *l, const struct entry 
 MUST_USE enum err logical_slot_verify(struct logical *l, uint32_t disk, uint64_t oid,
                                       uint64_t first, uint32_t count, uint8_t *pages,
                                       struct object_block_meta *metas);
+/* The same without reading: what the disk's pointers say. */
+MUST_USE enum err logical_slot_look(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
+                                    uint32_t count, struct object_block_meta *metas);
 /*
  * What blocks [first, first + count) of the entry's slot must hold (numbered as on its disk), made
  * from the whole slots: another copy, or data and parity. pages: count blocks; metas: the status of

@@ -2,9 +2,12 @@
  * Who belongs to the pool: disks that leave it, and disks that join in their place.
  *
  * Any disk that is up and no member may join: a spare, or one that was a member once and came back.
- * What it holds is nothing to the pool (a root without it is released, H30), so it is made an empty
- * layout of the pool first. It is REBUILDING from the first root that lists it (G8) and gets a new
- * generation: no entry of the mapping that names it from an earlier time counts.
+ * What it holds is nothing to the pool (a root without it is released, H30). It is made an empty
+ * layout of the pool first; or, if it left in this life and still has the tree of the last
+ * checkpoint that was released with it, that tree is kept under a list without it, and what has not
+ * changed since need not be copied (struct delta). Objects of its intents may be torn: those are
+ * copied. It is REBUILDING from the first root that lists it (G8) and gets a new generation: no
+ * entry of the mapping that names it from an earlier time counts.
  *
  * A disk that left because it refused writes is not asked again while this process lives; one that
  * was seen dead is, when it answers again.
@@ -25,6 +28,8 @@ void logical_members_left(struct logical *l, uint32_t disk)
     uint32_t bit = 1u << disk;
     struct core *core = &l->core;
     ASSERT((core->members & bit) != 0);
+    l->since[disk] = (core->rebuilding & bit) == 0 ? core->epoch : 0;
+    l->delta.epoch = l->delta.disk == disk ? 0 : l->delta.epoch;
     core->members &= ~bit;
     core->rebuilding &= ~bit;
     core->whole &= ~bit;
@@ -68,6 +73,108 @@ void logical_members_tell(struct logical *l)
         plat_report(REPORT_REBUILDING, next_to_join(l), 0);
 }
 
+/* ---- What a disk that comes back still has --------------------------------------------------- */
+
+static bool in_line(const struct core *core, uint64_t incarnation)
+{
+    bool found = core->incarnation == incarnation;
+    for (uint32_t k = 0; k < OBJECT_ANCESTORS; k++)
+        found = found || (core->ancestor[k] == incarnation && incarnation != 0);
+    return found;
+}
+
+/* Notes whether the tree of the last checkpoint released with the disk is still there. */
+static void note_tree(struct logical *l, uint32_t disk, const struct candidate *found)
+{
+    uint32_t bit = 1u << disk;
+    bool there = false;
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct object_root *root = &found->root[i];
+        there = there || (root->epoch == l->since[disk] && in_line(&l->core, root->incarnation) &&
+                          (root->members & ~root->rebuilding & bit) != 0);
+    }
+    l->since[disk] = there ? l->since[disk] : 0;
+}
+
+/* The objects of its intents: what was being overwritten in place when it left may be torn. */
+static enum err collect_doubts(struct logical *l, uint32_t disk)
+{
+    struct delta *d = &l->delta;
+    size_t room = (size_t)OBJECT_BATCH_MAX_BLOCKS * BLOCK_BYTES;
+    uint64_t at = 0;
+    do {
+        struct call call = {.disk = disk,
+                            .request = {.op = OBJECT_INTENTS, .offset = at, .length = room}};
+        call.request.grant_data = plat_grant(l->endpoint[disk], l->data, room, PLAT_GRANT_WRITE);
+        enum err e = logical_calls_one(l, &call);
+        plat_revoke(call.request.grant_data);
+        if (e != OK || call.status != OK)
+            return e != OK ? e : call.status;
+        at = call.reply.size;
+        uint32_t count = call.reply.moved / OBJECT_INTENT_BYTES;
+        for (uint32_t i = 0; i < count && i < room / OBJECT_INTENT_BYTES; i++) {
+            struct object_intent intent;
+            object_intent_decode(&intent, l->data + (size_t)i * OBJECT_INTENT_BYTES);
+            uint32_t k = 0;
+            while (k < d->doubted && d->doubt[k] != intent.oid)
+                k++;
+            if (k == DELTA_DOUBTS)
+                return E_FULL;
+            d->doubt[k] = intent.oid;
+            d->doubted += k == d->doubted;
+        }
+    } while (at != 0);
+    return OK;
+}
+
+/* One step of ADOPT of its old tree, under a list without it: it is nobody's to go back to. */
+static enum err adopt_step(struct logical *l, uint32_t disk, uint64_t step)
+{
+    uint8_t raw[OBJECT_ROOT_BYTES];
+    struct object_root root = {.valid = true,
+                               .epoch = l->since[disk],
+                               .rev = l->core.rev,
+                               .members = l->core.members,
+                               .rebuilding = l->core.rebuilding,
+                               .vacant = l->core.vacant,
+                               .self = disk,
+                               .lsn = l->core.highest_lsn,
+                               .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]},
+                               .incarnation = l->core.incarnation};
+    memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
+    memcpy(root.generation, l->core.generation, sizeof(root.generation));
+    object_root_encode(raw, &root);
+    struct call call = {
+        .disk = disk,
+        .request = {.op = OBJECT_ADOPT, .epoch = root.epoch, .rev = root.rev, .size = step}};
+    call.request.members = root.members;
+    call.request.grant_data = plat_grant(l->endpoint[disk], raw, sizeof(raw), PLAT_GRANT_READ);
+    enum err e = logical_calls_one(l, &call);
+    plat_revoke(call.request.grant_data);
+    return e == OK ? call.status : e;
+}
+
+/* OK: its old tree is loaded, and l->delta says what of it may be kept. E_NOENT: there is none. */
+static enum err keep_tree(struct logical *l, uint32_t disk)
+{
+    l->delta = (struct delta){.disk = disk};
+    if (l->since[disk] == 0)
+        return E_NOENT;
+    enum err e = adopt_step(l, disk, OBJECT_ADOPT_VOID);
+    if (e == OK)
+        e = adopt_step(l, disk, OBJECT_ADOPT_LOAD);
+    if (e == OK)
+        e = collect_doubts(l, disk);
+    if (e != OK)
+        return e;
+    l->delta.epoch = l->since[disk];
+    l->delta.generation = l->core.generation[disk];
+    return OK;
+}
+
+/* ---- After a restore --------------------------------------------------------------------------
+ */
+
 /* The root that made a disk whole may have been stable before anybody was told. */
 static void tell_rebuilt(const struct logical *l, const struct candidate disk[DISKS_MAX])
 {
@@ -93,6 +200,8 @@ void logical_members_restored(struct logical *l, const struct candidate disk[DIS
             l->left &= ~bit; /* it may come back another one */
         else if ((l->left & bit) == 0)
             l->core.ready |= bit;
+        if (disk[k].present && (l->core.members & bit) == 0)
+            note_tree(l, k, &disk[k]);
     }
     l->poll_gap_ns = POLL_MIN_NS;
     l->poll_ns = plat_now() + POLL_MIN_NS;
@@ -126,8 +235,10 @@ enum err logical_members_poll(struct logical *l)
     }
     enum err e = logical_restore_read_roots(l, asked, disk);
     for (uint32_t k = 0; k < DISKS_MAX && e == OK; k++)
-        if ((asked >> k & 1) != 0 && disk[k].present)
+        if ((asked >> k & 1) != 0 && disk[k].present) {
             l->core.ready |= 1u << k;
+            note_tree(l, k, &disk[k]);
+        }
     l->poll_gap_ns = l->poll_gap_ns < POLL_MAX_NS / 2 ? 2 * l->poll_gap_ns : POLL_MAX_NS;
     l->poll_ns = plat_now() + l->poll_gap_ns;
     if (e == OK && logical_members_may_join(l))
@@ -205,9 +316,12 @@ static enum err take_in(struct logical *l, uint32_t disk)
 {
     struct entry mapping = {.oid = OID_MAPPING, .level = 1};
     struct core *core = &l->core;
-    enum err e = make_layout(l, disk);
-    if (e == OK)
-        e = check_size(l, disk);
+    enum err e = keep_tree(l, disk);
+    if (e != OK && e != E_SESSION) {
+        e = make_layout(l, disk);
+        if (e == OK)
+            e = check_size(l, disk);
+    }
     if (e != OK)
         return e;
     uint32_t good = lowest(core->members & ~core->rebuilding);

@@ -30,6 +30,7 @@
 void logical_rebuild_reset(struct logical *l)
 {
     l->rebuild = (struct rebuild){.phase = REBUILD_IDLE};
+    l->delta.epoch = 0; /* what was kept of it is not known any more */
 }
 
 void logical_rebuild_disk_left(struct logical *l, uint32_t disk)
@@ -122,25 +123,53 @@ static uint32_t slot_to_fill(struct logical *l, const struct entry *entry)
     return entry->count;
 }
 
+/* Whether the new disk has the object as it was when it left, and how far it reaches there. */
+static enum err has_old_copy(struct logical *l, const struct entry *entry, uint32_t slot,
+                             uint64_t *end)
+{
+    const struct delta *d = &l->delta;
+    struct object_reply reply;
+    struct object_request request = {.op = OBJECT_GETATTR, .oid = entry->oid};
+    if (d->epoch == 0 || d->disk != l->rebuild.disk || entry->level != 1 ||
+        entry->disk[slot] != d->disk || entry->generation[slot] != d->generation)
+        return E_NOENT;
+    for (uint32_t k = 0; k < d->doubted; k++)
+        if (d->doubt[k] == entry->oid)
+            return E_NOENT;
+    enum err e = call_disk(l, d->disk, &request, &reply);
+    if (e == OK && reply.epoch > *end)
+        *end = reply.epoch;
+    return e;
+}
+
+/* An empty copy whose holes count as lost until it is complete. */
+static enum err make_anew(struct logical *l, uint64_t oid, const struct object_reply *whole)
+{
+    struct object_reply reply;
+    struct object_request request = {.op = OBJECT_CREATE,
+                                     .oid = oid,
+                                     .flags = whole->flags | OBJECT_REPAIR,
+                                     .size = whole->size,
+                                     .lsn = whole->lsn};
+    memcpy(request.attr, whole->attr, OBJECT_ATTR_BYTES);
+    enum err e = call_disk(l, l->rebuild.disk, &request, &reply);
+    request.op = OBJECT_TRUNCATE;
+    request.flags = 0;
+    return e == OK ? call_disk(l, l->rebuild.disk, &request, &reply) : e;
+}
+
 static enum err begin_object(struct logical *l, const struct entry *entry, uint32_t slot)
 {
     struct rebuild *r = &l->rebuild;
-    struct object_reply whole, reply;
+    struct object_reply whole;
     uint64_t end;
     enum err e = logical_walk_attributes(l, entry, &whole, &end);
     if (e != OK)
         return e == E_NOENT ? OK : e; /* nothing is left of it */
-    struct object_request request = {.op = OBJECT_CREATE,
-                                     .oid = entry->oid,
-                                     .flags = whole.flags | OBJECT_REPAIR,
-                                     .size = whole.size,
-                                     .lsn = whole.lsn};
-    memcpy(request.attr, whole.attr, OBJECT_ATTR_BYTES);
-    e = call_disk(l, r->disk, &request, &reply);
-    request.op = OBJECT_TRUNCATE;
-    request.flags = 0;
-    if (e == OK)
-        e = call_disk(l, r->disk, &request, &reply);
+    e = has_old_copy(l, entry, slot, &end);
+    r->compares = e == OK;
+    if (e != OK && e != E_SESSION)
+        e = make_anew(l, entry->oid, &whole);
     if (e != OK) {
         r->at = entry->oid; /* again */
         return refused(l, e);
@@ -183,6 +212,53 @@ static enum err finish_object(struct logical *l, struct entry *entry)
     return logical_mapping_put(l, entry->oid, entry);
 }
 
+/* A block that the new disk has as the others have it. */
+static bool is_same(const struct logical *l, const struct object_block_meta *good,
+                    const struct object_block_meta *own)
+{
+    if (good->status != OK || own->status != OK || (good->flags & 1) != (own->flags & 1))
+        return false;
+    return (good->flags & 1) != 0 ||
+           (good->crc == own->crc && good->birth <= (uint32_t)l->delta.epoch);
+}
+
+/*
+ * Which blocks of a range the new disk has already: bit i of *same. A hole that it has not cannot
+ * be made: then the whole copy is.
+ */
+static enum err compare(struct logical *l, const struct entry *entry, uint64_t first,
+                        uint32_t count, uint32_t *same)
+{
+    struct rebuild *r = &l->rebuild;
+    struct object_block_meta good[MEND_BLOCKS], own[MEND_BLOCKS];
+    uint32_t source = 0;
+    *same = 0;
+    while ((logical_entry_safe(l, entry) >> source & 1) == 0)
+        if (++source == DISKS_MAX)
+            return OK;
+    enum err e = logical_slot_look(l, source, entry->oid, first, count, good);
+    if (e == OK)
+        e = logical_slot_look(l, r->disk, entry->oid, first, count, own);
+    for (uint32_t i = 0; i < count && e == OK && r->filling; i++) {
+        *same |= is_same(l, &good[i], &own[i]) ? 1u << i : 0;
+        if (good[i].status == OK && (good[i].flags & 1) != 0 && (*same >> i & 1) == 0)
+            r->compares = false;
+    }
+    return e;
+}
+
+/* From a comparison to a copy of everything. */
+static enum err begin_anew(struct logical *l, const struct entry *entry)
+{
+    struct rebuild *r = &l->rebuild;
+    struct object_reply whole;
+    enum err e = logical_walk_attributes(l, entry, &whole, &r->end);
+    if (e == OK)
+        e = make_anew(l, entry->oid, &whole);
+    r->next = 0;
+    return e == OK || e == E_SESSION ? e : refused(l, e);
+}
+
 static enum err fill(struct logical *l)
 {
     struct rebuild *r = &l->rebuild;
@@ -197,6 +273,18 @@ static enum err fill(struct logical *l)
     }
     if (count == 0)
         return finish_object(l, &entry);
+    uint32_t same = 0;
+    if (r->compares) {
+        e = compare(l, &entry, r->next, count, &same);
+        if (e != OK || !r->filling)
+            return e;
+        if (!r->compares)
+            return begin_anew(l, &entry);
+    }
+    if (same == (count == 32 ? UINT32_MAX : (1u << count) - 1)) {
+        r->next += count;
+        return OK;
+    }
     e = logical_slot_read(l, &entry, r->slot, r->next, count, l->mend, metas);
     if (e != OK || !r->filling)
         return e;
@@ -210,6 +298,9 @@ static enum err fill(struct logical *l)
         if (metas[i].status != OK && metas[i].status != E_LOST)
             plat_report(REPORT_LOST, r->oid, r->next + i);
     }
+    for (uint32_t i = 0; i < count; i++)
+        if ((same >> i & 1) != 0)
+            metas[i] = (struct object_block_meta){.status = OK, .flags = 1}; /* left as it is */
     e = logical_slot_write(l, r->disk, r->oid, r->next, count, l->mend, metas);
     if (e != OK)
         return refused(l, e);

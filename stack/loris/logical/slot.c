@@ -13,19 +13,23 @@
 
 #define HOLE 1u /* flag of a block's meta */
 
-enum err logical_slot_verify(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
-                             uint32_t count, uint8_t *pages, struct object_block_meta *metas)
+/* A range of one disk's copy; pages NULL: what is said of it, without the data. */
+static enum err read_range(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
+                           uint32_t count, uint8_t *pages, struct object_block_meta *metas)
 {
     uint32_t to = l->endpoint[disk];
     struct object_block_meta unknown = {.status = E_INVAL};
     struct call call = {.disk = disk,
                         .request = {.op = OBJECT_READ,
                                     .oid = oid,
+                                    .flags = pages == NULL ? OBJECT_NODATA : 0,
                                     .offset = first * BLOCK_BYTES,
                                     .length = (uint64_t)count * BLOCK_BYTES}};
     for (uint32_t i = 0; i < count; i++)
         object_block_meta_encode(l->wire[disk] + (size_t)i * OBJECT_META_BYTES, &unknown);
-    call.request.grant_data = plat_grant(to, pages, (size_t)count * BLOCK_BYTES, PLAT_GRANT_WRITE);
+    if (pages != NULL)
+        call.request.grant_data =
+            plat_grant(to, pages, (size_t)count * BLOCK_BYTES, PLAT_GRANT_WRITE);
     call.request.grant_meta =
         plat_grant(to, l->wire[disk], (size_t)count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
     enum err e = logical_calls_one(l, &call);
@@ -38,7 +42,7 @@ enum err logical_slot_verify(struct logical *l, uint32_t disk, uint64_t oid, uin
         object_block_meta_decode(meta, l->wire[disk] + (size_t)i * OBJECT_META_BYTES);
         if (meta->status == E_INVAL && call.status != OK)
             meta->status = (int32_t)call.status;
-        if (meta->status == OK &&
+        if (meta->status == OK && pages != NULL &&
             plat_crc32c(pages + (size_t)i * BLOCK_BYTES, BLOCK_BYTES) != meta->crc)
             meta->status = E_CORRUPT; /* damaged on its way here */
     }
@@ -46,6 +50,20 @@ enum err logical_slot_verify(struct logical *l, uint32_t disk, uint64_t oid, uin
         return OK;
     e = logical_disk_drop(l, disk); /* the last one stays: its blocks say why */
     return e == E_SESSION ? e : OK;
+}
+
+enum err logical_slot_verify(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
+                             uint32_t count, uint8_t *pages, struct object_block_meta *metas)
+{
+    ASSERT(pages != NULL && count <= MEND_BLOCKS);
+    return read_range(l, disk, oid, first, count, pages, metas);
+}
+
+enum err logical_slot_look(struct logical *l, uint32_t disk, uint64_t oid, uint64_t first,
+                           uint32_t count, struct object_block_meta *metas)
+{
+    ASSERT(count <= MEND_BLOCKS);
+    return read_range(l, disk, oid, first, count, NULL, metas);
 }
 
 /* Blocks that the first copy did not give, from the others. */

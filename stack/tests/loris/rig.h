@@ -35,8 +35,9 @@ struct rig_disk {
     bool bad_write;                   /* every write fails with E_MEDIA */
     uint64_t bad_sector, bad_sectors; /* reads of this range fail with E_MEDIA */
     uint64_t reads, writes, flushes;
-    uint64_t die_at; /* dies with its own n-th write: 0 never */
-    uint32_t scale;  /* SECTOR_BYTES in a sector of the device; 0: 1 */
+    uint64_t die_at;  /* dies with its own n-th write: 0 never */
+    uint32_t scale;   /* SECTOR_BYTES in a sector of the device; 0: 1 */
+    uint64_t written; /* sectors */
 };
 
 static struct rig {
@@ -146,6 +147,7 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
         return OK;
     }
     d->writes++;
+    d->written += count;
     rig.writes++;
     if (d->writes == d->die_at) {
         d->gone = true;

@@ -304,6 +304,37 @@ START_TEST(test_rebuild__a_disk_that_comes_back_is_made_whole)
 }
 END_TEST
 
+/* It left in this life and has the tree of then: what has not changed since is not copied again. */
+START_TEST(test_rebuild__what_a_returning_disk_still_has_is_kept)
+{
+    for (uint32_t late = 0; late < 2; late++) {
+        make(2, 0);
+        write_a(20, 4, 2); /* in place on both: in its intents, so all of the object is copied */
+        if (late == 1)
+            pool_ok(pool_checkpoint());
+        lose(0);
+        pool_ok(pool_checkpoint());
+        write_a(60, 3, 3);
+        pool_ok(pool_op(OBJECT_TRUNCATE, FILE_B, 4 * BLOCK_BYTES, 0));
+        pool_ok(pool_op(OBJECT_SETATTR, FILE_B, BLOCKS_B * BLOCK_BYTES, 0));
+        for (uint32_t b = 4; b < BLOCKS_B; b++)
+            at_b[b] = 0;
+        pool_ok(pool_checkpoint());
+        rig.disk[0].gone = false;
+        uint64_t before = rig.disk[0].written;
+        rebuild_all();
+        uint64_t blocks = (rig.disk[0].written - before) / 8;
+        ck_assert_msg(late == 1 ? blocks < 60 : blocks > 90, "%lu blocks", (unsigned long)blocks);
+        lose(1);
+        check_all();
+        pool_ok(pool_checkpoint());
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        check_all();
+    }
+}
+END_TEST
+
 /* H30: cut with any write of join and rebuild; both disks are there again. */
 START_TEST(test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it)
 {
@@ -406,6 +437,7 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__a_latent_error_costs_its_block_alone);
            tcase_add_test(tc, test_rebuild__what_is_half_rebuilt_is_no_pool);
            tcase_add_test(tc, test_rebuild__a_disk_that_comes_back_is_made_whole);
+           tcase_add_test(tc, test_rebuild__what_a_returning_disk_still_has_is_kept);
            tcase_add_test(tc, test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it);
            tcase_add_test(tc, test_rebuild__makes_nothing_of_too_few_parts);
            tcase_add_test(tc, test_rebuild__nobody_goes_back_beyond_what_was_released);
