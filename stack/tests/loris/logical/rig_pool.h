@@ -13,6 +13,7 @@ static struct {
     struct stack_options options;
     uint32_t client, session, id;
     uint64_t epoch, lsn;
+    uint64_t blocks_read; /* below, in all */
     struct object_reply reply;
 } pool;
 
@@ -27,6 +28,9 @@ static inline void pool_physical(void *ctx, const struct msg *m)
         pool.p[k] = plat_alloc(sizeof(*pool.p[k]), TAG_HEAP);
         physical_init(pool.p[k], k, &pool.options);
     }
+    struct object_request request;
+    if (object_request_unpack(&request, m) == OK && request.op == OBJECT_READ)
+        pool.blocks_read += request.length / BLOCK_BYTES;
     enum err e = physical_serve(pool.p[k], m, &reply);
     struct msg answer = *m;
     object_reply_pack(&answer, &reply);

@@ -262,6 +262,42 @@ START_TEST(test_rows__directories_go_as_data_if_asked)
 }
 END_TEST
 
+static uint64_t reads_of_write(uint32_t first, uint32_t count)
+{
+    uint32_t file[OBJECT_BATCH_MAX_BLOCKS], block[OBJECT_BATCH_MAX_BLOCKS];
+    for (uint32_t i = 0; i < count; i++) {
+        file[i] = 0;
+        block[i] = first + i;
+    }
+    uint64_t before = pool.blocks_read;
+    pool_ok(write_list(file, block, count));
+    return pool.blocks_read - before;
+}
+
+/* Stripes of one block: a row is what follows each other in the file. */
+START_TEST(test_rows__read_as_little_as_new_parity_needs)
+{
+    static const struct level five = {5, 5, 1}, six = {6, 5, 2}, four = {4, 4, 1};
+    make(&five, 1, 2048);
+    ck_assert_uint_eq(reads_of_write(0, 40), 0);  /* ten full rows */
+    ck_assert_uint_eq(reads_of_write(4, 4), 0);   /* one */
+    ck_assert_uint_eq(reads_of_write(9, 1), 2);   /* old data and P; not three others */
+    ck_assert_uint_eq(reads_of_write(12, 3), 1);  /* the one other; not three and P */
+    ck_assert_uint_eq(reads_of_write(14, 10), 2); /* half a row, and two full ones */
+    expect_all();
+    make(&six, 1, 2048);
+    ck_assert_uint_eq(reads_of_write(0, 39), 0);
+    ck_assert_uint_eq(reads_of_write(4, 1), 2); /* two others; not old data, P and Q */
+    expect_all();
+    make(&four, 1, 2048);
+    ck_assert_uint_eq(reads_of_write(0, 39), 0);
+    rig.disk[3].gone = true; /* level 4 has P on the last: FILE(0) begins on disk 0 */
+    pool_ok(pool_op(OBJECT_FLUSH, 0, 0, 0)); /* so that it is missed */
+    ck_assert_uint_eq(reads_of_write(4, 1), 0); /* there is no parity to make */
+    expect_all();
+}
+END_TEST
+
 /* ---- Sick blocks ---- */
 
 /* Damages the data block of a version on every disk that has it. */
@@ -591,6 +627,7 @@ CHECK_MAIN(
     tcase_add_loop_test(tc, test_rows__lose_one_disk_after_the_other, 0, n);
     tcase_add_loop_test(tc, test_rows__more_losses_than_borne_are_errors, 0, n);
     tcase_add_loop_test(tc, test_rows__directories_go_as_data_if_asked, 0, n);
+    tcase_add_test(tc, test_rows__read_as_little_as_new_parity_needs);
     tcase_add_loop_test(tc, test_rows__a_rotten_block_is_worked_out_and_mended, 0, n);
     tcase_add_loop_test(tc, test_rows__a_change_beside_rot_makes_good_parity, 0, n);
     tcase_add_loop_test(tc, test_rows__rot_of_any_metadata_block_of_one_disk_costs_nothing, 2, 4);
