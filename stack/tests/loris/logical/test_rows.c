@@ -292,7 +292,7 @@ START_TEST(test_rows__read_as_little_as_new_parity_needs)
     make(&four, 1, 2048);
     ck_assert_uint_eq(reads_of_write(0, 39), 0);
     rig.disk[3].gone = true; /* level 4 has P on the last: FILE(0) begins on disk 0 */
-    pool_ok(pool_op(OBJECT_FLUSH, 0, 0, 0)); /* so that it is missed */
+    pool_ok(pool_op(OBJECT_FLUSH, 0, 0, 0));    /* so that it is missed */
     ck_assert_uint_eq(reads_of_write(4, 1), 0); /* there is no parity to make */
     expect_all();
 }
