@@ -359,11 +359,12 @@ void model_void(struct history *h, uint32_t op)
         e->is_void = true;
         if (e->slot != SLOT_NAME)
             continue;
-        uint32_t sibling = e->sibling;
-        while (sibling != 0 && h->effects[sibling].is_void)
-            sibling = h->effects[sibling].sibling;
-        if (e->value != 0 && h->inodes[e->value].up == e->object)
-            h->inodes[e->value].up = sibling == 0 ? 0 : h->effects[sibling].object;
+        if (e->value != 0 && h->inodes[e->value].up == e->object) {
+            uint32_t name = h->inodes[e->value].names;
+            while (name != 0 && h->effects[name].is_void)
+                name = h->effects[name].sibling;
+            h->inodes[e->value].up = name == 0 ? 0 : h->effects[name].object;
+        }
         for (uint32_t at = e->older; at != 0; at = h->effects[at].older) {
             uint32_t was = (uint32_t)h->effects[at].value;
             if (was != 0 && h->inodes[was].dead_op == op)

@@ -288,10 +288,65 @@ static struct draw draw_call(struct rig *r, const struct rig_app *a)
     return d;
 }
 
+/* ---- User transactions: the changes of all its operations become the commit's ---- */
+
+static bool same_place(const struct naive_delta *a, const struct naive_delta *b)
+{
+    return a->kind == b->kind && a->object == b->object && a->part == b->part;
+}
+
+static void gather(struct rig *r, int commit)
+{
+    int first = r->before.deltas, kept = first;
+    for (int k = first; k < r->n.deltas; k++) {
+        struct naive_delta d = r->n.delta[k];
+        bool last = true;
+        for (int later = k + 1; later < r->n.deltas; later++)
+            last = last && !same_place(&d, &r->n.delta[later]);
+        r->n.op[d.op].effective = false;
+        for (int inode = 1; inode < NAIVE_OPS; inode++)
+            if (r->n.inode[inode].dead_op == d.op)
+                r->n.inode[inode].dead_op = commit;
+        d.op = commit;
+        if (last)
+            r->n.delta[kept++] = d;
+    }
+    r->n.deltas = kept;
+    r->n.op[commit].effective = kept > first;
+    r->before.begin = 0;
+    r->commits++;
+}
+
+static void take_back(struct rig *r, struct rig_app *a)
+{
+    for (int k = r->before.deltas; k < r->n.deltas; k++)
+        r->n.op[r->n.delta[k].op].effective = false;
+    r->n.deltas = r->before.deltas;
+    r->fs = r->before.fs;
+    memcpy(r->n.inode, r->before.inode, sizeof(r->n.inode));
+    r->before.begin = 0;
+    if (a->fd_inside)
+        a->fd_inode = 0;
+    a->fd_inside = false;
+}
+
+/* Instead of what was drawn, now and then: begin, or commit or abort. */
+static void draw_bound(struct rig *r, struct draw *d)
+{
+    bool open = r->before.begin != 0;
+    bool syncs = d->call.kind == HISTORY_FSYNC || d->call.kind == HISTORY_SYNC;
+    if (!r->transactions || (rig_draw(r, 4) != 0 && !(open && syncs)))
+        return;
+    *d = (struct draw){.name = -1, .name2 = -1};
+    d->call.fd = FD;
+    d->call.kind = !open ? HISTORY_BEGIN : rig_draw(r, 4) != 0 ? HISTORY_COMMIT : HISTORY_ABORT;
+}
+
 static void begin(struct rig *r, int app)
 {
     struct rig_app *a = &r->app[app];
     struct draw d = draw_call(r, a);
+    draw_bound(r, &d);
     if (collides(r, &d))
         return;
     int op = (int)history_begin(r->h, (uint32_t)app, (uint64_t)r->n.tick, &d.call);
@@ -305,7 +360,10 @@ static void begin(struct rig *r, int app)
     a->kind = d.call.kind;
     a->length = d.call.length;
     a->answer = perform(r, op, &d, a);
-    if (a->answer == OK && rig_draw(r, 40) == 0) { /* fails, perhaps not without a trace */
+    if (a->kind == HISTORY_COMMIT)
+        gather(r, op);
+    if (a->answer == OK && !r->transactions &&
+        rig_draw(r, 40) == 0) { /* fails, perhaps not without a trace */
         a->answer = E_IO;
         r->fs = before;
         for (int k = 0; k < NAIVE_OPS; k++)
@@ -351,7 +409,16 @@ static void end(struct rig *r, int app)
     r->n.op[op].end = ++r->n.tick;
     r->n.op[op].in_flight = false;
     r->n.op[op].troubled = a->answer == E_IO;
+    if (a->kind == HISTORY_BEGIN) {
+        r->before = (struct rig_before){.fs = r->fs, .deltas = r->n.deltas, .begin = op};
+        memcpy(r->before.inode, r->n.inode, sizeof(r->n.inode));
+    } else if (a->kind == HISTORY_ABORT) {
+        take_back(r, a);
+    } else if (a->kind == HISTORY_COMMIT) {
+        a->fd_inside = false;
+    }
     if (a->kind == HISTORY_OPEN && a->answer == OK) {
+        a->fd_inside = r->before.begin != 0;
         a->fd_inode = a->next_inode;
         a->fd_dir = a->next_dir;
         a->fd_name = a->next_name;
@@ -370,6 +437,7 @@ void rig_history(struct rig *r, uint64_t seed, int operations)
     r->shared = rig_draw(r, 3) == 0;
     r->killed = rig_draw(r, 2) == 0;
     r->n.apps = rig_draw(r, 5) < 3 ? 1 : 2 + rig_draw(r, NAIVE_APPS - 1);
+    r->transactions = r->n.apps == 1 && rig_draw(r, 3) == 0;
     history_reset(h, r->shared ? 2 : 1);
     for (int a = 0; a < r->n.apps; a++)
         (void)history_add_app(h, r->shared && a == 1 ? 1 : 0);
@@ -385,6 +453,12 @@ void rig_history(struct rig *r, uint64_t seed, int operations)
         if (r->app[a].op != 0 && (!r->killed || rig_draw(r, 3) == 0))
             end(r, a);
     }
+    if (r->before.begin != 0) { /* dead, or at its end, without a commit */
+        take_back(r, &r->app[0]);
+        r->app[0].op = 0;
+    }
+    for (int a = 0; a < r->n.apps && !r->killed; a++)
+        history_leave(h, (uint32_t)a);
     for (int a = 0; a < r->n.apps && r->killed; a++)
         history_kill(h, (uint32_t)a, (uint64_t)r->n.tick, HISTORY_POWER);
 }

@@ -23,6 +23,14 @@ struct rig_app {
     enum history_kind kind;
     uint64_t length;
     int sync_tick;
+    bool fd_inside; /* the open file was opened in the open user transaction */
+};
+
+/* What an abort goes back to. */
+struct rig_before {
+    struct rig_fs fs;
+    struct naive_inode inode[NAIVE_OPS];
+    int deltas, begin; /* begin: the operation, 0: no user transaction is open */
 };
 
 struct rig {
@@ -34,6 +42,9 @@ struct rig {
     struct rig_app app[NAIVE_APPS];
     struct naive_tree tree;
     bool shared, killed, troubled;
+    bool transactions; /* one application, with user transactions */
+    struct rig_before before;
+    int commits;
 };
 
 /* A number in [0, limit). */
