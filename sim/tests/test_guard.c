@@ -142,7 +142,7 @@ START_TEST(test_guard__changes_no_run_that_stays_in_bounds)
 }
 END_TEST
 
-CHECK_MAIN("guard", 60, {
+CHECK_MAIN("guard", 600, {
     tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
     tcase_add_test(tc, test_guard__a_wild_access_to_the_laboratory_is_the_process_s_crash);
     tcase_add_test(tc, test_guard__without_it_the_store_would_go_through);
