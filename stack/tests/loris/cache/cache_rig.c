@@ -140,6 +140,7 @@ enum err rig_call(struct rig *r, uint32_t env, struct object_request *q, struct 
     if (txn)
         q->txn = txn_id(r, env);
     struct msg m = {0};
+    *reply = (struct object_reply){0};
     object_request_pack(&m, 0, q);
     enum err e = exchange(r, env, &m);
     if (e != E_DEAD && !r->parked)
