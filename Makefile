@@ -123,11 +123,14 @@ clean:
 
 # ---- What developers call -----------------------------------------------------------------------
 
-# make unit, or unit-sim, unit-stack, unit-results ...: all test programs, or those of one folder.
-unit: $(TESTS)
+# make unit, or unit-sim, unit-stack ...: all test programs, or those of one folder; make unit
+# IN=stack/tests/loris/cache: of one further down.
+IN ?=
+UNIT := $(filter $(BUILD)/tests/$(IN)%,$(TESTS))
+unit: $(UNIT)
 	@BUILD=$(BUILD) scripts/check/all.sh $^
 unit-%:
-	@$(MAKE) unit TESTS='$(filter $(BUILD)/tests/$*/%,$(TESTS))'
+	@$(MAKE) unit IN=$*/
 
 # The same sources with other flags, in a folder of their own. Warnings are the plain build's matter:
 # gcc warns of code that the sanitizers put in.
