@@ -105,6 +105,7 @@ static void parse_profile(struct parse *p, const struct yaml *map, struct plan_d
         names[count] = sim_profile_name(count);
         count++;
     }
+    ASSERT(node != NULL); /* the default is known */
     complain(p->complaints, node->place, "unknown disk profile `%.80s`; allowed: %s%s", name,
              join_names(p->arena, names, count), did_you_mean(p->arena, name, names, count));
     enum err err = sim_profile_load(PROFILE_DEFAULT, &disk->params);

@@ -358,9 +358,9 @@ static void draw_by_room(const struct logical *l, uint64_t oid, uint32_t count, 
 {
     uint64_t draw = oid;
     for (uint32_t k = 0; k < count; k++) {
-        uint64_t sum = 0;
+        uint64_t sum = l->room[live[k]] + 1;
         uint32_t j = k;
-        for (uint32_t i = k; i < n; i++)
+        for (uint32_t i = k + 1; i < n; i++)
             sum += l->room[live[i]] + 1;
         draw = (draw + 1) * UINT64_C(0x9e3779b97f4a7c15);
         draw ^= draw >> 29;
