@@ -183,6 +183,7 @@ uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
     a->call.path = keep_text(&a->path, &a->path_room, call->path);
     a->call.path2 = keep_text(&a->path2, &a->path2_room, call->path2);
     a->unsettled = false;
+    a->commits = h->commits;
     o->environment = a->environment;
     o->offset = call->kind == HISTORY_OPEN ? call->flags : call->offset;
     if (call->kind == HISTORY_TRUNCATE)
@@ -307,7 +308,8 @@ static void end_ok(struct history *h, uint32_t op, const struct history_answer *
         o->length = answer->moved < o->length ? answer->moved : o->length;
         o->offset = at_end ? answer->offset : o->offset;
     }
-    if (o->forbade || moved_else) {
+    bool waited = h->commits != a->commits; /* perhaps for it: then it came after */
+    if (o->forbade || moved_else || waited) {
         take_back(h, op);
         if (ask_model(h, op) != OK && !a->unsettled)
             check_wrong(h, op, CLAUSE_ANSWER, 0, "%s: done, but it cannot be",

@@ -89,9 +89,10 @@ struct app {
     struct history_call call;
     char *path, *path2;
     size_t path_room, path2_room;
-    bool unsettled; /* the answer hangs on what others were doing meanwhile */
-    uint32_t txn;   /* the begin of its open user transaction, or 0 */
-    bool doomed;    /* it was aborted, and the application was told; txn stays until it ends it */
+    bool unsettled;   /* the answer hangs on what others were doing meanwhile */
+    uint32_t commits; /* of the history, when the request in flight began */
+    uint32_t txn;     /* the begin of its open user transaction, or 0 */
+    bool doomed;      /* it was aborted, and the application was told; txn stays until it ends it */
 };
 
 /* The wrong answers that applications of one environment got, however many. */
