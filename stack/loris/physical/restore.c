@@ -34,20 +34,26 @@ static void forget(struct physical *p)
 static enum err identify(struct physical *p)
 {
     struct block_identity identity;
-    uint32_t groups = p->layout.groups;
+    struct layout layout;
     if (p->identified && !p->client.gone)
         return OK;
+    memset(&layout, 0, sizeof(layout)); /* its guard goes over the padding too */
     enum err e = block_client_init(&p->client, LAYER_DRIVER, p->disk, &identity);
     if (e == OK && (identity.sector_bytes < SECTOR_BYTES || identity.sector_bytes > BLOCK_BYTES))
         e = E_INVAL; /* a block is whole sectors */
-    p->sector_bytes = identity.sector_bytes;
     if (e == OK)
-        e = phys_layout_init(&p->layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES));
+        e = phys_layout_init(&layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES));
+    if (e == OK && p->identified && layout.groups != p->layout.groups) {
+        p->client.gone = true; /* another disk in its place: memory is laid out for the first */
+        e = E_INVAL;
+    }
     if (e != OK)
         return e;
+    p->sector_bytes = identity.sector_bytes;
+    p->layout = layout;
     p->layout_guard = plat_crc32c(&p->layout, sizeof(p->layout));
     if (p->identified)
-        return p->layout.groups == groups ? OK : E_INVAL; /* another disk in its place */
+        return OK;
     p->group = plat_alloc(p->layout.groups * sizeof(p->group[0]), TAG_HEAP);
     if (p->group == NULL)
         return E_FULL;
