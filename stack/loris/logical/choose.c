@@ -100,14 +100,6 @@ struct seek {
     uint32_t holders;          /* of it */
 };
 
-static uint32_t count_bits(uint32_t mask)
-{
-    uint32_t bits = 0;
-    for (; mask != 0; mask &= mask - 1)
-        bits++;
-    return bits;
-}
-
 static bool see_same_number(void *ctx, uint32_t disk, const struct object_root *root)
 {
     struct seek *s = ctx;
@@ -124,8 +116,8 @@ static bool newer(const struct object_root *a, const struct object_root *b)
 
 static void see_holders(struct seek *s, const struct object_root *root, uint32_t holders)
 {
-    uint32_t have = count_bits(holders);
-    uint32_t most = count_bits(s->holders);
+    uint32_t have = logical_bits(holders);
+    uint32_t most = logical_bits(s->holders);
     if (have > most || (have == most && newer(root, &s->widest))) {
         s->holders = holders;
         s->widest = *root;
@@ -232,7 +224,8 @@ static enum err choose(const struct candidate disk[DISKS_MAX], uint32_t without,
         return E_CORRUPT;
     }
     uint32_t full = choice->root.members & ~choice->root.rebuilding;
-    uint32_t missing = count_bits(full & ~choice->members) + count_bits(choice->root.rebuilding);
+    uint32_t missing =
+        logical_bits(full & ~choice->members) + logical_bits(choice->root.rebuilding);
     return (full & choice->members) != 0 && missing <= missing_max ? OK : E_MEDIA;
 }
 

@@ -10,8 +10,9 @@
  *   objects.c  create, delete, truncate, attributes; mending a copy
  *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
  *   members.c  disks that leave and join
- *   background.c work between requests: rebuild.c makes new disks whole, scrub.c verifies all;
- * walk.c serve.c    requests; main.c the process
+ *   background.c  work between requests: rebuild.c makes new disks whole, scrub.c verifies all;
+ *              walk.c which object is next
+ *   serve.c    requests; main.c the process
  *
  * Rules that all keep:
  *   (1) OK to a write: every live copy accepted it (L1);
@@ -23,6 +24,7 @@
 #ifndef LORIS_STACK_LORIS_LOGICAL_LOGICAL_H
 #define LORIS_STACK_LORIS_LOGICAL_LOGICAL_H
 
+#include "assertion.h"
 #include "object.h"
 
 #define PAGES_MAX 512u /* mapping pages in memory: 32768 objects */
@@ -193,6 +195,22 @@ struct logical {
     uint64_t due_ns, asked_ns;     /* next step; when a checkpoint was asked for, or done, last */
     struct rows *rows, *mend_rows; /* of the request, of mending within it; NULL: no parity yet */
 };
+
+/* ---- Masks, a bit a disk or role ---- */
+
+static inline uint32_t logical_bits(uint32_t mask)
+{
+    uint32_t bits = 0;
+    for (; mask != 0; mask &= mask - 1) /* no builtin: it may be a call of the compiler's library */
+        bits++;
+    return bits;
+}
+/* The number of the lowest bit; mask is not 0. */
+static inline uint32_t logical_lowest(uint32_t mask)
+{
+    ASSERT(mask != 0);
+    return (uint32_t)__builtin_ctz(mask);
+}
 
 /* ---- calls.c ---- */
 

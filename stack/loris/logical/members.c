@@ -278,15 +278,6 @@ static enum err make_layout(struct logical *l, uint32_t disk)
     return e == OK ? call.status : e;
 }
 
-static uint32_t lowest(uint32_t mask)
-{
-    uint32_t k = 0;
-    ASSERT(mask != 0);
-    while ((mask >> k & 1) == 0)
-        k++;
-    return k;
-}
-
 /* E_FULL: it is too small for what the fullest member has. */
 static enum err check_size(struct logical *l, uint32_t disk)
 {
@@ -324,7 +315,7 @@ static enum err take_in(struct logical *l, uint32_t disk)
     }
     if (e != OK)
         return e;
-    uint32_t good = lowest(core->members & ~core->rebuilding);
+    uint32_t good = logical_lowest(core->members & ~core->rebuilding);
     core->members |= 1u << disk;
     core->rebuilding |= 1u << disk;
     core->generation[disk]++;

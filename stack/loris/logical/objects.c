@@ -116,6 +116,8 @@ static enum err mend_part(struct logical *l, const struct entry *entry, uint32_t
             e = logical_rows_make(l, entry, slot, b, MEND_BLOCKS, l->mend, metas, &seen);
         if (e == E_MEDIA || e == E_DEAD)
             e = E_CORRUPT; /* of the disks that it is made from */
+        if (e == OK && (others & ~logical_entry_disks(l, entry)) != 0)
+            e = E_CORRUPT; /* one of them has left: how far they reach is unknown */
         if (e == OK)
             e = logical_slot_write(l, bad, entry->oid, b, MEND_BLOCKS, l->mend, metas);
         if (e != OK)
@@ -183,15 +185,6 @@ enum err logical_objects_mend(struct logical *l, const struct entry *entry, uint
     return e == E_SESSION ? e : E_DEAD;
 }
 
-static uint32_t lowest(uint32_t mask)
-{
-    uint32_t k = 0;
-    ASSERT(mask != 0);
-    while ((mask >> k & 1) == 0)
-        k++;
-    return k;
-}
-
 /* Looks at one object near a damaged one. *mended: it was damaged too. */
 static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk, bool *mended)
 {
@@ -209,7 +202,7 @@ static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk, bool *me
     e = call_disk(l, disk, &r, &reply);
     if (e != E_NOENT && e != E_CORRUPT)
         return e == E_SESSION ? e : OK;
-    e = logical_objects_mend(l, &entry, disk, lowest(live & ~bit));
+    e = logical_objects_mend(l, &entry, disk, logical_lowest(live & ~bit));
     *mended = e == OK;
     return e == E_SESSION ? e : OK;
 }
@@ -308,7 +301,7 @@ static enum err fan_out(struct logical *l, const struct entry *entry, uint32_t c
         uint32_t bit = 1u << k;
         e = OK;
         if ((out.damaged & bit) != 0 && out.ok != 0 && entry->level != 0)
-            e = redo_on(l, entry, &request, k, lowest(out.ok));
+            e = redo_on(l, entry, &request, k, logical_lowest(out.ok));
         else if ((out.damaged & bit) != 0)
             return E_CORRUPT;
         if (e == E_SESSION)
@@ -372,7 +365,8 @@ static enum err mend_refused(struct logical *l, const struct entry *entry, uint3
         uint32_t others = logical_entry_disks(l, entry) & ~(1u << k);
         if ((refused & l->core.members & 1u << k) == 0)
             continue;
-        enum err e = others == 0 ? E_CORRUPT : logical_objects_mend(l, entry, k, lowest(others));
+        enum err e =
+            others == 0 ? E_CORRUPT : logical_objects_mend(l, entry, k, logical_lowest(others));
         if (e != OK && e != E_SESSION)
             e = logical_disk_drop(l, k);
         if (e != OK)
@@ -449,7 +443,7 @@ static enum err get_attributes(struct logical *l, const struct object_request *r
         if ((out.failed >> k & 1) != 0)
             e = logical_disk_drop(l, k);
         else if ((out.damaged >> k & 1) != 0 && out.ok != 0)
-            e = logical_objects_mend(l, &entry, k, lowest(out.ok));
+            e = logical_objects_mend(l, &entry, k, logical_lowest(out.ok));
         if (e == E_SESSION)
             return e; /* else the answer is good all the same */
     }
@@ -475,10 +469,6 @@ enum err logical_objects_serve(struct logical *l, const struct object_request *r
     }
 }
 
-/*
- * What a caller may count on, in blocks: each of them is a block on every disk that holds a copy,
- * and a directory is on all disks. With parity a block may be the only one of its row.
- */
 /* Free blocks of call i's disk. What a disk that is REBUILDING is still to take is none: it will be
  * as full as the fullest. */
 static uint64_t free_on(const struct logical *l, uint32_t count, uint32_t i)
@@ -494,6 +484,10 @@ static uint64_t free_on(const struct logical *l, uint32_t count, uint32_t i)
     return own->size > used ? own->size - used : 0;
 }
 
+/*
+ * What a caller may count on, in blocks: each of them is a block on every disk that holds a copy,
+ * and a directory is on all disks. With parity a block may be the only one of its row.
+ */
 enum err logical_objects_statfs(struct logical *l, struct object_reply *reply)
 {
     uint32_t count;

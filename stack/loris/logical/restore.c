@@ -290,8 +290,8 @@ static enum err format_disks(struct logical *l, uint32_t up)
     return e;
 }
 
-/* The mapping object, in checkpoint 2: a pool without it was never whole. */
-/* Of the disks that are up, all but the spares. */
+/* A pool of all disks but the spares, with the mapping object in checkpoint 2: without it a pool
+ * was never whole. up: disks that answer; spares among them may join later. */
 static enum err format_pool(struct logical *l, uint32_t up)
 {
     uint32_t count;

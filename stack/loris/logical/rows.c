@@ -94,23 +94,6 @@ uint8_t *row_old(const struct rows *rows, const struct row *row, uint32_t role)
     return rows->old + (size_t)(row->first + role) * BLOCK_BYTES;
 }
 
-uint32_t rows_bits(uint32_t mask)
-{
-    uint32_t bits = 0;
-    for (; mask != 0; mask &= mask - 1)
-        bits++;
-    return bits;
-}
-
-static uint32_t lowest(uint32_t mask)
-{
-    uint32_t k = 0;
-    ASSERT(mask != 0);
-    while ((mask >> k & 1) == 0)
-        k++;
-    return k;
-}
-
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 /* The role that a disk has in a row; false: none. */
@@ -252,8 +235,8 @@ static uint32_t stand_ins(const struct row *row, uint32_t count)
 uint32_t row_wanted(const struct row *row, bool *possible)
 {
     uint32_t missing = row_data(row) & row->bad & ~row->have;
-    uint32_t parities = stand_ins(row, rows_bits(missing));
-    *possible = rows_bits(parities) == rows_bits(missing);
+    uint32_t parities = stand_ins(row, logical_bits(missing));
+    *possible = logical_bits(parities) == logical_bits(missing);
     return *possible ? ((row_data(row) & ~missing) | parities) & ~row->have : 0;
 }
 
@@ -278,7 +261,7 @@ static void sum_data(const struct rows *rows, const struct row *row, uint32_t ma
 static void work_out_two(struct rows *rows, struct row *row, uint32_t a, uint32_t b,
                          uint32_t present)
 {
-    uint32_t p = lowest(row_parities(row));
+    uint32_t p = logical_lowest(row_parities(row));
     uint8_t *d_a = row_old(rows, row, a), *d_b = row_old(rows, row, b);
     uint8_t g_a = raid6_power(a), g_b = raid6_power(b);
     sum_data(rows, row, present, false, d_a);
@@ -305,19 +288,19 @@ bool row_work_out(struct rows *rows, struct row *row)
 {
     uint32_t missing = row_data(row) & row->bad & ~row->have;
     uint32_t present = row_data(row) & row->have;
-    uint32_t parities = stand_ins(row, rows_bits(missing));
+    uint32_t parities = stand_ins(row, logical_bits(missing));
     if (missing == 0)
         return true;
-    if (rows_bits(parities) < rows_bits(missing) || (parities & ~row->have) != 0 ||
+    if (logical_bits(parities) < logical_bits(missing) || (parities & ~row->have) != 0 ||
         (present | missing) != row_data(row))
         return false;
-    uint32_t a = lowest(missing);
-    if (rows_bits(missing) == 2) {
-        work_out_two(rows, row, a, lowest(missing & (missing - 1)), present);
+    uint32_t a = logical_lowest(missing);
+    if (logical_bits(missing) == 2) {
+        work_out_two(rows, row, a, logical_lowest(missing & (missing - 1)), present);
     } else {
-        bool q = lowest(parities) != lowest(row_parities(row));
+        bool q = logical_lowest(parities) != logical_lowest(row_parities(row));
         sum_data(rows, row, present, q, row_old(rows, row, a));
-        plat_xor(row_old(rows, row, a), row_old(rows, row, lowest(parities)), BLOCK_BYTES);
+        plat_xor(row_old(rows, row, a), row_old(rows, row, logical_lowest(parities)), BLOCK_BYTES);
         if (q)
             raid6_scale(row_old(rows, row, a), rows->scratch, raid6_inverse(raid6_power(a)));
     }
@@ -332,11 +315,11 @@ bool row_work_out(struct rows *rows, struct row *row)
 
 void row_parity(const struct rows *rows, const struct row *row, uint32_t role, uint8_t *out)
 {
-    bool q = role != lowest(row_parities(row));
+    bool q = role != logical_lowest(row_parities(row));
     bool change = row->way == ROW_FROM_CHANGE;
     ASSERT((row_parities(row) >> role & 1) != 0);
     memset(out, 0, BLOCK_BYTES);
-    for (uint32_t k = rows_bits(row_data(row)); k-- > 0;) {
+    for (uint32_t k = logical_bits(row_data(row)); k-- > 0;) {
         bool fresh = (row->fresh >> k & 1) != 0;
         bool old = change ? fresh : !fresh;
         if (q)

@@ -10,9 +10,9 @@
  *   (1) a parity block that can be read is the parity of the data of its row, holes and blocks that
  *       cannot be read included; one for which that is not known is marked lost;
  *   (2) whatever cannot be read, for whatever reason, is an erasure: worked out or an error, never
- * a guess. A block that cannot be written is made one, by the mark of a loss; (3) nothing is
- * computed from a block whose checksum was not verified here; (4) what is worked out must have the
- * checksum that its disk holds for it, if that can be known.
+ *       a guess; a block that cannot be written is made one, by the mark of a loss;
+ *   (3) nothing is computed from a block whose checksum was not verified here;
+ *   (4) what is worked out must have the checksum that its disk holds for it, if that can be known.
  *
  * Objects with parity are OBJECT_COW below: the rows of the last checkpoint stay as they were until
  * the next is released, so a crash in the middle of a row's writes leaves a sound row.
@@ -69,7 +69,6 @@ uint32_t row_disk(const struct row *row, uint32_t role);
 /* Roles whose slot takes no writes; and, with these, those whose slot is not whole: not read. */
 uint32_t row_dead(const struct logical *l, const struct row *row);
 uint32_t row_unread(const struct logical *l, const struct row *row);
-uint32_t rows_bits(uint32_t mask);
 /*
  * Reads old content of the roles want[i] of each row; what comes and is sound is in `have` then,
  * the others are in `bad`. E_SESSION; a disk that has died leaves the pool, its roles are bad.

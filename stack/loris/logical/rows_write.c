@@ -64,7 +64,7 @@ static uint32_t add_block(struct logical *l, const struct row *row, uint32_t rol
     b->local[i] = row->block;
     b->page[i] = l->data + (size_t)i * BLOCK_BYTES;
     b->mask[i] = (row_dead(l, row) >> role & 1) != 0 ? 0 : 1u << disk;
-    b->backed[i] = rows_bits(row_unread(l, row)) < logical_place_parities(&row->entry);
+    b->backed[i] = logical_bits(row_unread(l, row)) < logical_place_parities(&row->entry);
     return i;
 }
 
@@ -135,7 +135,7 @@ static uint32_t plan(const struct logical *l, struct row *row, bool replay)
         return 0;
     row->way = ROW_FROM_ALL;
     if ((all & row->bad) == 0 &&
-        (replay || (change & row->bad) != 0 || rows_bits(all) <= rows_bits(change)))
+        (replay || (change & row->bad) != 0 || logical_bits(all) <= logical_bits(change)))
         return all;
     if ((change & row->bad) == 0) {
         row->way = ROW_FROM_CHANGE;
@@ -318,7 +318,7 @@ static void answer(const struct logical *l, const struct rows *rows, const struc
     uint32_t dead = row_dead(l, row);
     uint32_t erased = dead | row->failed | row->lost;
     erased |= row->bad & ~row->sent;
-    bool bears = rows_bits(erased) <= logical_place_parities(&row->entry);
+    bool bears = logical_bits(erased) <= logical_place_parities(&row->entry);
     for (uint32_t role = 0; role < row->entry.count; role++) {
         uint32_t bit = 1u << role;
         if ((row->fresh & bit) == 0 || (row->lost & bit) != 0)

@@ -168,15 +168,6 @@ enum err logical_write_alone(struct logical *l, uint32_t i, uint32_t disk)
     return logical_write_phase(l, mask);
 }
 
-static uint32_t lowest(uint32_t mask)
-{
-    uint32_t k = 0;
-    ASSERT(mask != 0);
-    while ((mask >> k & 1) == 0)
-        k++;
-    return k;
-}
-
 /* Once more, in case it was damaged on the way; then the copy is made anew from a good one. */
 static enum err insist(struct logical *l, uint32_t i, uint32_t disk)
 {
@@ -189,7 +180,7 @@ static enum err insist(struct logical *l, uint32_t i, uint32_t disk)
     uint32_t good = b->mask[i] & l->core.members & ~b->failed[i];
     if (good == 0)
         return OK;
-    e = logical_objects_mend(l, &entry, disk, lowest(good));
+    e = logical_objects_mend(l, &entry, disk, logical_lowest(good));
     if (e == OK)
         e = logical_write_alone(l, i, disk);
     if (e == OK && (b->failed[i] & bit) != 0)
@@ -274,7 +265,7 @@ enum err logical_write_batch(struct logical *l)
         uint32_t live = b->mask[i] & l->core.members;
         bool stagger = b->stagger[i] && (live & (live - 1)) != 0;
         mirrors |= stagger;
-        first[i] = stagger && !PLANTED(PLANTED_NOT_STAGGERED) ? 1u << lowest(live) : live;
+        first[i] = stagger && !PLANTED(PLANTED_NOT_STAGGERED) ? 1u << logical_lowest(live) : live;
     }
     enum err e = mirrors ? settle_mirrors(l) : OK;
     if (e == OK)
@@ -413,7 +404,12 @@ static enum err write_all(struct logical *l, struct intake *in)
     for (uint32_t k = 0; k < DISKS_MAX; k++)
         in->moved += (uint32_t)b->moved[k];
     memcpy(in->status, b->status, in->count * sizeof(b->status[0]));
-    return e == OK && others > 0 ? logical_rows_write(l, in) : e;
+    if (e == OK && others > 0)
+        e = logical_rows_write(l, in);
+    for (uint32_t i = 0; i < in->count && e != OK; i++)
+        if (in->status[i] == OK)
+            in->status[i] = (int32_t)e; /* it ended early: nobody knows what of it was written */
+    return e;
 }
 
 enum err logical_write_serve(struct logical *l, const struct object_request *request,
@@ -437,7 +433,7 @@ enum err logical_write_serve(struct logical *l, const struct object_request *req
                         .found = found,
                         .status = status};
     enum err e = plat_copy_in(source, request->grant_meta, 0, raw, bytes);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && e == OK; i++)
         object_write_entry_decode(&wire[i], raw + (size_t)i * OBJECT_ENTRY_BYTES);
     if (e == OK)
         e = look_up(l, wire, count, entries, found);
