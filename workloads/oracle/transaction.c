@@ -49,6 +49,15 @@ static void supersede(struct history *h, uint32_t commit, const struct effect *e
         h->effects[at].is_void = true;
 }
 
+/* All attributes of an inode are one slot: what the commit made of some before it has not made of
+ * them all is no value of it. Each effect still tells of one name. */
+static void gather_xattrs(struct history *h, uint32_t commit, const struct effect *e)
+{
+    for (uint32_t at = *model_list(h, SLOT_XATTRS, e->object);
+         at != 0 && h->effects[at].op == commit; at = h->effects[at].older)
+        h->effects[at].value = e->value;
+}
+
 /* One effect of an operation becomes one of the commit. */
 static void take_over(struct history *h, uint32_t commit, uint32_t effect)
 {
@@ -57,7 +66,9 @@ static void take_over(struct history *h, uint32_t commit, uint32_t effect)
         return;
     if (e.slot == SLOT_RANGE)
         cover(h, commit, e.object, e.from, e.to);
-    else if (e.slot != SLOT_XATTRS) /* each tells of one name */
+    else if (e.slot == SLOT_XATTRS)
+        gather_xattrs(h, commit, &e);
+    else
         supersede(h, commit, &e);
     struct effect *new = model_effect(h, commit, (enum slot_kind)e.slot, e.object, e.value);
     new->author = e.author;

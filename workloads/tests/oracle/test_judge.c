@@ -577,6 +577,15 @@ static uint64_t digest_of(uint32_t op, const char *name, uint64_t bytes)
     return content_digest(name, value, bytes);
 }
 
+/* The file f alone, with what the scene has filled in, and the digests of its attributes. */
+static void see_with_attributes(uint64_t sum)
+{
+    uint32_t node = scene_see(&s, scene_root(&s, 0, false), "f", 1, 4096);
+    struct history_stat stat = {
+        .ino = 1, .size = 4096, .type = HISTORY_FILE, .mode = 0644, .nlink = 1, .xattrs = sum};
+    observe_stat(s.o, node, OK, &stat);
+}
+
 /* The set of an inode's attributes: the newest, one without the last change, and one that never
  * was. */
 START_TEST(test_judge__extended_attributes_are_one_slot_of_an_inode)
@@ -599,15 +608,37 @@ START_TEST(test_judge__extended_attributes_are_one_slot_of_an_inode)
         const uint64_t sums[] = {a ^ b, a, b, 5};
         scene_cut(&s);
         scene_fill(&s, w, 0, 4096);
-        uint32_t root = scene_root(&s, 0, false);
-        uint32_t node = scene_see(&s, root, "f", 1, 4096);
-        struct history_stat stat = {.ino = 1,
-                                    .size = 4096,
-                                    .type = HISTORY_FILE,
-                                    .mode = 0644,
-                                    .nlink = 1,
-                                    .xattrs = sums[seen]};
-        observe_stat(s.o, node, OK, &stat);
+        see_with_attributes(sums[seen]);
+        ck_assert_int_eq(scene_judge(&s), want[seen]);
+        scene_close(&s);
+    }
+}
+END_TEST
+
+/* Two attributes set in one user transaction: none, or both. */
+START_TEST(test_judge__attributes_of_a_user_transaction_are_whole_or_not_at_all)
+{
+    static const enum level want[] = {LEVEL_TRANSPARENT, LEVEL_DURABLE, LEVEL_SILENT, LEVEL_SILENT};
+    for (int seen = 0; seen < 4; seen++) {
+        uint64_t digest[2];
+        scene_open(&s, 1);
+        uint32_t w = scene_file(&s, 0, "f", 4096);
+        (void)scene_fsync(&s, 0);
+        (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_BEGIN}, OK);
+        for (int k = 0; k < 2; k++) {
+            const char *name = k == 0 ? "user.a" : "user.b";
+            uint32_t op = scene_begin(
+                &s, 0,
+                (struct history_call){
+                    .kind = HISTORY_SETXATTR, .path = "f", .path2 = name, .length = 20});
+            digest[k] = digest_of(op, name, 20);
+            scene_end(&s, op, (struct history_answer){.result = OK});
+        }
+        (void)scene_do(&s, 0, (struct history_call){.kind = HISTORY_COMMIT}, OK);
+        const uint64_t sums[] = {digest[0] ^ digest[1], 0, digest[0], digest[1]};
+        scene_cut(&s);
+        scene_fill(&s, w, 0, 4096);
+        see_with_attributes(sums[seen]);
         ck_assert_int_eq(scene_judge(&s), want[seen]);
         scene_close(&s);
     }
@@ -755,6 +786,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_judge__zeros_of_a_punched_range_are_that_operations);
     tcase_add_test(tc, test_judge__an_unanswered_allocation_is_in_by_whole_blocks);
     tcase_add_test(tc, test_judge__extended_attributes_are_one_slot_of_an_inode);
+    tcase_add_test(tc, test_judge__attributes_of_a_user_transaction_are_whole_or_not_at_all);
     tcase_add_test(tc, test_judge__a_wrong_attribute_while_running_is_silent);
     tcase_add_test(tc, test_judge__the_next_trial_knows_of_no_attributes);
     tcase_add_test(tc, test_judge__a_user_transaction_is_whole_or_not_at_all);
