@@ -140,7 +140,7 @@ asan:
 planted:
 	@$(MAKE) BUILD=$(BUILD)/planted DEFS=-DLORIS_PLANTED all $(BUILD)/planted/run-planted \
 	  $(HAZARD_TEST_SRC:%.c=$(BUILD)/planted/tests/%)
-HAZARD_TEST_SRC = $(shell grep -lE '__h[0-3][0-9]_' $(TEST_SRC) $(STACK_TEST_SRC))
+HAZARD_TEST_SRC = $(shell grep -lE '_h[0-3][0-9]_' $(TEST_SRC) $(STACK_TEST_SRC))
 .PHONY: tests
 tests: $(TESTS)
 

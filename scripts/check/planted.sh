@@ -41,18 +41,41 @@ h01 root-before-children campaign/tests/hazards/test_cuts
 h01 no-flush-before-root campaign/tests/hazards/test_cuts
 h02 not-staggered        campaign/tests/hazards/test_cuts
 h02 resync-region        campaign/tests/hazards/test_cuts
+h02 mirror-2-unflushed   stack/tests/loris/logical/test_pool
 h03 parity-in-place      campaign/tests/hazards/test_deaths
+h04 old-incarnation      stack/tests/loris/logical/test_pool
+h05 reuse-at-once        campaign/tests/hazards/test_disks
 h06 poison-retried       stack/tests/loris/cache/test_cache_hazards
 h07 recompute-for-verify stack/tests/loris/cache/test_cache_lazy
 h08 recompute-for-verify stack/tests/loris/cache/test_cache_memory
+h08 guard-unchecked      campaign/tests/hazards/test_flips
+h09 resync-region        stack/tests/loris/logical/test_pool
 h10 record-dropped       stack/tests/loris/cache/test_cache_hazards
 h11 credit-unchecked     stack/tests/loris/cache/test_cache_hazards
 h12 early-fsync          stack/tests/loris/cache/test_cache_hazards
 h12 segment-dropped      stack/tests/loris/cache/test_cache_hazards
 h13 grant-kept           stack/tests/loris/cache/test_cache_hazards
+h14 no-fence             stack/tests/loris/driver/test_driver
 h15 stale-reply          stack/tests/loris/cache/test_cache_hazards
+h16 no-read-back         stack/tests/loris/physical/test_hazards
+h17 meta-unchecked       stack/tests/loris/physical/test_hazards
+h18 crc-unchecked        stack/tests/loris/physical/test_intent
+h19 reset-overlooked     campaign/tests/hazards/test_disks
 h20 no-reply-table       stack/tests/loris/cache/test_cache_hazards
 h20 late-commit          stack/tests/loris/cache/test_cache_basic
+h21 orphans-kept         stack/tests/loris/naming/test_naming
+h22 lost-member-listed   campaign/tests/hazards/test_disks
+h23 lost-block-copied    campaign/tests/hazards/test_disks
+h24 slow-awaited         stack/tests/proto/test_block_client
+h25 intent-once          stack/tests/loris/physical/test_intent
+h26 no-flush-in-restore  stack/tests/loris/physical/test_hazards
+h28 no-resync-in-crash   stack/tests/loris/logical/test_pool
+h29 no-flush-on-loss     stack/tests/loris/logical/test_pool
+h29 last-copy-in-place   stack/tests/loris/logical/test_pool
+h30 joiner-trusted       stack/tests/loris/logical/test_rebuild
+h31 twin-overwritten     stack/tests/loris/physical/test_hazards
+h32 liar-kept            campaign/tests/hazards/test_disks
+h33 user-outlives        stack/tests/loris/cache/test_cache_user
 END
 
 sed -n 's/^ *X(PLANTED_[A-Z0-9_]*, "\([a-z0-9-]*\)".*/\1/p' stack/include/planted.h | sort >"$work/all"
@@ -115,6 +138,6 @@ done <"$work/hazards" | xargs -P "$(nproc)" -L 1 sh -c '
     LORIS_PLANT=$3 "$0/$4" >"$1/$2-$3.out" 2>&1 || :' "$tests" "$work"
 while read -r hazard bug program; do
     holds "$program notices $bug in a test of $hazard" \
-        grep -aqE ":[FE]:.*__${hazard}_" "$work/$hazard-$bug.out"
+        grep -aqE ":[FE]:.*_${hazard}_" "$work/$hazard-$bug.out"
 done <"$work/hazards"
 finish

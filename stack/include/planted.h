@@ -1,11 +1,11 @@
 /*
- * Defects built in on purpose, one chosen a run, only in builds with LORIS_PLANTED: the campaigns
- * in the test suite must catch each. Three that were tried are not here. A second mirror that is
- * not flushed before the next overwrite needs one cut to tear both copies of a block: not seen in
- * 1,600 trials, where a trial with the defect differed from one without. Two cannot show in a
- * trial: a driver whose fence aborts nothing (the simulated disk keeps the order of acceptance, and
- * grants of the dead are void), and a restore without a flush before roots are read (adopting the
- * chosen root writes it again, with a flush). In every other build PLANTED() is the constant false.
+ * Defects built in on purpose, one chosen a run, only in builds with LORIS_PLANTED: the test suite
+ * must catch each (scripts/check/planted.sh), in a trial of a campaign or in the test of a hazard.
+ * What trials cannot or seldom show is left to tests of a layer: a fence that ends nothing (the
+ * simulated disk keeps the order of acceptance, and grants of the dead are void), a restore without
+ * a flush before roots are read (adopting one writes it again, with a flush), a second mirror that
+ * is not flushed (one cut has to tear both copies of a block). In every other build PLANTED() is
+ * the constant false.
  * X(identifier, "name", "what it leaves out")
  */
 #ifndef LORIS_PLANTED_H
@@ -35,6 +35,27 @@
     X(PLANTED_GRANT_KEPT, "grant-kept", "cache: what a read was granted is not revoked")           \
     X(PLANTED_STALE_REPLY, "stale-reply", "cache: any answer will do for a PREPARE")               \
     X(PLANTED_CRC_UNCHECKED, "crc-unchecked", "physical: data read without checksum check")        \
+    X(PLANTED_OLD_INCARNATION, "old-incarnation", "logical: a restore keeps the incarnation")      \
+    X(PLANTED_LOST_MEMBER_LISTED, "lost-member-listed", "logical: no new root when a disk goes")   \
+    X(PLANTED_NO_FENCE, "no-fence", "driver: a fence ends nothing")                                \
+    X(PLANTED_RESET_OVERLOOKED, "reset-overlooked", "physical: writes lost by a reset")            \
+    X(PLANTED_NO_FLUSH_ON_LOSS, "no-flush-on-loss", "logical: no flush when a disk goes")          \
+    X(PLANTED_LAST_COPY_IN_PLACE, "last-copy-in-place", "logical: an only copy is not shadowed")   \
+    X(PLANTED_MIRROR_2_UNFLUSHED, "mirror-2-unflushed", "logical: overwritten again at once")      \
+    X(PLANTED_JOINER_TRUSTED, "joiner-trusted", "logical: a new disk counts as whole at once")     \
+    X(PLANTED_LOST_BLOCK_COPIED, "lost-block-copied", "logical: rebuild blesses bad blocks")       \
+    X(PLANTED_NO_RESYNC_IN_CRASH, "no-resync-in-crash", "logical: only after a power cut")         \
+    X(PLANTED_LIAR_KEPT, "liar-kept", "logical: no root is complete, no disk is left out")         \
+    X(PLANTED_GUARD_UNCHECKED, "guard-unchecked", "physical: metadata in memory is believed")      \
+    X(PLANTED_META_UNCHECKED, "meta-unchecked", "physical: metadata is read without a check")      \
+    X(PLANTED_TWIN_OVERWRITTEN, "twin-overwritten", "physical: metadata goes to the same place")   \
+    X(PLANTED_NO_READ_BACK, "no-read-back", "physical: roots are not read back")                   \
+    X(PLANTED_NO_FLUSH_IN_RESTORE, "no-flush-in-restore", "physical: roots of the write cache")    \
+    X(PLANTED_INTENT_ONCE, "intent-once", "physical: a second overwrite has no intent")            \
+    X(PLANTED_ORPHANS_KEPT, "orphans-kept",                                                        \
+      "naming: a mount leaves what its predecessor had open")                                      \
+    X(PLANTED_USER_OUTLIVES, "user-outlives", "cache: the dead VFS keeps its user transactions")   \
+    X(PLANTED_SLOW_AWAITED, "slow-awaited", "protocol: a driver that is silent is waited for")     \
     X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \
     X(PLANTED_RENAME_DROPS_TARGET, "rename-drops-target", "naming: rename loses the new name")     \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \

@@ -12,11 +12,18 @@
 
 #include "assertion.h"
 #include "mem.h"
+#include "planted.h"
 
 /* A block RAID waits for its own drivers as long as a client of a driver does, and kills one. */
 static uint64_t timeout_ns(const struct block_client *c)
 {
     return c->layer == LAYER_RAID ? 3 * BLOCK_TIMEOUT_NS : BLOCK_TIMEOUT_NS;
+}
+
+static void kill_silent(enum layer layer, uint32_t instance)
+{
+    if (!PLANTED(PLANTED_SLOW_AWAITED))
+        plat_kill(layer, instance);
 }
 
 static uint32_t take_id(struct block_client *c)
@@ -141,7 +148,7 @@ static enum err reconnect(struct block_client *c)
     if (e == OK)
         e = call_identify(c, &identity);
     if (e == E_TIMEOUT)
-        plat_kill(c->layer, c->instance);
+        kill_silent(c->layer, c->instance);
     if (e != OK)
         return e;
     if (identity.resets != c->resets && c->unflushed > 0)
@@ -246,7 +253,7 @@ enum err block_client_init(struct block_client *c, enum layer layer, uint32_t in
             return OK;
         }
         if (e == E_TIMEOUT)
-            plat_kill(layer, instance);
+            kill_silent(layer, instance);
     }
     give_up(c);
     return E_DEAD;
@@ -312,7 +319,7 @@ enum err block_wait(struct block_client *c, uint32_t slot)
             deadline_ns = plat_now() + timeout_ns(c);
         } else {
             ASSERT(e == E_TIMEOUT);
-            plat_kill(c->layer, c->instance); /* the next receive says E_DEAD */
+            kill_silent(c->layer, c->instance); /* the next receive says E_DEAD */
             deadline_ns = plat_now() + timeout_ns(c);
         }
     }
@@ -370,7 +377,7 @@ enum err block_fence(struct block_client *c)
     if (e == OK)
         return OK;
     if (e == E_TIMEOUT)
-        plat_kill(c->layer, c->instance);
+        kill_silent(c->layer, c->instance);
     recover(c); /* fences with the next endpoint */
     return c->gone ? E_DEAD : OK;
 }

@@ -23,6 +23,8 @@
  */
 #include "cache.h"
 
+#include "planted.h"
+
 static uint32_t bit_of(const struct env *env)
 {
     return 1u << env->index;
@@ -66,7 +68,8 @@ void user_died(struct cache *c, uint32_t environment, uint32_t generation)
 {
     for (uint32_t k = CACHE_ENVS; k < CACHE_SLOTS; k++) {
         struct env *user = &c->env[k];
-        if (user->open && user->id.environment == environment && user->id.generation != generation)
+        if (user->open && user->id.environment == environment &&
+            user->id.generation != generation && !PLANTED(PLANTED_USER_OUTLIVES))
             user_close(c, user);
     }
 }

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "mem.h"
+#include "planted.h"
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -23,6 +24,9 @@ void logical_new_incarnation(struct logical *l)
 {
     uint64_t last = l->core.incarnation;
     uint64_t fresh = 0;
+    l->core.new_members = false;
+    if (PLANTED(PLANTED_OLD_INCARNATION))
+        return;
     memmove(l->core.ancestor + 1, l->core.ancestor,
             (OBJECT_ANCESTORS - 1) * sizeof(l->core.ancestor[0]));
     l->core.ancestor[0] = last;
@@ -31,7 +35,6 @@ void logical_new_incarnation(struct logical *l)
         fresh = mix(mix(fresh, l->core.rev), l->core.members);
     }
     l->core.incarnation = fresh;
-    l->core.new_members = false;
 }
 
 /* Sends PREPARE with the identity of the pool to all members; *failed: disks that could not. */
@@ -109,7 +112,7 @@ enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t 
         l->core.rev++;
         if (l->core.new_members)
             logical_new_incarnation(l);
-    } while (failed != 0);
+    } while (failed != 0 && !PLANTED(PLANTED_LOST_MEMBER_LISTED));
     l->core.prepared = epoch;
     l->core.prepared_list = l->core.members;
     l->core.unflushed = 0;

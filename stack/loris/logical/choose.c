@@ -21,6 +21,7 @@
 #include "logical.h"
 
 #include "assertion.h"
+#include "planted.h"
 
 static bool is_ancestor(const struct object_root *of, uint64_t incarnation)
 {
@@ -238,7 +239,7 @@ enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t mi
         return E_NOENT;
     if (!visit_all(disk, check_line, choice))
         return E_CORRUPT;
-    uint32_t behind = find_behind(disk, &choice->newest);
+    uint32_t behind = PLANTED(PLANTED_LIAR_KEPT) ? 0 : find_behind(disk, &choice->newest);
     if (behind != 0 && choose(disk, behind, missing_max, choice) == OK)
         return OK;
     return choose(disk, 0, missing_max, choice);

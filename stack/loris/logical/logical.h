@@ -445,8 +445,9 @@ struct choice {
     uint64_t highest_epoch, highest_lsn;
 };
 /*
- * OK; E_NOENT: no disk has a root; E_CORRUPT: halves ran apart, or no root is complete; E_MEDIA:
- * too few members. missing_max: absent members that the levels bear.
+ * OK; E_NOENT: no disk has a root; E_MEDIA: too few members; E_CORRUPT: halves ran apart, or no
+ * root is complete: then `members` are those to go on with, without the others. missing_max: absent
+ * members that the levels bear.
  */
 MUST_USE enum err logical_choose_root(const struct candidate disk[DISKS_MAX], uint32_t missing_max,
                                       struct choice *choice);

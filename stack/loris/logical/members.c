@@ -16,6 +16,7 @@
 
 #include "assertion.h"
 #include "mem.h"
+#include "planted.h"
 
 #define GENERATION_MAX 255u
 /* How often absent disks are looked for: at once, then ever more seldom. Assumptions: nobody waits
@@ -317,7 +318,8 @@ static enum err take_in(struct logical *l, uint32_t disk)
         return e;
     uint32_t good = logical_lowest(core->members & ~core->rebuilding);
     core->members |= 1u << disk;
-    core->rebuilding |= 1u << disk;
+    if (!PLANTED(PLANTED_JOINER_TRUSTED))
+        core->rebuilding |= 1u << disk;
     core->generation[disk]++;
     core->new_members = true;
     return logical_objects_mend(l, &mapping, disk, good);

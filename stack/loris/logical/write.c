@@ -229,7 +229,7 @@ static uint32_t disks_moved(const struct batch *b)
 /* Before anything is overwritten in place: what was overwritten last is stable on every mirror. */
 static enum err settle_mirrors(struct logical *l)
 {
-    if (l->core.unflushed == 0)
+    if (l->core.unflushed == 0 || PLANTED(PLANTED_MIRROR_2_UNFLUSHED))
         return OK;
     return logical_flush_disks(l, l->core.unflushed);
 }
@@ -241,7 +241,7 @@ static enum err second_phase(struct logical *l, const uint32_t *first)
     for (uint32_t i = 0; i < b->count; i++) {
         uint32_t live = b->mask[i] & l->core.members;
         mask[i] = live & ~first[i];
-        if ((live & (live - 1)) == 0 && live != b->mask[i])
+        if ((live & (live - 1)) == 0 && live != b->mask[i] && !PLANTED(PLANTED_LAST_COPY_IN_PLACE))
             b->shadow[i] = true; /* the other copy is gone: this one must stay whole */
     }
     if (!any(mask, b->count))
@@ -326,7 +326,8 @@ static void aim(struct logical *l, uint32_t i, const struct entry *entry)
     b->local[i] = b->entry[i].block;
     bool meta = (entry->flags & (OBJECT_META | OBJECT_COW)) != 0;
     b->stagger[i] = entry->level == 1 && !meta && !l->options.data_cow;
-    b->shadow[i] = entry->level == 1 && entry->count > 1 && (safe & (safe - 1)) == 0;
+    b->shadow[i] = entry->level == 1 && entry->count > 1 && (safe & (safe - 1)) == 0 &&
+                   !PLANTED(PLANTED_LAST_COPY_IN_PLACE);
     if (entry->level == 0) {
         struct place place;
         logical_place_stripe(entry, b->entry[i].block, &place);

@@ -61,7 +61,7 @@ static enum err write_slot(struct physical *p, uint32_t slot, const struct root 
             e = write_copy(p, slot, 1, root);
         if (e == OK && root != NULL)
             plat_probe(PROBE_PHYS_ROOT_2);
-        if (e == OK)
+        if (e == OK && !PLANTED(PLANTED_NO_READ_BACK))
             e = read_back(p, slot, root);
         if (e == OK || e == E_DEAD)
             return e;

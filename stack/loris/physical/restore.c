@@ -73,7 +73,7 @@ static enum err begin(struct physical *p, uint32_t session)
     phys_node_wait(p);
     e = block_fence(&p->client);
     phys_node_woke(p);
-    if (e == OK)
+    if (e == OK && !PLANTED(PLANTED_NO_FLUSH_IN_RESTORE))
         e = phys_io_flush(p);
     return e;
 }

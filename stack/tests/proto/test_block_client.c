@@ -122,7 +122,7 @@ START_TEST(test_block_client__retries_a_transient_error_and_passes_on_a_lasting_
 }
 END_TEST
 
-START_TEST(test_block_client__kills_a_driver_that_hangs)
+START_TEST(test_block_client__h24_kills_a_driver_that_hangs)
 {
     fake_boot_body(body_write_read, NULL, LAYER_PHYSICAL, 0);
     disk.mute = true;
@@ -148,7 +148,7 @@ static void body_lost_writes(void *ctx)
     result[2] = block_read(&client, 0, back, 4096);
 }
 
-START_TEST(test_block_client__says_when_unflushed_writes_are_lost)
+START_TEST(test_block_client__h19_says_when_unflushed_writes_are_lost)
 {
     fake_boot_body(body_lost_writes, NULL, LAYER_PHYSICAL, 0);
     ck_assert_int_eq(fake_run(), FAKE_RETURNED);
@@ -190,6 +190,6 @@ CHECK_MAIN("block_client", 30, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_block_client__gives_up_when_no_driver_comes_back);
            tcase_add_test(tc,
                           test_block_client__retries_a_transient_error_and_passes_on_a_lasting_one);
-           tcase_add_test(tc, test_block_client__kills_a_driver_that_hangs);
-           tcase_add_test(tc, test_block_client__says_when_unflushed_writes_are_lost);
+           tcase_add_test(tc, test_block_client__h24_kills_a_driver_that_hangs);
+           tcase_add_test(tc, test_block_client__h19_says_when_unflushed_writes_are_lost);
            tcase_add_test(tc, test_block_client__keeps_many_outstanding_over_deaths);)

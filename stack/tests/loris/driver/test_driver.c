@@ -98,7 +98,7 @@ START_TEST(test_driver__answers_out_of_order_as_the_device_completes)
 }
 END_TEST
 
-START_TEST(test_driver__after_a_fence_nothing_earlier_moves_or_is_answered)
+START_TEST(test_driver__h14_after_a_fence_nothing_earlier_moves_or_is_answered)
 {
     struct msg m;
     start(2, false);
@@ -218,7 +218,7 @@ END_TEST
 CHECK_MAIN("driver", 30, tcase_add_test(tc, test_driver__writes_and_reads);
            tcase_add_test(tc, test_driver__keeps_order_when_the_device_is_full);
            tcase_add_test(tc, test_driver__answers_out_of_order_as_the_device_completes);
-           tcase_add_test(tc, test_driver__after_a_fence_nothing_earlier_moves_or_is_answered);
+           tcase_add_test(tc, test_driver__h14_after_a_fence_nothing_earlier_moves_or_is_answered);
            tcase_add_test(tc, test_driver__refuses_what_an_earlier_instance_of_the_client_sent);
            tcase_add_test(tc, test_driver__refuses_ranges_beyond_the_end);
            tcase_add_test(tc, test_driver__identify_tells_size_and_resets_and_death);

@@ -158,9 +158,9 @@ static void walk_cuts(uint32_t disks, uint32_t raid, uint32_t seeds)
     ck_assert(was_old && was_new);
 }
 
-START_TEST(test_pool__mirrors_are_whole_and_equal_after_a_cut_anywhere)
+START_TEST(test_pool__h01_h02_h25_mirrors_are_whole_and_equal_after_a_cut_anywhere)
 {
-    walk_cuts(2, 1, 9); /* H1, H2, H25 */
+    walk_cuts(2, 1, 9);
 }
 END_TEST
 
@@ -177,7 +177,7 @@ START_TEST(test_pool__unmirrored_blocks_are_whole_or_known_lost_after_a_cut)
 }
 END_TEST
 
-START_TEST(test_pool__a_cut_in_recovery_changes_nothing)
+START_TEST(test_pool__h09_a_cut_in_recovery_changes_nothing)
 {
     for (uint64_t cut = 2; cut < 40; cut += 3) {
         bool fired = true;
@@ -204,7 +204,7 @@ END_TEST
 
 /* The processes die, the disks live on: everything of the epoch is gone or resolved, and what the
  * replay writes again holds (H28). */
-START_TEST(test_pool__a_process_crash_rolls_back_and_replays)
+START_TEST(test_pool__h28_a_process_crash_rolls_back_and_replays)
 {
     for (uint64_t cut = 1; cut < 30; cut++) {
         int64_t version[BLOCKS];
@@ -306,9 +306,9 @@ START_TEST(test_pool__rot_of_any_metadata_block_of_one_disk_is_mended_or_survive
 }
 END_TEST
 
-START_TEST(test_pool__a_disk_that_dies_at_any_write_costs_nothing)
+START_TEST(test_pool__h22_h29_a_disk_that_dies_at_any_write_costs_nothing)
 {
-    /* H22, H29: the disk dies at its n-th write; what was acknowledged survives a cut after. */
+    /* The disk dies at its n-th write; what was acknowledged survives a cut after. */
     for (uint32_t victim = 0; victim < 2; victim++) {
         uint64_t n = 1;
         for (; n < 60; n++) {
@@ -374,7 +374,66 @@ START_TEST(test_pool__unequal_disks_fill_up_together)
 }
 END_TEST
 
-START_TEST(test_pool__halves_that_ran_apart_are_refused)
+/* One disk of two is gone, and the pool has noticed. */
+static void lose_one(uint32_t victim)
+{
+    rig.disk[victim].gone = true;
+    pool_ok(pool_write(DIR, 0, 6, 1, 0)); /* on every disk, and in place on none */
+    ck_assert_uint_eq(fake_report_count(REPORT_DEGRADED), 1);
+}
+
+static void cut_and_look(uint64_t seed)
+{
+    int64_t version[BLOCKS];
+    rig_power_on(seed);
+    pool_boot(false);
+    pool_ok(pool_restore(true));
+    (void)check_state(version, false);
+}
+
+/* What was overwritten last is whole and stable on one mirror only, which then is lost. */
+START_TEST(test_pool__h29_the_other_copy_is_flushed_when_one_is_lost)
+{
+    for (uint32_t victim = 0; victim < 2; victim++)
+        for (uint64_t seed = 1; seed < 20; seed++) {
+            make_old(2, 1);
+            pool_ok(pool_write(FILE_A, 4, 10, 2, 0));
+            lose_one(victim);
+            cut_and_look(seed);
+        }
+}
+END_TEST
+
+/* The power goes with write `cut` of two overwrites. */
+static bool overwrite_alone(uint32_t victim, uint64_t cut)
+{
+    make_old(2, 1);
+    lose_one(victim);
+    pool_ok(pool_checkpoint());
+    rig.writes = 0;
+    rig.cut_at = cut;
+    (void)pool_write(FILE_A, 4, 10, 2, 0);
+    (void)pool_write(FILE_A, 8, 10, 3, 0);
+    return rig.off;
+}
+
+START_TEST(test_pool__h29_an_only_copy_is_not_overwritten)
+{
+    for (uint32_t victim = 0; victim < 2; victim++) {
+        uint64_t cut = 1;
+        for (bool fired = true; fired; cut++) {
+            for (uint64_t seed = 1; seed < 12; seed++) {
+                fired = overwrite_alone(victim, cut);
+                cut_and_look(seed);
+            }
+            ck_assert_uint_lt(cut, 100);
+        }
+        ck_assert_uint_gt(cut, 2);
+    }
+}
+END_TEST
+
+START_TEST(test_pool__h04_halves_that_ran_apart_are_refused)
 {
     make_old(2, 1);
     for (uint32_t k = 0; k < 2; k++) {
@@ -387,6 +446,73 @@ START_TEST(test_pool__halves_that_ran_apart_are_refused)
     }
     pool_boot(false);
     ck_assert_int_ne(pool_restore(true), OK); /* H4 */
+}
+END_TEST
+
+/* ---- Starts without a disk ---- */
+
+#define CUTS 60u /* of the epoch before: more than it has writes */
+#define AWAY_WRITES 12u
+
+/* After a cut in the epoch one disk stays away; the other goes on alone, until its write `last`
+ * (0: to the end), and the power goes again. true: it came to that write. */
+static bool go_on_alone(uint64_t cut, uint32_t away, uint64_t last)
+{
+    make_old(2, 1);
+    (void)cut_in_epoch(cut);
+    rig_power_on(0); /* nothing is torn: the mate of what was is away */
+    rig.disk[away].gone = true;
+    pool_boot(false);
+    rig.writes = 0;
+    rig.cut_at = last;
+    enum err e = pool_restore(true);
+    if (e == OK)
+        e = pool_write(FILE_A, 0, 4, 4, 0);
+    if (e == OK)
+        e = pool_write(DIR, 0, 6, 4, 0);
+    if (e == OK)
+        e = pool_checkpoint();
+    bool fired = rig.off;
+    ck_assert(fired || e == OK);
+    rig_power_on(0);
+    rig.disk[away].gone = false;
+    return fired;
+}
+
+/* What the two hold now is of one line: what went on alone is found again, or nothing of it. */
+static void check_together(bool finished, uint32_t away)
+{
+    int64_t version[BLOCKS], alone[BLOCKS];
+    pool_boot(false);
+    pool_ok(pool_restore(true));
+    int64_t dir = pool_version(DIR, 0, 4);
+    ck_assert(!finished || dir == 4);
+    for (uint64_t b = 1; b < 6; b++)
+        ck_assert_int_eq(pool_version(DIR, b, 4), dir);
+    pool_ok(pool_read(FILE_A, 0, BLOCKS, 4, version));
+    for (uint32_t b = 0; b < BLOCKS; b++)
+        ck_assert(version[b] >= 1 && (!finished || b >= 4 || version[b] == 4));
+    pool_ok(pool_checkpoint());
+    /* What was away is no member yet, or has the same. */
+    rig.disk[1 - away].gone = true;
+    pool_boot(false);
+    if (pool_restore(true) != OK)
+        return;
+    for (uint64_t b = 0; b < 6; b++)
+        ck_assert_int_eq(pool_version(DIR, b, 4), dir);
+    pool_ok(pool_read(FILE_A, 0, BLOCKS, 4, alone));
+    for (uint32_t b = 0; b < BLOCKS; b++)
+        ck_assert_int_eq(alone[b], version[b]);
+}
+
+START_TEST(test_pool__h27_a_start_without_a_disk_cut_early_then_it_returns)
+{
+    for (uint64_t cut = 1; cut < CUTS; cut++)
+        for (uint32_t away = 0; away < 2; away++)
+            for (uint64_t last = 0; last < AWAY_WRITES; last += 3) {
+                bool fired = go_on_alone(cut, away, last);
+                check_together(!fired, away);
+            }
 }
 END_TEST
 
@@ -420,18 +546,20 @@ START_TEST(test_pool__a_death_below_ends_the_session_until_restored)
 }
 END_TEST
 
-CHECK_MAIN("logical pool", 240,
-           tcase_add_test(tc, test_pool__gives_back_what_was_written_on_every_level);
-           tcase_add_test(tc, test_pool__mirrors_are_whole_and_equal_after_a_cut_anywhere);
-           tcase_add_test(tc, test_pool__three_disks_keep_one_checkpoint_after_a_cut_anywhere);
-           tcase_add_test(tc, test_pool__unmirrored_blocks_are_whole_or_known_lost_after_a_cut);
-           tcase_add_test(tc, test_pool__a_cut_in_recovery_changes_nothing);
-           tcase_add_test(tc, test_pool__a_process_crash_rolls_back_and_replays);
-           tcase_add_test(tc, test_pool__read_repair_mends_rotten_blocks);
-           tcase_add_test(tc,
-                          test_pool__rot_of_any_metadata_block_of_one_disk_is_mended_or_survived);
-           tcase_add_test(tc, test_pool__a_disk_that_dies_at_any_write_costs_nothing);
-           tcase_add_test(tc, test_pool__unequal_disks_fill_up_together);
-           tcase_add_test(tc, test_pool__halves_that_ran_apart_are_refused);
-           tcase_add_test(tc, test_pool__too_few_members_are_refused);
-           tcase_add_test(tc, test_pool__a_death_below_ends_the_session_until_restored);)
+CHECK_MAIN(
+    "logical pool", 240, tcase_add_test(tc, test_pool__gives_back_what_was_written_on_every_level);
+    tcase_add_test(tc, test_pool__h01_h02_h25_mirrors_are_whole_and_equal_after_a_cut_anywhere);
+    tcase_add_test(tc, test_pool__three_disks_keep_one_checkpoint_after_a_cut_anywhere);
+    tcase_add_test(tc, test_pool__unmirrored_blocks_are_whole_or_known_lost_after_a_cut);
+    tcase_add_test(tc, test_pool__h09_a_cut_in_recovery_changes_nothing);
+    tcase_add_test(tc, test_pool__h28_a_process_crash_rolls_back_and_replays);
+    tcase_add_test(tc, test_pool__read_repair_mends_rotten_blocks);
+    tcase_add_test(tc, test_pool__rot_of_any_metadata_block_of_one_disk_is_mended_or_survived);
+    tcase_add_test(tc, test_pool__h22_h29_a_disk_that_dies_at_any_write_costs_nothing);
+    tcase_add_test(tc, test_pool__unequal_disks_fill_up_together);
+    tcase_add_test(tc, test_pool__h29_the_other_copy_is_flushed_when_one_is_lost);
+    tcase_add_test(tc, test_pool__h29_an_only_copy_is_not_overwritten);
+    tcase_add_test(tc, test_pool__h04_halves_that_ran_apart_are_refused);
+    tcase_add_test(tc, test_pool__h27_a_start_without_a_disk_cut_early_then_it_returns);
+    tcase_add_test(tc, test_pool__too_few_members_are_refused);
+    tcase_add_test(tc, test_pool__a_death_below_ends_the_session_until_restored);)

@@ -215,7 +215,7 @@ START_TEST(test_rebuild__a_spare_that_dies_gives_way_to_the_next)
 END_TEST
 
 /* H23: the source has bad sectors: that block is lost, all others are whole. */
-START_TEST(test_rebuild__a_latent_error_costs_its_block_alone)
+START_TEST(test_rebuild__h23_a_latent_error_costs_its_block_alone)
 {
     static uint8_t want[BLOCK_BYTES];
     int64_t version[64];
@@ -242,7 +242,7 @@ START_TEST(test_rebuild__a_latent_error_costs_its_block_alone)
 END_TEST
 
 /* REBUILDING is no redundancy: without the disk that has everything the pool does not start. */
-START_TEST(test_rebuild__what_is_half_rebuilt_is_no_pool)
+START_TEST(test_rebuild__h30_what_is_half_rebuilt_is_no_pool)
 {
     make(2, 1);
     lose(0);
@@ -434,8 +434,8 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__a_power_cut_anywhere_only_delays_it);
            tcase_add_test(tc, test_rebuild__a_crash_of_logical_anywhere_only_delays_it);
            tcase_add_test(tc, test_rebuild__a_spare_that_dies_gives_way_to_the_next);
-           tcase_add_test(tc, test_rebuild__a_latent_error_costs_its_block_alone);
-           tcase_add_test(tc, test_rebuild__what_is_half_rebuilt_is_no_pool);
+           tcase_add_test(tc, test_rebuild__h23_a_latent_error_costs_its_block_alone);
+           tcase_add_test(tc, test_rebuild__h30_what_is_half_rebuilt_is_no_pool);
            tcase_add_test(tc, test_rebuild__a_disk_that_comes_back_is_made_whole);
            tcase_add_test(tc, test_rebuild__what_a_returning_disk_still_has_is_kept);
            tcase_add_test(tc, test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it);

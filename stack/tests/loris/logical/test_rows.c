@@ -498,7 +498,7 @@ START_TEST(test_rows__a_cut_anywhere_then_a_lost_disk_leaves_one_checkpoint)
 END_TEST
 
 /* H3: processes die between data and parity, the disks live; replay; then a disk is lost. */
-START_TEST(test_rows__a_crash_between_data_and_parity_then_a_lost_disk)
+START_TEST(test_rows__h03_a_crash_between_data_and_parity_then_a_lost_disk)
 {
     const struct level *level = &levels[_i];
     bool fired = true;
@@ -632,7 +632,7 @@ CHECK_MAIN(
     tcase_add_loop_test(tc, test_rows__a_change_beside_rot_makes_good_parity, 0, n);
     tcase_add_loop_test(tc, test_rows__rot_of_any_metadata_block_of_one_disk_costs_nothing, 2, 4);
     tcase_add_loop_test(tc, test_rows__a_cut_anywhere_then_a_lost_disk_leaves_one_checkpoint, 2, 4);
-    tcase_add_loop_test(tc, test_rows__a_crash_between_data_and_parity_then_a_lost_disk, 2, 4);
+    tcase_add_loop_test(tc, test_rows__h03_a_crash_between_data_and_parity_then_a_lost_disk, 2, 4);
     tcase_add_loop_test(tc, test_rows__a_crash_of_logical_before_the_row_goes_down, 0, n);
     tcase_add_loop_test(tc, test_rows__a_disk_that_dies_at_any_write_costs_nothing, 2, 4);
     tcase_add_loop_test(tc, test_rows__a_disk_that_refuses_costs_nothing, 0, n);
