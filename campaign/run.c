@@ -119,8 +119,31 @@ static void tell_how_to_resume(const struct run_options *o, const struct progres
     (void)fputs(" --resume\n", stderr);
 }
 
+/* While the file is made and closed, a signal waits: it would leave half a file beside its name. */
+static void hold_signals(sigset_t *before)
+{
+    sigset_t held;
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGINT);
+    (void)sigaddset(&held, SIGTERM);
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigaddset(&held, SIGQUIT);
+    (void)sigprocmask(SIG_BLOCK, &held, before);
+}
+
+/* The coordinator takes SIGINT and SIGTERM, also those that came while they were held. */
+static void release_others(void)
+{
+    sigset_t others;
+    (void)sigemptyset(&others);
+    (void)sigaddset(&others, SIGHUP);
+    (void)sigaddset(&others, SIGQUIT);
+    (void)sigprocmask(SIG_UNBLOCK, &others, NULL);
+}
+
 static int finish(const struct plan *plan, const struct run_options *o, struct store *store,
-                  struct progress *progress, const struct coordinator_result *result)
+                  struct progress *progress, const struct coordinator_result *result,
+                  const sigset_t *signals)
 {
     struct store_tally tally;
     store_tally(store, UINT32_MAX, &tally);
@@ -131,6 +154,7 @@ static int finish(const struct plan *plan, const struct run_options *o, struct s
     if (err != OK && result->store == OK)
         (void)fprintf(stderr, "%s\n", store_error(store));
     store_close(store);
+    (void)sigprocmask(SIG_SETMASK, signals, NULL);
     if (result->signal != 0) {
         tell_how_to_resume(o, progress);
         return 128 + result->signal;
@@ -154,8 +178,15 @@ int run_with(const struct plan *plan, const struct run_options *o, const struct 
     struct store *store = NULL;
     char error[STORE_ERROR_BYTES];
     enum store_mode mode = o->overwrite ? STORE_OVERWRITE : o->resume ? STORE_RESUME : STORE_NEW;
+    sigset_t signals;
     store_plan_make(plan, &stored);
-    if (store_open(&store, o->out_path, mode, &stored, error) != OK) {
+    hold_signals(&signals);
+    enum err opened = store_open(&store, o->out_path, mode, &stored, error);
+    if (opened == OK)
+        release_others();
+    else
+        (void)sigprocmask(SIG_SETMASK, &signals, NULL);
+    if (opened != OK) {
         (void)fprintf(stderr, "%s\n", error);
         return EXIT_WRONG_INPUT;
     }
@@ -170,7 +201,7 @@ int run_with(const struct plan *plan, const struct run_options *o, const struct 
         result = coordinator_run(plan, ops, store, &progress, o->jobs, o->host_limit_s, o->resume,
                                  o->out_path);
     progress_end(&progress);
-    return finish(plan, o, store, &progress, &result);
+    return finish(plan, o, store, &progress, &result, &signals);
 }
 
 int run_campaign(const struct plan *plan, const struct run_options *options)

@@ -60,4 +60,26 @@ holds "SIGTERM exits with 143" equal "$code" 143
 holds "it goes on" "$loris" run "$campaign" -q -o "$work/stopped.db" --trials $trials --resume
 rows "$work/stopped.db" >"$work/stopped"
 holds "and ends with the same rows" cmp "$work/whole" "$work/stopped"
+
+# A signal at any early moment leaves the file, or none, and nothing beside it.
+mkdir "$work/early"
+stray=0
+wrong=0
+resumable=0
+for ms in $(seq 1 60); do
+    case $((ms % 4)) in 0) signal=HUP ;; 1) signal=TERM ;; *) signal=INT ;; esac
+    code=0
+    # the shell ignores SIGINT in what it starts with &; timeout(1) gives it back its meaning
+    timeout -s "$signal" "$(printf 0.%03d "$ms")" "$loris" run "$campaign" -q \
+        -o "$work/early/$ms.db" --trials $trials --overwrite >"$work/out" 2>"$work/err" || code=$?
+    [ -z "$(find "$work/early" -name '*.new-*')" ] || stray=$((stray + 1))
+    if [ "$signal" != HUP ] && [ -e "$work/early/$ms.db" ]; then
+        resumable=$((resumable + 1))
+        grep -q -e --resume "$work/err" || wrong=$((wrong + 1))
+    fi
+    rm -f "$work/early"/*
+done
+holds "60 signals in the first 60 ms leave nothing beside the file" equal $stray 0
+holds "some of them came after it was made" [ "$resumable" -gt 0 ]
+holds "and each of those says how to go on" equal $wrong 0
 finish
