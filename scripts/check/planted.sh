@@ -127,15 +127,9 @@ while read -r cell trials; do
     holds "its faults come" equal "$(awk '$4 == "1"' "$work/$out.out" | wc -l)" "$trials"
 done <"$work/cells"
 
-# Programs of the laboratory have a case a hazard; those of layers are short, and run whole.
-while read -r hazard bug program; do
-    case "$program" in
-    stack/*) echo "$hazard $bug $program all" ;;
-    *) echo "$hazard $bug $program $hazard" ;;
-    esac
-done <"$work/hazards" | xargs -P "$(nproc)" -L 1 sh -c '
-    [ "$5" = all ] || export CK_RUN_CASE="$5"
-    LORIS_PLANT=$3 "$0/$4" >"$1/$2-$3.out" 2>&1 || :' "$tests" "$work"
+# Of each program only the tests of that hazard.
+xargs -P "$(nproc)" -L 1 sh -c '
+    LORIS_PLANT=$3 CHECK_ONLY=_$2_ "$0/$4" >"$1/$2-$3.out" 2>&1 || :' "$tests" "$work" <"$work/hazards"
 while read -r hazard bug program; do
     holds "$program notices $bug in a test of $hazard" \
         grep -aqE ":[FE]:.*_${hazard}_" "$work/$hazard-$bug.out"

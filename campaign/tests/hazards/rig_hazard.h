@@ -39,16 +39,6 @@ struct hazard_tally hazard_walk(struct rig_trial *rig, const struct hazard_walk 
 /* One trial of a cell, as it stands in the text. */
 void hazard_trial(struct rig_trial *rig, const char *cell, uint64_t n, struct trial_record *record);
 
-/* In CHECK_MAIN: a case of its own for each test of hazard `number` ("h01"), which CK_RUN_CASE can
- * choose. `setup` and `teardown` are the file's. */
-#define HAZARD(number, test)                                                                       \
-    do {                                                                                           \
-        TCase *own = tcase_create(number);                                                         \
-        tcase_set_timeout(own, HAZARD_TIMEOUT_S);                                                  \
-        tcase_add_checked_fixture(own, setup, teardown);                                           \
-        tcase_add_test(own, test);                                                                 \
-        suite_add_tcase(suite, own);                                                               \
-    } while (0)
 #define HAZARD_TIMEOUT_S 300
 
 #endif

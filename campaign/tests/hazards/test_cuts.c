@@ -72,6 +72,6 @@ START_TEST(test_cuts__h02_both_copies_are_equal_after_a_cut_at_any_write)
 }
 END_TEST
 
-CHECK_MAIN("cuts", HAZARD_TIMEOUT_S,
-           HAZARD("h01", test_cuts__h01_a_disk_lost_with_the_power_at_any_write);
-           HAZARD("h02", test_cuts__h02_both_copies_are_equal_after_a_cut_at_any_write);)
+CHECK_MAIN("cuts", HAZARD_TIMEOUT_S, tcase_add_checked_fixture(tc, setup, teardown);
+           tcase_add_test(tc, test_cuts__h01_a_disk_lost_with_the_power_at_any_write);
+           tcase_add_test(tc, test_cuts__h02_both_copies_are_equal_after_a_cut_at_any_write);)

@@ -162,10 +162,10 @@ START_TEST(test_deaths__h14_what_a_slow_disk_still_holds_is_over_when_its_client
 }
 END_TEST
 
-CHECK_MAIN("deaths", HAZARD_TIMEOUT_S,
-           HAZARD("h03", test_deaths__h03_a_crash_before_the_parity_then_a_lost_disk);
-           HAZARD("h09", test_deaths__h09_a_process_dies_while_another_death_is_recovered_from);
-           HAZARD("h09", test_deaths__h09_a_process_dies_at_each_record_of_the_replay);
-           HAZARD("h09", test_deaths__h09_a_cut_while_a_crash_or_a_cut_is_recovered_from);
-           HAZARD("h14",
-                  test_deaths__h14_what_a_slow_disk_still_holds_is_over_when_its_client_dies);)
+CHECK_MAIN(
+    "deaths", HAZARD_TIMEOUT_S, tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_deaths__h03_a_crash_before_the_parity_then_a_lost_disk);
+    tcase_add_test(tc, test_deaths__h09_a_process_dies_while_another_death_is_recovered_from);
+    tcase_add_test(tc, test_deaths__h09_a_process_dies_at_each_record_of_the_replay);
+    tcase_add_test(tc, test_deaths__h09_a_cut_while_a_crash_or_a_cut_is_recovered_from);
+    tcase_add_test(tc, test_deaths__h14_what_a_slow_disk_still_holds_is_over_when_its_client_dies);)

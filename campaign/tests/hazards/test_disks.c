@@ -189,13 +189,13 @@ START_TEST(test_disks__h19_a_reset_that_drops_acknowledged_writes_is_made_good)
 }
 END_TEST
 
-CHECK_MAIN("disks", HAZARD_TIMEOUT_S,
-           HAZARD("h05", test_disks__h05_blocks_of_a_full_disk_are_not_used_again_too_early);
-           HAZARD("h19", test_disks__h19_a_reset_that_drops_acknowledged_writes_is_made_good);
-           HAZARD("h22", test_disks__h22_a_disk_dies_then_the_power_goes);
-           HAZARD("h22", test_disks__h22_a_disk_dies_then_the_power_goes_then_it_is_back);
-           HAZARD("h22", test_disks__h22_the_power_goes_then_a_disk_dies);
-           HAZARD("h23", test_disks__h23_a_bad_block_of_the_source_costs_itself_alone);
-           HAZARD("h24", test_disks__h24_a_disk_slower_than_every_time_out_is_given_up);
-           HAZARD("h32", test_disks__h32_a_disk_that_lied_is_left_out);
-           HAZARD("h32", test_disks__h32_the_lie_of_an_only_disk_is_never_silent);)
+CHECK_MAIN("disks", HAZARD_TIMEOUT_S, tcase_add_checked_fixture(tc, setup, teardown);
+           tcase_add_test(tc, test_disks__h05_blocks_of_a_full_disk_are_not_used_again_too_early);
+           tcase_add_test(tc, test_disks__h19_a_reset_that_drops_acknowledged_writes_is_made_good);
+           tcase_add_test(tc, test_disks__h22_a_disk_dies_then_the_power_goes);
+           tcase_add_test(tc, test_disks__h22_a_disk_dies_then_the_power_goes_then_it_is_back);
+           tcase_add_test(tc, test_disks__h22_the_power_goes_then_a_disk_dies);
+           tcase_add_test(tc, test_disks__h23_a_bad_block_of_the_source_costs_itself_alone);
+           tcase_add_test(tc, test_disks__h24_a_disk_slower_than_every_time_out_is_given_up);
+           tcase_add_test(tc, test_disks__h32_a_disk_that_lied_is_left_out);
+           tcase_add_test(tc, test_disks__h32_the_lie_of_an_only_disk_is_never_silent);)

@@ -61,6 +61,6 @@ START_TEST(test_flips__h08_pages_and_log_are_never_silent)
 }
 END_TEST
 
-CHECK_MAIN("flips", HAZARD_TIMEOUT_S,
-           HAZARD("h08", test_flips__h08_metadata_in_memory_is_not_believed);
-           HAZARD("h08", test_flips__h08_pages_and_log_are_never_silent);)
+CHECK_MAIN("flips", HAZARD_TIMEOUT_S, tcase_add_checked_fixture(tc, setup, teardown);
+           tcase_add_test(tc, test_flips__h08_metadata_in_memory_is_not_believed);
+           tcase_add_test(tc, test_flips__h08_pages_and_log_are_never_silent);)

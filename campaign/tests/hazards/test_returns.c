@@ -125,8 +125,9 @@ START_TEST(test_returns__h30_faults_while_it_is_made_whole_again)
 }
 END_TEST
 
-CHECK_MAIN("returns", HAZARD_TIMEOUT_S,
-           HAZARD("h04", test_returns__h04_a_disk_that_comes_back_is_not_believed);
-           HAZARD("h27", test_returns__h27_a_start_without_a_disk_that_then_returns);
-           HAZARD("h29", test_returns__h29_a_mirror_lost_at_any_write_then_a_cut_then_it_is_back);
-           HAZARD("h30", test_returns__h30_faults_while_it_is_made_whole_again);)
+CHECK_MAIN("returns", HAZARD_TIMEOUT_S, tcase_add_checked_fixture(tc, setup, teardown);
+           tcase_add_test(tc, test_returns__h04_a_disk_that_comes_back_is_not_believed);
+           tcase_add_test(tc, test_returns__h27_a_start_without_a_disk_that_then_returns);
+           tcase_add_test(tc,
+                          test_returns__h29_a_mirror_lost_at_any_write_then_a_cut_then_it_is_back);
+           tcase_add_test(tc, test_returns__h30_faults_while_it_is_made_whole_again);)
