@@ -69,6 +69,7 @@ h23 lost-block-copied    campaign/tests/hazards/test_disks
 h24 slow-awaited         stack/tests/proto/test_block_client
 h25 intent-once          stack/tests/loris/physical/test_intent
 h26 no-flush-in-restore  stack/tests/loris/physical/test_hazards
+h27 joiner-trusted       campaign/tests/hazards/test_returns
 h28 no-resync-in-crash   stack/tests/loris/logical/test_pool
 h29 no-flush-on-loss     stack/tests/loris/logical/test_pool
 h29 last-copy-in-place   stack/tests/loris/logical/test_pool
