@@ -1,3 +1,8 @@
+/*
+ * Directories through naming's requests and their bytes: a walk over the blocks holds the tree
+ * against FORMAT.md after every kind of change, wherever naming dies, and with each field of a
+ * block wrong.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Naming's requests one by one, and what becomes of them when naming, the cache or both die. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
