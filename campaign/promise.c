@@ -109,16 +109,37 @@ static bool deaths_may_be_borne(const struct plan_variant *v, const struct fault
     return losses > 0 && (deaths <= losses || (mends && !v->design->classic));
 }
 
+static bool is_bearable_disk_fault(const struct plan_variant *v, const struct fault *f)
+{
+    enum fault_class class = class_of(f);
+    return f->kind < FAULT_DISK_LYING_FLUSH && !design_promise_combines(v->design, class, f->layer);
+}
+
+/* One fault of a disk, and others that harm nothing which its redundancy needs. */
+static bool one_disk_and_others(const struct plan_variant *v, const struct fault_plan *faults)
+{
+    uint32_t disk_faults = 0;
+    for (uint32_t i = 0; i < faults->count; i++) {
+        const struct fault *f = &faults->faults[i];
+        if (is_bearable_disk_fault(v, f))
+            disk_faults++;
+        else if (!design_promise_beside_disk(v->design, &v->stack, class_of(f), f->layer))
+            return false;
+    }
+    return disk_faults == 1;
+}
+
 enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults)
 {
-    bool deaths = faults->count > 1 && deaths_may_be_borne(variant, faults);
+    bool borne = faults->count > 1 &&
+                 (deaths_may_be_borne(variant, faults) || one_disk_and_others(variant, faults));
     enum level weakest = LEVEL_TRANSPARENT; /* of no fault at all */
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
         enum fault_class class = class_of(f);
         if (beyond_redundancy(variant, f))
             return LEVEL_NONE;
-        if (faults->count > 1 && !deaths &&
+        if (faults->count > 1 && !borne &&
             !design_promise_combines(variant->design, class, f->layer))
             return LEVEL_NONE;
         enum level level = design_promise(variant->design, &variant->stack, class, f->layer);

@@ -146,11 +146,23 @@ bool design_promise_combines(const struct design *design, enum fault_class fault
         return true;
     case CLASS_CRASH:
     case CLASS_HANG: /* recovery begins anew; the cache's own does not */
-        return layer == LAYER_DRIVER || layer == LAYER_NAMING || layer == LAYER_PHYSICAL ||
-               layer == LAYER_LOGICAL;
+        return layer != LAYER_CACHE;
     default:
         return false;
     }
+}
+
+bool design_promise_beside_disk(const struct design *design, const struct stack_options *options,
+                                enum fault_class fault, enum layer layer)
+{
+    if (design->classic || design_disk_losses(design, options) == 0 ||
+        !design_promise_combines(design, fault, layer))
+        return false;
+    if (fault == CLASS_POWER_CUT) /* in place, it may tear the copy that was the last good one */
+        return has_parity(options) || options->data_cow;
+    bool dies = fault == CLASS_CRASH || fault == CLASS_HANG;
+    return !dies ||
+           options->log; /* the same of a write that a death cut short; else it is replayed */
 }
 
 uint32_t design_disk_losses(const struct design *design, const struct stack_options *options)

@@ -54,6 +54,11 @@ enum level design_promise_deaths(const struct design *design, const struct stack
  * parts, any other plan of several faults nothing. */
 bool design_promise_combines(const struct design *design, enum fault_class fault, enum layer layer);
 
+/* Whether such a fault may also come with one fault of a disk that the redundancy bears: what the
+ * disk lacks is taken from elsewhere, and nothing of that is what this fault harms. */
+bool design_promise_beside_disk(const struct design *design, const struct stack_options *options,
+                                enum fault_class fault, enum layer layer);
+
 /* How many disks may be gone at the same time, spares apart, while CLASS_DISK_DEAD's promise holds.
  * A disk that was made whole in the place of one that is gone makes up for it. */
 uint32_t design_disk_losses(const struct design *design, const struct stack_options *options);
