@@ -265,10 +265,38 @@ START_TEST(test_plan__deaths_that_are_mended_or_borne_are_promised)
     static const enum level promised[3][3] = {
         {LEVEL_NONE, LEVEL_TRANSPARENT, LEVEL_NONE},
         {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_NONE},
-        {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_NONE},
+        {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_DURABLE},
     };
     for (size_t v = 0; v < 3; v++)
         for (size_t f = 0; f < 3; f++)
+            ck_assert_int_eq(promise_of_plan(&plan->variants[v], &plan->faults[f]), promised[v][f]);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_plan__one_disk_and_what_its_redundancy_does_not_need_are_promised)
+{
+    struct plan *plan = must_load(
+        "campaign: t\n"
+        "variants: {m: {stack: loris}, five: {like: m, raid: 5, machine: {disks: {count: 3}}}, "
+        "cow: {like: m, data: cow}, no-log: {like: m, log: off}, zero: {like: m, raid: 0}}\n"
+        "workloads: {a: {app: fsx}}\n"
+        "faults:\n"
+        "  crash: [{kind: disk.bit-rot}, {kind: process.crash, layer: physical}]\n"
+        "  cache: [{kind: disk.bit-rot}, {kind: process.crash, layer: cache}]\n"
+        "  cut: [{kind: disk.bit-rot}, {kind: power.cut}]\n"
+        "  two: [{kind: disk.bit-rot}, {kind: disk.lost-write}, {kind: power.cut}]\n"
+        "  vfs: [{kind: process.crash, layer: vfs}, {kind: process.crash, layer: logical}]\n",
+        NULL);
+    static const enum level promised[5][5] = {
+        {LEVEL_TRANSPARENT, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_DURABLE},
+        {LEVEL_TRANSPARENT, LEVEL_NONE, LEVEL_DURABLE, LEVEL_NONE, LEVEL_DURABLE},
+        {LEVEL_TRANSPARENT, LEVEL_NONE, LEVEL_DURABLE, LEVEL_NONE, LEVEL_DURABLE},
+        {LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_SYNCED},
+        {LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_DURABLE},
+    };
+    for (size_t v = 0; v < 5; v++)
+        for (size_t f = 0; f < 5; f++)
             ck_assert_int_eq(promise_of_plan(&plan->variants[v], &plan->faults[f]), promised[v][f]);
     plan_destroy(plan);
 }
@@ -492,6 +520,8 @@ CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_th
            tcase_add_test(tc, test_plan__numbers_of_an_app_may_be_ranges_and_distributions);
            tcase_add_test(tc, test_plan__a_selection_that_leaves_nothing_is_refused);
            tcase_add_test(tc, test_plan__deaths_that_are_mended_or_borne_are_promised);
+           tcase_add_test(tc,
+                          test_plan__one_disk_and_what_its_redundancy_does_not_need_are_promised);
            tcase_add_test(tc, test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left);
            tcase_add_test(tc, test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk);
            tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);
