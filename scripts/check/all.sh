@@ -4,7 +4,7 @@
 # Each ends with Check's line `100%: Checks: 5, Failures: 0, Errors: 0`. One that exits otherwise
 # than its line says, or has no line, counts as one more failure. A line for each is printed, and
 # the whole output of those that failed; the last line is `N passed, M failed`.
-# JOBS: how many at a time (default: the CPUs). LIMIT_S: how long one may take (default 900).
+# JOBS: how many at a time (default: the CPUs). LIMIT_S: how long one may take (default 2400).
 set -eu
 export LC_ALL=C BUILD="${BUILD:-build}"
 # Tests of crashes want the signals that AddressSanitizer takes for itself.
@@ -17,8 +17,8 @@ if [ "${1:-}" = --one ]; then
     log=$logs/$(printf '%s' "$program" | tr '/' '_').log
     code=0
     case "$program" in
-    *.sh) timeout "${LIMIT_S:-900}" sh "$program" >"$log" 2>&1 </dev/null || code=$? ;;
-    *) timeout "${LIMIT_S:-900}" "$program" >"$log" 2>&1 </dev/null || code=$? ;;
+    *.sh) timeout "${LIMIT_S:-2400}" sh "$program" >"$log" 2>&1 </dev/null || code=$? ;;
+    *) timeout "${LIMIT_S:-2400}" "$program" >"$log" 2>&1 </dev/null || code=$? ;;
     esac
     line=$(grep -aE '^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+$' "$log" | tail -n 1)
     if [ -z "$line" ]; then
