@@ -43,6 +43,8 @@ static void inline_script(struct parse *p, struct yaml *map)
                  path);
         return;
     }
+    if (bytes >= 3 && memcmp(content, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
+        content += 3;
     parse_script(p, content, path, file->place);
     struct yaml *value = yaml_new_text(p->arena, file->place, content);
     value->plain = false;

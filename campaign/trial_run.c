@@ -304,6 +304,11 @@ static void on_op(void *context, uint64_t n)
     injector_on_op(lab->injector, n);
 }
 
+static void on_unexpected(void *context, const char *detail)
+{
+    lab_event(context, "app", "unexpected", detail);
+}
+
 static void on_mark(void *context, uint64_t n)
 {
     injector_on_mark(((struct lab *)context)->injector, n);
@@ -427,8 +432,11 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
     uint64_t draw = sim_rng_draw(lab->plan->seed, lab->n, sim_rng_purpose(w->draw_name, 0), 0);
     workload_prepare(&lab->work, lab->machine, lab->history, parts, w->app_count,
                      v->stack.environments, copies, draw);
-    lab->work.hooks = (struct workload_hooks){
-        .context = lab, .on_op = on_op, .on_mark = on_mark, .on_end = on_end};
+    lab->work.hooks = (struct workload_hooks){.context = lab,
+                                              .on_op = on_op,
+                                              .on_mark = on_mark,
+                                              .on_end = on_end,
+                                              .on_unexpected = on_unexpected};
     sim_machine_zero_counters(lab->machine);
     lab->run.origin_ns = lab->run.progress_ns = sim_machine_now(lab->machine);
     lab->run.cut_wanted = lab->run.last_struck = NO_FAULT;

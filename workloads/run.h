@@ -38,6 +38,7 @@ struct workload_hooks {
     void (*on_op)(void *context, uint64_t n);   /* the n-th operation of all is about to be sent */
     void (*on_mark)(void *context, uint64_t n); /* the n-th mark of all scripts was passed */
     void (*on_end)(void *context);              /* an application ended */
+    void (*on_unexpected)(void *context, const char *detail); /* not what a script's line expects */
 };
 
 struct workload_run {

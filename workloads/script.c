@@ -9,7 +9,21 @@
 
 #define WORDS_MAX 6u
 
-enum argument { NONE, PATH, PATH2, NUMBER, NUMBER2, MODE, TIME, NAME, VALUE, ID, ID2, KEEP };
+enum argument {
+    NONE,
+    PATH,
+    PATH2,
+    TARGET,
+    NUMBER,
+    NUMBER2,
+    MODE,
+    TIME,
+    NAME,
+    VALUE,
+    ID,
+    ID2,
+    KEEP
+};
 #define ARGUMENTS_MAX 4u
 
 struct syntax {
@@ -28,7 +42,7 @@ static const struct syntax syntaxes[] = {
     {"truncate", SCRIPT_TRUNCATE, {PATH, NUMBER}, "truncate P SIZE"},
     {"rename", SCRIPT_RENAME, {PATH, PATH2}, "rename P Q"},
     {"link", SCRIPT_LINK, {PATH, PATH2}, "link P Q"},
-    {"symlink", SCRIPT_SYMLINK, {PATH, PATH2}, "symlink TARGET P"},
+    {"symlink", SCRIPT_SYMLINK, {TARGET, PATH2}, "symlink TARGET P"},
     {"unlink", SCRIPT_UNLINK, {PATH}, "unlink P"},
     {"rmdir", SCRIPT_RMDIR, {PATH}, "rmdir P"},
     {"chmod", SCRIPT_CHMOD, {PATH, MODE}, "chmod P MODE"},
@@ -128,9 +142,28 @@ static bool bad_word(const char *word, char *error)
     return false;
 }
 
-static bool parse_path(const char *word, char *to, char *error)
+/* Whether one of its parts is `..`: it would leave the copy's own directory. */
+static bool climbs(const char *path)
+{
+    for (const char *at = path; *at != '\0';) {
+        size_t bytes = strcspn(at, "/");
+        if (bytes == 2 && at[0] == '.' && at[1] == '.')
+            return true;
+        at += bytes + (at[bytes] == '/');
+    }
+    return false;
+}
+
+/* target: of a symbolic link, a text that may climb. */
+static bool parse_path(const char *word, bool target, char *to, char *error)
 {
     size_t bytes = strlen(word);
+    if (!target && climbs(word)) {
+        (void)snprintf(error, SCRIPT_ERROR_BYTES,
+                       "bad path `%.64s`; a path has no `..`, only the target of a symlink may",
+                       word);
+        return false;
+    }
     if (word[0] == '/' || bytes >= SCRIPT_PATH_BYTES) {
         (void)snprintf(error, SCRIPT_ERROR_BYTES,
                        "bad path `%.64s`; a path has no leading slash and under %u bytes", word,
@@ -178,9 +211,11 @@ static bool parse_argument(enum argument kind, const char *word, struct script_o
     int64_t ns;
     switch (kind) {
     case PATH:
-        return parse_path(word, op->path, error);
+        return parse_path(word, false, op->path, error);
+    case TARGET:
+        return parse_path(word, true, op->path, error);
     case PATH2:
-        return parse_path(word, op->path2, error);
+        return parse_path(word, false, op->path2, error);
     case NUMBER:
         return parse_number(word, UINT64_C(1) << 40, 10, &op->number, error);
     case NUMBER2:
@@ -277,6 +312,14 @@ enum script_next script_next(const char **text, struct script_op *op, struct scr
         return parse_line(&l, op, &place->column, error) ? SCRIPT_OP : SCRIPT_BAD;
     }
     return SCRIPT_END;
+}
+
+const char *script_error_name(enum err error)
+{
+    for (size_t i = 0; i < ERRORS; i++)
+        if (errors[i].error == error)
+            return errors[i].name;
+    return error == OK ? "no error" : "another error";
 }
 
 bool script_has(const char *text, enum script_kind kind)

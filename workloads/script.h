@@ -9,7 +9,7 @@
  * operation`.
  *
  * A script's paths are relative to the application's home directory ("app0"), except those that
- * begin with "shared/", so that several copies do not meet by accident.
+ * begin with "shared/", so that several copies do not meet by accident: they have no part `..`.
  */
 #ifndef LORIS_WORKLOADS_SCRIPT_H
 #define LORIS_WORKLOADS_SCRIPT_H
@@ -77,6 +77,9 @@ enum script_next { SCRIPT_OP, SCRIPT_END, SCRIPT_BAD };
  */
 enum script_next script_next(const char **text, struct script_op *op, struct script_place *place,
                              char *error);
+
+/* "ENOENT" and the other names that `expect` takes; "no error", "another error". */
+const char *script_error_name(enum err error);
 
 /* Whether some line is an operation of that kind. */
 bool script_has(const char *text, enum script_kind kind);

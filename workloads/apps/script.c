@@ -1,10 +1,12 @@
 /*
  * script: the operations of a list, in its order. What a line expects is compared with the answer;
- * a difference is counted (column `anomalies`), beside what the oracle says of it.
+ * a difference is counted (column `anomalies`) and told (an event), beside what the oracle says of
+ * it.
  */
 #include "workloads/script.h"
 #include "workloads/app.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct step {
@@ -13,6 +15,7 @@ struct step {
     struct script_op *op;
     struct script_place *place;
     enum script_next next;
+    enum err answer;
 };
 
 /* The parser is the laboratory's: it runs outside the process. */
@@ -24,9 +27,18 @@ static void next_step(void *argument)
     ASSERT(s->next != SCRIPT_BAD); /* the campaign's check has read it before */
 }
 
-static void count_unexpected(void *argument)
+static void tell_unexpected(void *argument)
 {
-    ((struct app *)argument)->self->run->unexpected++;
+    const struct step *s = argument;
+    struct workload_run *run = s->a->self->run;
+    char detail[128];
+    run->unexpected++;
+    if (run->hooks.on_unexpected == NULL)
+        return;
+    (void)snprintf(detail, sizeof(detail), "app %u, line %u: %s, expected %s", s->a->self->number,
+                   s->place->line, script_error_name(s->answer),
+                   script_error_name(s->op->expected));
+    run->hooks.on_unexpected(run->hooks.context, detail);
 }
 
 /* Puts the home directory before a path, unless it is in the shared tree. */
@@ -147,9 +159,9 @@ void script_main(struct app *a)
         sim_trap(next_step, &s);
         if (s.next == SCRIPT_END)
             return;
-        e = run_step(a, &op);
+        s.answer = e = run_step(a, &op);
         if (e != op.expected && e != E_DEAD)
-            sim_trap(count_unexpected, a);
+            sim_trap(tell_unexpected, &s);
         if (e != E_DEAD)
             e = app_pause(a);
     }

@@ -86,6 +86,9 @@ START_TEST(test_script__says_where_and_what_and_goes_on_with_the_next_line)
         {"write x one 2", 9, "bad number `one`"},
         {"write x 0 999999999", 11, "bad number"},
         {"create /x", 8, "no leading slash"},
+        {"mkdir ../up", 7, "a path has no `..`"},
+        {"rename a b/..", 10, "a path has no `..`"},
+        {"symlink t a/../b", 11, "a path has no `..`"},
         {"chmod x 99", 9, "octal"},
         {"sleep 5", 7, "unit"},
         {"expect ENOWHERE mark", 1, "expect ERROR operation"},
@@ -128,6 +131,26 @@ START_TEST(test_script__survives_lines_of_any_length_and_bytes)
 }
 END_TEST
 
+START_TEST(test_script__takes_dots_in_names_and_in_targets)
+{
+    const char *text = "create ..a/b..\nsymlink ../up l\n";
+    struct script_op op;
+    struct script_place place = {0};
+    ck_assert_int_eq(script_next(&text, &op, &place, error), SCRIPT_OP);
+    ck_assert_str_eq(op.path, "..a/b..");
+    ck_assert_int_eq(script_next(&text, &op, &place, error), SCRIPT_OP);
+    ck_assert_str_eq(op.path, "../up");
+}
+END_TEST
+
+START_TEST(test_script__names_errors_as_expect_does)
+{
+    ck_assert_str_eq(script_error_name(E_NOENT), "ENOENT");
+    ck_assert_str_eq(script_error_name(OK), "no error");
+    ck_assert_str_eq(script_error_name(E_MEDIA), "another error");
+}
+END_TEST
+
 START_TEST(test_script__tells_whether_it_has_an_operation)
 {
     ck_assert(script_has("creat x\nsync\n begin # one\n", SCRIPT_BEGIN));
@@ -141,4 +164,6 @@ CHECK_MAIN("script", 20, tcase_add_test(tc, test_script__reads_every_operation_w
            tcase_add_test(tc, test_script__expects_the_named_error);
            tcase_add_test(tc, test_script__says_where_and_what_and_goes_on_with_the_next_line);
            tcase_add_test(tc, test_script__survives_lines_of_any_length_and_bytes);
+           tcase_add_test(tc, test_script__takes_dots_in_names_and_in_targets);
+           tcase_add_test(tc, test_script__names_errors_as_expect_does);
            tcase_add_test(tc, test_script__tells_whether_it_has_an_operation);)
