@@ -167,6 +167,13 @@ static bool shown(const struct list_input *in, const struct row *row)
     return strcmp(row->section, "profiles") != 0 || row->of[0] == '\0' || in->json;
 }
 
+/* The default of a row; where it depends on the machine, the words that `about` has for it. */
+static const char *default_of(const struct row *row)
+{
+    const char *words = row->type[0] == '\0' ? NULL : strstr(row->doc, "default ");
+    return row->fallback[0] != '\0' || words == NULL ? row->fallback : words + strlen("default ");
+}
+
 static void print_json(const struct table *t, const struct list_input *in)
 {
     bool first = true;
@@ -177,7 +184,7 @@ static void print_json(const struct table *t, const struct list_input *in)
             continue;
         const char *const texts[][2] = {
             {"section", row->section}, {"of", row->of},     {"name", row->name},
-            {"type", row->type},       {"unit", row->unit}, {"default", row->fallback},
+            {"type", row->type},       {"unit", row->unit}, {"default", default_of(row)},
             {"source", row->source},   {"about", row->doc},
         };
         (void)printf("%s\n  {", first ? "" : ",");

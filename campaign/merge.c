@@ -198,10 +198,14 @@ static uint32_t list_index(const struct yaml *list, const char *part)
     return index < list->count ? (uint32_t)index : UINT32_MAX;
 }
 
-/* The slot that `part` names in `node`, made if it is an absent key of a map; NULL: none. */
+/* The slot that `part` names in `node`, made if it is an absent key of a map; NULL: none. A list of
+ * one map needs no place, as in a sweep. */
 static struct yaml **slot_of(struct yaml *node, const char *part, struct place place,
                              struct arena *arena)
 {
+    if (node->kind == YAML_LIST && node->count == 1 && node->item[0]->kind == YAML_MAP &&
+        (part[0] < '0' || part[0] > '9'))
+        node = node->item[0];
     if (node->kind == YAML_LIST) {
         uint32_t index = list_index(node, part);
         return index == UINT32_MAX ? NULL : &node->item[index];

@@ -154,6 +154,8 @@ static struct yaml *read_map(struct reader *r, struct yaml *node, uint32_t depth
         struct yaml *value = read_node(r, event, depth + 1);
         if (value == NULL)
             return NULL;
+        if (key->kind == YAML_TEXT && key->plain && key->text[0] == '\0')
+            key->place = value->place; /* an empty key has none of its own */
         if (node->count == YAML_KEYS_MAX) {
             complain(r->complaints, key->place, "has too many keys; at most %u", YAML_KEYS_MAX);
             return NULL;
@@ -199,6 +201,16 @@ static struct yaml *read_node(struct reader *r, struct fy_event *event, uint32_t
     return NULL;
 }
 
+/* `%YAML 1.1` would ask for `yes` and octal 010: not what is read here. */
+static void check_version(struct reader *r, struct fy_event *event)
+{
+    const struct fy_version *version = fy_document_start_event_version(event);
+    if (version != NULL && (version->major != 1 || version->minor != 2))
+        complain(r->complaints, place_at(r, 1, 1),
+                 "asks for YAML %d.%d; a campaign file is YAML 1.2", version->major,
+                 version->minor);
+}
+
 static struct yaml *read_stream(struct reader *r)
 {
     struct yaml *root = NULL;
@@ -218,6 +230,8 @@ static struct yaml *read_stream(struct reader *r)
                 return NULL;
             continue;
         }
+        if (type == FYET_DOCUMENT_START)
+            check_version(r, event);
         if (content || (type == FYET_DOCUMENT_START && root != NULL)) {
             complain(r->complaints, place_of(r, event),
                      "a second document begins; a campaign file has one");

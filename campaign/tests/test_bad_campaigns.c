@@ -80,6 +80,7 @@ START_TEST(test_bad__syntax)
         {"a: [1,\nb: 2\n", "2:1: is not YAML: wrongly indented flow sequence"},
         {"a: 1\n  b: 2\n", "1:4: is not YAML: invalid multiline plain key"},
         {TOP REST "---\na: b\n", "5:1: a second document begins"},
+        {"%YAML 1.1\n---\n" TOP REST, "1:1: asks for YAML 1.1; a campaign file is YAML 1.2"},
         {TOP "tags: {x: &a y}\n" REST, "2:11: anchors (&)"},
         {TOP "tags: {x: *a }\n" REST, "2:11: aliases (*)"},
         {TOP "tags: {x: !!str y}\n" REST, "2:11: tags (!)"},
@@ -185,6 +186,7 @@ START_TEST(test_bad__variants)
     static const struct row rows[] = {
         {V "  x: 3\n", "5:6: a variant is a text"},
         {V "  x:\n", "5:3: a variant is empty"},
+        {V "  ?\n  : {stack: loris}\n", "6:5: the name `` is no name"},
         {V "  x: {}\n", "5:6: variant `x` has no `stack`"},
         {V "  x: {raid: 1, stak: loris}\n",
          "5:16: unknown key `stak` of a variant, which has no `stack`; did you mean `stack`?"},

@@ -168,11 +168,11 @@ END_TEST
 START_TEST(test_plan__set_works_before_like_and_adds_absent_keys)
 {
     const char *sets[] = {"variants.v.checkpoint=10s", "machine.disks={count: 4, size: 1GiB}",
-                          "faults.cut.0.cache=drop", "workloads.\"b\".1.think=7ms",
-                          "variants.v.checkpoint=11s"};
+                          "faults.cut.0.cache=keep",   "workloads.\"b\".1.think=7ms",
+                          "variants.v.checkpoint=11s", "faults.cut.cache=drop"};
     struct plan_request request = {.path = "t.yaml",
                                    .sets = sets,
-                                   .set_count = 5,
+                                   .set_count = 6,
                                    .trials_given = true,
                                    .trials = 7,
                                    .seed_given = true,
@@ -482,7 +482,8 @@ START_TEST(test_plan__includes_lie_beneath_and_scripts_are_stored)
                          "machine: {disks: {count: 4}}\ntrials: 9\n");
     write_file("b.yaml", "workloads: {s: {app: fsx}, t: {app: fsx}}\n"
                          "machine: {disks: {size: 32MiB}}\n");
-    write_file("s.ops", "create x\nmark\n");
+    write_file("s.ops", "\xef\xbb\xbf" /* a byte order mark is no part of it */
+                        "create x\nmark\n");
     write_file("c.yaml", "campaign: i\ninclude: a.yaml\nvariants: {v: {stack: loris}}\n"
                          "workloads: {u: {app: fsstress}}\nfaults: {m: [{kind: power.cut, at: "
                          "{mark: 1}}]}\n");

@@ -28,6 +28,8 @@ grep -v '^\./scripts/check/documents.sh$' "$work/files" | xargs grep -lE '\.md\b
 holds "documents that sources name are in the tree" none $(cat "$work/naming")
 "$loris" list --format json >"$work/list"
 holds "and those that loris list names" none "$work/list"
+holds "a default that depends on the machine is told in words" \
+    grep -q '"name": "copies".*"default": "one an environment"' "$work/list"
 
 # The example: the first block of the document; what it includes is another file's.
 sed -n '/^    campaign: /,/^$/s/^    //p' campaign/FORMAT.md | grep -v '^include:' >"$work/example.yaml"
