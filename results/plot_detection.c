@@ -133,7 +133,8 @@ static void draw(struct plot *plot, const char *variant, const struct matrix *m)
     snprintf(title, sizeof(title), "Who notices? %s", variant);
     snprintf(
         caption, sizeof(caption),
-        "Layer that noticed first, %% of the trials of a fault. Nobody noticed in %llu of %llu.",
+        "Layer that noticed first, %% of the trials of a fault. Not noticed while it ran: %llu of "
+        "%llu (the judge's own reads, after it, do not count).",
         (unsigned long long)nobody, (unsigned long long)all);
     if (!plot_begin(plot, "detection", 100 + 34 * (unsigned)m->fault_count, title, caption))
         return;

@@ -325,7 +325,10 @@ void report_method(struct report *r)
         "every fault of the plan took effect. Intervals are exact 95 %% intervals, each cell by "
         "itself: of %zu about %.0f may miss. The hardware is simulated, the storage code is "
         "real; an absent failure bounds a rate, it does not make it zero. Variants saw the same "
-        "workload and the same fault draw in trials of equal number.</p>\n",
+        "workload and the same fault draw in trials of equal number. Who noticed a fault first is "
+        "told "
+        "of the run alone: damage that only the judge's own reads met, after it, counts as not "
+        "noticed while it ran, also where the stack then found and mended it.</p>\n",
         r->cells.count, ceil(0.05 * (double)r->cells.count));
     fputs("<dl><dt>loris</dt><dd>", r->page);
     text_xml(r->page, r->version);

@@ -515,7 +515,8 @@ enum err store_open(struct store **out, const char *path, enum store_mode mode,
         return say(error,
                    "%s:1:1: exists already; --resume goes on with it, --overwrite replaces it",
                    path);
-    if (exists && mode == STORE_OVERWRITE && make_way(path, error) != OK)
+    bool empty = exists && S_ISREG(st.st_mode) && st.st_size == 0; /* as mktemp makes it */
+    if (exists && mode == STORE_OVERWRITE && !empty && make_way(path, error) != OK)
         return E_INVAL;
     if (exists && mode == STORE_RESUME) {
         sqlite3 *db; /* first without touching it: a foreign file stays as it is */
