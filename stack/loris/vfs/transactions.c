@@ -70,9 +70,21 @@ void transaction_leave(struct vfs *v, uint32_t caller, enum err answer)
     client->aborted = true;
 }
 
+/* Calls of the dead stay parked until their turn comes, while their slots serve others. */
+static void forget_dead_callers(struct vfs *v)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < v->parked_count; i++)
+        if (plat_layer_of(v->parked[i].source, NULL) != LAYER_NONE)
+            v->parked[kept++] = v->parked[i];
+    v->parked_count = kept;
+}
+
 void transaction_park(struct vfs *v, const struct msg *call)
 {
-    ASSERT(v->parked_count < CLIENTS_MAX); /* one call a client */
+    if (v->parked_count == CLIENTS_MAX)
+        forget_dead_callers(v);
+    ASSERT(v->parked_count < CLIENTS_MAX); /* one call a living client */
     v->parked[v->parked_count++] = *call;
     v->retry_ns = plat_now() + RETRY_NS;
 }

@@ -135,6 +135,24 @@ START_TEST(test_transactions__who_meets_one_waits_while_others_are_served)
 }
 END_TEST
 
+START_TEST(test_transactions__callers_that_die_waiting_make_room)
+{
+    struct msg m;
+    struct call_request r = {.op = CALL_STAT, .fd = -1, .path_bytes = 1};
+    rig_make_file("f");
+    tree_fail(VFS_LOOKUP, E_WAIT, 1000);
+    for (uint32_t k = 0; k < 100; k++) { /* more than it has room for at a time */
+        uint32_t mortal = fake_client(LAYER_APP, 1);
+        r.path_grant = fake_grant(mortal, (void *)(uintptr_t) "f", 1, PLAT_GRANT_READ);
+        call_request_pack(&m, 1, &r);
+        ck_assert(!fake_call_for(mortal, &m, 1000));
+        fake_client_die(mortal);
+    }
+    tree_fail(VFS_LOOKUP, OK, 0);
+    ck_assert_int_eq(stat_by(rig_app, "f"), OK);
+}
+END_TEST
+
 START_TEST(test_transactions__that_of_a_dead_process_is_aborted)
 {
     ck_assert_int_eq(txn(rig_app, CALL_BEGIN), OK);
@@ -154,4 +172,5 @@ CHECK_MAIN("vfs_transactions", 30, tcase_add_checked_fixture(tc, rig_start, NULL
            tcase_add_test(tc, test_transactions__an_abort_closes_what_was_opened_in_it);
            tcase_add_test(tc, test_transactions__an_orphan_is_released_after_the_commit_only);
            tcase_add_test(tc, test_transactions__who_meets_one_waits_while_others_are_served);
+           tcase_add_test(tc, test_transactions__callers_that_die_waiting_make_room);
            tcase_add_test(tc, test_transactions__that_of_a_dead_process_is_aborted);)
