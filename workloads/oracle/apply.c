@@ -74,9 +74,21 @@ static void set_name(struct apply *a, uint32_t slot, uint32_t inode)
         h->inodes[was].dead_op = a->op;
 }
 
+/* The size before; what is grown or cut off hangs on those that change it at the same time. */
+static uint64_t size_before(struct apply *a, uint32_t inode)
+{
+    struct history *h = a->h;
+    for (uint32_t at = h->inodes[inode].size; at != 0; at = h->effects[at].older) {
+        const struct effect *e = &h->effects[at];
+        if (!e->is_void && e->op != a->op && !precedes(h, e->op, a->op))
+            h->raced = true;
+    }
+    return model_size(h, inode, a->view, a->op);
+}
+
 static void resize(struct apply *a, uint32_t inode, uint64_t size)
 {
-    uint64_t was = model_size(a->h, inode, a->view, a->op);
+    uint64_t was = size_before(a, inode);
     if (size == was)
         return;
     set_size(a, inode, size, was);
@@ -148,7 +160,7 @@ static enum err apply_write(struct apply *a)
     if (h->inodes[inode].type != HISTORY_FILE)
         return E_BADF;
     o->inode = inode;
-    uint64_t was = model_size(h, inode, a->view, a->op);
+    uint64_t was = size_before(a, inode);
     uint64_t to = o->offset + o->length;
     if (o->length == 0)
         return OK;
@@ -187,7 +199,7 @@ static enum err apply_fallocate(struct apply *a)
         return E_BADF;
     h->ops[a->op].inode = inode;
     bool keep = (flags & (HISTORY_KEEP_SIZE | HISTORY_PUNCH)) != 0;
-    uint64_t was = model_size(h, inode, a->view, a->op);
+    uint64_t was = size_before(a, inode);
     uint64_t from = a->call->offset, to = from + a->call->length;
     if (keep && to > was)
         to = was;

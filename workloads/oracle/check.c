@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "workloads/oracle/content.h"
+#include "workloads/oracle/order.h"
 #include "workloads/oracle/values.h"
 
 struct reader {
@@ -65,7 +66,7 @@ static enum history_clause clause_of(const struct history *h, uint32_t inode, ui
     for (uint32_t k = h->inodes[inode].range; k != 0; k = h->effects[k].older) {
         const struct effect *e = &h->effects[k];
         if (e->what == RANGE_DATA && e->from <= at && at + count <= e->to &&
-            content_match(inode, e->author, at + e->shift, bytes, count) == count)
+            content_match(h->ops[e->author].key, e->author, at + e->shift, bytes, count) == count)
             return CLAUSE_CONTENT;
     }
     return CLAUSE_FOREIGN;
@@ -201,6 +202,7 @@ void history_entry(struct history *h, uint32_t op, const char *name, uint32_t ty
     const struct history_op *o = &h->ops[op];
     struct app *app = &h->apps[o->app];
     ASSERT(app->in_flight == op && o->kind == HISTORY_READDIR);
+    order_keep_entry(h, op, name, type);
     if (o->inode == 0 || app->unsettled || o->wrong || strcmp(name, ".") == 0 ||
         strcmp(name, "..") == 0)
         return;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "workloads/oracle/content.h"
+#include "workloads/oracle/order.h"
 #include "workloads/oracle/range.h"
 #include "workloads/oracle/transaction.h"
 
@@ -66,6 +67,9 @@ void history_destroy(struct history *h)
     free(h->slots);
     free(h->buckets);
     free(h->text);
+    free(h->log.record);
+    free(h->log.entry);
+    free(h->log.pool);
     free(h);
 }
 
@@ -74,7 +78,7 @@ static uint32_t new_op(struct history *h, uint32_t app, enum history_kind kind, 
     uint32_t room = h->op_room;
     h->ops = model_grow(h->ops, &room, h->op_count + 2, sizeof(*h->ops));
     h->inodes = model_grow(h->inodes, &h->op_room, h->op_count + 2, sizeof(*h->inodes));
-    uint32_t op = ++h->op_count;
+    uint32_t op = h->number != 0 ? h->number : ++h->op_count;
     h->ops[op] = (struct history_op){.kind = kind,
                                      .app = app,
                                      .start_ns = now_ns,
@@ -107,7 +111,8 @@ void history_reset(struct history *h, uint32_t environments)
     h->wrong_count = h->fault_count = h->stamp = 0;
     h->detected_ns = h->service_ns = HISTORY_NEVER;
     h->detected_by = NULL;
-    h->has_xattrs = false;
+    h->has_xattrs = h->raced = h->linear = h->log.full = false;
+    h->number = h->log.bytes = h->log.entries = 0;
     for (uint32_t e = 0; e < environments; e++)
         h->wrongs[e].count = h->wrongs[e].bytes = 0;
     memset(h->buckets, 0, h->bucket_count * sizeof(*h->buckets));
@@ -169,6 +174,11 @@ static void take_back(struct history *h, uint32_t op)
     h->inodes[op].type = 0;
 }
 
+void history_forget(struct history *h, uint32_t op)
+{
+    take_back(h, op);
+}
+
 uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
                        const struct history_call *call)
 {
@@ -203,6 +213,8 @@ uint32_t history_begin(struct history *h, uint32_t app, uint64_t now_ns,
         transaction_gather(h, a->txn, op);
     else
         o->forbade = ask_model(h, op) != OK;
+    o->key = o->inode;
+    order_keep_call(h, op, call);
     return op;
 }
 
@@ -213,7 +225,7 @@ void history_fill(const struct history *h, uint32_t op, uint64_t at, uint8_t *to
     ASSERT(o->kind == HISTORY_WRITE || o->kind == HISTORY_SETXATTR);
     ASSERT(at + bytes <= o->length);
     if (o->kind == HISTORY_WRITE)
-        content_fill(o->inode, op, o->offset + at, to, bytes);
+        content_fill(o->key, op, o->offset + at, to, bytes);
     else
         content_fill(0, op, at, to, bytes);
 }
@@ -446,6 +458,8 @@ bool history_end(struct history *h, uint32_t op, uint64_t now_ns,
     o->result = answer->result;
     o->end_ns = now_ns;
     o->end_tick = ++h->tick;
+    h->raced = h->raced || (a->unsettled && state != HISTORY_TROUBLED);
+    order_keep_answer(h, op, answer);
     if (state == HISTORY_DONE && !a->unsettled)
         check_answer(h, op, answer);
     end_special(h, op, answer);
@@ -473,8 +487,10 @@ void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history
     a->death = why;
     a->died_ns = now_ns;
     leave_transaction(h, app);
-    if (a->in_flight != 0)
+    if (a->in_flight != 0) {
         mark_optional(h, a->in_flight);
+        h->raced = h->raced || a->unsettled;
+    }
 }
 
 void history_leave(struct history *h, uint32_t app)

@@ -151,6 +151,7 @@ struct history_op {
     uint32_t begin_tick, end_tick;  /* order; end: UINT32_MAX while in flight */
     uint32_t txn;                   /* the begin of the open user transaction that it is in, or 0 */
     uint32_t inode;                 /* the one it works on or makes; 0 if none is known */
+    uint32_t key;                   /* WRITE: the inode that its bytes name (history_fill) */
     uint32_t first_effect, effects; /* in the model (model.h) */
     uint32_t name, name2;           /* name slots of path and path2; 0 if none */
     uint64_t offset, length;        /* of READ and WRITE; OPEN: flags; TRUNCATE: size in offset */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "workloads/oracle/cut.h"
+#include "workloads/oracle/order.h"
 #include "workloads/oracle/versions.h"
 
 struct judge *judge_create(void)
@@ -32,6 +33,7 @@ void judge_destroy(struct judge *j)
     free(j->lost);
     free(j->halves);
     range_work_free(&j->work);
+    order_destroy(j->order);
     free(j);
 }
 
@@ -276,7 +278,9 @@ static void judge_environment(struct judge *j, const struct judge_input *in, uin
     memcpy(v->story, j->flaw.story, sizeof(v->story));
 }
 
-void judge_trial(struct judge *j, const struct judge_input *input, struct judge_verdict *verdict)
+/* In the order in which the history was recorded. */
+static void judge_recorded(struct judge *j, const struct judge_input *input,
+                           struct judge_verdict *verdict)
 {
     const struct history *h = input->history;
     ASSERT(h != NULL);
@@ -298,6 +302,49 @@ void judge_trial(struct judge *j, const struct judge_input *input, struct judge_
         judge_environment(j, input, e, any_errors, verdict);
     verdict->bytes_wrong += j->bytes_wrong;
     count_lost(j, h, verdict);
+}
+
+static bool is_stronger(const struct judge_verdict *v, const struct judge_verdict *than)
+{
+    return v->level < than->level || (v->level == than->level && v->ops_lost < than->ops_lost);
+}
+
+/* Operations raced for names: the strongest verdict of any order that gives their answers. */
+static void judge_orders(struct judge *j, const struct judge_input *input,
+                         struct judge_verdict *verdict)
+{
+    if (j->order == NULL)
+        j->order = order_create();
+    struct judge_input in = *input;
+    struct judge_verdict best, one;
+    bool any = false;
+    order_begin(j->order, input->history);
+    while (!(any && best.level == LEVEL_TRANSPARENT && !best.undecided) &&
+           (in.history = order_next(j->order)) != NULL) {
+        judge_recorded(j, &in, &one);
+        if (!any || is_stronger(&one, &best))
+            best = one;
+        any = true;
+    }
+    bool undecided = order_undecided(j->order);
+    if (any) {
+        *verdict = best;
+        verdict->undecided = best.undecided || (undecided && best.level != LEVEL_TRANSPARENT);
+    } else if (undecided) {
+        verdict->undecided = true;
+    } else if (verdict->level < LEVEL_SILENT) {
+        verdict->level = LEVEL_SILENT;
+        verdict->clause = CLAUSE_ANSWER;
+        (void)snprintf(verdict->story, sizeof(verdict->story),
+                       "no order of the operations that ran together gives their answers");
+    }
+}
+
+void judge_trial(struct judge *j, const struct judge_input *input, struct judge_verdict *verdict)
+{
+    judge_recorded(j, input, verdict);
+    if (input->history->raced)
+        judge_orders(j, input, verdict);
 }
 
 static void take_larger(uint64_t *to, uint64_t other)

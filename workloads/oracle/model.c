@@ -28,7 +28,10 @@ static bool counts(const struct history *h, const struct effect *e, enum view vi
 {
     if (e->is_void || model_hidden(h, e->op, self))
         return false;
-    return view == VIEW_ALL || e->op == self || h->ops[e->op].state == HISTORY_DONE;
+    const struct history_op *o = &h->ops[e->op];
+    if (view == VIEW_ALL || e->op == self || o->state == HISTORY_DONE)
+        return true; /* in an order what has a place has happened, but writes by whole blocks */
+    return h->linear && o->kind != HISTORY_WRITE && o->kind != HISTORY_FALLOCATE;
 }
 
 uint32_t model_newest(const struct history *h, uint32_t newest, enum view view, uint32_t self)
@@ -57,6 +60,8 @@ uint64_t model_size(const struct history *h, uint32_t inode, enum view view, uin
 
 bool model_settled(const struct history *h, uint32_t newest, uint32_t self)
 {
+    if (h->linear)
+        return true;
     for (uint32_t at = newest; at != 0; at = h->effects[at].older) {
         const struct effect *e = &h->effects[at];
         if (e->is_void || e->op == self || model_hidden(h, e->op, self))

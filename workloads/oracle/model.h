@@ -101,7 +101,35 @@ struct wrongs {
     struct history_wrong first; /* if count > 0 */
 };
 
+#define LOG_BYTES_MAX (UINT32_C(1) << 26) /* of texts and contents of one history */
+
+/* A request and its answer as they were: order.h. Places are in log.pool; UINT32_MAX: none. */
+struct history_record {
+    struct history_call call;
+    struct history_answer answer;
+    struct history_stat stat;
+    uint32_t path, path2, data;
+    uint32_t newest_entry; /* of its listing, from 1 */
+    bool has_stat;
+};
+
+struct history_entry_record {
+    uint32_t type, text, older;
+};
+
+struct history_log {
+    struct history_record *record; /* by operation */
+    struct history_entry_record *entry;
+    char *pool;
+    uint32_t record_room, entry_room, entries, pool_room, bytes;
+    bool full; /* something that an order needs found no room */
+};
+
 struct history {
+    struct history_log log;
+    bool raced;       /* what an operation did to names hangs on others that ran then: order.h */
+    bool linear;      /* told by order.c: one operation after the other, */
+    uint32_t number;  /* each with the number that it has there */
     uint32_t commits; /* user transactions whose commit was asked for */
     uint32_t environments, app_count, op_count, tick, setup_ops, sync_tick;
     struct app *apps; /* HISTORY_APPS_MAX */
@@ -205,6 +233,9 @@ uint32_t *model_list(struct history *h, enum slot_kind slot, uint32_t object);
 /* Whether an operation is in an open user transaction of another application than that of `self`.
  * (transaction.c) */
 bool model_hidden(const struct history *h, uint32_t op, uint32_t self);
+
+/* As if the operation in flight had no effects. (history.c) */
+void history_forget(struct history *h, uint32_t op);
 
 /* Makes all effects of an operation void. */
 void model_void(struct history *h, uint32_t op);

@@ -29,7 +29,8 @@ static uint64_t explains(const struct range_query *q, const struct effect *e, ui
     const uint8_t *bytes = q->bytes + (from - q->from);
     switch ((enum range_what)e->what) {
     case RANGE_DATA:
-        return content_match(q->inode, e->author, from + e->shift, bytes, to - from);
+        return content_match(q->h->ops[e->author].key, e->author, from + e->shift, bytes,
+                             to - from);
     case RANGE_ZERO:
         return content_match_zeros(bytes, to - from);
     case RANGE_ABSENT:

@@ -50,6 +50,7 @@ struct flaw {
 };
 
 struct judge {
+    struct order *order; /* search of other orders, made when it is first needed */
     const struct history *h;
     const struct observation *o;
     uint32_t environment;

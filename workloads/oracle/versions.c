@@ -187,8 +187,8 @@ static void note_data_halves(struct pass *p, const struct chunk *c, uint32_t ino
             const uint8_t *bytes = p->j->o->pool + c->place + (at - c->from);
             if (end - at >= 8 && !may_be_covered(h, newest, k, at, end))
                 note_half(p, e->op,
-                          content_match(inode, e->author, at + e->shift, bytes, end - at) ==
-                                  end - at
+                          content_match(h->ops[e->author].key, e->author, at + e->shift, bytes,
+                                        end - at) == end - at
                               ? HALF_SEEN
                               : HALF_GONE);
             at = end;

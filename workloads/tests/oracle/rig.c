@@ -84,14 +84,6 @@ static void resize(struct rig *r, int op, int inode, int size)
         set_cell(r, op, inode, c, CELL_ZERO, false);
 }
 
-/* One operation that was drawn: its request, and what it does. */
-struct draw {
-    struct history_call call;
-    int name, name2; /* -1: none */
-    int dir, dir2, inode;
-    int first, last; /* cells of a write; size of a truncate in `first` */
-};
-
 /* Whether a change of that slot, still open or in doubt, makes the answer to the draw a guess. */
 static bool bears_on(const struct naive_delta *e, const struct draw *d, bool in_flight)
 {
@@ -347,7 +339,7 @@ static void begin(struct rig *r, int app)
     struct rig_app *a = &r->app[app];
     struct draw d = draw_call(r, a);
     draw_bound(r, &d);
-    if (collides(r, &d))
+    if (!r->racing && collides(r, &d))
         return;
     int op = (int)history_begin(r->h, (uint32_t)app, (uint64_t)r->n.tick, &d.call);
     ASSERT(op < NAIVE_OPS);
@@ -356,6 +348,7 @@ static void begin(struct rig *r, int app)
     struct rig_fs before = r->fs;
     struct naive_inode inodes[NAIVE_OPS];
     memcpy(inodes, r->n.inode, sizeof(inodes));
+    r->draw[op] = d;
     a->op = op;
     a->kind = d.call.kind;
     a->length = d.call.length;
@@ -363,7 +356,7 @@ static void begin(struct rig *r, int app)
     if (a->kind == HISTORY_COMMIT)
         gather(r, op);
     if (a->answer == OK && !r->transactions &&
-        rig_draw(r, 40) == 0) { /* fails, perhaps not without a trace */
+        rig_draw(r, r->racing ? 400 : 40) == 0) { /* fails, perhaps not without a trace */
         a->answer = E_IO;
         r->fs = before;
         for (int k = 0; k < NAIVE_OPS; k++)
@@ -399,16 +392,51 @@ static void cover(struct rig *r, const struct rig_app *a, int op)
     }
 }
 
+/* The file that was opened is the application's. */
+static void hold(struct rig *r, struct rig_app *a)
+{
+    a->fd_inside = r->before.begin != 0;
+    a->fd_inode = a->next_inode;
+    a->fd_dir = a->next_dir;
+    a->fd_name = a->next_name;
+}
+
+bool rig_again(struct rig *r, int op)
+{
+    struct naive_op *o = &r->n.op[op];
+    struct rig_app *a = &r->app[o->app];
+    struct draw d = r->draw[op];
+    d.dir = d.name < 0 ? 0 : dir_of(r, d.name);
+    d.dir2 = d.name2 < 0 ? 0 : dir_of(r, d.name2);
+    d.inode = d.name < 0 || d.dir < 0 ? 0 : r->fs.name[d.dir][d.name];
+    if (d.call.kind == HISTORY_WRITE)
+        d.inode = a->fd_inode;
+    struct rig_fs before = r->fs;
+    a->kind = d.call.kind;
+    enum err e = perform(r, op, &d, a);
+    bool answered = o->end != 0 && !o->troubled;
+    if (answered && (e == OK) != (r->answer[op] == OK))
+        return false;
+    if (!answered && d.call.kind == HISTORY_WRITE)
+        r->fs = before; /* by whole blocks: what comes later is as if it were not there */
+    if (answered && e == OK && d.call.kind == HISTORY_OPEN)
+        hold(r, a);
+    if (answered && (d.call.kind == HISTORY_FSYNC || d.call.kind == HISTORY_SYNC))
+        cover(r, a, op);
+    return true;
+}
+
 static void end(struct rig *r, int app)
 {
     struct rig_app *a = &r->app[app];
     int op = a->op;
     struct history_answer answer = {.result = a->answer, .fd = FD, .moved = a->length};
     bool right = history_end(r->h, (uint32_t)op, (uint64_t)r->n.tick, &answer);
-    ASSERT(right);
+    ASSERT(right || r->racing); /* of the order in which it was recorded; there are others */
     r->n.op[op].end = ++r->n.tick;
     r->n.op[op].in_flight = false;
     r->n.op[op].troubled = a->answer == E_IO;
+    r->answer[op] = a->answer;
     if (a->kind == HISTORY_BEGIN) {
         r->before = (struct rig_before){.fs = r->fs, .deltas = r->n.deltas, .begin = op};
         memcpy(r->before.inode, r->n.inode, sizeof(r->n.inode));
@@ -417,12 +445,8 @@ static void end(struct rig *r, int app)
     } else if (a->kind == HISTORY_COMMIT) {
         a->fd_inside = false;
     }
-    if (a->kind == HISTORY_OPEN && a->answer == OK) {
-        a->fd_inside = r->before.begin != 0;
-        a->fd_inode = a->next_inode;
-        a->fd_dir = a->next_dir;
-        a->fd_name = a->next_name;
-    }
+    if (a->kind == HISTORY_OPEN && a->answer == OK)
+        hold(r, a);
     if ((a->kind == HISTORY_FSYNC || a->kind == HISTORY_SYNC) && a->answer == OK)
         cover(r, a, op);
     a->op = 0;
@@ -438,6 +462,7 @@ void rig_history(struct rig *r, uint64_t seed, int operations)
     r->killed = rig_draw(r, 2) == 0;
     r->n.apps = rig_draw(r, 5) < 3 ? 1 : 2 + rig_draw(r, NAIVE_APPS - 1);
     r->transactions = r->n.apps == 1 && rig_draw(r, 3) == 0;
+    r->racing = r->n.apps > 1 && rig_draw(r, 40) == 0;
     history_reset(h, r->shared ? 2 : 1);
     for (int a = 0; a < r->n.apps; a++)
         (void)history_add_app(h, r->shared && a == 1 ? 1 : 0);

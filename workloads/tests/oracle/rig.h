@@ -26,6 +26,14 @@ struct rig_app {
     bool fd_inside; /* the open file was opened in the open user transaction */
 };
 
+/* One operation that was drawn: its request, and what it does. */
+struct draw {
+    struct history_call call;
+    int name, name2; /* -1: none */
+    int dir, dir2, inode;
+    int first, last; /* cells of a write; size of a truncate in `first` */
+};
+
 /* What an abort goes back to. */
 struct rig_before {
     struct rig_fs fs;
@@ -45,6 +53,9 @@ struct rig {
     bool transactions; /* one application, with user transactions */
     struct rig_before before;
     int commits;
+    bool racing;                 /* requests may hang on what others do at the same time */
+    struct draw draw[NAIVE_OPS]; /* of each operation */
+    enum err answer[NAIVE_OPS];
 };
 
 /* A number in [0, limit). */
@@ -52,6 +63,17 @@ int rig_draw(struct rig *r, int limit);
 
 /* A history of up to `operations` operations by up to NAIVE_APPS applications. */
 void rig_history(struct rig *r, uint64_t seed, int operations);
+
+/* Performs an operation that was drawn once more, on r->fs as it is now. Returns whether its answer
+ * can be the one that it got. */
+bool rig_again(struct rig *r, int op);
+
+/*
+ * The strongest level, over all orders of the operations in which their answers are right, and the
+ * fewest operations lost at it: of the environments 0 (errors[0]) and, if shared, 1 the weaker.
+ * *orders: how many there are; 0 leaves the verdict undefined.
+ */
+struct naive_verdict rig_best_order(const struct rig *r, const bool errors[2], uint32_t *orders);
 
 /* What is read back: a cut, a mix of versions, or one of these with damage. */
 void rig_tree(struct rig *r);

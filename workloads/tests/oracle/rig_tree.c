@@ -276,7 +276,7 @@ static void tell_cell(struct rig *r, uint32_t node, const struct naive_object *b
     else if (writer == CELL_FOREIGN)
         content_fill(SCRAMBLE, SCRAMBLE, from, bytes, length);
     else
-        content_fill(history_op(r->h, (uint32_t)writer)->inode, (uint32_t)writer, from, bytes,
+        content_fill(history_op(r->h, (uint32_t)writer)->key, (uint32_t)writer, from, bytes,
                      length);
     observe_data(r->o, node, from, OK, bytes, length);
 }
