@@ -154,11 +154,11 @@ static int finish(const struct plan *plan, const struct run_options *o, struct s
     if (err != OK && result->store == OK)
         (void)fprintf(stderr, "%s\n", store_error(store));
     store_close(store);
+    if (result->signal != 0)
+        tell_how_to_resume(o, progress); /* a second signal does not cut that off */
     (void)sigprocmask(SIG_SETMASK, signals, NULL);
-    if (result->signal != 0) {
-        tell_how_to_resume(o, progress);
+    if (result->signal != 0)
         return 128 + result->signal;
-    }
     struct show_options show = {.path = o->out_path, .colour = cli_colour()};
     int format = show_format_from_name(o->format == NULL ? "table" : o->format);
     show.format = (enum show_format)(format < 0 ? 0 : format);
