@@ -333,10 +333,25 @@ static void end_ok(struct history *h, uint32_t op, const struct history_answer *
         h->effects[o->first_effect + o->effects - 1].shift = shift;
 }
 
+/* Whether the open file behind a descriptor lost its last name in another environment: there,
+ * designs may say that it is gone for all. */
+static bool gone_elsewhere(const struct history *h, uint32_t op)
+{
+    const struct app *a = &h->apps[h->ops[op].app];
+    bool held = a->call.path == NULL && a->call.fd >= 0 && a->call.fd < (int32_t)HISTORY_FDS_MAX;
+    uint32_t inode = held ? a->fds[a->call.fd].inode : 0;
+    if (inode == 0 || h->inodes[inode].dead_op == 0 || !h->inodes[inode].shared)
+        return false;
+    return h->ops[h->inodes[inode].dead_op].environment != h->ops[op].environment &&
+           model_names(h, inode, VIEW_ALL, op) == 0;
+}
+
 static void end_refused(struct history *h, uint32_t op, enum err result)
 {
     struct history_op *o = &h->ops[op];
     take_back(h, op);
+    if (result == E_NOENT && gone_elsewhere(h, op))
+        return;
     if (o->forbade || o->kind == HISTORY_OTHER || !speaks_of_names(result))
         return;
     bool possible = ask_model(h, op) == OK;
