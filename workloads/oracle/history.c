@@ -342,8 +342,10 @@ static bool gone_elsewhere(const struct history *h, uint32_t op)
     uint32_t inode = held ? a->fds[a->call.fd].inode : 0;
     if (inode == 0 || h->inodes[inode].dead_op == 0 || !h->inodes[inode].shared)
         return false;
-    return h->ops[h->inodes[inode].dead_op].environment != h->ops[op].environment &&
-           model_names(h, inode, VIEW_ALL, op) == 0;
+    const struct history_op *by = &h->ops[h->inodes[inode].dead_op];
+    bool elsewhere = by->environment != h->ops[op].environment;
+    bool later = by->kind == HISTORY_COMMIT && by->app != h->ops[op].app;
+    return (elsewhere || later) && model_names(h, inode, VIEW_ALL, op) == 0;
 }
 
 static void end_refused(struct history *h, uint32_t op, enum err result)
