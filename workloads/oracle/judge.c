@@ -340,10 +340,21 @@ static void judge_orders(struct judge *j, const struct judge_input *input,
     }
 }
 
+/* Whether an operation was answered by an I/O error. */
+static bool has_trouble(const struct history *h)
+{
+    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++)
+        if (h->ops[op].state == HISTORY_TROUBLED)
+            return true;
+    return false;
+}
+
+/* What was reported lost explains answers that no order does, so with errors the recorded order is
+ * judged alone. */
 void judge_trial(struct judge *j, const struct judge_input *input, struct judge_verdict *verdict)
 {
     judge_recorded(j, input, verdict);
-    if (input->history->raced)
+    if (input->history->raced && !has_trouble(input->history))
         judge_orders(j, input, verdict);
 }
 

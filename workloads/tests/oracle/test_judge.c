@@ -201,6 +201,20 @@ START_TEST(test_judge__an_error_counts_if_its_application_lives)
 }
 END_TEST
 
+START_TEST(test_judge__after_an_error_no_order_has_to_give_all_answers)
+{
+    scene_open(&s, 1);
+    uint32_t w = scene_file(&s, 0, "f", 100);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "d"), E_IO);
+    (void)scene_do(&s, 0, path_call(HISTORY_RMDIR, "d"), E_NOENT); /* lost with the error */
+    (void)scene_do(&s, 0, path_call(HISTORY_RMDIR, "d"), OK);      /* and found again */
+    scene_fill(&s, w, 0, 100);
+    (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 100);
+    ck_assert_int_eq(scene_judge(&s), LEVEL_DETECTED);
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(test_judge__a_wrong_answer_while_running_is_silent)
 {
     scene_open(&s, 2);
@@ -769,6 +783,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_judge__an_unanswered_write_is_in_by_whole_blocks);
     tcase_add_test(tc, test_judge__an_unreadable_block_is_detected_in_its_environment_only);
     tcase_add_test(tc, test_judge__an_error_counts_if_its_application_lives);
+    tcase_add_test(tc, test_judge__after_an_error_no_order_has_to_give_all_answers);
     tcase_add_test(tc, test_judge__a_wrong_answer_while_running_is_silent);
     tcase_add_test(tc, test_judge__a_synced_file_does_not_vanish_between_two_names);
     tcase_add_test(tc, test_judge__fsync_reaches_up_to_the_root);
