@@ -122,5 +122,4 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *verdict,
  */
 enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults);
 
-
 #endif

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Formatting, cppcheck and clang-tidy; any finding fails, after all three have spoken.
-#   tidy.sh [FILE.c...]     default: every source file; headers are read where they are included
+#   tidy.sh [--quick] [FILE.c...]     default: every source file; headers are read where they are
+#                                     included; --quick leaves clang-tidy out
 # PACKAGE_CFLAGS: what pkg-config says. JOBS: how many at a time.
 set -eu
 cd "$(dirname "$0")/.."
@@ -9,6 +10,11 @@ jobs=${JOBS:-$(nproc)}
 packages=${PACKAGE_CFLAGS:-$(pkg-config --cflags gsl sqlite3 libfyaml libisal)}
 host="-std=gnu17 -DLORIS_PLANTED -I. -Istack/include $packages"
 stack="-std=c17 -ffreestanding -nostdlibinc -Istack/include"
+quick=no
+[ "${1:-}" != --quick ] || {
+    quick=yes
+    shift
+}
 layers='^stack/(proto|loris|classic)/'
 folders="sim stack faults workloads results campaign scripts"
 formatted=$*
@@ -41,6 +47,7 @@ content clang-format clang-format --dry-run --Werror $formatted
 content cppcheck cppcheck -j "$jobs" -q --std=c11 --platform=unix64 --error-exitcode=1 \
     --inline-suppr --suppressions-list=scripts/cppcheck.txt \
     --enable=warning,performance,portability -I. -Istack/include "$@"
+[ "$quick" = no ] || exit "$failed"
 content "clang-tidy of the stack" of_stack "$@"
 content "clang-tidy of the laboratory" of_host "$@"
 exit "$failed"

@@ -49,7 +49,7 @@ __attribute__((constructor)) static void lay_file_over(void)
     if (length < 0)
         fail("/proc/self/exe");
     memcpy(path + length, ".reached", sizeof(".reached"));
-    size_t bytes = (size_t)(__stop_reached - __start_reached);
+    size_t bytes = (uintptr_t)__stop_reached - (uintptr_t)__start_reached;
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0 || ftruncate(file, (off_t)bytes) != 0)
         fail(path);

@@ -190,7 +190,7 @@ START_TEST(test_messages__vfs_round_trip_and_refusal)
     struct msg m;
     memset(&in, 0, sizeof(in));
     memset(&out, 0, sizeof(out));
-    in = (struct vfs_request){VFS_RENAME, VFS_OPEN, VFS_SET_MODE, 1,  2,  3,  4,  5,  6,  7, 8,
+    in = (struct vfs_request){VFS_RENAME, VFS_OPEN, VFS_SET_MODE, 1,  2,  3,  4,  5,  6,  7,  8,
                               9,          10,       11,           12, 13, 14, 15, 16, 17, 18, 19};
     vfs_request_pack(&m, 1, &in);
     ck_assert_int_eq(vfs_request_unpack(&out, &m), OK);
