@@ -309,8 +309,9 @@ static bool is_stronger(const struct judge_verdict *v, const struct judge_verdic
     return v->level < than->level || (v->level == than->level && v->ops_lost < than->ops_lost);
 }
 
-/* Operations raced for names: the strongest verdict of any order that gives their answers. */
-static void judge_orders(struct judge *j, const struct judge_input *input,
+/* Operations raced for names: the strongest verdict of any order that gives their answers. Returns
+ * whether there is one that is not silent, and all were tried. */
+static bool judge_orders(struct judge *j, const struct judge_input *input,
                          struct judge_verdict *verdict)
 {
     if (j->order == NULL)
@@ -338,6 +339,7 @@ static void judge_orders(struct judge *j, const struct judge_input *input,
         (void)snprintf(verdict->story, sizeof(verdict->story),
                        "no order of the operations that ran together gives their answers");
     }
+    return any && !verdict->undecided && verdict->level < LEVEL_SILENT;
 }
 
 /* Whether an operation was answered by an I/O error. */
@@ -349,13 +351,17 @@ static bool has_trouble(const struct history *h)
     return false;
 }
 
-/* What was reported lost explains answers that no order does, so with errors the recorded order is
- * judged alone. */
+/* What was reported lost explains answers that no order does, so where errors leave the search
+ * without an end it can make the verdict of the recorded order stronger, never weaker. */
 void judge_trial(struct judge *j, const struct judge_input *input, struct judge_verdict *verdict)
 {
     judge_recorded(j, input, verdict);
-    if (input->history->raced && !has_trouble(input->history))
-        judge_orders(j, input, verdict);
+    if (!input->history->raced)
+        return;
+    struct judge_verdict recorded = *verdict;
+    bool settled = judge_orders(j, input, verdict);
+    if (!settled && has_trouble(input->history) && verdict->level >= recorded.level)
+        *verdict = recorded;
 }
 
 static void take_larger(uint64_t *to, uint64_t other)
