@@ -89,8 +89,8 @@ static void add_stacks(struct table *t)
         if (layer_name((enum layer)k) != NULL)
             add_name(t, "layers", layer_name((enum layer)k), layer_doc((enum layer)k), false);
     for (uint32_t k = 0; k < count; k++)
-        add_options(t, "options", designs[k].name, designs[k].options, designs[k].option_count,
-                    designs[k].not_yet);
+        add_options(t, "options", designs[k].name, designs[k].options->specs,
+                    designs[k].options->count, designs[k].not_yet);
     const struct option_spec *restart = plan_restart_specs(&count);
     add_options(t, "options", "machine.restart", restart, count, false);
 }

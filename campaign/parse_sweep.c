@@ -33,7 +33,7 @@ static bool any_design_has(const char *option)
     uint32_t count = 0;
     const struct design *table = design_table(&count);
     for (uint32_t k = 0; k < count; k++)
-        if (option_find(table[k].options, table[k].option_count, option) != NULL)
+        if (option_find(table[k].options->specs, table[k].options->count, option) != NULL)
             return true;
     return false;
 }
@@ -45,10 +45,10 @@ static const char *near_option(struct parse *p, const char *word)
     const struct design *table = design_table(&count);
     const char *guess = "";
     for (uint32_t k = 0; k < count && guess[0] == '\0'; k++) {
-        const char **names = ARENA_ARRAY(p->arena, const char *, table[k].option_count);
-        for (uint32_t i = 0; i < table[k].option_count; i++)
-            names[i] = table[k].options[i].name;
-        guess = did_you_mean(p->arena, word, names, table[k].option_count);
+        const char **names = ARENA_ARRAY(p->arena, const char *, table[k].options->count);
+        for (uint32_t i = 0; i < table[k].options->count; i++)
+            names[i] = table[k].options->specs[i].name;
+        guess = did_you_mean(p->arena, word, names, table[k].options->count);
     }
     return guess;
 }
@@ -144,7 +144,8 @@ static bool concerns(const struct dimension *d, enum dimension_kind kind, const 
     const struct yaml *stack = yaml_get(entry->node, "stack");
     const struct design *design =
         stack == NULL || stack->kind != YAML_TEXT ? NULL : design_find(stack->text);
-    return design != NULL && option_find(design->options, design->option_count, d->path) != NULL;
+    return design != NULL &&
+           option_find(design->options->specs, design->options->count, d->path) != NULL;
 }
 
 /* "checkpoint=1s": the path without quotes, and the value without what separates cells. */

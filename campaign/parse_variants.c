@@ -84,8 +84,8 @@ static void parse_variant(struct parse *p, const struct entry *entry, struct pla
     if (variant->design == NULL)
         return;
     const char *of = arena_printf(p->arena, "a variant of stack `%s`", variant->design->name);
-    variant->options = parse_options(p, entry->node, variant->design->options,
-                                     variant->design->option_count, own, 3, of);
+    variant->options = parse_options(p, entry->node, variant->design->options->specs,
+                                     variant->design->options->count, own, 3, of);
     if (complaints_count(p->complaints) > before)
         return; /* combinations of wrong values say nothing */
     const char *why =

@@ -13,20 +13,31 @@
 
 #include "layers.h"
 #include "options.h"
-#include "sim/option.h"
+#include "stack/design_options.h"
+#include "stack/include/programs.h"
 
 #define DESIGN_LAYERS_MAX 8
 
+enum design_kind {
+    DESIGN_LORIS,
+    DESIGN_FAT,
+    DESIGN_FFS,
+    DESIGN_COW,
+    DESIGN_JOURNAL,
+    DESIGN_NONE,
+};
+
 struct design {
+    enum design_kind kind;
     const char *name;
     bool not_yet;
     bool classic;           /* one VFS, where all applications run; block RAID on pairs of disks */
     bool user_transactions; /* begin, commit, abort */
     enum layer layers[DESIGN_LAYERS_MAX]; /* from the top; ends with LAYER_NONE */
-    const struct option_spec *options;
-    uint32_t option_count;
-    uint64_t disk_bytes_min; /* of each disk: what its format needs with a little room */
-    const char *doc;         /* one line */
+    const struct design_options *options;
+    program_main *file_system; /* classic: what runs as LAYER_FS */
+    uint64_t disk_bytes_min;   /* of each disk: what its format needs with a little room */
+    const char *doc;           /* one line */
 };
 
 /* All of them, in the order in which users see them. */

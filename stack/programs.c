@@ -31,11 +31,11 @@ static void add_loris(struct list *l, const struct stack_options *o)
         add(l, LAYER_VFS, i, vfs_main);
 }
 
-static void add_classic(struct list *l, const struct stack_options *o)
+static void add_classic(struct list *l, const struct design *design, const struct stack_options *o)
 {
     if (o->disks > 1)
         add(l, LAYER_RAID, 0, blockraid_main);
-    add(l, LAYER_FS, 0, none_main);
+    add(l, LAYER_FS, 0, design->file_system);
     add(l, LAYER_VFS, 0, vfs_main);
 }
 
@@ -48,7 +48,7 @@ uint32_t design_programs(const struct design *design, const struct stack_options
     for (uint32_t i = 0; i < options->disks; i++)
         add(&l, LAYER_DRIVER, i, driver_main);
     if (design->classic)
-        add_classic(&l, options);
+        add_classic(&l, design, options);
     else
         add_loris(&l, options);
     return l.count;

@@ -28,7 +28,7 @@ START_TEST(test_registries__every_row_is_named_once_and_has_sound_defaults)
     ck_assert_uint_eq(count, 6);
     for (uint32_t k = 0; k < count; k++) {
         ck_assert_ptr_eq(design_find(designs[k].name), &designs[k]);
-        check_specs(designs[k].name, designs[k].options, designs[k].option_count);
+        check_specs(designs[k].name, designs[k].options->specs, designs[k].options->count);
         ck_assert(design_has_layer(&designs[k], LAYER_VFS));
         ck_assert(design_has_layer(&designs[k], LAYER_DRIVER));
     }

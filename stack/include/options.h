@@ -15,6 +15,8 @@ enum checksum_mode { CHECKSUMS_OFF, CHECKSUMS_LAZY, CHECKSUMS_EAGER };
 /* A copy of each directory and map on every member, or the level of data for directories too. */
 enum raid_metadata { RAID_METADATA_ALL, RAID_METADATA_AS_DATA };
 #define RAID_N_WAY 255u /* a copy on every member */
+enum journal_mode { JOURNAL_DATA, JOURNAL_ORDERED, JOURNAL_WRITEBACK };
+#define LOG_DISK_OFF UINT32_MAX
 
 struct stack_options {
     uint32_t disks;        /* driver instances 0 .. disks - 1, spares included */
@@ -27,12 +29,12 @@ struct stack_options {
     uint64_t stripe_bytes;            /* RAID-0 stripe unit, a multiple of 4096 */
     uint64_t cache_bytes;             /* page cache */
     uint64_t checkpoint_ns;           /* loris: longest time between checkpoints */
-    uint64_t log_bytes;               /* loris: the in-memory roll-forward log */
+    uint64_t log_bytes;               /* loris: the in-memory roll-forward log; journal: its log */
     uint64_t sync_ns;             /* classic: age at which the update daemon writes a dirty block */
     enum checksum_mode checksums; /* loris: of cache pages */
     bool log;                     /* loris: roll-forward log on */
     bool data_cow;                /* loris: data=cow instead of in place */
-    bool fsync_log;               /* loris: fsync=log: groups of log records on all disks */
+    bool fsync_log;               /* loris, cow: an fsync logs instead of a whole checkpoint */
     bool doublewrite;             /* loris: torn=doublewrite: data of overwrites in the intents */
     bool verify_writes;           /* loris: every write is read back */
     bool meta_guard;              /* loris: checksums of metadata in physical's memory */
@@ -40,8 +42,23 @@ struct stack_options {
     bool unverified_drop;         /* loris: after the cache's death lazy pages without a CRC go */
     bool rollback_one;            /* loris: a crash below rolls back the dead layer alone */
     bool resync_region;           /* loris: resync trusts the first copy of what may differ */
-    uint64_t scrub_ns;            /* loris: period of the scrub, 0: off */
+    uint64_t scrub_ns;            /* period of the scrub, 0: off */
     uint32_t tries;               /* loris: K, deaths in recovery before a record is skipped */
+    bool raid_bitmap;             /* block RAID: write-intent bitmap */
+    bool dirty_degraded_start;    /* block RAID-5: serve although a write hole may be there */
+    bool rename_remove_first;     /* fat, ffs: the old name goes before the new one is there */
+    bool orphans_delete;          /* fat, ffs: what has no name is freed, not kept in lost+found */
+    uint32_t fat_tables;          /* fat: copies of its table, 1 or 2 */
+    bool order_sync;              /* ffs: operations on names are stable when they return */
+    bool fsck_background;         /* ffs: serve at once, check meanwhile */
+    bool log_scope_file;          /* cow, fsync=log: the file's data and all names, not all data */
+    bool space_segment;           /* cow: segments with a cleaner instead of a map */
+    uint32_t defer;               /* cow: stable roots before a freed block is used again */
+    enum journal_mode journal_mode;
+    bool commit_checksum;   /* journal: the commit's checksum stands for the flush before it */
+    uint32_t log_disk;      /* journal: the disk of the log alone, or LOG_DISK_OFF */
+    uint32_t inflight;      /* journal: transactions on their way to the log */
+    bool journal_checksums; /* journal: of metadata blocks */
     uint64_t seed; /* for identities such as a pool's uuid; differs between trials' images only by
                       variant and seed */
 };
