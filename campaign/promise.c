@@ -129,7 +129,34 @@ static bool one_disk_and_others(const struct plan_variant *v, const struct fault
     return disk_faults == 1;
 }
 
-enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults)
+static bool overwrites(const struct plan_workload *workload)
+{
+    for (uint32_t i = 0; i < workload->app_count; i++)
+        if (workload->apps[i].info->overwrites)
+            return true;
+    return false;
+}
+
+/* Whether some disk writes a block in pieces that a power cut can separate. */
+static bool tears_blocks(const struct plan_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->disk_count; i++) {
+        const int64_t *of = machine->disks[i].params.value;
+        if (of[SIM_PARAM_SECTOR_SIZE] * of[SIM_PARAM_ATOMIC] < BLOCK_BYTES)
+            return true;
+    }
+    return false;
+}
+
+static bool may_tear_data(const struct plan_variant *v, const struct plan_workload *workload,
+                          const struct fault *f)
+{
+    return f->kind == FAULT_POWER_CUT && overwrites(workload) && tears_blocks(&v->machine) &&
+           design_tears_overwrites(v->design, &v->stack);
+}
+
+enum level promise_of_plan(const struct plan_variant *variant, const struct plan_workload *workload,
+                           const struct fault_plan *faults)
 {
     bool borne = faults->count > 1 &&
                  (deaths_may_be_borne(variant, faults) || one_disk_and_others(variant, faults));
@@ -137,7 +164,7 @@ enum level promise_of_plan(const struct plan_variant *variant, const struct faul
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
         enum fault_class class = class_of(f);
-        if (beyond_redundancy(variant, f))
+        if (beyond_redundancy(variant, f) || may_tear_data(variant, workload, f))
             return LEVEL_NONE;
         if (faults->count > 1 && !borne &&
             !design_promise_combines(variant->design, class, f->layer))

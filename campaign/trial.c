@@ -131,7 +131,9 @@ static void fill_place(const struct lab *lab, uint32_t fault, struct trial_recor
     record->n = lab->n;
     record->trial = plan_trial_number(plan, cell, lab->n);
     record->design_promise =
-        lab->run.beyond ? LEVEL_NONE : promise_of_plan(lab_variant(lab), &plan->faults[fault]);
+        lab->run.beyond ? LEVEL_NONE
+                        : promise_of_plan(lab_variant(lab), &plan->workloads[lab->workload],
+                                          &plan->faults[fault]);
     record->promised = c->promise_given ? c->promise : record->design_promise;
 }
 

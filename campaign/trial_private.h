@@ -120,6 +120,7 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *verdict,
 
 /* promise.c: what the design promises for a plan of faults under this variant; LEVEL_NONE: nothing.
  */
-enum level promise_of_plan(const struct plan_variant *variant, const struct fault_plan *faults);
+enum level promise_of_plan(const struct plan_variant *variant, const struct plan_workload *workload,
+                           const struct fault_plan *faults);
 
 #endif

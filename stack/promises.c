@@ -2,9 +2,10 @@
 
 #include "assertion.h"
 #include "block.h"
+#include "stack/promises_classic.h"
 
-/* Two copies of everything, or more: RAID-1 and n-way on loris, pairs of disks under a classic file
- * system. */
+/* Two copies of everything, or more: RAID-1 and n-way on loris, pairs of disks under a classic
+ * file system. */
 static bool mirrored(const struct stack_options *o)
 {
     return (o->raid == 1 || o->raid == RAID_N_WAY) && o->disks - o->spares >= 2;
@@ -89,32 +90,12 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     }
 }
 
-static enum level none_promise(const struct stack_options *o, enum fault_class fault,
-                               enum layer layer)
-{
-    switch (fault) {
-    case CLASS_DISK_SLOW:
-    case CLASS_LYING_FLUSH:
-    case CLASS_TRANSIENT_ERROR: /* three tries */
-        return LEVEL_TRANSPARENT;
-    case CLASS_DISK_DEAD:
-        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
-    case CLASS_LATENT_ERROR: /* the other copy, or an error to the reader */
-        return mirrored(o) ? LEVEL_TRANSPARENT : LEVEL_DETECTED;
-    case CLASS_CRASH:
-    case CLASS_HANG: /* what was not answered is sent again */
-        return layer == LAYER_DRIVER || layer == LAYER_RAID ? LEVEL_TRANSPARENT : LEVEL_NONE;
-    default: /* no order, no checksum: blind */
-        return LEVEL_NONE;
-    }
-}
-
 enum level design_promise(const struct design *design, const struct stack_options *options,
                           enum fault_class fault, enum layer layer)
 {
     ASSERT(design != NULL);
     ASSERT(fault < CLASS_COUNT);
-    return design->classic ? none_promise(options, fault, layer)
+    return design->classic ? classic_promise(design->kind, options, fault, layer)
                            : loris_promise(options, fault, layer);
 }
 
@@ -138,7 +119,7 @@ enum level design_promise_deaths(const struct design *design, const struct stack
 bool design_promise_combines(const struct design *design, enum fault_class fault, enum layer layer)
 {
     if (design->classic)
-        return fault == CLASS_TRANSIENT_ERROR || fault == CLASS_DISK_SLOW;
+        return classic_promise_combines(fault, layer);
     switch (fault) {
     case CLASS_TRANSIENT_ERROR:
     case CLASS_DISK_SLOW:
@@ -168,9 +149,17 @@ bool design_promise_beside_disk(const struct design *design, const struct stack_
 uint32_t design_disk_losses(const struct design *design, const struct stack_options *options)
 {
     uint32_t disks = options->disks - options->spares;
-    if (design->classic || options->raid == 1)
-        return mirrored(options) ? 1 : 0; /* of pairs, two that are none may go: not counted on */
+    if (design->classic) /* of pairs, two that are none may go: not counted on */
+        return redundant(options) ? 1 : 0;
+    if (options->raid == 1)
+        return mirrored(options) ? 1 : 0;
     if (options->raid == RAID_N_WAY)
         return disks - 1;
     return has_parity(options) ? (options->raid == 6 ? 2 : 1) : 0;
+}
+
+bool design_tears_overwrites(const struct design *design, const struct stack_options *options)
+{
+    return design->kind == DESIGN_FAT || design->kind == DESIGN_FFS ||
+           (design->kind == DESIGN_JOURNAL && options->journal_mode != JOURNAL_DATA);
 }

@@ -63,4 +63,8 @@ bool design_promise_beside_disk(const struct design *design, const struct stack_
  * A disk that was made whole in the place of one that is gone makes up for it. */
 uint32_t design_disk_losses(const struct design *design, const struct stack_options *options);
 
+/* Whether a power cut may leave data that were overwritten in place as a mix of old and new sectors
+ * which the design cannot see: nothing is then promised to who overwrites. */
+bool design_tears_overwrites(const struct design *design, const struct stack_options *options);
+
 #endif

@@ -136,24 +136,29 @@ static const struct option_spec bounded_options[] = {
     COMMON("0"),
 };
 
-#define ROW(KIND, NAME, OPTIONS, NOT_YET, DOC)                                                     \
+#define ROW(KIND, NAME, OPTIONS, NOT_YET, OVERWRITES, DOC)                                         \
     [KIND] = {.kind = KIND,                                                                        \
               .name = NAME,                                                                        \
               .not_yet = NOT_YET,                                                                  \
+              .overwrites = OVERWRITES,                                                            \
               .options = OPTIONS,                                                                  \
               .option_count = COUNT(OPTIONS),                                                      \
               .doc = DOC}
 
 static const struct app_info apps[APP_KINDS] = {
-    ROW(APP_POSTMARK, "postmark", postmark_options, false, "a mail server: many small files"),
-    ROW(APP_FSX, "fsx", fsx_options, false, "random operations on one file"),
-    ROW(APP_FSSTRESS, "fsstress", fsstress_options, false, "random operations on names and data"),
-    ROW(APP_BANK, "bank", bank_options, false, "transfers whose sum must stay the same"),
-    ROW(APP_EDITOR, "editor", editor_options, true, "saves by backup and rename"),
-    ROW(APP_MV_GREP, "mv-grep", mv_grep_options, false, "one moves files, one searches them"),
-    ROW(APP_APPEND_LOG, "append-log", append_log_options, true, "records at the end of one file"),
-    ROW(APP_SCRIPT, "script", script_options, false, "an operation list of the user"),
-    ROW(APP_BOUNDED, "bounded", bounded_options, true, "every sequence of a length"),
+    ROW(APP_POSTMARK, "postmark", postmark_options, false, false,
+        "a mail server: many small files"),
+    ROW(APP_FSX, "fsx", fsx_options, false, true, "random operations on one file"),
+    ROW(APP_FSSTRESS, "fsstress", fsstress_options, false, true,
+        "random operations on names and data"),
+    ROW(APP_BANK, "bank", bank_options, false, true, "transfers whose sum must stay the same"),
+    ROW(APP_EDITOR, "editor", editor_options, true, false, "saves by backup and rename"),
+    ROW(APP_MV_GREP, "mv-grep", mv_grep_options, false, false,
+        "one moves files, one searches them"),
+    ROW(APP_APPEND_LOG, "append-log", append_log_options, true, false,
+        "records at the end of one file"),
+    ROW(APP_SCRIPT, "script", script_options, false, true, "an operation list of the user"),
+    ROW(APP_BOUNDED, "bounded", bounded_options, true, true, "every sequence of a length"),
 };
 
 const struct app_info *app_table(uint32_t *count)

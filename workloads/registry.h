@@ -29,6 +29,7 @@ struct app_info {
     enum app_kind kind;
     const char *name;
     bool not_yet;
+    bool overwrites;                   /* data in place, not only at the end of files */
     const struct option_spec *options; /* its own, then the common ones */
     uint32_t option_count;
     const char *doc; /* one line */

@@ -245,7 +245,9 @@ START_TEST(test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk)
     };
     for (size_t v = 0; v < 2; v++)
         for (size_t f = 0; f < 3; f++)
-            ck_assert_int_eq(promise_of_plan(&plan->variants[v], &plan->faults[f]), promised[v][f]);
+            ck_assert_int_eq(
+                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
+                promised[v][f]);
     plan_destroy(plan);
 }
 END_TEST
@@ -269,7 +271,9 @@ START_TEST(test_plan__deaths_that_are_mended_or_borne_are_promised)
     };
     for (size_t v = 0; v < 3; v++)
         for (size_t f = 0; f < 3; f++)
-            ck_assert_int_eq(promise_of_plan(&plan->variants[v], &plan->faults[f]), promised[v][f]);
+            ck_assert_int_eq(
+                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
+                promised[v][f]);
     plan_destroy(plan);
 }
 END_TEST
@@ -297,7 +301,9 @@ START_TEST(test_plan__one_disk_and_what_its_redundancy_does_not_need_are_promise
     };
     for (size_t v = 0; v < 5; v++)
         for (size_t f = 0; f < 5; f++)
-            ck_assert_int_eq(promise_of_plan(&plan->variants[v], &plan->faults[f]), promised[v][f]);
+            ck_assert_int_eq(
+                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
+                promised[v][f]);
     plan_destroy(plan);
 }
 END_TEST
@@ -324,8 +330,10 @@ START_TEST(test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left)
                                         LEVEL_NONE,        LEVEL_NONE, LEVEL_TRANSPARENT,
                                         LEVEL_NONE};
     for (size_t f = 0; f < 7; f++) {
-        ck_assert_int_eq(promise_of_plan(&plan->variants[0], &plan->faults[f]), on_two[f]);
-        ck_assert_int_eq(promise_of_plan(&plan->variants[1], &plan->faults[f]), on_one[f]);
+        ck_assert_int_eq(promise_of_plan(&plan->variants[0], &plan->workloads[0], &plan->faults[f]),
+                         on_two[f]);
+        ck_assert_int_eq(promise_of_plan(&plan->variants[1], &plan->workloads[0], &plan->faults[f]),
+                         on_one[f]);
     }
     plan_destroy(plan);
 }
