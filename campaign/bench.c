@@ -19,6 +19,7 @@
 #include "campaign/run.h"
 #include "campaign/store_plan.h"
 #include "campaign/trial.h"
+#include "results/temp_folder.h"
 #include "sim/bench.h"
 
 #define NS_PER_S 1e9
@@ -237,13 +238,12 @@ static double store_rows(const struct plan *plan, struct trial_record *record, c
 
 static void bench_rows(const struct plan *plan, struct trial_record *record, double trial_s)
 {
-    char folder[] = "/tmp/loris-bench-XXXXXX", path[64];
-    if (mkdtemp(folder) == NULL)
+    char folder[TEMP_FOLDER_BYTES], path[TEMP_FOLDER_BYTES + 16];
+    if (!temp_folder_make(folder, "bench"))
         return;
     (void)snprintf(path, sizeof(path), "%s/rows.db", folder);
     double row_s = store_rows(plan, record, path);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    temp_folder_remove(folder);
     if (row_s <= 0)
         return;
     (void)printf("\n");

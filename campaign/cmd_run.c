@@ -19,6 +19,7 @@ enum {
 struct run_input {
     struct cli_campaign campaign;
     struct run_options run;
+    char out[4096]; /* the results file's name where none is given */
     bool wrong;
 };
 
@@ -125,10 +126,9 @@ int cmd_run(int argc, char **argv)
         plan_destroy(plan);
         return EXIT_WRONG_INPUT;
     }
-    char out[4096];
     if (input.run.out_path == NULL) {
-        cli_default_path(input.campaign.request.path, ".db", out, sizeof(out));
-        input.run.out_path = out;
+        cli_default_path(input.campaign.request.path, ".db", input.out, sizeof(input.out));
+        input.run.out_path = input.out;
     }
     if (input.run.format == NULL)
         input.run.format = "table";

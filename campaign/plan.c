@@ -196,6 +196,7 @@ uint64_t plan_wanted(const struct plan *plan, uint32_t cell)
 {
     uint64_t count = plan->trials.count, shards = plan->shards, in_period = 0, in_rest = 0;
     ASSERT(cell < plan->cell_count);
+    ASSERT(shards > 0);
     if (!plan->cells[cell].selected)
         return 0;
     for (uint64_t n = 0; n < shards && n < count; n++) {

@@ -1,7 +1,6 @@
 /* The page of a report, and the pictures in it. */
 #include "results/report_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -211,12 +210,8 @@ static void put_page(struct report *r)
 /* Draws all pictures into a folder of their own; a campaign without any is a page without any. */
 static int draw_pictures(struct report *r)
 {
-    const char *base = getenv("TMPDIR");
-    if (base == NULL || strlen(base) > 32)
-        base = "/tmp";
-    snprintf(r->pictures, sizeof(r->pictures), "%s/loris-report-XXXXXX", base);
-    if (mkdtemp(r->pictures) == NULL) {
-        fprintf(r->err, "%s:1:1: %s\n", base, strerror(errno));
+    if (!temp_folder_make(r->pictures, "report")) {
+        fprintf(r->err, "%s:1:1: %s\n", r->pictures, strerror(errno));
         r->pictures[0] = 0;
         return 2;
     }
@@ -227,21 +222,6 @@ static int draw_pictures(struct report *r)
     int code = r->trials > 0 ? plot_run(&options, nowhere, r->err) : 0;
     fclose(nowhere);
     return code;
-}
-
-static void remove_pictures(const struct report *r)
-{
-    DIR *dir = r->pictures[0] != 0 ? opendir(r->pictures) : NULL;
-    if (dir == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        char path[400];
-        snprintf(path, sizeof(path), "%s/%s", r->pictures, entry->d_name);
-        if (entry->d_name[0] != '.')
-            unlink(path);
-    }
-    closedir(dir);
-    rmdir(r->pictures);
 }
 
 /* NAME.html of PATH/NAME.db. */
@@ -305,7 +285,8 @@ int report_run(const struct report_options *options, FILE *out, FILE *err)
         code = write_page(&r, out_path);
     if (code == 0)
         fprintf(out, "%s\n", out_path);
-    remove_pictures(&r);
+    if (r.pictures[0] != 0)
+        temp_folder_remove(r.pictures);
     char *const texts[] = {r.name,  r.question, r.yaml,     r.seed, r.version,
                            r.build, r.started,  r.finished, r.notes};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

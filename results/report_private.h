@@ -7,6 +7,7 @@
 #include "results/group.h"
 #include "results/report.h"
 #include "results/store.h"
+#include "results/temp_folder.h"
 
 struct report {
     const struct report_options *options;
@@ -16,8 +17,8 @@ struct report {
     char *name, *question, *yaml, *seed, *version, *build, *started, *finished, *notes;
     uint64_t trials;
     FILE *page, *err;
-    char pictures[64];             /* the folder with the pictures */
-    char error[STORE_ERROR_BYTES]; /* of all queries */
+    char pictures[TEMP_FOLDER_BYTES]; /* the folder with the pictures; "": none */
+    char error[STORE_ERROR_BYTES];    /* of all queries */
 };
 
 /* The box under the heading: did the first variant keep its promises? */

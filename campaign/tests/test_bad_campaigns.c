@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "campaign/plan.h"
+#include "results/temp_folder.h"
 #include "scripts/check_main.h"
 
 /* What a row that is not about them needs to be whole; on the lines behind the row's own. */
@@ -417,23 +418,20 @@ END_TEST
 
 START_TEST(test_bad__a_bracket_storm_in_a_text_is_no_nesting)
 {
-    char *text = malloc(4096);
-    ck_assert_ptr_nonnull(text);
-    (void)strcpy(text, TOP "question: \"");
-    for (int k = 0; k < 1000; k++)
-        (void)strcat(text, "[");
-    (void)strcat(text, "\"\n" REST);
+    char storm[1001], text[4096];
+    memset(storm, '[', sizeof(storm) - 1);
+    storm[sizeof(storm) - 1] = 0;
+    (void)snprintf(text, sizeof(text), TOP "question: \"%s\"\n" REST, storm);
     struct plan *plan = load(text, NULL);
     ck_assert_msg(plan != NULL, "%s", errors);
     plan_destroy(plan);
-    free(text);
 }
 END_TEST
 
 START_TEST(test_bad__includes_that_never_end_are_refused)
 {
-    char folder[] = "/tmp/loris-include-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMP_FOLDER_BYTES];
+    ck_assert(temp_folder_make(folder, "include"));
     ck_assert_int_eq(chdir(folder), 0);
     for (int k = 0; k < 12; k++) {
         char name[32];
@@ -454,12 +452,7 @@ START_TEST(test_bad__includes_that_never_end_are_refused)
     (void)fclose(file);
     ck_assert_ptr_null(load(TOP "include: [0.yaml]\n" REST, NULL));
     ck_assert_str_eq(errors, "0.yaml:1:11: `0.yaml` includes itself\n");
-    for (int k = 0; k < 12; k++) {
-        char name[32];
-        (void)snprintf(name, sizeof(name), "%d.yaml", k);
-        (void)unlink(name);
-    }
-    (void)rmdir(folder);
+    temp_folder_remove(folder);
 }
 END_TEST
 
@@ -486,7 +479,7 @@ START_TEST(test_bad__no_mutation_of_a_file_crashes_or_goes_unsaid)
     uint32_t refused = 0;
     for (int round = 0; round < MUTATIONS; round++) {
         char text[2 * sizeof(rich)];
-        (void)strcpy(text, rich);
+        memcpy(text, rich, sizeof(rich));
         for (int change = 0; change <= round % 4; change++) {
             state ^= state << 13, state ^= state >> 7, state ^= state << 17;
             size_t length = strlen(text);

@@ -13,6 +13,7 @@
 #include "campaign/coordinator.h"
 #include "campaign/run.h"
 #include "campaign/worker.h"
+#include "results/temp_folder.h"
 #include "scripts/check_main.h"
 
 #define CELLS 8 /* 2 variants x 1 workload x 4 plans */
@@ -94,28 +95,18 @@ static const struct worker_ops fake_ops = {.create = fake_create,
                                            .trial = fake_trial,
                                            .must_retire = fake_retires};
 
-static char folder[] = "/tmp/loris-coordinator-XXXXXX";
+static char folder[TEMP_FOLDER_BYTES];
 
 static void setup(void)
 {
-    (void)strcpy(strrchr(folder, '-') + 1, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert(temp_folder_make(folder, "coordinator"));
     ck_assert_int_eq(chdir(folder), 0);
     memset(&fake, 0, sizeof(fake));
 }
 
 static void teardown(void)
 {
-    static const char *const names[] = {"a.db", "b.db", "out", "errors"};
-    for (size_t k = 0; k < 4; k++) {
-        char name[64];
-        (void)unlink(names[k]);
-        (void)snprintf(name, sizeof(name), "%s-wal", names[k]);
-        (void)unlink(name);
-        (void)snprintf(name, sizeof(name), "%s-shm", names[k]);
-        (void)unlink(name);
-    }
-    (void)rmdir(folder);
+    temp_folder_remove(folder);
 }
 
 struct ask {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "campaign/trial_private.h"
+#include "results/temp_folder.h"
 #include "scripts/check_main.h"
 
 #define SMALL                                                                                      \
@@ -483,8 +484,8 @@ static void write_file(const char *path, const char *text)
 
 START_TEST(test_plan__includes_lie_beneath_and_scripts_are_stored)
 {
-    char folder[] = "/tmp/loris-plan-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMP_FOLDER_BYTES];
+    ck_assert(temp_folder_make(folder, "plan"));
     ck_assert_int_eq(chdir(folder), 0);
     write_file("a.yaml", "include: [b.yaml]\nworkloads: {s: {app: script, file: s.ops}}\n"
                          "machine: {disks: {count: 4}}\ntrials: 9\n");
@@ -510,13 +511,11 @@ START_TEST(test_plan__includes_lie_beneath_and_scripts_are_stored)
     ck_assert_uint_eq(plan->variants[0].machine.disks[0].size_bytes, 32u << 20);
     ck_assert_ptr_null(plan->cells[0].skipped);
     ck_assert_ptr_nonnull(plan->cells[1].skipped); /* t has no script, so no mark */
-    for (size_t k = 0; k < 4; k++)
-        (void)unlink((const char *const[]){"a.yaml", "b.yaml", "c.yaml", "s.ops"}[k]);
+    temp_folder_remove(folder);
     struct plan *again = must_load(plan->yaml, NULL); /* no file is needed */
     ck_assert_str_eq(again->workloads[0].apps[0].script, "create x\nmark\n");
     plan_destroy(again);
     plan_destroy(plan);
-    (void)rmdir(folder);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "results/samples.h"
+#include "results/temp_folder.h"
 
 static const char *const variant_names[] = {"loris", "ffs", "none", "journal", "cow", "fat"};
 static const char *const fault_names[] = {"power",  "bit-flip", "double", "disk-dies",
@@ -16,8 +17,7 @@ static const char *const fault_names[] = {"power",  "bit-flip", "double", "disk-
 void rig_init(struct rig *rig, unsigned variants, unsigned faults, uint64_t planned)
 {
     memset(rig, 0, sizeof(*rig));
-    snprintf(rig->dir, sizeof(rig->dir), "/tmp/loris-results-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(rig->dir));
+    ck_assert(temp_folder_make(rig->dir, "results"));
     for (unsigned i = 0; i < 4; i++)
         snprintf(rig->path[i], sizeof(rig->path[i]), "%s/%c.db", rig->dir, (char)('a' + i));
     unsigned count = 0;
