@@ -46,13 +46,15 @@ void block_identity_unpack(struct block_identity *identity, const struct msg *m)
  * The block client: keeps each request until it is answered. On E_DEAD it waits for the new
  * endpoint (at most BLOCK_AWAIT_NS), fences, and sends all outstanding requests again in their
  * order; on E_MEDIA it tries up to BLOCK_TRIES times, at a time-out of BLOCK_TIMEOUT_NS it has the
- * driver killed. Memory is lent by the caller; data buffers belong to the caller and stay untouched
- * until the wait returns.
+ * driver killed. A disk that is `replaceable` is given up after BLOCK_SILENCES time-outs in a row,
+ * without an answer between them. Memory is lent by the caller; data buffers belong to the caller
+ * and stay untouched until the wait returns.
  */
 #define BLOCK_TRIES 5u                  /* libbdev: 5 on EIO */
 #define BLOCK_DEATHS 10u                /* libbdev: 10 on death of the driver */
 #define BLOCK_TIMEOUT_NS 35000000000ull /* above the device's own 30 s (AHCI) */
 #define BLOCK_AWAIT_NS 60000000000ull
+#define BLOCK_SILENCES 2u /* the first may be the driver's fault, which a new one mends */
 #define BLOCK_OUTSTANDING_MAX 32u
 
 struct block_pending {
@@ -77,6 +79,8 @@ struct block_client {
     uint32_t unflushed; /* writes answered since the last flush was answered */
     bool lost_writes;   /* the reset count rose over unflushed writes: physical must crash (D3) */
     bool gone;          /* given up: every request answers E_DEAD at once */
+    bool replaceable;   /* set after init by a caller that has other disks to serve from */
+    uint32_t silences;  /* time-outs since the last answer */
     struct block_pending pending[BLOCK_OUTSTANDING_MAX];
 };
 

@@ -20,12 +20,6 @@ static uint64_t timeout_ns(const struct block_client *c)
     return c->layer == LAYER_RAID ? 3 * BLOCK_TIMEOUT_NS : BLOCK_TIMEOUT_NS;
 }
 
-static void kill_silent(enum layer layer, uint32_t instance)
-{
-    if (!PLANTED(PLANTED_SLOW_AWAITED))
-        plat_kill(layer, instance);
-}
-
 static uint32_t take_id(struct block_client *c)
 {
     c->next_id++;
@@ -59,6 +53,18 @@ static void give_up(struct block_client *c)
     for (uint32_t i = 0; i < BLOCK_OUTSTANDING_MAX; i++)
         if (c->pending[i].id != 0 && !c->pending[i].done)
             finish(&c->pending[i], E_DEAD);
+}
+
+/* A time-out. The driver is killed, since it may be what hangs; if the one after it is as silent,
+ * it is the disk. */
+static void silence(struct block_client *c)
+{
+    if (PLANTED(PLANTED_SLOW_AWAITED))
+        return;
+    plat_kill(c->layer, c->instance);
+    c->silences++;
+    if (c->replaceable && c->silences >= BLOCK_SILENCES)
+        give_up(c);
 }
 
 /* Sends a request to the present endpoint. OK or E_DEAD. */
@@ -148,7 +154,7 @@ static enum err reconnect(struct block_client *c)
     if (e == OK)
         e = call_identify(c, &identity);
     if (e == E_TIMEOUT)
-        kill_silent(c->layer, c->instance);
+        silence(c);
     if (e != OK)
         return e;
     if (identity.resets != c->resets && c->unflushed > 0)
@@ -164,7 +170,7 @@ static void recover(struct block_client *c)
         if (reconnect(c) == OK)
             return;
         if (c->endpoint == ENDPOINT_NONE)
-            break; /* nothing came up within BLOCK_AWAIT_NS */
+            break; /* nothing came up within BLOCK_AWAIT_NS, or given up */
     }
     give_up(c);
 }
@@ -227,8 +233,10 @@ bool block_client_take(struct block_client *c, const struct msg *m)
         struct block_pending *p = &c->pending[i];
         if (p->id == 0 || p->done || p->id != m->id)
             continue;
-        if (m->type == (PROTO_BLOCK | PROTO_REPLY | (uint32_t)p->request.op))
+        if (m->type == (PROTO_BLOCK | PROTO_REPLY | (uint32_t)p->request.op)) {
+            c->silences = 0;
             take_answer(c, p, m->status);
+        }
         break;
     }
     return true; /* else an answer to a request that is over */
@@ -253,7 +261,7 @@ enum err block_client_init(struct block_client *c, enum layer layer, uint32_t in
             return OK;
         }
         if (e == E_TIMEOUT)
-            kill_silent(layer, instance);
+            silence(c);
     }
     give_up(c);
     return E_DEAD;
@@ -319,7 +327,7 @@ enum err block_wait(struct block_client *c, uint32_t slot)
             deadline_ns = plat_now() + timeout_ns(c);
         } else {
             ASSERT(e == E_TIMEOUT);
-            kill_silent(c->layer, c->instance); /* the next receive says E_DEAD */
+            silence(c); /* the next receive says E_DEAD */
             deadline_ns = plat_now() + timeout_ns(c);
         }
     }
@@ -377,7 +385,8 @@ enum err block_fence(struct block_client *c)
     if (e == OK)
         return OK;
     if (e == E_TIMEOUT)
-        kill_silent(c->layer, c->instance);
-    recover(c); /* fences with the next endpoint */
+        silence(c);
+    if (!c->gone)
+        recover(c); /* fences with the next endpoint */
     return c->gone ? E_DEAD : OK;
 }

@@ -10,6 +10,7 @@
 #include "logical.h"
 
 #include "assertion.h"
+#include "mem.h"
 
 #define PAUSE_MIN_NS UINT64_C(1000000)    /* assumption: far below a disk's service time */
 #define ASK_AGAIN_NS UINT64_C(1000000000) /* assumption: a checkpoint takes less */
@@ -61,6 +62,7 @@ void logical_background_step(struct logical *l)
     if (start < logical_background_due(l))
         return;
     logical_core_check(l);
+    memset(l->waited_ns, 0, sizeof(l->waited_ns));
     bool rebuild = logical_rebuild_has_work(l);
     l->due_ns = 0;
     if (work(l) == E_SESSION)

@@ -1,6 +1,11 @@
 /*
  * Requests to physicals: at most one outstanding at each, several physicals at a time; and what
  * becomes of a disk that cannot serve any more.
+ *
+ * A disk that others stand in for is waited for PATIENCE_NS in all within one request of the cache,
+ * then its process is killed and the disk counts as dead. So does one that says E_DEAD after a
+ * silence. Neither is sent anything again while this process lives (`silent`): a request, a restore
+ * or a look for absent disks waits for a sick disk once, not at each of its calls.
  */
 #include "logical.h"
 
@@ -25,6 +30,33 @@ void logical_core_check(const struct logical *l)
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
+/* While no root is chosen, who is a member is unknown: all disks but the silent ones may be. */
+static bool others_stand_in(const struct logical *l, uint32_t disk)
+{
+    uint32_t all = (1u << (l->options.disks - l->options.spares)) - 1;
+    uint32_t whole = l->core.members & ~l->core.rebuilding;
+    uint32_t rest = (l->core.members != 0 ? whole : all & ~l->silent) & ~(1u << disk);
+    return l->options.raid != 0 && rest != 0;
+}
+
+static uint64_t patience_ns(const struct logical *l, uint32_t disk)
+{
+    ASSERT(l->waited_ns[disk] <= PATIENCE_NS);
+    return others_stand_in(l, disk) ? PATIENCE_NS - l->waited_ns[disk] : PHYSICAL_CALL_NS;
+}
+
+static void count_wait(struct logical *l, uint32_t disk, uint64_t waited_ns)
+{
+    uint64_t room_ns = PATIENCE_NS - l->waited_ns[disk];
+    l->waited_ns[disk] += waited_ns < room_ns ? waited_ns : room_ns;
+}
+
+static void give_up(struct logical *l, uint32_t disk)
+{
+    l->silent |= 1u << disk;
+    plat_report(REPORT_DETECTED, (uint64_t)-E_TIMEOUT, disk);
+}
+
 static enum err send_call(struct logical *l, struct call *call)
 {
     struct msg m;
@@ -39,40 +71,64 @@ static enum err send_call(struct logical *l, struct call *call)
     return e == OK ? OK : E_SESSION;
 }
 
-/* Waits for the answer to this call; stale answers of the same physical are dropped. */
-static enum err take_answer(struct logical *l, struct call *call)
+static enum err receive_answer(struct logical *l, const struct call *call, struct msg *m,
+                               uint64_t deadline_ns)
 {
     uint32_t from = l->endpoint[call->disk];
     uint32_t want = PROTO_OBJECT | (uint32_t)call->request.op | PROTO_REPLY;
-    uint64_t deadline = plat_now() + PHYSICAL_CALL_NS;
-    struct msg m;
     for (;;) {
-        enum err e = proto_receive(from, &m, deadline);
-        if (e == E_TIMEOUT)
-            plat_kill(LAYER_PHYSICAL, call->disk);
-        if (e != OK) {
-            l->deaths[call->disk]++;
-            return E_SESSION;
-        }
-        if (m.source == from && m.type == want && m.id == call->id)
-            break;
+        enum err e = proto_receive(from, m, deadline_ns);
+        if (e != OK || (m->source == from && m->type == want && m->id == call->id))
+            return e;
+    }
+}
+
+/* Waits for the answer to this call; stale answers of the same physical are dropped. */
+static enum err take_answer(struct logical *l, struct call *call)
+{
+    struct msg m;
+    uint32_t disk = call->disk;
+    uint64_t began_ns = plat_now();
+    bool replaceable = others_stand_in(l, disk);
+    enum err e = receive_answer(l, call, &m, began_ns + patience_ns(l, disk));
+    uint64_t waited_ns = plat_now() - began_ns;
+    count_wait(l, disk, waited_ns);
+    if (e == E_TIMEOUT)
+        plat_kill(LAYER_PHYSICAL, disk);
+    if (e == E_TIMEOUT && replaceable) {
+        give_up(l, disk);
+        call->status = E_DEAD;
+        call->done = true;
+        return OK;
+    }
+    if (e != OK) {
+        l->deaths[disk]++;
+        return E_SESSION;
     }
     object_reply_unpack(&call->reply, &m);
     call->status = (enum err)m.status;
-    if (call->status == E_DEAD)
-        l->seen_dead |= 1u << call->disk;
+    if (call->status == E_DEAD && waited_ns >= BLOCK_TIMEOUT_NS && replaceable)
+        give_up(l, disk);
+    else if (call->status == E_DEAD)
+        l->seen_dead |= 1u << disk;
     call->done = true;
     return call->status == E_SESSION ? E_SESSION : OK;
 }
 
-/* Sends the first waiting call of each disk. */
-static enum err send_round(struct logical *l, struct call *calls, uint32_t count)
+/* Sends the first waiting call of each disk. Calls to silent disks are over at once. */
+static enum err send_round(struct logical *l, struct call *calls, uint32_t count, uint32_t *left)
 {
     uint32_t busy = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t bit = 1u << calls[i].disk;
         if (calls[i].sent || (busy & bit) != 0)
             continue;
+        if ((l->silent & bit) != 0) {
+            calls[i].sent = calls[i].done = true;
+            calls[i].status = E_DEAD;
+            (*left)--;
+            continue;
+        }
         busy |= bit;
         enum err e = send_call(l, &calls[i]);
         if (e != OK)
@@ -89,7 +145,7 @@ static enum err run(struct logical *l, struct call *calls, uint32_t count)
         calls[i].status = E_INVAL;
     }
     while (left > 0) {
-        enum err e = send_round(l, calls, count);
+        enum err e = send_round(l, calls, count, &left);
         if (e != OK)
             return e;
         for (uint32_t i = 0; i < count; i++) {

@@ -25,6 +25,7 @@
 #define LORIS_STACK_LORIS_LOGICAL_LOGICAL_H
 
 #include "assertion.h"
+#include "block.h"
 #include "object.h"
 
 #define PAGES_MAX 512u /* mapping pages in memory: 32768 objects */
@@ -32,6 +33,9 @@
 #define ENTRY_BYTES 64u
 #define ENTRIES_PER_PAGE (BLOCK_BYTES / ENTRY_BYTES)
 #define PHYSICAL_CALL_NS UINT64_C(200000000000) /* five tries of 35 s in the block client */
+/* For one disk within one request of the cache, if others stand in for it: above the two time-outs
+ * after which the block client gives a silent disk up, below CACHE_CALL_NS with one disk to go. */
+#define PATIENCE_NS UINT64_C(120000000000)
 #define PHYSICAL_AWAIT_NS UINT64_C(60000000000)
 #define MEND_BLOCKS 32u
 #define MEND_SCAN_MAX 16384u           /* blocks up to which holes and lost blocks are told apart */
@@ -173,6 +177,8 @@ struct logical {
     uint32_t client;      /* endpoint of the cache */
     uint32_t left, unfit; /* disks that left in this life; that are not to join again in it */
     uint32_t seen_dead;   /* disks that answered E_DEAD, not that they refuse */
+    uint32_t silent;      /* disks that were waited for in vain: nothing is sent to them again */
+    uint64_t waited_ns[DISKS_MAX]; /* for each disk, within this request; <= PATIENCE_NS */
     uint64_t poll_ns, poll_gap_ns; /* when absent disks are looked for next */
     uint32_t joins[DISKS_MAX];
     uint64_t room[DISKS_MAX]; /* free blocks as of the last STATFS */

@@ -216,7 +216,7 @@ void logical_members_restored(struct logical *l, const struct candidate disk[DIS
 static uint32_t absent(const struct logical *l)
 {
     uint32_t away = l->core.vacant & ~l->core.members & ~l->core.ready;
-    return l->core.rebuilding != 0 ? 0 : away & ~l->left & ~l->unfit;
+    return l->core.rebuilding != 0 ? 0 : away & ~l->left & ~l->unfit & ~l->silent;
 }
 
 uint64_t logical_members_poll_due(const struct logical *l)

@@ -371,6 +371,8 @@ enum err logical_restore_serve(struct logical *l, const struct object_request *r
         e = format_pool(l, up);
     if (e == OK)
         e = settle(l, system);
+    if (e != OK && e != E_SESSION)
+        l->silent = 0; /* it does not go without them: the next attempt waits for them again */
     if (e != OK)
         return e == E_NOENT || e == E_AGAIN ? E_MEDIA : e;
     memset(l->deaths, 0, sizeof(l->deaths));

@@ -62,6 +62,7 @@ enum err logical_serve(struct logical *l, const struct msg *m, struct object_rep
     if (e != OK)
         return e;
     logical_core_check(l);
+    memset(l->waited_ns, 0, sizeof(l->waited_ns));
     bool begins = request.op == OBJECT_RESTORE || request.op == OBJECT_FORMAT;
     if (begins && request.session < l->session)
         e = E_SESSION;

@@ -98,7 +98,7 @@ struct physical {
     bool identified, active;     /* active: a tree is loaded, this session */
     uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
     uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
-    bool data_cow, meta_guard, verify_writes, doublewrite;
+    bool data_cow, meta_guard, verify_writes, doublewrite, replaceable;
     uint32_t session, disk;
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
     uint32_t request; /* rises with each */

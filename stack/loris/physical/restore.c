@@ -39,6 +39,7 @@ static enum err identify(struct physical *p)
         return OK;
     memset(&layout, 0, sizeof(layout)); /* its guard goes over the padding too */
     enum err e = block_client_init(&p->client, LAYER_DRIVER, p->disk, &identity);
+    p->client.replaceable = p->replaceable;
     if (e == OK && (identity.sector_bytes < SECTOR_BYTES || identity.sector_bytes > BLOCK_BYTES))
         e = E_INVAL; /* a block is whole sectors */
     if (e == OK)

@@ -18,6 +18,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     p->meta_guard = options->meta_guard;
     p->verify_writes = options->verify_writes;
     p->doublewrite = options->doublewrite;
+    p->replaceable = options->raid != 0 && options->disks - options->spares > 1;
     p->nodes_max = NODES_MAX;
     p->durable = plat_alloc(DURABLE_SLOTS * sizeof(p->durable[0]), TAG_HEAP);
     p->node = plat_alloc(NODES_MAX * sizeof(p->node[0]), TAG_HEAP);
