@@ -304,8 +304,8 @@ static double rank_p(const double *base, size_t n1, double scale, const double *
     for (size_t i = 0; i < n1; i++)
         a[i] = base[i] * scale;
     memcpy(b, new, n2 * sizeof(*b));
-    double p = greater ? stats_mann_whitney_greater(a, n1, b, n2, NULL)
-                       : stats_mann_whitney_greater(b, n2, a, n1, NULL);
+    double p = greater ? stats_mann_whitney_greater(a, n1, b, n2)
+                       : stats_mann_whitney_greater(b, n2, a, n1);
     free(a);
     free(b);
     return p;

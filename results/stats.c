@@ -1,6 +1,6 @@
 /*
  * Sources: Clopper & Pearson 1934; Wilson 1927; Newcombe, Statistics in Medicine 17 (1998) 857 and
- * 873 with its method 10 for pairs; Tango, ibid. 17 (1998) 891; Fisher 1935; the worked numbers in
+ * 873; Tango, ibid. 17 (1998) 891; Fisher 1935; the worked numbers in
  * tests/test_stats.c.
  *
  * GSL's gsl_cdf_beta_Pinv and Qinv fail to converge for one end in fourteen at n = 1000 and for
@@ -11,7 +11,6 @@
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
-#include <gsl/gsl_randist.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
 #include <stdlib.h>
@@ -75,6 +74,7 @@ struct interval stats_clopper_pearson(uint64_t x, uint64_t n, double alpha)
     return i;
 }
 
+/* Wilson's score interval at z standard deviations. */
 static struct interval wilson_z(uint64_t x, uint64_t n, double z)
 {
     ASSERT(x <= n);
@@ -89,11 +89,6 @@ static struct interval wilson_z(uint64_t x, uint64_t n, double z)
     if (x == n)
         i.high = 1;
     return i;
-}
-
-struct interval stats_wilson(uint64_t x, uint64_t n, double alpha)
-{
-    return wilson_z(x, n, stats_z(alpha));
 }
 
 /* ln of the mixture e-value against p: with = {x, n - x, a, lnbeta(a + x, a + n - x)}. */
@@ -130,15 +125,6 @@ struct interval stats_always_valid(uint64_t x, uint64_t n, double a, double alph
     return i;
 }
 
-struct interval stats_poisson(uint64_t k, double alpha)
-{
-    quiet();
-    struct interval i = {0, gsl_cdf_gamma_Qinv(alpha / 2, (double)k + 1, 1)};
-    if (k > 0)
-        i.low = gsl_cdf_gamma_Pinv(alpha / 2, (double)k, 1);
-    return i;
-}
-
 /* P(X >= k), X of Bin(m, 1/2), between whole numbers too: for counts that are expected, not seen.
  */
 static double tail_half_real(double k, double m)
@@ -150,21 +136,6 @@ static double tail_half_real(double k, double m)
 double stats_tail_half(uint64_t k, uint64_t m)
 {
     return tail_half_real((double)k, (double)m);
-}
-
-double stats_mcnemar(uint64_t b, uint64_t c)
-{
-    uint64_t most = b > c ? b : c;
-    return b + c == 0 ? 1 : fmin(1, 2 * stats_tail_half(most, b + c));
-}
-
-double stats_mcnemar_midp(uint64_t b, uint64_t c)
-{
-    if (b + c == 0)
-        return 1;
-    ASSERT(b + c <= UINT32_MAX);
-    double pdf = gsl_ran_binomial_pdf((unsigned)b, 0.5, (unsigned)(b + c));
-    return b == c ? 1 - pdf / 2 : stats_mcnemar(b, c) - pdf;
 }
 
 /* Tango's score statistic at difference d; falls as d grows. with = {b, c, n}. */
@@ -231,24 +202,6 @@ uint64_t stats_needs_pairs(uint64_t w, uint64_t s, uint64_t n, double margin, do
     return low;
 }
 
-struct interval stats_newcombe_paired(uint64_t a, uint64_t b, uint64_t c, uint64_t d, double alpha)
-{
-    uint64_t n = a + b + c + d;
-    if (n == 0)
-        return (struct interval){-1, 1};
-    double z = stats_z(alpha), count = (double)n;
-    double p1 = (double)(a + b) / count, p2 = (double)(a + c) / count;
-    struct interval i1 = wilson_z(a + b, n, z), i2 = wilson_z(a + c, n, z);
-    double margins = (double)(a + b) * (double)(c + d) * (double)(a + c) * (double)(b + d);
-    double t = (double)a * (double)d - (double)b * (double)c;
-    if (t > 0)
-        t = fmax(t - count / 2, 0);
-    double phi = margins > 0 ? t / sqrt(margins) : 0;
-    double dl1 = p1 - i1.low, du2 = i2.high - p2, du1 = i1.high - p1, dl2 = p2 - i2.low;
-    return (struct interval){p1 - p2 - sqrt(fmax(0, dl1 * dl1 - 2 * phi * dl1 * du2 + du2 * du2)),
-                             p1 - p2 + sqrt(fmax(0, du1 * du1 - 2 * phi * du1 * dl2 + dl2 * dl2))};
-}
-
 struct interval stats_newcombe(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2, double alpha)
 {
     if (n1 == 0 || n2 == 0)
@@ -268,21 +221,6 @@ double stats_fisher_less(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2)
     if (events == 0 || others == 0)
         return 1;
     return fmin(1, gsl_cdf_hypergeometric_P((unsigned)x1, events, others, (unsigned)n1));
-}
-
-double stats_fisher(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2)
-{
-    quiet();
-    ASSERT(x1 <= n1 && x2 <= n2);
-    ASSERT(n1 + n2 <= UINT32_MAX);
-    unsigned events = (unsigned)(x1 + x2), others = (unsigned)(n1 + n2) - events;
-    double seen = gsl_ran_hypergeometric_pdf((unsigned)x1, events, others, (unsigned)n1), sum = 0;
-    for (unsigned k = 0; k <= events && k <= n1; k++) {
-        double p = gsl_ran_hypergeometric_pdf(k, events, others, (unsigned)n1);
-        if (p <= seen * (1 + 1e-7))
-            sum += p;
-    }
-    return fmin(1, sum);
 }
 
 uint64_t stats_floor(double margin, double alpha)

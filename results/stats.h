@@ -21,16 +21,12 @@ double stats_z(double alpha);
 
 /* --- One share, x of n. n = 0: [0, 1]. --- */
 struct interval stats_clopper_pearson(uint64_t x, uint64_t n, double alpha); /* exact */
-struct interval stats_wilson(uint64_t x, uint64_t n, double alpha);          /* score */
 /* Always-valid: may be looked at after every trial. Beta-binomial mixture with a = b. */
 struct interval stats_always_valid(uint64_t x, uint64_t n, double a, double alpha);
-/* Garwood's exact interval of a Poisson mean, k events seen. */
-struct interval stats_poisson(uint64_t k, double alpha);
 
 /* --- Two shares of the same trials. b: only the first fails, c: only the second. --- */
-double stats_tail_half(uint64_t k, uint64_t m);    /* P(X >= k), X of Bin(m, 1/2) */
-double stats_mcnemar(uint64_t b, uint64_t c);      /* exact, two-sided; 1 without discordance */
-double stats_mcnemar_midp(uint64_t b, uint64_t c); /* two-sided */
+/* McNemar's exact test, one-sided: P(X >= k), X of Bin(m, 1/2); k = b or c, m = b + c. */
+double stats_tail_half(uint64_t k, uint64_t m);
 /* Difference (b - c) / n; Tango's score interval needs no other cell of the table. */
 struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha);
 /*
@@ -39,18 +35,14 @@ struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha);
  */
 #define STATS_NEEDS_MAX 1000000
 uint64_t stats_needs_pairs(uint64_t w, uint64_t s, uint64_t n, double margin, double alpha);
-/* Newcombe's method 10; a: both fail, d: neither. */
-struct interval stats_newcombe_paired(uint64_t a, uint64_t b, uint64_t c, uint64_t d, double alpha);
 
 /* --- Two shares of different trials: x1 of n1, x2 of n2. --- */
-double stats_fisher(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2); /* two-sided */
-double stats_fisher_less(uint64_t x1, uint64_t n1, uint64_t x2,
-                         uint64_t n2); /* share 1 < share 2 */
+/* Fisher's exact test of share 1 < share 2, one-sided. */
+double stats_fisher_less(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2);
+/* Newcombe's interval of the difference, share 1 less share 2. */
 struct interval stats_newcombe(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2, double alpha);
 
 /* --- Many tests at once. --- */
-void stats_holm(const double *p, size_t count, double *adjusted);
-
 /* What one test could have reached, given what it is conditioned on. */
 enum attainable {
     ATTAINS_ANY,            /* continuous: every p */
@@ -92,12 +84,9 @@ struct interval stats_quantile_interval(const double *sorted, size_t n, double p
 
 /*
  * Mann-Whitney. y tends to be larger than x: one-sided p; both arrays are sorted by the call. Exact
- * without ties up to n1 n2 = 2500, else normal with continuity and ties. u: pairs with y < x, ties
- * count a half; may be NULL.
+ * without ties up to n1 n2 = 2500, else normal with continuity and ties.
  */
-double stats_mann_whitney_greater(double *x, size_t n1, double *y, size_t n2, double *u);
-/* The same, two-sided. */
-double stats_mann_whitney(double *x, size_t n1, double *y, size_t n2, double *u);
+double stats_mann_whitney_greater(double *x, size_t n1, double *y, size_t n2);
 
 /* Smallest n at which 0 of n says, at 1 - alpha one-sided, that a share is below `margin`. */
 uint64_t stats_floor(double margin, double alpha);

@@ -36,17 +36,6 @@ static struct ranked *ranked_p(const double *p, size_t count)
     return order;
 }
 
-void stats_holm(const double *p, size_t count, double *adjusted)
-{
-    struct ranked *order = ranked_p(p, count);
-    double most = 0;
-    for (size_t i = 0; i < count; i++) {
-        most = fmax(most, fmin(1, (double)(count - i) * order[i].p));
-        adjusted[order[i].index] = most;
-    }
-    free(order);
-}
-
 /* The k-th tail of a test, falling in k; k = 0 is 1. */
 static double tail(const struct hypothesis *h, uint64_t k)
 {

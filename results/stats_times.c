@@ -143,23 +143,11 @@ static double p_of_u(double u, size_t n1, size_t n2, double tie_sum)
     return gsl_cdf_ugaussian_P((u + 0.5 - pairs / 2) / sqrt(variance));
 }
 
-double stats_mann_whitney_greater(double *x, size_t n1, double *y, size_t n2, double *u_out)
+double stats_mann_whitney_greater(double *x, size_t n1, double *y, size_t n2)
 {
     gsl_set_error_handler_off();
     stats_sort(x, n1);
     stats_sort(y, n2);
     double tie_sum, u = count_u(x, n1, y, n2, &tie_sum);
-    if (u_out != NULL)
-        *u_out = u;
     return fmin(1, p_of_u(u, n1, n2, tie_sum));
-}
-
-double stats_mann_whitney(double *x, size_t n1, double *y, size_t n2, double *u_out)
-{
-    double u, tie_sum;
-    double greater = stats_mann_whitney_greater(x, n1, y, n2, &u);
-    if (u_out != NULL)
-        *u_out = u;
-    double other = count_u(y, n2, x, n1, &tie_sum);
-    return fmin(1, 2 * fmin(greater, p_of_u(other, n1, n2, tie_sum)));
 }

@@ -47,17 +47,6 @@ START_TEST(test_stats__clopper_pearson_converges_everywhere)
 }
 END_TEST
 
-START_TEST(test_stats__wilson)
-{
-    INTERVAL(stats_wilson(0, 1000, .05), 0, 0.00382676);
-    INTERVAL(stats_wilson(3, 1000, .05), 0.00102078, 0.00878301);
-    INTERVAL(stats_wilson(1, 10, .05), 0.01787621, 0.40415003);
-    INTERVAL(stats_wilson(37, 500, .05), 0.05416118, 0.10033475);
-    INTERVAL(stats_wilson(500, 500, .05), 0.99237566, 1);
-    INTERVAL(stats_wilson(0, 0, .05), 0, 1);
-}
-END_TEST
-
 START_TEST(test_stats__always_valid)
 {
     INTERVAL(stats_always_valid(0, 1000, 1, .05), 0, 0.00985560);
@@ -74,28 +63,8 @@ START_TEST(test_stats__always_valid)
 }
 END_TEST
 
-START_TEST(test_stats__poisson)
+START_TEST(test_stats__tail_half)
 {
-    NEAR(stats_poisson(5, .05).low / 1000, 0.0016234864);
-    NEAR(stats_poisson(5, .05).high / 1000, 0.0116683321);
-    ck_assert(fabs(stats_poisson(0, .05).high - 3.688879) < 1e-6);
-    ck_assert(stats_poisson(0, .05).low == 0);
-}
-END_TEST
-
-START_TEST(test_stats__mcnemar)
-{
-    NEAR(stats_mcnemar(12, 3), 0.03515625);
-    NEAR(stats_mcnemar(8, 2), 0.10937500);
-    NEAR(stats_mcnemar(0, 5), 0.06250000);
-    NEAR(stats_mcnemar(0, 6), 0.03125000);
-    NEAR(stats_mcnemar(5, 5), 1);
-    NEAR(stats_mcnemar(0, 0), 1);
-    NEAR(stats_mcnemar_midp(12, 3), 0.02127075);
-    NEAR(stats_mcnemar_midp(8, 2), 0.06542969);
-    NEAR(stats_mcnemar_midp(0, 5), 0.03125000);
-    NEAR(stats_mcnemar_midp(0, 6), 0.01562500);
-    NEAR(stats_mcnemar_midp(5, 5), 0.87695312);
     NEAR(stats_tail_half(12, 15), 0.01757812);
     NEAR(stats_tail_half(8, 10), 0.05468750);
     NEAR(stats_tail_half(0, 5), 1);
@@ -123,10 +92,6 @@ END_TEST
 
 START_TEST(test_stats__newcombe)
 {
-    INTERVAL(stats_newcombe_paired(36, 12, 2, 0, .05), 0.05692958, 0.34042760);
-    INTERVAL(stats_newcombe_paired(20, 12, 3, 965, .05), 0.00097918, 0.01813864);
-    INTERVAL(stats_newcombe_paired(5, 20, 8, 1967, .05), 0.00068450, 0.01185056);
-    INTERVAL(stats_newcombe_paired(0, 0, 0, 1000, .05), -0.00382676, 0.00382676);
     INTERVAL(stats_newcombe(56, 70, 48, 80, .05), 0.05243147, 0.33387265);
     INTERVAL(stats_newcombe(7, 250, 18, 250, .05), -0.08549679, -0.00532263);
     INTERVAL(stats_newcombe(0, 1000, 0, 1000, .05), -0.00382676, 0.00382676);
@@ -138,22 +103,8 @@ END_TEST
 
 START_TEST(test_stats__fisher)
 {
-    NEAR(stats_fisher(7, 250, 18, 250), 0.0381995748);
     NEAR(stats_fisher_less(7, 250, 18, 250), 0.0190997874);
-    ck_assert(fabs(stats_fisher(20, 2000, 18, 2000) - 0.870800) < 1e-6);
-    ck_assert(fabs(stats_fisher(5, 200, 2, 200) - 0.448982) < 1e-6);
     NEAR(stats_fisher_less(0, 10, 0, 10), 1);
-}
-END_TEST
-
-START_TEST(test_stats__holm)
-{
-    static const double p[] = {.041, .001, .200, .012, .030, .008};
-    static const double wanted[] = {.090, .006, .200, .048, .090, .040};
-    double adjusted[6];
-    stats_holm(p, 6, adjusted);
-    for (size_t i = 0; i < 6; i++)
-        NEAR(adjusted[i], wanted[i]);
 }
 END_TEST
 
@@ -161,36 +112,31 @@ START_TEST(test_stats__discrete_holm)
 {
     static const unsigned ws[6][2] = {{7, 0}, {8, 2}, {3, 0}, {1, 1}, {0, 0}, {0, 0}};
     static const double wanted[] = {.00878906, .0546875, .125, .75, 1, 1};
-    static const double plain[] = {.046875, .2734375, .5, 1, 1, 1};
     struct hypothesis h[6];
-    double p[6], adjusted[6];
+    double adjusted[6];
     for (size_t i = 0; i < 6; i++) {
         uint64_t m = ws[i][0] + ws[i][1];
-        p[i] = stats_tail_half(ws[i][0], m);
-        h[i] = (struct hypothesis){p[i], ATTAINS_BINOMIAL, m, 0, 0};
+        h[i] = (struct hypothesis){stats_tail_half(ws[i][0], m), ATTAINS_BINOMIAL, m, 0, 0};
     }
     stats_discrete_holm(h, 6, adjusted);
     for (size_t i = 0; i < 6; i++)
         NEAR(adjusted[i], wanted[i]);
-    stats_holm(p, 6, adjusted);
-    for (size_t i = 0; i < 6; i++)
-        NEAR(adjusted[i], plain[i]);
 }
 END_TEST
 
 /* Continuous tests make it Holm; a hypergeometric without events costs nothing. */
 START_TEST(test_stats__discrete_holm_of_other_kinds)
 {
-    static const double p[] = {.001, .012, .2};
-    struct hypothesis h[4];
-    double adjusted[4], plain[3];
-    for (size_t i = 0; i < 3; i++)
+    static const double p[] = {.041, .001, .200, .012, .030, .008};
+    static const double holm[] = {.090, .006, .200, .048, .090, .040};
+    struct hypothesis h[7];
+    double adjusted[7];
+    for (size_t i = 0; i < 6; i++)
         h[i] = (struct hypothesis){p[i], ATTAINS_ANY, 0, 0, 0};
-    h[3] = (struct hypothesis){1, ATTAINS_HYPERGEOMETRIC, 0, 100, 100};
-    stats_holm(p, 3, plain);
-    stats_discrete_holm(h, 4, adjusted);
-    for (size_t i = 0; i < 3; i++)
-        NEAR(adjusted[i], plain[i]);
+    h[6] = (struct hypothesis){1, ATTAINS_HYPERGEOMETRIC, 0, 100, 100};
+    stats_discrete_holm(h, 7, adjusted);
+    for (size_t i = 0; i < 6; i++)
+        NEAR(adjusted[i], holm[i]);
     double tail = stats_fisher_less(7, 250, 18, 250);
     struct hypothesis alone = {tail, ATTAINS_HYPERGEOMETRIC, 25, 250, 250};
     stats_discrete_holm(&alone, 1, adjusted);
@@ -239,13 +185,10 @@ END_TEST
 
 START_TEST(test_stats__mann_whitney)
 {
-    double x[] = {5.5, 1.1, 2.2, 3.3, 4.4}, y[] = {8, 2.5, 3.5, 6, 7}, u;
-    double p = stats_mann_whitney(x, 5, y, 5, &u);
-    NEAR(p, 0.15079365);
-    NEAR(u, 5);
-    NEAR(stats_mann_whitney_greater(x, 5, y, 5, NULL), 19.0 / 252);
+    double x[] = {5.5, 1.1, 2.2, 3.3, 4.4}, y[] = {8, 2.5, 3.5, 6, 7};
+    NEAR(stats_mann_whitney_greater(x, 5, y, 5), 19.0 / 252); /* of U = 5 */
     double same[] = {1, 1, 1}, also[] = {1, 1, 1};
-    NEAR(stats_mann_whitney(same, 3, also, 3, NULL), 1);
+    NEAR(stats_mann_whitney_greater(same, 3, also, 3), 1);
 }
 END_TEST
 
@@ -257,8 +200,8 @@ START_TEST(test_stats__mann_whitney_normal_is_near_exact)
         x[i] = (double)i;
         y[i] = (double)i + 7.3;
     }
-    double exact = stats_mann_whitney_greater(x, 50, y, 50, NULL);
-    double normal = stats_mann_whitney_greater(x, 51, y, 51, NULL);
+    double exact = stats_mann_whitney_greater(x, 50, y, 50);
+    double normal = stats_mann_whitney_greater(x, 51, y, 51);
     ck_assert(fabs(exact - normal) < 0.01);
     ck_assert(exact > 0.001 && exact < 0.2);
 }
@@ -329,11 +272,9 @@ END_TEST
 
 CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__clopper_pearson);
            tcase_add_test(tc, test_stats__clopper_pearson_converges_everywhere);
-           tcase_add_test(tc, test_stats__wilson); tcase_add_test(tc, test_stats__always_valid);
-           tcase_add_test(tc, test_stats__poisson); tcase_add_test(tc, test_stats__mcnemar);
+           tcase_add_test(tc, test_stats__always_valid); tcase_add_test(tc, test_stats__tail_half);
            tcase_add_test(tc, test_stats__tango); tcase_add_test(tc, test_stats__newcombe);
-           tcase_add_test(tc, test_stats__fisher); tcase_add_test(tc, test_stats__holm);
-           tcase_add_test(tc, test_stats__discrete_holm);
+           tcase_add_test(tc, test_stats__fisher); tcase_add_test(tc, test_stats__discrete_holm);
            tcase_add_test(tc, test_stats__discrete_holm_of_other_kinds);
            tcase_add_test(tc, test_stats__quantile_ranks);
            tcase_add_test(tc, test_stats__quantiles_are_values_that_occurred);
