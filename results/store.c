@@ -416,11 +416,6 @@ enum err store_finish(struct store *store)
     return e;
 }
 
-bool store_finished(const struct store *store)
-{
-    return store->finished;
-}
-
 const char *store_error(const struct store *store)
 {
     return store->error;

@@ -110,9 +110,6 @@ void store_tally(struct store *store, uint32_t cell, struct store_tally *tally);
 /* Commits and marks the campaign as finished. Errors as store_put. */
 MUST_USE enum err store_finish(struct store *store);
 
-/* Whether the campaign was marked as finished when it was opened or since. */
-bool store_finished(const struct store *store);
-
 /*
  * To be called in a child that was forked while the store was open and that will not write: without
  * it a worker that outlives the coordinator keeps the file locked. The child must not use or close

@@ -107,9 +107,6 @@ MUST_USE enum err sim_disk_submit(struct sim_disk *disk, const struct sim_disk_r
  */
 void sim_disk_fence(struct sim_disk *disk, uint64_t owner);
 
-/* The same for the requests of exactly this owner, without callbacks. */
-void sim_disk_forget(struct sim_disk *disk, uint64_t owner);
-
 /* What identify tells. */
 struct sim_disk_identity {
     uint64_t sectors;
@@ -268,7 +265,5 @@ void sim_disk_misdirected_read(struct sim_disk *disk, uint64_t sector);
 void sim_disk_lying_flush(struct sim_disk *disk, bool on);
 /* Mechanism and flash times are multiplied by permille/1000 (1000 is healthy; >= 1). */
 void sim_disk_fail_slow(struct sim_disk *disk, uint64_t permille);
-/* Nothing is begun before `until_ns` (a stall); what runs ends as planned. */
-void sim_disk_stall(struct sim_disk *disk, uint64_t until_ns);
 
 #endif

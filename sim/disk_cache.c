@@ -340,11 +340,6 @@ void disk_pump(struct sim_disk *disk)
     uint64_t now_ns = sim_engine_now(disk->engine);
     if (disk->fault.failed || !disk->powered || disk->fencing)
         return;
-    if (now_ns < disk->fault.stall_until_ns) {
-        if (disk->ready.first != 0 || disk->dirty_first != 0)
-            look_again(disk, disk->fault.stall_until_ns);
-        return;
-    }
     if (disk->rotating)
         pump_arm(disk, now_ns);
     else

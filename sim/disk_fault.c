@@ -13,16 +13,16 @@ static bool is_committed(const struct disk_request *q)
            (q->state == REQUEST_MEDIA || q->state == REQUEST_ENDING);
 }
 
-static void end_early(struct sim_disk *disk, uint32_t slot, bool silent)
+static void end_early(struct sim_disk *disk, uint32_t slot)
 {
     enum sim_disk_status status = is_committed(&disk->slot[slot]) ? SIM_DISK_OK : SIM_DISK_ABORTED;
     disk_unqueue(disk, slot);
-    disk_end(disk, slot, status, silent);
+    disk_end(disk, slot, status);
 }
 
-/* Ends every request whose owner is (or, with `others`, is not) `owner`. A callback may submit: the
- * walk begins anew after each, and new requests are of the owner that stays. */
-static void end_requests_of(struct sim_disk *disk, uint64_t owner, bool others, bool silent)
+/* A callback may submit: the walk begins anew after each, and new requests are of the owner that
+ * stays. */
+void sim_disk_fence(struct sim_disk *disk, uint64_t owner)
 {
     uint64_t last = disk->stats.requests;
     uint32_t drops = disk->drops;
@@ -30,11 +30,11 @@ static void end_requests_of(struct sim_disk *disk, uint64_t owner, bool others, 
     uint32_t slot = disk->all.first;
     while (slot != 0) {
         const struct disk_request *q = &disk->slot[slot];
-        if ((q->r.owner == owner) == others || q->ordinal > last) {
+        if (q->r.owner == owner || q->ordinal > last) {
             slot = q->next;
             continue;
         }
-        end_early(disk, slot, silent);
+        end_early(disk, slot);
         slot = disk->all.first;
     }
     disk->fencing = false;
@@ -43,16 +43,6 @@ static void end_requests_of(struct sim_disk *disk, uint64_t owner, bool others, 
     disk_serve_stalled(disk);
     disk_admit(disk);
     disk_pump(disk);
-}
-
-void sim_disk_fence(struct sim_disk *disk, uint64_t owner)
-{
-    end_requests_of(disk, owner, true, false);
-}
-
-void sim_disk_forget(struct sim_disk *disk, uint64_t owner)
-{
-    end_requests_of(disk, owner, false, true);
 }
 
 /* ---- The whole disk ---- */
@@ -92,11 +82,6 @@ void sim_disk_fail_slow(struct sim_disk *disk, uint64_t permille)
 {
     ASSERT(permille >= 1 && permille <= 1000000000);
     disk->fault.slow_permille = permille;
-}
-
-void sim_disk_stall(struct sim_disk *disk, uint64_t until_ns)
-{
-    disk->fault.stall_until_ns = until_ns;
 }
 
 void sim_disk_lying_flush(struct sim_disk *disk, bool on)

@@ -11,12 +11,6 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* The earliest time at which something may begin: now, or the end of an injected stall. */
-static uint64_t ready_ns(const struct sim_disk *disk)
-{
-    return later(sim_engine_now(disk->engine), disk->fault.stall_until_ns);
-}
-
 /* Passes `bytes` over the interface from `from_ns` on; returns when the host sees the command done.
  */
 static uint64_t over_link(struct sim_disk *disk, uint64_t from_ns, uint64_t bytes)
@@ -38,7 +32,7 @@ static void on_end(void *object, uint64_t word)
         return;
     uint32_t slot = (uint32_t)word;
     disk->slot[slot].event = 0;
-    disk_end(disk, slot, disk->slot[slot].status, false);
+    disk_end(disk, slot, disk->slot[slot].status);
 }
 
 static void end_by_event(struct sim_disk *disk, uint32_t slot, enum request_state state,
@@ -107,16 +101,16 @@ static void to_medium(struct sim_disk *disk, uint32_t slot)
         return;
     }
     uint64_t bytes = bytes_of(disk, q), offset = q->target * disk->sector_size, at_ns;
+    uint64_t now_ns = sim_engine_now(disk->engine);
     uint64_t slow = disk->fault.slow_permille;
     if (q->r.op == SIM_DISK_READ) {
-        at_ns = disk_ssd_read(disk->ssd, ready_ns(disk), offset, bytes, slow);
+        at_ns = disk_ssd_read(disk->ssd, now_ns, offset, bytes, slow);
         uint64_t wire_ns = bytes * UINT64_C(1000000000) / disk->interface_rate;
         uint64_t early_ns = at_ns > wire_ns ? at_ns - wire_ns : 0; /* in step with the last page */
-        at_ns = later(over_link(disk, later(early_ns, ready_ns(disk)), bytes),
-                      at_ns + disk->overhead_ns);
+        at_ns = later(over_link(disk, later(early_ns, now_ns), bytes), at_ns + disk->overhead_ns);
     } else {
         uint64_t used = disk->image.used_pages * IMAGE_PAGE_BYTES / disk->ssd->page_bytes;
-        uint64_t arrived_ns = over_link(disk, ready_ns(disk), bytes) - disk->overhead_ns;
+        uint64_t arrived_ns = over_link(disk, now_ns, bytes) - disk->overhead_ns;
         at_ns =
             disk_ssd_program(disk->ssd, arrived_ns, offset, bytes, slow, used) + disk->overhead_ns;
     }
@@ -129,14 +123,13 @@ static void to_medium(struct sim_disk *disk, uint32_t slot)
 static void begin_read(struct sim_disk *disk, uint32_t slot)
 {
     struct disk_request *q = &disk->slot[slot];
-    uint64_t at_ns = 0;
+    uint64_t now_ns = sim_engine_now(disk->engine), at_ns = 0;
     disk_content_expect(disk, q->target, q->r.count);
     bool hit = disk_chain_covers(&disk->chain, q->target, q->r.count);
     if (!hit && disk->rotating)
-        hit = disk_hdd_buffered(&disk->hdd, sim_engine_now(disk->engine), q->target, q->r.count,
-                                &at_ns);
+        hit = disk_hdd_buffered(&disk->hdd, now_ns, q->target, q->r.count, &at_ns);
     if (hit)
-        disk_finish_at(disk, slot, over_link(disk, later(at_ns, ready_ns(disk)), bytes_of(disk, q)),
+        disk_finish_at(disk, slot, over_link(disk, later(at_ns, now_ns), bytes_of(disk, q)),
                        SIM_DISK_OK);
     else
         to_medium(disk, slot);
@@ -151,7 +144,8 @@ static void begin_write(struct sim_disk *disk, uint32_t slot)
     } else if (disk_cache_has_room(disk, bytes)) {
         disk->cache_used += bytes;
         disk->chain.write[q->write].cache_bytes = (uint32_t)bytes;
-        disk_finish_at(disk, slot, over_link(disk, ready_ns(disk), bytes), SIM_DISK_OK);
+        disk_finish_at(disk, slot, over_link(disk, sim_engine_now(disk->engine), bytes),
+                       SIM_DISK_OK);
     } else {
         q->state = REQUEST_STALLED;
         disk_list_append(disk, &disk->stalled, slot);
@@ -165,7 +159,7 @@ static void begin_flush(struct sim_disk *disk, uint32_t slot)
     bool nothing =
         disk->cache == SIM_CACHE_PROTECTED || disk->fault.lying_flush || q->flush_waits == 0;
     if (nothing) {
-        disk_finish_at(disk, slot, ready_ns(disk) + disk->overhead_ns, SIM_DISK_OK);
+        disk_finish_at(disk, slot, sim_engine_now(disk->engine) + disk->overhead_ns, SIM_DISK_OK);
         return;
     }
     q->state = REQUEST_FLUSHING;
@@ -190,7 +184,7 @@ void disk_begin(struct sim_disk *disk, uint32_t slot)
         begin_flush(disk, slot);
         break;
     case SIM_DISK_TRIM:
-        disk_finish_at(disk, slot, ready_ns(disk) + disk->overhead_ns, SIM_DISK_OK);
+        disk_finish_at(disk, slot, sim_engine_now(disk->engine) + disk->overhead_ns, SIM_DISK_OK);
         break;
     }
 }
@@ -253,7 +247,7 @@ static void free_slot(struct sim_disk *disk, uint32_t slot)
     disk->free_slot = slot;
 }
 
-void disk_end(struct sim_disk *disk, uint32_t slot, enum sim_disk_status status, bool silent)
+void disk_end(struct sim_disk *disk, uint32_t slot, enum sim_disk_status status)
 {
     struct disk_request *q = &disk->slot[slot];
     if (status == SIM_DISK_OK)
@@ -270,6 +264,6 @@ void disk_end(struct sim_disk *disk, uint32_t slot, enum sim_disk_status status,
     disk_admit(disk);
     disk_pump(disk);
     disk_tell(disk, SIM_DISK_COMPLETED, &ended);
-    if (disk->drops == drops && !silent) /* an observer may have cut the power */
+    if (disk->drops == drops) /* an observer may have cut the power */
         ended.r.done(ended.r.object, ended.r.request_id, status);
 }

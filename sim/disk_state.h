@@ -71,9 +71,8 @@ struct disk_observer {
 /* What was armed by fault hooks. */
 struct disk_faults {
     bool failed, lying_flush;
-    uint32_t transient;     /* requests still to be refused */
-    uint64_t slow_permille; /* 1000: healthy */
-    uint64_t stall_until_ns;
+    uint32_t transient;                       /* requests still to be refused */
+    uint64_t slow_permille;                   /* 1000: healthy */
     bool torn, lost, wrong_write, wrong_read; /* the next write or read */
     uint32_t torn_sectors;
     uint64_t wrong_write_sector, wrong_read_sector;
@@ -131,8 +130,8 @@ void disk_begin(struct sim_disk *disk, uint32_t slot);
 void disk_admit(struct sim_disk *disk);
 void disk_finish_at(struct sim_disk *disk, uint32_t slot, uint64_t at_ns,
                     enum sim_disk_status status);
-/* Ends a request now: effects if OK, then observers and (unless silent) its callback. */
-void disk_end(struct sim_disk *disk, uint32_t slot, enum sim_disk_status status, bool silent);
+/* Ends a request now: effects if OK, then observers and its callback. */
+void disk_end(struct sim_disk *disk, uint32_t slot, enum sim_disk_status status);
 /* Takes a request out of whatever list and event it waits in. */
 void disk_unqueue(struct sim_disk *disk, uint32_t slot);
 void disk_tell(struct sim_disk *disk, enum sim_disk_phase phase, const struct disk_request *q);

@@ -307,11 +307,6 @@ uint64_t sim_engine_hash(const struct sim_engine *engine)
     return x ^ x >> 29;
 }
 
-uint64_t sim_engine_notes(const struct sim_engine *engine)
-{
-    return engine->notes;
-}
-
 uint64_t sim_engine_dispatched(const struct sim_engine *engine)
 {
     return engine->dispatched;

@@ -90,9 +90,8 @@ static inline void sim_engine_advance(struct sim_engine *engine, uint64_t to_ns)
 /* Folds three words into the run's hash: what happened, to whom, with what. Cheap (a few ns). */
 void sim_engine_note(struct sim_engine *engine, uint64_t what, uint64_t who, uint64_t value);
 
-/* The hash so far, and how many notes it covers. */
+/* The hash so far. */
 uint64_t sim_engine_hash(const struct sim_engine *engine);
-uint64_t sim_engine_notes(const struct sim_engine *engine);
 
 /* Events dispatched since the start or reset. */
 uint64_t sim_engine_dispatched(const struct sim_engine *engine);

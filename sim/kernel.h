@@ -244,7 +244,6 @@ struct sim_machine {
     bool format;
     bool powered;
     bool stop;
-    bool suspect;
     bool layout_checked; /* no mapping of the host lies a flip away from a region */
     uint64_t seed, trial;
     uint32_t generation; /* of the youngest instance, all slots */

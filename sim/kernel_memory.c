@@ -224,7 +224,6 @@ struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_
         ASSERT(sim_plan_hits() == 0); /* else a flipped pointer could reach the laboratory */
     m->layout_checked = true;
     flip_bits(m, p, w.address, flip->bit, flip->bits);
-    m->suspect = true;
     m->guarded = m->strict != SIM_STRICT_REGIONS;
     sim_regions_strict(&m->regions, true);
     sim_engine_note(m->engine, NOTE_FLIP, w.address, (uint64_t)flip->bit << 32 | flip->bits);

@@ -150,7 +150,6 @@ void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial)
     m->generation = 0;
     m->powered = false;
     m->stop = false;
-    m->suspect = false;
     m->guarded = false;
     m->seed = seed;
     m->trial = trial;
@@ -646,11 +645,6 @@ uint32_t sim_machine_disks(const struct sim_machine *m)
 uint64_t sim_machine_now(const struct sim_machine *m)
 {
     return sim_engine_now(m->engine);
-}
-
-bool sim_machine_suspect(const struct sim_machine *m)
-{
-    return m->suspect;
 }
 
 void sim_machine_observe(struct sim_machine *m, const struct sim_observer *observer)

@@ -173,7 +173,8 @@ struct sim_flip_result {
     enum plat_page_state state;
 };
 
-/* Flips, and from now on treats the machine's memory as suspect (strict mode, child retired). */
+/* Flips, and from now on takes the machine's memory for suspect: strict mode. The child process in
+ * which it runs must be retired after the trial. */
 struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_flip *flip);
 
 /* What is closed while a process runs whose memory, or another's, is suspect. */
@@ -187,10 +188,6 @@ enum sim_strict {
  * Returns whether the host lets the laboratory find its own memory; else regions alone are closed.
  */
 bool sim_machine_set_strict(struct sim_machine *m, enum sim_strict strict);
-
-/* A fault able to corrupt memory was injected since the reset: retire this child after the trial.
- */
-bool sim_machine_suspect(const struct sim_machine *m);
 
 /* ---- What can be seen of it ------------------------------------------------------------------ */
 

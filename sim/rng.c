@@ -87,13 +87,6 @@ uint64_t sim_rng_below(struct sim_rng *rng, uint64_t limit)
     return (uint64_t)((wide)sim_rng_u64(rng) * limit >> 64);
 }
 
-int sim_rng_chance(struct sim_rng *rng, double probability)
-{
-    ASSERT(probability >= 0.0);
-    ASSERT(probability <= 1.0);
-    return sim_rng_unit(rng) < probability;
-}
-
 uint64_t sim_rng_draw(uint64_t seed, uint64_t trial, uint64_t purpose, uint64_t ordinal)
 {
     philox4x32_ctr_t block = philox_block(sim_rng_mix(seed, purpose), trial, ordinal);

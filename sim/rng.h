@@ -55,9 +55,6 @@ double sim_rng_unit(struct sim_rng *rng);
  */
 uint64_t sim_rng_below(struct sim_rng *rng, uint64_t limit);
 
-/* Whether an event of this probability happens; one draw, also for probabilities 0 and 1. */
-int sim_rng_chance(struct sim_rng *rng, double probability);
-
 /*
  * The stateless draw: 64 bits that depend on the four words alone. For decisions that must not move
  * when the order of events does ("does request 812 of this trial fail?").

@@ -359,23 +359,6 @@ START_TEST(test_disk__fence_leaves_no_request_of_another_owner)
 }
 END_TEST
 
-START_TEST(test_disk__forget_is_silent_and_keeps_acknowledged_writes)
-{
-    start(profile_of[_i], (const char *const[]){"write-cache", "on", NULL});
-    ck_assert_int_eq(put(10, 1, 4), SIM_DISK_OK);
-    uint32_t before = answers;
-    memset(back, 0x55, sizeof(back));
-    (void)send(SIM_DISK_READ, false, 2000, 8, 1, NULL, back);
-    (void)send(SIM_DISK_FLUSH, false, 0, 0, 1, NULL, NULL);
-    sim_disk_forget(disk, 1);
-    run();
-    ck_assert_uint_eq(answers, before);
-    ck_assert_uint_eq(back[0], 0x55);
-    ck_assert_uint_eq(stable_byte(10), 4);
-    stop();
-}
-END_TEST
-
 /* ---- Faults ---- */
 
 START_TEST(test_disk__fail_stop_answers_gone_to_old_and_new)
@@ -486,7 +469,7 @@ START_TEST(test_disk__lying_flush_leaves_the_cache_volatile)
 }
 END_TEST
 
-START_TEST(test_disk__fail_slow_and_stall_take_their_time)
+START_TEST(test_disk__fail_slow_takes_its_time)
 {
     start(profile_of[_i], (const char *const[]){"write-cache", "off", NULL});
     ck_assert_int_eq(get(4000, 8), SIM_DISK_OK);
@@ -494,11 +477,6 @@ START_TEST(test_disk__fail_slow_and_stall_take_their_time)
     sim_disk_fail_slow(disk, 1000000);
     ck_assert_int_eq(get(0, 8), SIM_DISK_OK);
     ck_assert_uint_gt(sim_engine_now(engine) - before, 10000000);
-    sim_disk_fail_slow(disk, 1000);
-    before = sim_engine_now(engine);
-    sim_disk_stall(disk, before + 5000000000);
-    ck_assert_int_eq(get(6000, 8), SIM_DISK_OK);
-    ck_assert_uint_ge(sim_engine_now(engine) - before, 5000000000);
     stop();
 }
 END_TEST
@@ -601,7 +579,6 @@ CHECK_MAIN("disk", 120, LOOP(test_disk__reads_return_the_newest_accepted_version
            tcase_add_test(tc, test_disk__levels_nest);
            LOOP(test_disk__sizes_from_1_mib_to_1_tib_are_sparse, 3);
            LOOP(test_disk__fence_leaves_no_request_of_another_owner, 5);
-           LOOP(test_disk__forget_is_silent_and_keeps_acknowledged_writes, 5);
            LOOP(test_disk__fail_stop_answers_gone_to_old_and_new, 5);
            LOOP(test_disk__latent_error_lasts_until_the_sector_is_stored, 5);
            tcase_add_test(tc, test_disk__transient_errors_hit_exactly_the_next_and_change_nothing);
@@ -609,7 +586,7 @@ CHECK_MAIN("disk", 120, LOOP(test_disk__reads_return_the_newest_accepted_version
            tcase_add_test(tc,
                           test_disk__bit_rot_flips_one_stable_bit_and_tells_whether_it_was_used);
            LOOP(test_disk__lying_flush_leaves_the_cache_volatile, 5);
-           LOOP(test_disk__fail_slow_and_stall_take_their_time, 5);
+           LOOP(test_disk__fail_slow_takes_its_time, 5);
            tcase_add_test(tc, test_disk__trim_zeroes_cached_and_stable_sectors);
            tcase_add_test(tc, test_disk__observer_strikes_exactly_the_nth_write);
            tcase_add_test(tc, test_disk__read_hook_sees_every_sector_read);)

@@ -95,7 +95,8 @@ START_TEST(test_guard__a_wild_access_to_the_laboratory_is_the_process_s_crash)
         loads = turn == 1;
         check_is_its_crash(&small[50]);
         check_is_its_crash(&large[LARGE_BYTES / 2]);
-        uint8_t *later = malloc(LATER_BYTES); /* after the machine was told */
+        uint8_t *later = calloc(1, LATER_BYTES); /* after the machine was told */
+        ck_assert(later != NULL);
         check_is_its_crash(&later[LATER_BYTES / 2]);
         free(later); /* and gone, while its place is still noted */
     }

@@ -104,17 +104,6 @@ START_TEST(test_rng__unit_and_gsl_exponential_have_their_means)
 }
 END_TEST
 
-START_TEST(test_rng__chance_knows_never_and_always)
-{
-    struct sim_rng rng;
-    sim_rng_init(&rng, 3, 2, sim_rng_purpose("chance", 0));
-    for (int i = 0; i < 1000; i++) {
-        ck_assert(!sim_rng_chance(&rng, 0.0));
-        ck_assert(sim_rng_chance(&rng, 1.0));
-    }
-}
-END_TEST
-
 START_TEST(test_rng__stateless_draws_differ_by_ordinal_and_repeat)
 {
     uint64_t purpose = sim_rng_purpose("draw", 0);
@@ -133,5 +122,4 @@ CHECK_MAIN("rng", 60, tcase_add_test(tc, test_rng__reproduces_the_published_answ
            tcase_add_test(tc, test_rng__a_stream_does_not_depend_on_draws_of_another);
            tcase_add_test(tc, test_rng__below_covers_its_range_evenly);
            tcase_add_test(tc, test_rng__unit_and_gsl_exponential_have_their_means);
-           tcase_add_test(tc, test_rng__chance_knows_never_and_always);
            tcase_add_test(tc, test_rng__stateless_draws_differ_by_ordinal_and_repeat);)
