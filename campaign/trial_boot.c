@@ -54,6 +54,8 @@ static void add(struct lab *lab, struct judge_verdict *verdict)
     (void)snprintf(detail, sizeof(detail), "after boot %" PRIu32 ": %s%s%.80s", number,
                    level_name(verdict->level), story[0] == '\0' ? "" : ", ", story);
     lab_event(lab, "oracle", "judged", detail);
+    if (verdict->apps_broken > 0)
+        lab_event(lab, "oracle", "app-broken", verdict->broken_invariant);
     if (story[0] != '\0')
         (void)snprintf(verdict->story, sizeof(verdict->story), "after boot %" PRIu32 ": %.*s",
                        number, (int)(sizeof(story) - 32), story);

@@ -9,6 +9,7 @@
 #include "block.h"
 #include "campaign/trial_private.h"
 #include "workloads/checkers/checkers.h"
+#include "workloads/oracle/invariants.h"
 
 #define WRONGS_TOLD 5u
 
@@ -125,27 +126,43 @@ static bool first_look(struct lab *lab, struct judge_input *in)
     return false;
 }
 
+/* What applications rely on beside the levels. */
+static void check_invariants(struct lab *lab, struct judge_verdict *verdict)
+{
+    verdict->apps_broken =
+        invariants_broken(lab->history, lab->seen, lab_variant(lab)->design->classic,
+                          verdict->broken_invariant, sizeof(verdict->broken_invariant));
+}
+
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
 {
     uint32_t count = lab_variant(lab)->stack.environments;
     struct judge_input in = {.history = lab->history};
+    bool walked = false;
     lab->run.judging = true;
     if (end == RUN_RECOVERS) {
         set_all(in.machine, count, JUDGE_MACHINE_RECOVERS);
     } else {
         if (end == RUN_HANGS)
             set_all(in.machine, count, JUDGE_MACHINE_HANGS);
-        if (first_look(lab, &in))
+        walked = first_look(lab, &in);
+        if (walked)
             second_look(lab, &in);
     }
     tell_wrongs(lab);
     judge_trial(lab->judge, &in, verdict);
+    if (walked)
+        check_invariants(lab, verdict);
+    if (verdict->apps_broken > 0)
+        lab_event(lab, "oracle", "app-broken", verdict->broken_invariant);
 }
 
 void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict)
 {
     struct judge_input in = {.history = lab->history};
     lab->run.judging = true;
-    (void)first_look(lab, &in);
+    bool walked = first_look(lab, &in);
     judge_trial(lab->judge, &in, verdict);
+    if (walked)
+        check_invariants(lab, verdict);
 }

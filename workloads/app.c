@@ -413,6 +413,66 @@ enum err app_pause(struct app *a)
     return app_sync_due(a) ? app_sync(a) : OK;
 }
 
+/* ---- What it relies on ------------------------------------------------------------------------
+ */
+
+struct reliance_told {
+    const struct app *a;
+    enum history_invariant kind;
+    uint32_t file;
+    const char *path, *path2;
+};
+
+static struct history *history_of(const struct app *a)
+{
+    return a->self->run->history;
+}
+
+static void tell_reliance(void *argument)
+{
+    const struct reliance_told *t = argument;
+    history_rely(history_of(t->a), t->a->self->number, t->kind, t->file, t->path, t->path2);
+}
+
+void app_rely(struct app *a, enum history_invariant kind, uint32_t file, const char *path,
+              const char *path2)
+{
+    sim_trap(tell_reliance, &(struct reliance_told){a, kind, file, path, path2});
+}
+
+static void tell_version(void *argument)
+{
+    const struct reliance_told *t = argument;
+    history_version_begin(history_of(t->a), t->a->self->number, t->file);
+}
+
+void app_version_begin(struct app *a, uint32_t file)
+{
+    sim_trap(tell_version, &(struct reliance_told){.a = a, .file = file});
+}
+
+static void tell_done(void *argument)
+{
+    const struct app *a = argument;
+    history_version_done(history_of(a), a->self->number);
+}
+
+void app_version_done(struct app *a)
+{
+    sim_trap(tell_done, a);
+}
+
+static void tell_safe(void *argument)
+{
+    const struct reliance_told *t = argument;
+    history_versions_safe(history_of(t->a), t->a->self->number, t->file);
+}
+
+void app_versions_safe(struct app *a, uint32_t file)
+{
+    sim_trap(tell_safe, &(struct reliance_told){.a = a, .file = file});
+}
+
 static void pass_mark(void *argument)
 {
     struct workload_run *run = ((struct app *)argument)->self->run;
@@ -434,6 +494,11 @@ enum err app_make_homes(struct app *a)
     return e;
 }
 
+const char *app_home(const struct app *a, bool shared)
+{
+    return shared ? a->shared_home : a->home;
+}
+
 void app_path(const struct app *a, char path[APP_PATH_BYTES], bool shared, const char *prefix,
               uint64_t number)
 {
@@ -442,8 +507,7 @@ void app_path(const struct app *a, char path[APP_PATH_BYTES], bool shared, const
     do
         digits[count++] = (char)('0' + number % 10);
     while ((number /= 10) > 0);
-    const char *home = shared ? a->shared_home : a->home;
-    for (const char *p = home; *p != '\0'; p++)
+    for (const char *p = app_home(a, shared); *p != '\0'; p++)
         path[at++] = *p;
     path[at++] = '/';
     for (const char *p = prefix; *p != '\0'; p++)

@@ -37,7 +37,8 @@ struct app {
 };
 
 typedef void app_main(struct app *a);
-app_main postmark_main, fsx_main, fsstress_main, script_main, bank_main, mv_grep_main;
+app_main postmark_main, fsx_main, fsstress_main, script_main, bank_main, mv_grep_main, editor_main,
+    append_log_main;
 
 /* ---- Draws: keyed by (seed, workload, n, application), one word each ---------------------------
  */
@@ -92,6 +93,14 @@ MUST_USE enum err app_policy(struct app *a, const char *path, const char *level)
 MUST_USE enum err app_getxattr(struct app *a, const char *path, const char *name);
 MUST_USE enum err app_removexattr(struct app *a, const char *path, const char *name);
 
+/* Tells the oracle what the application relies on, and of which version of its file it writes what
+ * (invariants.h). done: it is complete; safe: and said to be stable. */
+void app_rely(struct app *a, enum history_invariant kind, uint32_t file, const char *path,
+              const char *path2);
+void app_version_begin(struct app *a, uint32_t file);
+void app_version_done(struct app *a);
+void app_versions_safe(struct app *a, uint32_t file);
+
 /* open, write all of `length` in pieces, close; and open, read all, close. */
 MUST_USE enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length);
 MUST_USE enum err app_read_file(struct app *a, const char *path);
@@ -103,6 +112,8 @@ MUST_USE enum err app_pause(struct app *a);
 /* A `mark` of an operation script was passed. */
 void app_mark(struct app *a);
 
+/* The directory in which app_path puts files. */
+const char *app_home(const struct app *a, bool shared);
 /* Makes the home directories. */
 MUST_USE enum err app_make_homes(struct app *a);
 /* Writes "HOME/PREFIXnumber" into path; shared: in the shared tree. */

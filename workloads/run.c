@@ -7,8 +7,10 @@
 #include "workloads/app.h"
 
 static app_main *const mains[APP_KINDS] = {
-    [APP_POSTMARK] = postmark_main, [APP_FSX] = fsx_main,   [APP_FSSTRESS] = fsstress_main,
-    [APP_SCRIPT] = script_main,     [APP_BANK] = bank_main, [APP_MV_GREP] = mv_grep_main,
+    [APP_POSTMARK] = postmark_main, [APP_FSX] = fsx_main,
+    [APP_FSSTRESS] = fsstress_main, [APP_SCRIPT] = script_main,
+    [APP_BANK] = bank_main,         [APP_MV_GREP] = mv_grep_main,
+    [APP_EDITOR] = editor_main,     [APP_APPEND_LOG] = append_log_main,
 };
 
 static void add_copy(struct workload_run *run, const struct workload_part *part, uint32_t copy,

@@ -240,7 +240,7 @@ START_TEST(test_bad__workloads)
          "5:7: unknown key `ap` of an application, which has no `app`; did you mean `app`?"},
         {W "  x: [fsx]\n", "5:7: an application is a text"},
         {W "  x: {app: postmrk}\n", "5:12: unknown app `postmrk`; allowed: postmark"},
-        {W "  x: {app: editor}\n", "5:12: not available yet: app `editor`"},
+        {W "  x: {app: bounded}\n", "5:12: not available yet: app `bounded`"},
         {W "  x: {app: postmark, files: 0}\n", "5:29: `0` is out of range for `files`"},
         {W "  x: {app: postmark, size: 16KiB..512B}\n", "5:28: `16KiB..512B` runs backwards"},
         {W "  x: {app: postmark, size: 16..512}\n", "5:28: `16` has no unit"},

@@ -14,6 +14,7 @@
 struct bank {
     struct app *a;
     char tom[APP_PATH_BYTES], mike[APP_PATH_BYTES]; /* without user transactions: old, new */
+    const char *home;
     bool transactions;
 };
 
@@ -40,13 +41,17 @@ static enum err write_balance(struct app *a, const char *path, uint32_t flags, u
 
 static enum err pay_in_transaction(struct bank *b)
 {
+    app_version_begin(b->a, 0);
     enum err e = app_begin(b->a);
     if (e != OK)
         return e;
     e = write_balance(b->a, b->tom, 0, 0);
     if (e == OK)
         e = write_balance(b->a, b->mike, 0, 0);
-    return finish(b->a, e);
+    e = finish(b->a, e);
+    if (e == OK)
+        app_version_done(b->a);
+    return e;
 }
 
 static enum err sync_path(struct app *a, const char *path, uint32_t flags)
@@ -65,6 +70,7 @@ static enum err sync_path(struct app *a, const char *path, uint32_t flags)
 static enum err pay_by_rename(struct bank *b)
 {
     bool sync = app_sync_due(b->a);
+    app_version_begin(b->a, 0);
     enum err e = write_balance(b->a, b->mike, CALL_CREATE | CALL_TRUNC, 0);
     if (e == OK)
         e = write_balance(b->a, b->mike, 0, BALANCE_BYTES);
@@ -73,7 +79,11 @@ static enum err pay_by_rename(struct bank *b)
     if (e == OK)
         e = app_rename(b->a, b->mike, b->tom);
     if (e == OK && sync)
-        e = sync_path(b->a, b->a->home, CALL_READ_ONLY | CALL_DIRECTORY);
+        e = sync_path(b->a, b->home, CALL_READ_ONLY | CALL_DIRECTORY);
+    if (e == OK)
+        app_version_done(b->a);
+    if (e == OK && sync)
+        app_versions_safe(b->a, 0);
     return e;
 }
 
@@ -94,10 +104,17 @@ static enum err open_accounts(struct bank *b)
 {
     if (!b->transactions)
         return pay_by_rename(b);
+    app_version_begin(b->a, 0);
     enum err e = write_balance(b->a, b->tom, CALL_CREATE, 0);
     if (e != E_DEAD)
         e = write_balance(b->a, b->mike, CALL_CREATE, 0);
-    return e != E_DEAD ? app_sync(b->a) : e;
+    if (e == OK)
+        e = app_sync(b->a);
+    if (e != OK)
+        return e;
+    app_version_done(b->a);
+    app_versions_safe(b->a, 0);
+    return OK;
 }
 
 void bank_main(struct app *a)
@@ -105,8 +122,11 @@ void bank_main(struct app *a)
     struct bank b = {.a = a, .transactions = option_on(a->options, "user-transactions")};
     uint64_t transfers = app_number(a, "transactions");
     bool shared = a->share > 0.5;
+    b.home = app_home(a, shared);
     app_path(a, b.tom, shared, b.transactions ? "tom" : "bank", 0);
     app_path(a, b.mike, shared, b.transactions ? "mike" : "new", 0);
+    app_rely(a, b.transactions ? HISTORY_TOGETHER : HISTORY_REPLACED, 0, b.tom,
+             b.transactions ? b.mike : NULL);
     enum err e = app_make_homes(a);
     if (e != E_DEAD)
         e = open_accounts(&b);

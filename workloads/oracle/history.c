@@ -67,6 +67,8 @@ void history_destroy(struct history *h)
     free(h->slots);
     free(h->buckets);
     free(h->text);
+    free(h->reliances);
+    free(h->versions);
     free(h->log.record);
     free(h->log.entry);
     free(h->log.pool);
@@ -109,6 +111,7 @@ void history_reset(struct history *h, uint32_t environments)
     h->app_count = h->op_count = h->tick = h->sync_tick = h->commits = 0;
     h->effect_count = h->slot_count = h->text_bytes = 0;
     h->wrong_count = h->fault_count = h->stamp = 0;
+    h->reliance_count = h->version_count = 0;
     h->detected_ns = h->service_ns = HISTORY_NEVER;
     h->detected_by = NULL;
     h->has_xattrs = h->raced = h->linear = h->log.full = false;

@@ -47,6 +47,7 @@
 #define HISTORY_AT_END UINT64_MAX /* offset of a write: at the end of the file */
 #define HISTORY_BLOCK_BYTES 4096u /* an unanswered write may be in by such blocks of the file */
 #define HISTORY_NEVER UINT64_MAX
+#define HISTORY_RELIANCE_BYTES 128u /* path of a file that an application relies on */
 
 enum history_kind {
     HISTORY_SETUP = 0,   /* made a root before time 0; not for callers */
@@ -240,6 +241,26 @@ void history_leave(struct history *h, uint32_t app);
 /* A fault, a detection, the end of a recovery. layer: who detected, static text; else NULL. */
 void history_mark(struct history *h, enum history_mark_kind kind, uint64_t now_ns,
                   const char *layer);
+
+/* ---- An application's own invariants (invariants.h) ----------------------------------------- */
+
+enum history_invariant {
+    HISTORY_REPLACED, /* path, or path2 beside it if that is newer, is one whole version, and none
+                         older than the last safe one */
+    HISTORY_RECORDS,  /* path begins with all versions that are safe, each a record */
+    HISTORY_TOGETHER  /* path has the first write of a version, path2 the second of the same */
+};
+
+/* The application relies on this for its file `file`, a number of its own. path2: or NULL. */
+void history_rely(struct history *h, uint32_t app, enum history_invariant kind, uint32_t file,
+                  const char *path, const char *path2);
+
+/* What it writes from now on is the next version of that file. */
+void history_version_begin(struct history *h, uint32_t app, uint32_t file);
+/* That version is complete. */
+void history_version_done(struct history *h, uint32_t app);
+/* All complete versions of the file were said to be stable. */
+void history_versions_safe(struct history *h, uint32_t app, uint32_t file);
 
 /* Readers. Pointers hold until the next call that records something. */
 uint32_t history_ops(const struct history *h);       /* highest number */

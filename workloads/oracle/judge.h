@@ -70,6 +70,9 @@ struct judge_verdict {
     uint32_t environments_hit;
     bool undecided; /* a search bound was reached: the level may be too weak */
 
+    uint32_t apps_broken; /* invariants of applications (invariants.h), beside the level */
+    char broken_invariant[JUDGE_STORY_BYTES]; /* the first of them; "" if none */
+
     uint64_t ops;         /* operations that were answered, OK or not */
     uint64_t ops_failed;  /* of these, by an error that a fault causes */
     uint64_t ops_lost;    /* answered OK, with an effect that is gone and was not overwritten */

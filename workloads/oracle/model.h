@@ -125,8 +125,25 @@ struct history_log {
     bool full; /* something that an order needs found no room */
 };
 
+struct reliance { /* of an application on its own files */
+    enum history_invariant kind;
+    uint32_t app, file;
+    char path[HISTORY_RELIANCE_BYTES], path2[HISTORY_RELIANCE_BYTES];
+};
+
+struct told_version { /* of such a file */
+    uint32_t app, file;
+    uint32_t after,
+        last; /* its operations are those of the application in (after, last]; 0: open */
+    bool done, safe;
+};
+
 struct history {
     struct history_log log;
+    struct reliance *reliances; /* in the order in which they were told, as versions are */
+    uint32_t reliance_count, reliance_room;
+    struct told_version *versions;
+    uint32_t version_count, version_room;
     bool raced;       /* what an operation did to names hangs on others that ran then: order.h */
     bool linear;      /* told by order.c: one operation after the other, */
     uint32_t number;  /* each with the number that it has there */
