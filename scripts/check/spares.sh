@@ -1,6 +1,6 @@
 #!/bin/sh
-# A spare takes the place of a dead disk, a disk that comes back is made whole, a scrub finds rot
-# before the other copy is gone: campaigns whose outcome is known.
+# A spare takes the place of a dead disk or one that never answers in time, a disk that comes back is
+# made whole, a scrub finds rot before the other copy is gone: campaigns whose outcome is known.
 . "$(dirname "$0")/lib.sh"
 db=$work/spares.db
 holds "the campaign runs" "$loris" run scripts/check/spares.yaml -q -o "$db"
@@ -9,7 +9,7 @@ holds "the campaign runs" "$loris" run scripts/check/spares.yaml -q -o "$db"
 asks() {
     equal "$(query "$db" "$2")" "$1"
 }
-holds "every fault comes" asks "90|90" "SELECT count(*), sum(injected) FROM trials"
+holds "every fault comes" asks "126|126" "SELECT count(*), sum(injected) FROM trials"
 holds "no promise is broken, nothing is silent" asks "0|0" \
     "SELECT coalesce(sum(kept = 0), 0), sum(level = 'silent') FROM trials"
 holds "redundancy is whole again with a spare, and only there" asks "6|6|0" \
@@ -29,4 +29,14 @@ holds "a scrub finds the rot in time" asks "6" \
     "SELECT sum(level = 'transparent') FROM trials WHERE variant = 'scrub' AND fault = 'rot'"
 holds "without one something is lost" asks 1 \
     "SELECT sum(level <> 'transparent') > 0 FROM trials WHERE variant = 'bare' AND fault = 'rot'"
+# Two time-outs of 35 s and two restarts of a driver (BLOCK_SILENCES); the judge stops and starts the
+# machine once after that.
+holds "a disk slower than the time-outs is waited for once, then given up" asks "18|18|1" \
+    "SELECT count(*), sum(level = 'transparent'), max(outage_ns) < 75e9 FROM trials
+     WHERE fault = 'slow'"
+holds "a spare takes its place too" asks "6" \
+    "SELECT count(rebuild_ns) FROM trials WHERE variant = 'spare' AND fault = 'slow'"
+holds "and a start does not fail of it" asks "18|0|1" \
+    "SELECT count(*), sum(synced_lost + (level = 'dead')), max(sim_ns) < 300e9 FROM trials
+     WHERE fault = 'slow-cut'"
 finish

@@ -109,6 +109,9 @@ MUST_USE enum err block_fence(struct block_client *c); /* also collects and drop
  * reply to a pending request (or a driver's DS event) and has been taken.
  */
 bool block_client_take(struct block_client *c, const struct msg *m);
+/* The same clients keep the time themselves: nothing was answered for BLOCK_TIMEOUT_NS, though
+ * something is outstanding. The driver is killed, or the disk given up: then all is answered. */
+void block_client_silent(struct block_client *c);
 
 /*
  * For servers: who fenced last. Endpoints of different processes have no order, so "of an earlier

@@ -55,9 +55,10 @@ static void give_up(struct block_client *c)
             finish(&c->pending[i], E_DEAD);
 }
 
-/* A time-out. The driver is killed, since it may be what hangs; if the one after it is as silent,
- * it is the disk. */
-static void silence(struct block_client *c)
+/* The driver is killed, since it may be what hangs; if the one after it is as silent, it is the
+ * disk.
+ */
+void block_client_silent(struct block_client *c)
 {
     if (PLANTED(PLANTED_SLOW_AWAITED))
         return;
@@ -154,7 +155,7 @@ static enum err reconnect(struct block_client *c)
     if (e == OK)
         e = call_identify(c, &identity);
     if (e == E_TIMEOUT)
-        silence(c);
+        block_client_silent(c);
     if (e != OK)
         return e;
     if (identity.resets != c->resets && c->unflushed > 0)
@@ -261,7 +262,7 @@ enum err block_client_init(struct block_client *c, enum layer layer, uint32_t in
             return OK;
         }
         if (e == E_TIMEOUT)
-            silence(c);
+            block_client_silent(c);
     }
     give_up(c);
     return E_DEAD;
@@ -327,7 +328,7 @@ enum err block_wait(struct block_client *c, uint32_t slot)
             deadline_ns = plat_now() + timeout_ns(c);
         } else {
             ASSERT(e == E_TIMEOUT);
-            silence(c); /* the next receive says E_DEAD */
+            block_client_silent(c); /* the next receive says E_DEAD */
             deadline_ns = plat_now() + timeout_ns(c);
         }
     }
@@ -385,7 +386,7 @@ enum err block_fence(struct block_client *c)
     if (e == OK)
         return OK;
     if (e == E_TIMEOUT)
-        silence(c);
+        block_client_silent(c);
     if (!c->gone)
         recover(c); /* fences with the next endpoint */
     return c->gone ? E_DEAD : OK;

@@ -199,11 +199,17 @@ static void answer(struct ramdisk *disk, const struct msg *request)
     proto_reply(request, e, &reply);
 }
 
+static bool transfers(const struct msg *request)
+{
+    struct block_request r;
+    return block_request_unpack(&r, request) == OK && (r.op == BLOCK_READ || r.op == BLOCK_WRITE);
+}
+
 static void handle(void *ctx, const struct msg *request)
 {
     struct ramdisk *disk = ctx;
     disk->requests++;
-    if (disk->mute)
+    if (disk->mute || (disk->mute_transfers && transfers(request)))
         return;
     if (disk->die_at_request == 0 || --disk->die_at_request > 0) {
         answer(disk, request);

@@ -45,6 +45,7 @@ struct ramdisk {
     bool die_executes;       /* the request that it dies at was still executed */
     bool restart;            /* and comes up again at once */
     bool mute;               /* answers nothing (hangs) */
+    bool mute_transfers;     /* its driver does answer, but the disk reads and writes nothing */
     bool gone;               /* answers E_DEAD to everything */
     bool volatile_cache;
     uint32_t resets;
@@ -64,6 +65,10 @@ void ramdisk_fini(struct ramdisk *disk);
 
 /* Makes it the service (layer, instance) of the fake platform. Returns the endpoint. */
 uint32_t ramdisk_attach(struct ramdisk *disk, enum layer layer, uint32_t instance);
+
+/* What it does with a request, for a peer of the test's own that stands before it. ctx: the disk.
+ */
+void ramdisk_serve(void *ctx, const struct msg *request);
 
 /* From now on what is written may be lost: the present content is the stable one. */
 void ramdisk_set_volatile(struct ramdisk *disk);

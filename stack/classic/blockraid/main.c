@@ -107,6 +107,7 @@ static void start_members(struct raid *r, uint64_t *sectors)
         r->member[d] = m;
         m->queue_end = &m->queue;
         m->usable = block_client_init(&m->client, LAYER_DRIVER, d, &identity) == OK;
+        m->client.replaceable = r->options.raid != 0;
         sectors[d] = identity.sectors;
         r->write_cache |= identity.write_cache;
         if (identity.sector_bytes > r->sector_bytes)
@@ -135,17 +136,41 @@ static void start(struct raid *r, const struct boot *boot)
     r->recheck = true;
 }
 
-/* When to wake without a message: for the sweep while bits are set, at once to resynchronise. */
+static uint64_t silent_at_ns(const struct member *m)
+{
+    bool asked = m->flights > 0 && !m->client.gone;
+    return asked ? m->heard_ns + BLOCK_TIMEOUT_NS : PLAT_FOREVER;
+}
+
+/* A mirror does without a disk that does not answer in time. */
+static void look_for_silence(struct raid *r)
+{
+    for (uint32_t d = 0; d < r->disks; d++) {
+        struct member *m = r->member[d];
+        if (plat_now() < silent_at_ns(m))
+            continue;
+        m->heard_ns = plat_now();
+        block_client_silent(&m->client);
+        r->recheck = true;
+    }
+}
+
+/* When to wake without a message: for the sweep while bits are set, at once to resynchronise, or
+ * when a disk has been silent too long. */
 static uint64_t deadline(const struct raid *r)
 {
+    uint64_t at_ns = PLAT_FOREVER;
     if (r->status != OK)
         return PLAT_FOREVER;
     if (repair_is_needed(r))
         return r->resync_waits ? plat_now() + RESYNC_RETRY_NS : 0;
     for (uint32_t c = 0; c < r->columns; c++)
         if (r->column[c].set > 0)
-            return r->sweep_ns;
-    return PLAT_FOREVER;
+            at_ns = r->sweep_ns;
+    for (uint32_t d = 0; d < r->disks; d++)
+        if (silent_at_ns(r->member[d]) < at_ns)
+            at_ns = silent_at_ns(r->member[d]);
+    return at_ns;
 }
 
 static void in_idle_moments(struct raid *r, bool idle)
@@ -167,10 +192,11 @@ void blockraid_main(const struct boot *boot)
     ASSERT(r != NULL);
     ASSERT(boot->layer == LAYER_RAID);
     ASSERT(boot->options.disks > 0 && boot->options.disks <= DISKS_MAX);
+    plat_ready(); /* a silent disk makes the start longer than a client waits for a process */
     start(r, boot);
-    plat_ready();
     for (;;) {
         struct msg m;
+        look_for_silence(r);
         if (r->recheck)
             recheck(r);
         look_for_lost_writes(r);

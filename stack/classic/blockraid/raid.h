@@ -88,6 +88,7 @@ struct member {
     struct part *queue, **queue_end;
     struct part *flight[PARTS_A_DISK];
     uint32_t flights;
+    uint64_t heard_ns; /* when it answered last, or since when it is asked */
 };
 
 struct region {

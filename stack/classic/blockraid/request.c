@@ -110,6 +110,8 @@ static void send_part(struct raid *r, struct part *p)
         sector = 0;
     else
         spans = request_spans(r, p, span);
+    if (m->flights == 0)
+        m->heard_ns = plat_now();
     p->slot = block_submit(&m->client, q->op, sector, q->fua, span, spans);
     m->flight[m->flights++] = p;
 }
@@ -255,6 +257,7 @@ void request_reap(struct raid *r, uint32_t disk)
             continue;
         }
         enum err e = block_wait(&m->client, p->slot);
+        m->heard_ns = plat_now();
         m->flight[k] = m->flight[--m->flights];
         take_answer(r, p, e);
         k = 0; /* whatever that led to may have changed the list */

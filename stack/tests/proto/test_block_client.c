@@ -138,6 +138,59 @@ START_TEST(test_block_client__h24_kills_a_driver_that_hangs)
 }
 END_TEST
 
+/* ---- A disk that is silent, behind a driver that is not ---- */
+
+static void body_slow(void *ctx)
+{
+    result[0] = block_client_init(&client, LAYER_DRIVER, 0, &identity);
+    client.replaceable = ctx != NULL;
+    result[1] = block_write(&client, 8, data, BLOCK_BYTES, false);
+    result[2] = block_write(&client, 16, data, BLOCK_BYTES, false);
+}
+
+/* The disk answers again after so many time-outs. */
+static void run_slow(uint32_t times, bool replaceable)
+{
+    disk.mute_transfers = true;
+    fake_boot_body(body_slow, replaceable ? &disk : NULL, LAYER_PHYSICAL, 0);
+    for (uint32_t k = 0; k < times; k++) {
+        ck_assert_int_eq(fake_run_until(fake_now() + BLOCK_TIMEOUT_NS - 1), FAKE_IDLE);
+        ck_assert_uint_eq(fake_kills(LAYER_DRIVER, 0), k);
+        fake_advance(1);
+        disk.mute_transfers = k + 1 < times;
+        (void)fake_run();
+    }
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    ck_assert_int_eq(result[0], OK);
+}
+
+START_TEST(test_block_client__h24_gives_up_a_disk_that_stays_silent)
+{
+    uint32_t asked = disk.requests;
+    run_slow(BLOCK_SILENCES, true);
+    ck_assert_int_eq(result[1], E_DEAD);
+    ck_assert_int_eq(result[2], E_DEAD);
+    ck_assert_uint_lt(disk.requests - asked, 4 * BLOCK_SILENCES); /* and was sent nothing more */
+}
+END_TEST
+
+START_TEST(test_block_client__h24_an_answer_ends_a_row_of_silences)
+{
+    run_slow(BLOCK_SILENCES - 1, true);
+    ck_assert_int_eq(result[1], OK);
+    ck_assert_int_eq(result[2], OK);
+    ck_assert_uint_eq(client.silences, 0);
+}
+END_TEST
+
+START_TEST(test_block_client__h24_a_disk_that_nobody_stands_in_for_is_waited_for)
+{
+    run_slow(BLOCK_DEATHS, false);
+    ck_assert_int_eq(result[1], OK);
+    ck_assert_int_eq(result[2], OK);
+}
+END_TEST
+
 static void body_lost_writes(void *ctx)
 {
     (void)ctx;
@@ -191,5 +244,9 @@ CHECK_MAIN("block_client", 30, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc,
                           test_block_client__retries_a_transient_error_and_passes_on_a_lasting_one);
            tcase_add_test(tc, test_block_client__h24_kills_a_driver_that_hangs);
+           tcase_add_test(tc, test_block_client__h24_gives_up_a_disk_that_stays_silent);
+           tcase_add_test(tc, test_block_client__h24_an_answer_ends_a_row_of_silences);
+           tcase_add_test(tc,
+                          test_block_client__h24_a_disk_that_nobody_stands_in_for_is_waited_for);
            tcase_add_test(tc, test_block_client__h19_says_when_unflushed_writes_are_lost);
            tcase_add_test(tc, test_block_client__keeps_many_outstanding_over_deaths);)

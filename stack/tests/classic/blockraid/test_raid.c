@@ -17,6 +17,7 @@ static uint32_t client, next_id;
 static struct boot boot;
 static uint8_t data[DATA_BYTES], back[DATA_BYTES];
 static uint64_t rng;
+static uint64_t patience_ns; /* how long a client waits; the clock stands still if 0 */
 
 static uint32_t draw(uint32_t below)
 {
@@ -38,6 +39,7 @@ static void build_of(uint32_t disks, uint32_t level, size_t bytes)
     fake_reset();
     rng = 4711;
     next_id = 0;
+    patience_ns = 0;
     boot = (struct boot){.layer = LAYER_RAID};
     boot.options.disks = disks;
     boot.options.raid = level;
@@ -69,7 +71,7 @@ static enum err call(enum block_op op, uint64_t first, uint32_t count, uint32_t 
         .op = op, .first_sector = first, .count = count, .grant = grant, .fua = fua};
     struct msg m;
     block_request_pack(&m, ++next_id, &r);
-    if (!fake_call(client, &m))
+    if (patience_ns == 0 ? !fake_call(client, &m) : !fake_call_for(client, &m, patience_ns))
         return E_TIMEOUT; /* it waits, or crashed */
     return (enum err)m.status;
 }
@@ -267,6 +269,41 @@ START_TEST(test_raid__reads_the_other_copy_and_mends_the_bad_one)
     disk[0].bads = disk[1].bads = 1;
     ck_assert_int_eq(get(0, back, 8), E_MEDIA);
     ck_assert_int_eq(get(8, back, 8), OK);
+}
+END_TEST
+
+/* In time for a client that waits for three time-outs: at a write, and at a start. */
+START_TEST(test_raid__h24_goes_on_without_a_disk_that_does_not_answer)
+{
+    for (uint32_t at_start = 0; at_start < 2; at_start++) {
+        build(2, 1);
+        ck_assert_int_eq(put(0, data, 512), OK);
+        patience_ns = 3 * BLOCK_TIMEOUT_NS;
+        disk[0].mute_transfers = true;
+        if (at_start)
+            start(false);
+        ck_assert_int_eq(put(100, data + 512, 512), OK);
+        ck_assert_uint_eq(fake_report_count(REPORT_DEGRADED), 1);
+        ck_assert_uint_eq(fake_kills(LAYER_DRIVER, 0), BLOCK_SILENCES);
+        patience_ns = 0; /* from now on nobody waits */
+        ck_assert_int_eq(get(100, back, 512), OK);
+        ck_assert_int_eq(memcmp(back, data + 512, 512 * 512), 0);
+        ck_assert_int_eq(call(BLOCK_FLUSH, 0, 0, GRANT_NONE, false), OK);
+        teardown();
+    }
+    build(2, 1);
+}
+END_TEST
+
+START_TEST(test_raid__h24_level_0_waits_for_its_disks)
+{
+    build(2, 0);
+    patience_ns = 3 * BLOCK_TIMEOUT_NS;
+    disk[0].mute_transfers = true;
+    ck_assert_int_eq(put(0, data, 512), E_TIMEOUT);
+    disk[0].mute_transfers = false;
+    ck_assert_int_eq(put(0, data, 512), OK);
+    ck_assert_uint_eq(fake_report_count(REPORT_DEGRADED), 0);
 }
 END_TEST
 
@@ -480,6 +517,8 @@ CHECK_MAIN("blockraid", 120, tcase_add_checked_fixture(tc, NULL, teardown);
            tcase_add_test(tc, test_raid__goes_on_without_a_disk_and_remembers_it);
            tcase_add_test(tc, test_raid__a_failed_write_takes_the_member_out_but_not_the_last_one);
            tcase_add_test(tc, test_raid__reads_the_other_copy_and_mends_the_bad_one);
+           tcase_add_test(tc, test_raid__h24_goes_on_without_a_disk_that_does_not_answer);
+           tcase_add_test(tc, test_raid__h24_level_0_waits_for_its_disks);
            tcase_add_test(tc, test_raid__level_0_passes_errors_on);
            tcase_add_test(tc, test_raid__bits_are_set_by_writes_and_cleared_when_idle_and_flushed);
            tcase_add_test(tc, test_raid__copies_agree_after_a_power_cut_at_any_call);
