@@ -75,6 +75,21 @@ double plot_y(const struct plot *plot, double px_from_top)
     return 1 - px_from_top / plot->height;
 }
 
+void plot_name(struct plot_names *names, const char *name)
+{
+    size_t characters = 0;
+    for (; *name != 0; name++)
+        characters += ((unsigned char)*name & 0xc0) != 0x80; /* UTF-8: first bytes */
+    if (characters > names->longest)
+        names->longest = characters;
+}
+
+double plot_names_left(const struct plot_names *names)
+{
+    double left = 14 + names->px * (double)names->longest;
+    return fmin(fmax(left, names->least), 0.4 * PLOT_WIDTH);
+}
+
 void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns)
 {
     static const char *const units[] = {"ns", "us", "ms", "s"};

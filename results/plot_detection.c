@@ -92,7 +92,9 @@ static void write_script(struct plot *plot, const struct matrix *m, const size_t
     FILE *gp = plot->gp;
     fputs("set border 0\nset style fill solid border rgb '#e4e4e4'\nset ytics noenhanced scale 0 (",
           gp);
+    struct plot_names names = {.px = PLOT_NAME_PX, .least = 140};
     for (size_t r = 0; r < m->fault_count; r++) {
+        plot_name(&names, m->fault[r]);
         fputs(r > 0 ? ", " : "", gp);
         plot_quote(gp, m->fault[r], true);
         fprintf(gp, " %d", -(int)r);
@@ -111,7 +113,7 @@ static void write_script(struct plot *plot, const struct matrix *m, const size_t
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set bmargin at screen %.4f\n",
-            PLOT_X(140), PLOT_X(864), plot_y(plot, 80), 14.0 / plot->height);
+            PLOT_X(plot_names_left(&names)), PLOT_X(864), plot_y(plot, 80), 14.0 / plot->height);
     fprintf(gp,
             "plot '%s.dat' using 1:2:3:4:5:6:7 with boxxyerror fc rgb variable notitle, \\\n"
             "  '' using 1:2:8:9 with labels font small tc rgb variable noenhanced notitle\n",

@@ -89,7 +89,7 @@ static void write_script(struct plot *plot, const struct curves *curves)
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set bmargin at screen %.4f\nset xlabel 'an operation took longer than' font small tc "
-            "rgb '#555555' offset 0,0.3\nset key at screen %.4f,%.4f right center horizontal\n",
+            "rgb '#555555' offset 0,0.85\nset key at screen %.4f,%.4f right center horizontal\n",
             PLOT_X(100), PLOT_X(860), plot_y(plot, 72), 52.0 / plot->height, PLOT_X(866),
             plot_y(plot, 58));
     for (int phase = 0; phase < PHASE_COUNT; phase++) {

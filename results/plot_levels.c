@@ -120,7 +120,9 @@ static void write_names(struct plot *plot, const struct grid *grid, size_t first
 {
     FILE *gp = plot->gp;
     fputs("set ytics noenhanced scale 0 (", gp);
+    struct plot_names names = {.px = PLOT_NAME_PX, .least = 120};
     for (size_t r = 0; r < grid->variant_count; r++) {
+        plot_name(&names, grid->variant[r]);
         fputs(r > 0 ? ", " : "", gp);
         plot_quote(gp, grid->variant[r], true);
         fprintf(gp, " %.2f", 0.12 - (double)r);
@@ -137,7 +139,7 @@ static void write_names(struct plot *plot, const struct grid *grid, size_t first
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set bmargin at screen %.4f\nset style fill solid border rgb '#888888'\n",
-            PLOT_X(120), PLOT_X(870), plot_y(plot, 78), 38.0 / plot->height);
+            PLOT_X(plot_names_left(&names)), PLOT_X(870), plot_y(plot, 78), 38.0 / plot->height);
 }
 
 /* The key: a box and a name for each level, along the lower edge. */

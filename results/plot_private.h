@@ -68,6 +68,17 @@ void plot_data_text(FILE *dat, const char *text);
 double plot_y(const struct plot *plot, double px_from_top);
 #define PLOT_X(px) ((double)(px) / PLOT_WIDTH)
 
+/* Where the plot begins, in px from the left edge, so that the longest of its names fits: `px` a
+ * character of its font, at least `least`, and never more than 40 % of the picture. */
+struct plot_names {
+    double px, least;
+    size_t longest; /* characters */
+};
+void plot_name(struct plot_names *names, const char *name);
+double plot_names_left(const struct plot_names *names);
+#define PLOT_NAME_PX 8.2       /* a character of 14 px, on average of what we draw */
+#define PLOT_SMALL_NAME_PX 6.5 /* of 11 px */
+
 /* Tics "1 ms", "10 ms", ... for an axis in ns, with 2 and 5 between in a short range. axis: "x",
  * "y". */
 void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns);

@@ -125,9 +125,11 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
     fputs("set xtics font small\nset grid xtics lc rgb '#e4e4e4' lt 1 lw 1\nset ytics noenhanced "
           "font small scale 0 (",
           gp);
+    struct plot_names names = {.px = PLOT_SMALL_NAME_PX, .least = 170};
     for (size_t i = 0; i < count; i++) {
         char name[300];
         snprintf(name, sizeof(name), "%s  %s", strip[i]->by[1], strip[i]->by[0]);
+        plot_name(&names, name);
         fputs(i > 0 ? ", " : "", gp);
         plot_quote(gp, name, true);
         fprintf(gp, " %d", -(int)i);
@@ -135,7 +137,7 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
     fprintf(gp,
             ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen "
             "%.4f\nset bmargin at screen %.4f\nset bars 0.6\n",
-            PLOT_X(170), PLOT_X(590), plot_y(plot, 56), 34.0 / plot->height);
+            PLOT_X(plot_names_left(&names)), PLOT_X(590), plot_y(plot, 56), 34.0 / plot->height);
     for (size_t i = 0; i < count; i++)
         fprintf(gp,
                 "%s'%s.dat' index %zu using 1:2 with points pt 7 ps 0.35 lc rgb '#b8bcc2' notitle, "

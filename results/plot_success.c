@@ -174,7 +174,9 @@ static void write_axes(struct plot *plot, const struct axes *axes, double least)
     for (size_t i = 0; i < sizeof(tics) / sizeof(tics[0]); i++)
         fprintf(gp, "%s'%s %%%%' f(%s/100.0)", i > 0 ? ", " : "", tics[i], tics[i]);
     fputs(") font small\nset ytics noenhanced scale 0 (", gp);
+    struct plot_names names = {.px = PLOT_NAME_PX, .least = 130};
     for (size_t r = 0; r < axes->row_count; r++) {
+        plot_name(&names, axes->row[r]);
         fputs(r > 0 ? ", " : "", gp);
         plot_quote(gp, axes->row[r], true);
         fprintf(gp, " %d", -(int)r);
@@ -188,7 +190,7 @@ static void write_axes(struct plot *plot, const struct axes *axes, double least)
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set bmargin at screen %.4f\n",
-            PLOT_X(130), PLOT_X(690), plot_y(plot, 72), 34.0 / plot->height);
+            PLOT_X(plot_names_left(&names)), PLOT_X(690), plot_y(plot, 72), 34.0 / plot->height);
     fprintf(gp, "set key at screen %.4f,%.4f right center horizontal\n", PLOT_X(866),
             plot_y(plot, 58));
 }

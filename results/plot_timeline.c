@@ -160,7 +160,7 @@ static void draw_shades(struct plot *plot, const struct panel *panel, struct spa
           "set label 1 ",
           gp);
     plot_quote(gp, panel->group->by[0], false);
-    fputs(" at graph 0.008, graph 0.9 left noenhanced tc rgb '#222222' front\n", gp);
+    fputs(" at graph 0.008, graph 0.9 left noenhanced boxed tc rgb '#222222' front\n", gp);
 }
 
 static void draw_panel(struct plot *plot, const struct panel *panel, struct span span, size_t index,
@@ -174,7 +174,7 @@ static void draw_panel(struct plot *plot, const struct panel *panel, struct span
     if (index + 1 == count)
         fprintf(gp,
                 "set xtics auto\nset format x '%%g'\nset xlabel '%s from the fault' font small tc "
-                "rgb '#555555' offset 0,0.5\n",
+                "rgb '#555555' offset 0,0.85\n",
                 span.unit_ns < 1e9 ? "ms" : "s");
     else
         fputs("set format x ''\nunset xlabel\n", gp);
@@ -194,7 +194,9 @@ static void draw_picture(struct plot *plot, const struct panel *panels, size_t c
     bool any[PANELS_MAX];
     for (size_t i = 0; i < count; i++)
         any[i] = write_panel(plot, &panels[i], span);
-    fprintf(gp, "set multiplot\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n",
+    fprintf(gp,
+            "set style textbox opaque fillcolor rgb '#ffffff' noborder\nset multiplot\n"
+            "set lmargin at screen %.4f\nset rmargin at screen %.4f\n",
             PLOT_X(76), PLOT_X(864));
     fprintf(gp, "set xrange [%.6f:%.6f]\nset logscale y\n", span.from_ns / span.unit_ns,
             span.to_ns / span.unit_ns);

@@ -121,7 +121,7 @@ static void write_script(struct plot *plot, const struct points *points,
         gp,
         "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset yrange [%.1f:0.6]\nset "
         "format x '%%g'\nset xtics font small\nset xlabel 's from the start to the first fault' "
-        "font small tc rgb '#555555' offset 0,0.4\nset ytics scale 0 (",
+        "font small tc rgb '#555555' offset 0,0.85\nset ytics scale 0 (",
         plot_y(plot, 142), 50.0 / plot->height, 0.4 - lanes);
     const char *gap = "";
     for (int l = 0; l < LEVEL_COUNT; l++)
