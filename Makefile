@@ -41,7 +41,7 @@ HOST_LIBS = $(PACKAGE_LIBS) -lm
 COMPILER_INCLUDE = $(call once,COMPILER_INCLUDE,$(CC) -print-file-name=include)
 STACK_BASE = -std=c17 $(OPT) $(WARN) $(SAN) $(DEFS) -fno-pie -fcf-protection=none \
   -fno-stack-protector -ffreestanding -fbuiltin -nostdinc -isystem $(COMPILER_INCLUDE) \
-  -Istack/include -MMD -MP
+  -Istack/include -Istack/classic/common -MMD -MP
 STACK_CFLAGS = $(STACK_BASE) -fsanitize-coverage=trace-pc
 
 # Where the compiler and the processor allow it, the count of blocks is held in a register, and each
@@ -77,7 +77,12 @@ STACK_OBJ := $(STACK_SRC:%.c=$(BUILD)/obj/%.o)
 PLAIN_OBJ := $(STACK_SRC:%.c=$(BUILD)/plain/%.o)
 PROTO_OBJ := $(filter $(BUILD)/obj/stack/proto/%,$(STACK_OBJ))
 PROTO_PLAIN := $(filter $(BUILD)/plain/stack/proto/%,$(PLAIN_OBJ))
-LAYERS := $(sort $(patsubst %/,%,$(dir $(filter-out stack/proto/%,$(STACK_SRC)))))
+# What the classic file systems share is no layer; each of them has it linked in.
+COMMON := stack/classic/common
+LAYERS := $(sort $(patsubst %/,%,$(dir $(filter-out stack/proto/% $(COMMON)/%,$(STACK_SRC)))))
+COMMON_LAYERS := $(filter-out stack/classic/blockraid,$(filter stack/classic/%,$(LAYERS)))
+# common_of LAYER, BUILD FOLDER: the shared objects that it is linked with.
+common_of = $(if $(filter $(1),$(COMMON_LAYERS)),$(filter $(BUILD)/$(2)/$(COMMON)/%,$(STACK_OBJ) $(PLAIN_OBJ)))
 
 # Test programs: one a file. Those of stack/ link the plain stack and a fake platform, the others
 # all.
@@ -189,7 +194,8 @@ $(BUILD)/obj/%.o: %.S $(FLAGS)
 # and may use the same names. Each has protocols of its own, which count blocks; the laboratory has
 # plain ones.
 define LAYER_RULE
-$(BUILD)/obj/$(1).layer.o: $$(filter $(BUILD)/obj/$(1)/%.o,$$(STACK_OBJ)) $$(PROTO_OBJ)
+$(BUILD)/obj/$(1).layer.o: $$(filter $(BUILD)/obj/$(1)/%.o,$$(STACK_OBJ)) \
+  $$(call common_of,$(1),obj) $$(PROTO_OBJ)
 	$$(say)ld -r -o $$@ $$^ && objcopy -w --keep-global-symbol='*_main' $$@
 endef
 $(foreach layer,$(LAYERS),$(eval $(call LAYER_RULE,$(layer))))
@@ -217,7 +223,8 @@ $(BUILD)/libplain.a: $(PLAIN_OBJ)
 define STACK_TEST_RULE
 $(BUILD)/tests/stack/tests/$(1)/test_%: $(BUILD)/obj/stack/tests/$(1)/test_%.o \
   $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter-out $$(STACK_TEST_SRC),$$(wildcard stack/tests/*.c stack/tests/$(1)/*.c))) \
-  $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $(BUILD)/libplain.a
+  $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $$(call common_of,stack/$(1),plain) \
+  $(BUILD)/libplain.a
 	@mkdir -p $$(@D)
 	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$^ $$(CHECK_LIBS) -lisal
 endef

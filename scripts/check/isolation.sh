@@ -4,7 +4,8 @@
 #   (1) its undefined symbols are functions of platform.h, assert_failed and those of mem.h, so it
 #       calls no other layer either;
 #   (2) no writable section has a byte in it (const tables of function pointers are .data.rel.ro);
-#   (3) it includes stack/include, its own folder and four of the compiler's headers.
+#   (3) it includes stack/include, its own folder and four of the compiler's headers; what the
+#       classic file systems share is part of each of them.
 # Each rule is first tried on code that breaks it.
 . "$(dirname "$0")/lib.sh"
 
@@ -30,10 +31,23 @@ nothing_writable() {
         print; bad = 1 } END { exit bad }' && ! nm "$1" | grep -E ' [Cc] '
 }
 
+common=stack/classic/common
+
+# shares FOLDER: it is a classic file system.
+shares() {
+    case $1 in
+    stack/classic/blockraid | $common) return 1 ;;
+    stack/classic/*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
 # own_includes FOLDER FILE...: rule (3).
 own_includes() {
     folder=$1
     shift
+    also=$folder
+    shares "$folder" && also=$common
     wrong=0
     for file in "$@"; do
         for header in $(sed -nE 's/^[ \t]*#[ \t]*include[ \t]*([<"][^>"]+[>"]).*/\1/p' "$file"); do
@@ -41,7 +55,8 @@ own_includes() {
             case "$header" in
             '<stdint.h>' | '<stddef.h>' | '<stdbool.h>' | '<stdarg.h>') continue ;;
             '"'*/*) ;;
-            '"'*) [ ! -e "$folder/$bare" ] && [ ! -e "stack/include/$bare" ] || continue ;;
+            '"'*) [ ! -e "$folder/$bare" ] && [ ! -e "stack/include/$bare" ] &&
+                [ ! -e "$also/$bare" ] || continue ;;
             esac
             echo "$file includes $header"
             wrong=1
@@ -82,15 +97,19 @@ holds "a header of the host is seen" eval \
 layers=0
 for folder in stack/loris/*/ stack/classic/*/; do
     folder=${folder%/}
+    [ "$folder" != $common ] || continue
     ls "$folder"/*.c >/dev/null 2>&1 || continue
     layers=$((layers + 1))
     layer="$work/$(basename "$folder").o"
-    objects=$(ls "$folder"/*.c stack/proto/*.c | sed "s|^|$build/plain/|; s|\.c$|.o|")
+    shared=
+    if shares "$folder"; then shared=$(ls $common/*.c); fi
+    objects=$(ls "$folder"/*.c $shared stack/proto/*.c | sed "s|^|$build/plain/|; s|\.c$|.o|")
     holds "$folder is one object with stack/proto" ld -r -o "$layer" $objects
     holds "$folder calls the platform alone" only_allowed "$layer"
     holds "$folder has no state outside its process" nothing_writable "$layer"
     holds "$folder includes no more than it may" own_includes "$folder" "$folder"/*.[ch]
 done
+holds "$common includes no more than it may" own_includes $common $common/*.[ch]
 holds "stack/proto includes no more than it may" own_includes stack/proto stack/proto/*.[ch]
 holds "stack/include includes itself alone" own_includes stack/include stack/include/*.h
 holds "the layers of Loris are there" [ "$layers" -ge 6 ]

@@ -69,7 +69,8 @@ struct buffer {
     struct buffer *own_prev, *own_next;     /* dirty, of the same inode */
     struct inode *owner;                    /* while dirty: whose fsync writes it; or NULL */
     uint64_t dirty_since_ns;
-    void *own; /* the design's: NULL when the buffer is made; only what is NULL is evicted */
+    uint32_t pins; /* it stays in memory while not 0; layouts' and designs' */
+    void *own;     /* the design's; NULL when the buffer is made and when it is let go */
 };
 
 struct attributes {
@@ -150,6 +151,7 @@ struct fs {
     const struct msg *message; /* the request being served; copy it to answer later */
     uint32_t vfs;              /* its endpoint */
     uint64_t now_ns;           /* at the start of the request */
+    uint64_t planted_count;    /* in builds with defects on purpose: operations so far */
 
     struct buffer **bucket;
     uint32_t bucket_mask;
@@ -167,7 +169,7 @@ struct fs {
     struct inode *free_inodes;
     struct inode inode_lru;
     struct inode *changed; /* by changed_next: dirty inodes of this operation, last first */
-    uint32_t inodes;
+    uint32_t inodes, free_inode_count;
 
     struct name *name_bucket[NAME_BUCKETS];
     struct name *free_names;
@@ -271,8 +273,9 @@ struct store {
      * returned with *count = how many were found. */
     enum err (*blocks_find)(struct fs *fs, struct inode *i, uint64_t at, uint32_t *count,
                             struct want *want);
-    /* The file ends at i->d.size now, which was set before: frees all blocks beyond. An error:
-     * nothing was freed, and the caller puts the size back. */
+    /* The file ends at i->d.size now, which was set before; type 0: it goes whole. Settles the
+     * inode, then frees all blocks beyond. An error: nothing was freed; the caller puts the size
+     * back. */
     enum err (*cut)(struct fs *fs, struct inode *i);
     /* Whether writing file blocks first .. last fits, whatever else it needs included. E_NOSPC. */
     enum err (*reserve)(struct fs *fs, struct inode *i, uint64_t first, uint64_t last);
@@ -311,6 +314,8 @@ void cache_drop(struct fs *fs);
 /* Off the dirty lists: before it is sent, or by a design that writes it on its own; the caller sets
  * `writing`, and calls cache_written when the answer is there. */
 void cache_undirty(struct buffer *b);
+/* No inode's fsync has to write it any more. */
+void cache_disown(struct buffer *b);
 void cache_written(struct fs *fs, struct buffer *b);
 
 /* ---- writeback.c ---- */
@@ -323,9 +328,11 @@ void writeback_pump(struct fs *fs);
 void writeback_throttle(struct fs *fs);
 /* store->make_room of whoever may write any dirty block at any time. */
 void writeback_make_room(struct fs *fs);
-/* Writes the dirty blocks of one inode and its record, NULL: all, and waits. OK, or why it is
- * read-only. Nothing is flushed. */
-MUST_USE enum err writeback_sync(struct fs *fs, struct inode *inode);
+/* Lists the dirty blocks of one inode, NULL: all, in fs->sync_order, which has room for a few more;
+ * returns how many. */
+uint32_t writeback_collect(struct fs *fs, struct inode *inode);
+/* Writes all dirty blocks and waits. OK, or why it is read-only. Nothing is flushed. */
+MUST_USE enum err writeback_sync(struct fs *fs);
 /* Sends those of these that are dirty and waits for the answers; sorts the list. All other writes
  * under way are over as well when it returns. OK, or why it is read-only. Nothing is flushed. */
 MUST_USE enum err writeback_blocks(struct fs *fs, struct want *list, uint32_t count);
@@ -353,6 +360,9 @@ void change_close_data(struct fs *fs, struct inode *i, bool fresh, bool grows);
 
 /* ---- inode.c ---- */
 
+void inode_init(struct fs *fs);
+/* Before a request: some inodes are free. */
+void inode_make_room(struct fs *fs);
 /* The inode in memory; valid until the request ends. E_NOENT: free or no such number. */
 MUST_USE enum err inode_get(struct fs *fs, uint64_t ino, struct inode **out);
 /* NULL if it is not in memory. */
@@ -372,7 +382,8 @@ MUST_USE enum err inode_settle(struct fs *fs, struct inode *i);
 void inode_store_all(struct fs *fs);
 /* Frees its blocks and its number. */
 MUST_USE enum err inode_delete(struct fs *fs, struct inode *i);
-/* Deletes all orphans. */
+bool inode_has_orphans(const struct fs *fs);
+/* Deletes all orphans, if anything can be changed. */
 MUST_USE enum err inode_free_orphans(struct fs *fs);
 /* Forgets all that may go. */
 void inode_drop_all(struct fs *fs);

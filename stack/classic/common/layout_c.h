@@ -68,9 +68,6 @@ struct hooks_c {
     bool (*reclaim)(struct fs *fs);
     /* Optional: more of a format, after the groups and the root are made and before the flush. */
     enum err (*format)(struct fs *fs);
-    /* Blocks at the start of a group's data that are the design's (the log), not a file's; or NULL.
-     */
-    bool (*is_reserved)(const struct fs *fs, uint32_t block);
 };
 
 struct volume_c {
@@ -132,9 +129,10 @@ void c_inode_store(struct fs *fs, struct inode *i);
 
 /* Disk block of a file block, 0: hole. E_CORRUPT: a pointer out of range. */
 MUST_USE enum err c_map_find(struct fs *fs, struct inode *i, uint64_t at, uint32_t *block);
-/* The same, allocating; *fresh: it was a hole. */
-MUST_USE enum err c_map_make(struct fs *fs, struct inode *i, uint64_t at, uint32_t *block,
-                             bool *fresh);
+/* The same, allocating; *fresh: it was a hole, and the block is in the cache, dirty: zeroed, or
+ * undefined if `whole`, when the caller overwrites it before anything else. i is dirty already. */
+MUST_USE enum err c_map_make(struct fs *fs, struct inode *i, uint64_t at, bool whole,
+                             uint32_t *block, bool *fresh);
 /* store->cut. What cannot be freed is leaked and reported. */
 MUST_USE enum err c_cut(struct fs *fs, struct inode *i);
 
@@ -156,12 +154,14 @@ MUST_USE enum err c_init(struct fs *fs, const struct hooks_c *hooks);
 /* store->format; and the part of store->load that reads the superblock. */
 MUST_USE enum err c_format(struct fs *fs, uint64_t blocks);
 MUST_USE enum err c_load(struct fs *fs, uint64_t blocks);
-/* Writes the superblock at block 0 (copy: at the end) as it is in memory. Not flushed. */
-MUST_USE enum err c_super_write(struct fs *fs, bool copy);
-/* Before the first change after a mount or an orderly stop: the superblock is no longer clean. fua:
- * stable when it returns. */
+/* Writes the superblock at block 0 (copy: at the end) as it is in memory. fua: stable when it
+ * returns. */
+MUST_USE enum err c_super_write(struct fs *fs, bool copy, bool fua);
+/* Before the first change after a mount or an orderly stop: the superblock is no longer clean. */
 MUST_USE enum err c_touch(struct fs *fs, bool fua);
-/* All dirty blocks, flush, superblock clean in both places, flush. Caches are emptied. */
+/* Flush, superblock clean in both places, flush. */
+MUST_USE enum err c_mark_clean(struct fs *fs);
+/* store->sync, c_mark_clean; caches are emptied. c_format ends with store->unmount. */
 request_fn c_unmount, c_statfs;
 
 #endif

@@ -4,22 +4,18 @@
  * to the one before it in its chunk; directories grow by a block and never shrink.
  */
 #include "assertion.h"
+#include "fs.h"
 #include "mem.h"
-#include "none.h"
 
 #define CHUNKS_A_BLOCK (BLOCK_BYTES / CHUNK_BYTES)
 #define DIR_BYTES_MAX (UINT32_MAX - BLOCK_BYTES) /* offsets are 32 bits */
-#define DOTDOT_OFFSET 12u
 
 /* ---- Blocks and entries ---- */
 
-static enum err dir_block(struct none *n, struct inode *dir, uint32_t at, struct buffer **b)
+static enum err dir_block(struct fs *fs, struct inode *dir, uint32_t at, struct buffer **b)
 {
-    uint32_t block;
-    enum err e = map_find(n, dir, at, &block);
-    if (e != OK)
-        return e;
-    return block == 0 ? E_CORRUPT : cache_get(n, block, b);
+    enum err e = fs->store->block_get(fs, dir, at, b);
+    return e == OK && *b == NULL ? E_CORRUPT : e;
 }
 
 static uint32_t dir_blocks(const struct inode *dir)
@@ -29,18 +25,18 @@ static uint32_t dir_blocks(const struct inode *dir)
 }
 
 /* The chunk that holds the byte `offset` of the directory. */
-static enum err chunk_at(struct none *n, struct inode *dir, uint32_t offset, struct buffer **b,
+static enum err chunk_at(struct fs *fs, struct inode *dir, uint32_t offset, struct buffer **b,
                          uint8_t **chunk)
 {
     if (offset / BLOCK_BYTES >= dir_blocks(dir))
         return E_CORRUPT;
-    enum err e = dir_block(n, dir, offset / BLOCK_BYTES, b);
+    enum err e = dir_block(fs, dir, offset / BLOCK_BYTES, b);
     if (e == OK)
         *chunk = (*b)->page + offset % BLOCK_BYTES / CHUNK_BYTES * CHUNK_BYTES;
     return e;
 }
 
-static bool is_dots(const uint8_t *name, uint32_t bytes)
+bool dir_is_dots(const uint8_t *name, uint32_t bytes)
 {
     return name[0] == '.' && (bytes == 1 || (bytes == 2 && name[1] == '.'));
 }
@@ -49,10 +45,10 @@ static bool is_dots(const uint8_t *name, uint32_t bytes)
  * One step of a walk over all entries: called with each entry in use but the dots, and its offset;
  * false ends the walk. Entries that are free are passed with ino 0.
  */
-typedef bool visit_fn(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+typedef bool visit_fn(struct fs *fs, struct inode *dir, void *ctx, const struct disk_entry *entry,
                       const uint8_t *name, uint32_t offset);
 
-static enum err walk_chunk(struct none *n, struct inode *dir, const uint8_t *chunk, uint32_t base,
+static enum err walk_chunk(struct fs *fs, struct inode *dir, const uint8_t *chunk, uint32_t base,
                            visit_fn *visit, void *ctx, bool *on)
 {
     struct disk_entry entry;
@@ -61,27 +57,26 @@ static enum err walk_chunk(struct none *n, struct inode *dir, const uint8_t *chu
         if (e != OK)
             return e;
         const uint8_t *name = chunk + at + ENTRY_BYTES;
-        if (entry.ino != INO_NONE && is_dots(name, entry.name_bytes))
+        if (entry.ino != INO_NONE && dir_is_dots(name, entry.name_bytes))
             continue;
-        *on = visit(n, dir, ctx, &entry, name, base + at);
+        *on = visit(fs, dir, ctx, &entry, name, base + at);
     }
     return OK;
 }
 
 /* Reads the blocks from `at` on in one go. */
-static void read_ahead(struct none *n, struct inode *dir, uint32_t at)
+static void read_ahead(struct fs *fs, struct inode *dir, uint32_t at)
 {
-    uint32_t blocks[READ_AHEAD], count = 0;
-    while (count < READ_AHEAD && at + count < dir_blocks(dir)) {
-        if (map_find(n, dir, at + count, &blocks[count]) != OK)
-            break;
-        count++;
-    }
+    struct want want[READ_AHEAD];
+    uint32_t left = dir_blocks(dir) > at ? dir_blocks(dir) - at : 0;
+    uint32_t count = left < READ_AHEAD ? left : READ_AHEAD;
     if (count > 1)
-        cache_prefetch(n, blocks, count);
+        (void)!fs->store->blocks_find(fs, dir, at, &count, want);
+    if (count > 1)
+        cache_prefetch(fs, want, count);
 }
 
-static enum err walk_from(struct none *n, struct inode *dir, uint32_t first_chunk, visit_fn *visit,
+static enum err walk_from(struct fs *fs, struct inode *dir, uint32_t first_chunk, visit_fn *visit,
                           void *ctx)
 {
     bool on = true;
@@ -89,10 +84,10 @@ static enum err walk_from(struct none *n, struct inode *dir, uint32_t first_chun
     for (uint32_t c = first_chunk; c < end && on; c++) {
         struct buffer *b;
         if (c == first_chunk || c % (CHUNKS_A_BLOCK * READ_AHEAD) == 0)
-            read_ahead(n, dir, c / CHUNKS_A_BLOCK);
-        enum err e = dir_block(n, dir, c / CHUNKS_A_BLOCK, &b);
+            read_ahead(fs, dir, c / CHUNKS_A_BLOCK);
+        enum err e = dir_block(fs, dir, c / CHUNKS_A_BLOCK, &b);
         if (e == OK)
-            e = walk_chunk(n, dir, b->page + c % CHUNKS_A_BLOCK * CHUNK_BYTES, c * CHUNK_BYTES,
+            e = walk_chunk(fs, dir, b->page + c % CHUNKS_A_BLOCK * CHUNK_BYTES, c * CHUNK_BYTES,
                            visit, ctx, &on);
         if (e != OK)
             return e;
@@ -107,31 +102,31 @@ struct indexing {
     bool full;
 };
 
-static bool visit_index(struct none *n, struct inode *dir, void *ctx,
-                        const struct disk_entry *entry, const uint8_t *name, uint32_t offset)
+static bool visit_index(struct fs *fs, struct inode *dir, void *ctx, const struct disk_entry *entry,
+                        const uint8_t *name, uint32_t offset)
 {
     struct indexing *x = ctx;
     uint32_t used = entry->ino == INO_NONE ? 0 : entry_room(entry->name_bytes);
     x->free_bytes += entry->length - used;
     if (entry->ino == INO_NONE)
         return true;
-    if (!index_has_room(n, 1)) {
+    if (!index_has_room(fs, 1)) {
         x->full = true;
         return false;
     }
-    index_add(n, dir, index_hash(dir->ino, name, entry->name_bytes), offset);
+    index_add(fs, dir, index_hash(dir->ino, name, entry->name_bytes), offset);
     return true;
 }
 
 /* Indexes a directory. If the index is full it is emptied once; a directory that is larger than the
  * whole index stays without. What a failure leaves there is harmless: it is compared when found. */
-static enum err make_index(struct none *n, struct inode *dir)
+static enum err make_index(struct fs *fs, struct inode *dir)
 {
     for (uint32_t attempt = 0; attempt < 2; attempt++) {
         struct indexing x = {0};
-        enum err e = walk_from(n, dir, 0, visit_index, &x);
+        enum err e = walk_from(fs, dir, 0, visit_index, &x);
         if (e != OK || x.full) {
-            index_drop(n);
+            index_drop(fs);
             if (e != OK)
                 return e;
             continue;
@@ -151,11 +146,11 @@ struct scan {
     struct found found;
 };
 
-static bool visit_scan(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+static bool visit_scan(struct fs *fs, struct inode *dir, void *ctx, const struct disk_entry *entry,
                        const uint8_t *name, uint32_t offset)
 {
     struct scan *s = ctx;
-    (void)n, (void)dir;
+    (void)fs, (void)dir;
     if (entry->ino == INO_NONE || entry->name_bytes != s->bytes ||
         memcmp(name, s->name, s->bytes) != 0)
         return true;
@@ -164,36 +159,36 @@ static bool visit_scan(struct none *n, struct inode *dir, void *ctx, const struc
     return false;
 }
 
-static enum err entry_is(struct none *n, struct inode *dir, uint32_t offset, struct scan *s)
+static enum err entry_is(struct fs *fs, struct inode *dir, uint32_t offset, struct scan *s)
 {
     struct buffer *b;
     uint8_t *chunk;
     struct disk_entry entry;
-    enum err e = chunk_at(n, dir, offset, &b, &chunk);
+    enum err e = chunk_at(fs, dir, offset, &b, &chunk);
     if (e == OK)
         e = entry_decode(&entry, chunk, offset % CHUNK_BYTES);
     if (e == OK)
-        (void)visit_scan(n, dir, s, &entry, chunk + offset % CHUNK_BYTES + ENTRY_BYTES, offset);
+        (void)visit_scan(fs, dir, s, &entry, chunk + offset % CHUNK_BYTES + ENTRY_BYTES, offset);
     return e;
 }
 
-enum err dir_find(struct none *n, struct inode *dir, const uint8_t *name, uint32_t bytes,
+enum err dir_find(struct fs *fs, struct inode *dir, const uint8_t *name, uint32_t bytes,
                   struct found *out)
 {
     struct scan s = {.name = name, .bytes = bytes};
     enum err e = OK;
-    ASSERT(bytes > 0 && !is_dots(name, bytes));
+    ASSERT(bytes > 0 && !dir_is_dots(name, bytes));
     if (!dir->indexed)
-        e = make_index(n, dir);
+        e = make_index(fs, dir);
     if (e != OK)
         return e;
     if (dir->indexed) {
         uint32_t hash = index_hash(dir->ino, name, bytes);
         struct name *at = NULL;
-        while (e == OK && !s.hit && (at = index_next(n, dir->ino, hash, at)) != NULL)
-            e = entry_is(n, dir, at->offset, &s);
+        while (e == OK && !s.hit && (at = index_next(fs, dir->ino, hash, at)) != NULL)
+            e = entry_is(fs, dir, at->offset, &s);
     } else {
-        e = walk_from(n, dir, 0, visit_scan, &s);
+        e = walk_from(fs, dir, 0, visit_scan, &s);
     }
     *out = s.found;
     return e == OK && !s.hit ? E_NOENT : e;
@@ -206,19 +201,18 @@ static void put_entry(uint8_t *at, uint32_t ino, uint32_t length, uint32_t type,
 {
     struct disk_entry entry = {.ino = ino, .length = length, .name_bytes = bytes, .type = type};
     entry_encode(at, &entry);
-    uint32_t pad = (uint32_t)(length - ENTRY_BYTES - bytes);
     memcpy(at + ENTRY_BYTES, name, bytes);
-    memset(at + ENTRY_BYTES + bytes, 0, pad < 3 ? pad : 3);
+    memset(at + ENTRY_BYTES + bytes, 0, entry_room(bytes) - ENTRY_BYTES - bytes);
 }
 
 /* Puts the entry into this chunk. E_FULL: no room in it. */
-static enum err add_to_chunk(struct none *n, struct inode *dir, uint32_t c, const uint8_t *name,
+static enum err add_to_chunk(struct fs *fs, struct inode *dir, uint32_t c, const uint8_t *name,
                              uint32_t bytes, uint32_t ino, uint32_t type, uint32_t *offset)
 {
     struct buffer *b;
     uint8_t *chunk;
     struct disk_entry entry;
-    enum err e = chunk_at(n, dir, c * CHUNK_BYTES, &b, &chunk);
+    enum err e = chunk_at(fs, dir, c * CHUNK_BYTES, &b, &chunk);
     if (e != OK)
         return e;
     for (uint32_t at = 0; at < CHUNK_BYTES; at += entry.length) {
@@ -229,86 +223,96 @@ static enum err add_to_chunk(struct none *n, struct inode *dir, uint32_t c, cons
         if (entry.length - used < entry_room(bytes))
             continue;
         uint32_t length = entry.length - used;
+        change_open(fs, b, (uint32_t)(chunk - b->page) + at, used + entry_room(bytes));
         if (used > 0) {
             entry.length = used;
             entry_encode(chunk + at, &entry);
         }
         put_entry(chunk + at + used, ino, length, type, name, bytes);
-        cache_dirty(n, b, dir);
+        change_close(fs, CHANGE_ADDED, dir, ino, 0);
         *offset = c * CHUNK_BYTES + at + used;
         return OK;
     }
     return E_FULL;
 }
 
-/* Appends a block of empty chunks. */
-static enum err grow(struct none *n, struct inode *dir)
+/* Appends a block of empty chunks; with the dots if it is the first (parent: "..", else 0). */
+static enum err grow(struct fs *fs, struct inode *dir, uint32_t parent)
 {
-    uint32_t block, at = dir_blocks(dir);
+    struct buffer *b;
+    uint32_t at = dir_blocks(dir);
     bool fresh;
     if (at >= DIR_BYTES_MAX / BLOCK_BYTES)
         return E_NOSPC;
-    enum err e = map_make(n, dir, at, &block, &fresh);
+    enum err e = inode_dirty(fs, dir);
+    if (e == OK)
+        e = fs->store->block_make(fs, dir, at, true, &b, &fresh);
     if (e != OK)
         return e;
-    struct buffer *b = cache_get_new(n, block);
+    change_open(fs, b, 0, 0);
+    memset(b->page, 0, BLOCK_BYTES);
     for (uint32_t c = 0; c < CHUNKS_A_BLOCK; c++)
         put_entry(b->page + c * CHUNK_BYTES, INO_NONE, CHUNK_BYTES, 0, (const uint8_t *)"", 0);
-    cache_dirty(n, b, dir);
+    if (parent != INO_NONE) {
+        put_entry(b->page, dir->ino, DOTDOT_OFFSET, VFS_DIRECTORY, (const uint8_t *)".", 1);
+        put_entry(b->page + DOTDOT_OFFSET, parent, CHUNK_BYTES - DOTDOT_OFFSET, VFS_DIRECTORY,
+                  (const uint8_t *)"..", 2);
+    }
+    change_close(fs, CHANGE_DIR_BLOCK, dir, 0, 0);
     dir->d.size = (uint64_t)(at + 1) * BLOCK_BYTES;
     dir->free_bytes += BLOCK_BYTES;
     dir->chunk_hint = at * CHUNKS_A_BLOCK;
-    return inode_dirty(n, dir);
+    return OK;
 }
 
 /* Tries the chunk that had room last and its neighbour; all of them if a quarter of the directory
  * is free, so that a search pays; else a new block. */
-static enum err add_somewhere(struct none *n, struct inode *dir, const uint8_t *name,
-                              uint32_t bytes, uint32_t ino, uint32_t type, uint32_t *offset)
+static enum err add_somewhere(struct fs *fs, struct inode *dir, const uint8_t *name, uint32_t bytes,
+                              uint32_t ino, uint32_t type, uint32_t *offset)
 {
     uint32_t chunks = dir_blocks(dir) * CHUNKS_A_BLOCK;
     bool search = !dir->indexed || dir->free_bytes > dir->d.size / 4;
     uint32_t tries = search ? chunks : 2;
     for (uint32_t k = 0; k < tries && k < chunks; k++) {
         uint32_t c = (dir->chunk_hint + k) % chunks;
-        enum err e = add_to_chunk(n, dir, c, name, bytes, ino, type, offset);
+        enum err e = add_to_chunk(fs, dir, c, name, bytes, ino, type, offset);
         if (e == OK)
             dir->chunk_hint = c;
         if (e != E_FULL)
             return e;
     }
-    enum err e = grow(n, dir);
+    enum err e = grow(fs, dir, INO_NONE);
     if (e == OK)
-        e = add_to_chunk(n, dir, dir->chunk_hint, name, bytes, ino, type, offset);
+        e = add_to_chunk(fs, dir, dir->chunk_hint, name, bytes, ino, type, offset);
     ASSERT(e != E_FULL); /* an empty chunk holds any name */
     return e;
 }
 
-enum err dir_add(struct none *n, struct inode *dir, const uint8_t *name, uint32_t bytes,
+enum err dir_add(struct fs *fs, struct inode *dir, const uint8_t *name, uint32_t bytes,
                  uint32_t ino, uint32_t type)
 {
     uint32_t offset;
-    if (dir->indexed && !index_has_room(n, 1))
-        index_drop(n); /* made again when it is needed */
-    enum err e = add_somewhere(n, dir, name, bytes, ino, type, &offset);
+    if (dir->indexed && !index_has_room(fs, 1))
+        index_drop(fs); /* made again when it is needed */
+    enum err e = add_somewhere(fs, dir, name, bytes, ino, type, &offset);
     if (e != OK)
         return e;
     if (dir->indexed) {
-        index_add(n, dir, index_hash(dir->ino, name, bytes), offset);
+        index_add(fs, dir, index_hash(dir->ino, name, bytes), offset);
         uint32_t used = entry_room(bytes);
         dir->free_bytes -= used < dir->free_bytes ? used : dir->free_bytes;
     }
     return OK;
 }
 
-enum err dir_remove(struct none *n, struct inode *dir, const struct found *found,
+enum err dir_remove(struct fs *fs, struct inode *dir, const struct found *found,
                     const uint8_t *name, uint32_t bytes)
 {
     struct buffer *b;
     uint8_t *chunk;
     struct disk_entry before = {0}, entry;
     uint32_t at = 0, before_at = 0, want = found->offset % CHUNK_BYTES;
-    enum err e = chunk_at(n, dir, found->offset, &b, &chunk);
+    enum err e = chunk_at(fs, dir, found->offset, &b, &chunk);
     for (; e == OK; at += entry.length) {
         if (at >= CHUNK_BYTES)
             return E_CORRUPT; /* the entry is not where it was */
@@ -322,6 +326,7 @@ enum err dir_remove(struct none *n, struct inode *dir, const struct found *found
     }
     if (e != OK)
         return e;
+    change_open(fs, b, (uint32_t)(chunk - b->page) + before_at, at + ENTRY_BYTES - before_at);
     if (at > 0) {
         before.length += entry.length;
         entry_encode(chunk + before_at, &before);
@@ -329,67 +334,61 @@ enum err dir_remove(struct none *n, struct inode *dir, const struct found *found
         entry.ino = INO_NONE;
         entry_encode(chunk, &entry);
     }
-    cache_dirty(n, b, dir);
+    change_close(fs, CHANGE_REMOVED, dir, 0, found->ino);
     if (dir->indexed) {
-        index_remove(n, dir, index_hash(dir->ino, name, bytes), found->offset);
+        index_remove(fs, dir, index_hash(dir->ino, name, bytes), found->offset);
         dir->free_bytes += entry_room(bytes);
         dir->chunk_hint = found->offset / CHUNK_BYTES;
     }
     return OK;
 }
 
-static enum err point(struct none *n, struct inode *dir, uint32_t offset, uint32_t ino,
-                      uint32_t type)
+static enum err point(struct fs *fs, struct inode *dir, uint32_t offset, uint32_t ino,
+                      uint32_t type, enum change_kind kind)
 {
     struct buffer *b;
     uint8_t *chunk;
     struct disk_entry entry;
-    enum err e = chunk_at(n, dir, offset, &b, &chunk);
+    enum err e = chunk_at(fs, dir, offset, &b, &chunk);
     if (e == OK)
         e = entry_decode(&entry, chunk, offset % CHUNK_BYTES);
     if (e != OK)
         return e;
+    uint32_t old = entry.ino;
+    change_open(fs, b, offset % BLOCK_BYTES, ENTRY_BYTES);
     entry.ino = ino;
     entry.type = type;
     entry_encode(chunk + offset % CHUNK_BYTES, &entry);
-    cache_dirty(n, b, dir);
+    change_close(fs, kind, dir, ino, old);
     return OK;
 }
 
-enum err dir_point(struct none *n, struct inode *dir, const struct found *found, uint32_t ino,
+enum err dir_point(struct fs *fs, struct inode *dir, const struct found *found, uint32_t ino,
                    uint32_t type)
 {
-    return point(n, dir, found->offset, ino, type);
+    return point(fs, dir, found->offset, ino, type, CHANGE_POINTED);
 }
 
 /* ---- The two dots ---- */
 
-enum err dir_make(struct none *n, struct inode *dir, uint32_t parent)
+enum err dir_make(struct fs *fs, struct inode *dir, uint32_t parent)
 {
-    uint32_t block;
-    enum err e = grow(n, dir);
-    if (e == OK)
-        e = map_find(n, dir, 0, &block);
-    struct buffer *b;
-    if (e == OK)
-        e = cache_get(n, block, &b);
+    ASSERT(dir->d.size == 0 && parent != INO_NONE);
+    enum err e = grow(fs, dir, parent);
     if (e != OK)
         return e;
-    put_entry(b->page, dir->ino, DOTDOT_OFFSET, VFS_DIRECTORY, (const uint8_t *)".", 1);
-    put_entry(b->page + DOTDOT_OFFSET, parent, CHUNK_BYTES - DOTDOT_OFFSET, VFS_DIRECTORY,
-              (const uint8_t *)"..", 2);
-    dir->indexed = index_has_room(n, 1); /* it has no names: the index is complete */
+    dir->indexed = index_has_room(fs, 1); /* it has no names: the index is complete */
     dir->free_bytes = BLOCK_BYTES - 2 * DOTDOT_OFFSET;
     dir->chunk_hint = 0;
     return OK;
 }
 
-enum err dir_parent(struct none *n, struct inode *dir, uint32_t *parent)
+enum err dir_parent(struct fs *fs, struct inode *dir, uint32_t *parent)
 {
     struct buffer *b;
     uint8_t *chunk;
     struct disk_entry entry;
-    enum err e = chunk_at(n, dir, 0, &b, &chunk);
+    enum err e = chunk_at(fs, dir, 0, &b, &chunk);
     if (e == OK)
         e = entry_decode(&entry, chunk, DOTDOT_OFFSET);
     if (e == OK)
@@ -397,24 +396,24 @@ enum err dir_parent(struct none *n, struct inode *dir, uint32_t *parent)
     return e;
 }
 
-enum err dir_set_parent(struct none *n, struct inode *dir, uint32_t parent)
+enum err dir_set_parent(struct fs *fs, struct inode *dir, uint32_t parent)
 {
-    return point(n, dir, DOTDOT_OFFSET, parent, VFS_DIRECTORY);
+    return point(fs, dir, DOTDOT_OFFSET, parent, VFS_DIRECTORY, CHANGE_DOTDOT);
 }
 
-static bool visit_any(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+static bool visit_any(struct fs *fs, struct inode *dir, void *ctx, const struct disk_entry *entry,
                       const uint8_t *name, uint32_t offset)
 {
     bool *empty = ctx;
-    (void)n, (void)dir, (void)name, (void)offset;
+    (void)fs, (void)dir, (void)name, (void)offset;
     *empty = entry->ino == INO_NONE;
     return *empty;
 }
 
-enum err dir_is_empty(struct none *n, struct inode *dir, bool *empty)
+enum err dir_is_empty(struct fs *fs, struct inode *dir, bool *empty)
 {
     *empty = true;
-    return walk_from(n, dir, 0, visit_any, empty);
+    return walk_from(fs, dir, 0, visit_any, empty);
 }
 
 /* ---- Listing ---- */
@@ -425,7 +424,7 @@ struct listing {
     bool full;
 };
 
-static bool visit_list(struct none *n, struct inode *dir, void *ctx, const struct disk_entry *entry,
+static bool visit_list(struct fs *fs, struct inode *dir, void *ctx, const struct disk_entry *entry,
                        const uint8_t *name, uint32_t offset)
 {
     struct listing *l = ctx;
@@ -442,19 +441,18 @@ static bool visit_list(struct none *n, struct inode *dir, void *ctx, const struc
                              .next = offset + 1,
                              .type = entry->type,
                              .name_bytes = entry->name_bytes};
-    vfs_dirent_encode(n->listing + l->used, &out);
-    memcpy(n->listing + l->used + VFS_DIRENT_BYTES, name, entry->name_bytes);
+    vfs_dirent_encode(fs->listing + l->used, &out);
+    memcpy(fs->listing + l->used + VFS_DIRENT_BYTES, name, entry->name_bytes);
     l->used += bytes;
     return true;
 }
 
-enum err dir_list(struct none *n, struct inode *dir, uint64_t *cookie, uint32_t room,
-                  uint32_t *used)
+enum err dir_list(struct fs *fs, struct inode *dir, uint64_t *cookie, uint32_t room, uint32_t *used)
 {
     struct listing l = {.from = *cookie, .room = room < LISTING_BYTES ? room : LISTING_BYTES};
     enum err e = OK;
     if (*cookie < dir->d.size)
-        e = walk_from(n, dir, (uint32_t)(*cookie / CHUNK_BYTES), visit_list, &l);
+        e = walk_from(fs, dir, (uint32_t)(*cookie / CHUNK_BYTES), visit_list, &l);
     *used = l.used;
     *cookie = l.full ? l.from : 0;
     return e == OK && l.full && l.used == 0 ? E_ARG : e;

@@ -1,13 +1,11 @@
 /*
  * Encoding of layout C, field by field (FORMAT.md has the table).
  */
-#include "layout.h"
+#include "layout_c.h"
 
 #include "assertion.h"
 #include "bytes.h"
 #include "mem.h"
-#include "platform.h"
-#include "vfs.h"
 
 enum { /* offsets in the superblock */
        SB_MAGIC = 0,
@@ -16,7 +14,7 @@ enum { /* offsets in the superblock */
        SB_UUID = 16,
        SB_BLOCKS = 32,
        SB_GROUPS = 40,
-       SB_LOG = 44, /* first 4, length 4, uuid 16: journal only, zero here */
+       SB_LOG = 44, /* first 4, length 4, uuid 16: journal only, else zero */
        SB_CRC = 68,
 };
 
@@ -36,7 +34,10 @@ enum { /* offsets in an inode */
        IN_INLINE = 112,
        IN_CRC = 252,
 };
-_Static_assert(IN_INLINE + INODE_INLINE == IN_CRC, "an inode is full");
+/* A rename has one name more for a while. */
+#define NLINK_MAX (VFS_LINK_MAX + 1u)
+
+_Static_assert(IN_INLINE + INLINE_MAX == IN_CRC, "an inode is full");
 
 void super_encode(uint8_t raw[SUPER_BYTES], const struct super *super)
 {
@@ -49,6 +50,10 @@ void super_encode(uint8_t raw[SUPER_BYTES], const struct super *super)
     put_le64(raw + SB_UUID + 8, super->uuid[1]);
     put_le64(raw + SB_BLOCKS, super->blocks);
     put_le32(raw + SB_GROUPS, super->groups);
+    put_le32(raw + SB_LOG, super->log_first);
+    put_le32(raw + SB_LOG + 4, super->log_blocks);
+    put_le64(raw + SB_LOG + 8, super->log_uuid[0]);
+    put_le64(raw + SB_LOG + 16, super->log_uuid[1]);
     put_le32(raw + SB_CRC, plat_crc32c(raw, SB_CRC));
 }
 
@@ -64,6 +69,9 @@ enum err super_decode(struct super *super, const uint8_t raw[SUPER_BYTES], uint6
         .groups = get_le32(raw + SB_GROUPS),
         .clean = get_le32(raw + SB_CLEAN) == 1,
         .uuid = {get_le64(raw + SB_UUID), get_le64(raw + SB_UUID + 8)},
+        .log_first = get_le32(raw + SB_LOG),
+        .log_blocks = get_le32(raw + SB_LOG + 4),
+        .log_uuid = {get_le64(raw + SB_LOG + 8), get_le64(raw + SB_LOG + 16)},
     };
     if (super->blocks == 0 || super->blocks > disk_blocks || super->blocks > UINT32_MAX)
         return E_CORRUPT;
@@ -72,80 +80,50 @@ enum err super_decode(struct super *super, const uint8_t raw[SUPER_BYTES], uint6
     return OK;
 }
 
-void inode_encode(uint8_t raw[INODE_BYTES], const struct disk_inode *inode)
+void inode_encode(uint8_t raw[INODE_BYTES], const struct attributes *d,
+                  const uint32_t pointer[INODE_POINTERS])
 {
-    ASSERT(inode->type <= VFS_LINK_TYPE);
-    ASSERT(inode->nlink <= VFS_LINK_MAX);
-    put_le16(raw + IN_MODE, (uint16_t)(inode->type << 12 | (inode->mode & 0xfffu)));
-    put_le16(raw + IN_NLINK, (uint16_t)inode->nlink);
-    put_le32(raw + IN_UID, inode->uid);
-    put_le32(raw + IN_GID, inode->gid);
-    put_le32(raw + IN_GENERATION, inode->generation);
+    ASSERT(d->type <= VFS_LINK_TYPE);
+    ASSERT(d->nlink <= NLINK_MAX);
+    put_le16(raw + IN_MODE, (uint16_t)(d->type << 12 | (d->mode & 0xfffu)));
+    put_le16(raw + IN_NLINK, (uint16_t)d->nlink);
+    put_le32(raw + IN_UID, d->uid);
+    put_le32(raw + IN_GID, d->gid);
+    put_le32(raw + IN_GENERATION, d->generation);
     put_le32(raw + IN_FLAGS, 0);
-    put_le64(raw + IN_SIZE, inode->size);
-    put_le64(raw + IN_MTIME, inode->mtime_ns);
-    put_le64(raw + IN_CTIME, inode->ctime_ns);
-    put_le32(raw + IN_BLOCKS, inode->blocks);
+    put_le64(raw + IN_SIZE, d->size);
+    put_le64(raw + IN_MTIME, d->mtime_ns);
+    put_le64(raw + IN_CTIME, d->ctime_ns);
+    put_le32(raw + IN_BLOCKS, d->blocks);
     for (uint32_t i = 0; i < INODE_POINTERS; i++)
-        put_le32(raw + IN_POINTERS + 4 * i, inode->pointer[i]);
+        put_le32(raw + IN_POINTERS + 4 * i, pointer[i]);
     put_le32(raw + IN_XATTR, 0);
-    memcpy(raw + IN_INLINE, inode->inlined, INODE_INLINE);
+    memcpy(raw + IN_INLINE, d->inlined, INLINE_MAX);
     put_le32(raw + IN_CRC, plat_crc32c(raw, IN_CRC));
 }
 
-enum err inode_decode(struct disk_inode *inode, const uint8_t raw[INODE_BYTES])
+enum err inode_decode(struct attributes *d, uint32_t pointer[INODE_POINTERS],
+                      const uint8_t raw[INODE_BYTES])
 {
     if (get_le32(raw + IN_CRC) != plat_crc32c(raw, IN_CRC))
         return E_CORRUPT;
     uint32_t mode = get_le16(raw + IN_MODE);
-    inode->type = mode >> 12;
-    inode->mode = mode & 0xfffu;
-    inode->nlink = get_le16(raw + IN_NLINK);
-    inode->uid = get_le32(raw + IN_UID);
-    inode->gid = get_le32(raw + IN_GID);
-    inode->generation = get_le32(raw + IN_GENERATION);
-    inode->size = get_le64(raw + IN_SIZE);
-    inode->mtime_ns = get_le64(raw + IN_MTIME);
-    inode->ctime_ns = get_le64(raw + IN_CTIME);
-    inode->blocks = get_le32(raw + IN_BLOCKS);
+    d->type = mode >> 12;
+    d->mode = mode & 0xfffu;
+    d->nlink = get_le16(raw + IN_NLINK);
+    d->uid = get_le32(raw + IN_UID);
+    d->gid = get_le32(raw + IN_GID);
+    d->generation = get_le32(raw + IN_GENERATION);
+    d->size = get_le64(raw + IN_SIZE);
+    d->mtime_ns = get_le64(raw + IN_MTIME);
+    d->ctime_ns = get_le64(raw + IN_CTIME);
+    d->blocks = get_le32(raw + IN_BLOCKS);
     for (uint32_t i = 0; i < INODE_POINTERS; i++)
-        inode->pointer[i] = get_le32(raw + IN_POINTERS + 4 * i);
-    memcpy(inode->inlined, raw + IN_INLINE, INODE_INLINE);
-    if (inode->type > VFS_LINK_TYPE || inode->nlink > VFS_LINK_MAX)
+        pointer[i] = get_le32(raw + IN_POINTERS + 4 * i);
+    memcpy(d->inlined, raw + IN_INLINE, INLINE_MAX);
+    if (d->type > VFS_LINK_TYPE || d->nlink > NLINK_MAX)
         return E_CORRUPT;
     return OK;
-}
-
-void entry_encode(uint8_t raw[ENTRY_BYTES], const struct disk_entry *entry)
-{
-    ASSERT(entry->length <= CHUNK_BYTES);
-    ASSERT(entry->name_bytes <= VFS_NAME_MAX);
-    put_le32(raw, entry->ino);
-    put_le16(raw + 4, (uint16_t)entry->length);
-    raw[6] = (uint8_t)entry->name_bytes;
-    raw[7] = (uint8_t)entry->type;
-}
-
-enum err entry_decode(struct disk_entry *entry, const uint8_t *chunk, uint32_t at)
-{
-    ASSERT(at + ENTRY_BYTES <= CHUNK_BYTES);
-    const uint8_t *raw = chunk + at;
-    entry->ino = get_le32(raw);
-    entry->length = get_le16(raw + 4);
-    entry->name_bytes = raw[6];
-    entry->type = raw[7];
-    if (entry->length < ENTRY_BYTES || entry->length % 4 != 0 || entry->length > CHUNK_BYTES - at)
-        return E_CORRUPT;
-    if (entry->ino != INO_NONE && entry_room(entry->name_bytes) > entry->length)
-        return E_CORRUPT;
-    if (at + entry->length < CHUNK_BYTES && at + entry->length + ENTRY_BYTES > CHUNK_BYTES)
-        return E_CORRUPT; /* no room for the next header */
-    return OK;
-}
-
-uint32_t entry_room(uint32_t name_bytes)
-{
-    return (ENTRY_BYTES + name_bytes + 3u) & ~3u;
 }
 
 uint32_t layout_groups(uint64_t blocks)
