@@ -6,6 +6,8 @@
 # the whole output of those that failed; the last line is `N passed, M failed`.
 # JOBS: how many at a time (default: the CPUs). LIMIT_S: how long one may take (default 2400).
 set -eu
+# Limits of time end what hangs; a slow or busy machine must not fail a test that would pass.
+export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-10}"
 export LC_ALL=C BUILD="${BUILD:-build}"
 # Tests of crashes want the signals that AddressSanitizer takes for itself.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0}"
