@@ -27,7 +27,7 @@ static const struct option_choice checksum_modes[] = {
     {NULL, 0, false},
 };
 static const struct option_choice fsync_modes[] = {
-    {"checkpoint", 0, false}, {"log", 1, true}, {NULL, 0, false}};
+    {"checkpoint", 0, false}, {"log", 1, false}, {NULL, 0, false}};
 static const struct option_choice data_modes[] = {
     {"inplace", 0, false}, {"cow", 1, false}, {NULL, 0, false}};
 static const struct option_choice torn_modes[] = {

@@ -150,6 +150,9 @@ const char *design_stack_options(const struct design *design, const struct optio
         return "`stripe` is no multiple of 4KiB; as 64KiB";
     if (out->cache_bytes % BLOCK_BYTES != 0)
         return "`cache` is no multiple of 4KiB; as 8MiB";
+    if (!design->classic && out->fsync_log && !out->log)
+        return "`fsync: log` makes records of the log stable, which `log: off` has none of; log: "
+               "on";
     const char *few = too_few_disks(out->raid, disks);
     if (few != NULL)
         return few;

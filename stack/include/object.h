@@ -67,6 +67,9 @@ enum object_op {
     OBJECT_USER_BEGIN, /* E_WAIT: too many are open. Again: no effect */
     OBJECT_USER_END,   /* in a request: its commit commits the user transaction too */
     OBJECT_USER_ABORT, /* OK also if it is not open */
+    /* Cache -> logical -> physical, with fsync=log: below, `segments`. */
+    OBJECT_LOG_WRITE, /* a segment behind the last one, on all disks */
+    OBJECT_LOG_READ,  /* the segment at a place: before anything was released since the restore */
     OBJECT_OP_COUNT
 };
 
@@ -141,6 +144,23 @@ struct object_write_entry {
     uint32_t flags; /* OBJECT_REPAIR, OBJECT_SHADOW, OBJECT_LOST_BLOCKS of this block */
 };
 #define OBJECT_ENTRY_BYTES 40u
+
+/*
+ * Segments: with fsync=log each disk has a region for groups of log records on top of the released
+ * checkpoint `epoch`. A group is one segment or several; only the last one is flushed, and what was
+ * written of a group without its last is void. Every release empties the region.
+ *
+ * WRITE: `epoch`; `lsn` = the number of the segment, from 1 after each release; `length` = 4096 x
+ * blocks, at most OBJECT_BATCH_MAX_BLOCKS, by grant_data; the CRC of each by grant_meta,
+ * OBJECT_LOG_CRC_BYTES; `size` = blocks that the rest of its group takes, heads included, 0: it is
+ * the last. OK: on all members, stable if it is the last; E_FULL: the group does not fit; E_AGAIN:
+ * a checkpoint has to come first. After anything but OK nothing more is taken before a release.
+ *
+ * READ: `epoch`, `lsn` as above, `offset` = its place, 0 for the first; room for
+ * OBJECT_BATCH_MAX_BLOCKS by the grants. The answer: `moved` bytes, `size` = place of the next,
+ * `done` = 1: the last of its group. E_NOENT: no member has it whole.
+ */
+#define OBJECT_LOG_CRC_BYTES 4u
 
 struct object_request {
     enum object_op op;

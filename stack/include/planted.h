@@ -56,6 +56,8 @@
       "naming: a mount leaves what its predecessor had open")                                      \
     X(PLANTED_USER_OUTLIVES, "user-outlives", "cache: the dead VFS keeps its user transactions")   \
     X(PLANTED_SLOW_AWAITED, "slow-awaited", "protocol: a driver that is silent is waited for")     \
+    X(PLANTED_GROUP_ASTRIDE, "group-astride", "cache: what a freeze missed counts as logged")      \
+    X(PLANTED_GROUP_ANY_BASE, "group-any-base", "physical: groups of any checkpoint are taken")    \
     X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \
     X(PLANTED_RENAME_DROPS_TARGET, "rename-drops-target", "naming: rename loses the new name")     \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \

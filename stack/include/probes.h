@@ -16,6 +16,8 @@
     X(PROBE_PHYS_ROOT_1, "phys-root-1", "physical: the first copy of the root is stable")          \
     X(PROBE_PHYS_ROOT_2, "phys-root-2", "physical: the second copy of the root is stable")         \
     X(PROBE_PHYS_INTENT, "phys-intent", "physical: an intent block is stable")                     \
+    X(PROBE_PHYS_LOG_WRITTEN, "phys-log-written", "physical: a log segment is written, unflushed") \
+    X(PROBE_PHYS_LOG_STABLE, "phys-log-stable", "physical: a group of the log is stable")          \
     X(PROBE_PHYS_ROOTS_READ, "phys-roots-read", "physical: restore has read the roots")            \
     X(PROBE_PHYS_ADOPTED, "phys-adopted", "physical: restore has adopted the chosen root")         \
     X(PROBE_LOGICAL_CHOSEN, "logical-chosen", "logical: restore has chosen the checkpoint")        \
@@ -33,6 +35,8 @@
     X(PROBE_CACHE_REPLAY_RECORD, "cache-replay-record", "cache: one log record was replayed")      \
     X(PROBE_CACHE_REPLAYED, "cache-replayed", "cache: the log is replayed")                        \
     X(PROBE_CACHE_REVALIDATE, "cache-revalidate", "cache: its own region is being validated")      \
+    X(PROBE_CACHE_GROUP_STABLE, "cache-group-stable", "cache: a group is stable on all disks")     \
+    X(PROBE_CACHE_GROUP_READ, "cache-group-read", "cache: a log segment was read at a start")      \
     X(PROBE_TXN_COMMIT, "txn-commit", "cache: a naming transaction is committed")                  \
     X(PROBE_NAMING_COMMITTED, "naming-committed", "naming: committed, the reply is not yet sent")  \
     X(PROBE_DRIVER_FENCE, "driver-fence", "driver: a fence is complete")                           \

@@ -13,6 +13,8 @@
     X(REPORT_ROLLBACK, "rollback", "lower layers are back at a checkpoint: a = its number")        \
     X(REPORT_REPLAY, "replay", "log replayed: a = records, b = skipped")                           \
     X(REPORT_RESYNC, "resync", "data resynchronised: a = blocks examined, b = rewritten")          \
+    X(REPORT_GROUP, "group", "fsync=log: a = checkpoint below it, b = blocks on each disk")        \
+    X(REPORT_GROUPS_READ, "groups-read", "at a start: a = checkpoint below them, b = segments")    \
     X(REPORT_CHECKPOINT, "checkpoint", "durable: a = its number, b = blocks written")              \
     X(REPORT_REPAIR, "repair", "a bad copy was rewritten: a = object, b = block")                  \
     X(REPORT_DEGRADED, "degraded", "runs without a disk: a = disk")                                \

@@ -12,6 +12,8 @@
 
 #include "assertion.h"
 #include "bytes.h"
+#include "workloads/checkers/loris_check_log.h"
+#include "workloads/checkers/loris_layout.h"
 #include "workloads/checkers/names_check.h"
 
 #define BLOCK 4096u
@@ -20,7 +22,6 @@
 #define FANOUT 252u
 #define INODES 15u
 #define INODE_BYTES 256u
-#define GROUP 32256u
 #define HEIGHT_MAX 6u
 #define MENDING 0x80000000u
 #define ENTRY 64u
@@ -29,8 +30,8 @@ enum state { GOOD, BAD, LOST };
 
 struct loris_root {
     bool valid;
-    uint64_t epoch, incarnation, ancestor[24], intent_head, used_data, used_slots;
-    uint32_t rev, members, rebuilding, height;
+    uint64_t epoch, lsn, incarnation, ancestor[24], intent_head, used_data, used_slots;
+    uint32_t rev, members, rebuilding, height, log_blocks;
     uint8_t pool[16], uuid[16], top[16], generation[16];
 };
 
@@ -62,8 +63,7 @@ struct intent {
 
 struct disk {
     bool member;
-    uint64_t blocks, first_group, end;
-    uint32_t intent_blocks, groups;
+    struct loris_layout at;
     struct loris_root slot[2], root;
     uint8_t *reached, *taken; /* a byte a block */
     bool blind;               /* part of the inode file cannot be read */
@@ -120,65 +120,10 @@ static void *grow(void *array, size_t used, size_t *room, size_t bytes)
 static bool read_block(const struct check *c, uint32_t k, uint64_t block, uint8_t *raw)
 {
     bool readable = true;
-    if (block >= c->disk[k].blocks)
+    if (block >= c->disk[k].at.blocks)
         return false;
     c->in->read_block(c->in->context, k, block, raw, &readable);
     return readable;
-}
-
-/* ---- Layout ---------------------------------------------------------------------------------- */
-
-static bool lay_out(struct disk *d, uint64_t blocks)
-{
-    d->blocks = blocks;
-    if (blocks < 2048)
-        return false;
-    uint64_t intents = blocks / 128 / 16 * 16;
-    d->intent_blocks = (uint32_t)(intents < 32 ? 32 : intents > 256 ? 256 : intents);
-    d->first_group = 16 + d->intent_blocks;
-    uint64_t room = blocks - 16 - d->first_group;
-    uint64_t groups = room / GROUP;
-    d->end = d->first_group + groups * GROUP;
-    if (room % GROUP >= 1024) {
-        groups++;
-        d->end += room % GROUP;
-    }
-    d->groups = (uint32_t)groups;
-    if (groups > 2048) {
-        d->groups = 2048;
-        d->end = d->first_group + UINT64_C(2048) * GROUP;
-    }
-    return true;
-}
-
-static uint64_t group_start(const struct disk *d, uint32_t group)
-{
-    return d->first_group + (uint64_t)group * GROUP;
-}
-
-static uint32_t group_blocks(const struct disk *d, uint32_t group)
-{
-    uint64_t left = d->end - group_start(d, group);
-    return (uint32_t)(left < GROUP ? left : GROUP);
-}
-
-enum zone { ZONE_NONE, ZONE_A, ZONE_DATA, ZONE_B };
-
-/* Where an address lies; *slot: the block of zone A that stands for it (itself if it is data). */
-static enum zone zone_of(const struct disk *d, uint64_t address, uint64_t *slot)
-{
-    if (address < d->first_group || address >= d->end)
-        return ZONE_NONE;
-    uint32_t group = (uint32_t)((address - d->first_group) / GROUP);
-    uint64_t inside = address - group_start(d, group);
-    uint32_t n = group_blocks(d, group);
-    *slot = address;
-    if (inside < n / 8)
-        return ZONE_A;
-    if (inside < n - n / 8)
-        return ZONE_DATA;
-    *slot = address - (n - n / 8);
-    return ZONE_B;
 }
 
 /* ---- Roots ----------------------------------------------------------------------------------- */
@@ -188,17 +133,20 @@ static bool decode_root(const struct disk *d, uint32_t disk, uint64_t sector, co
 {
     if (get_le32(raw) != 0x3152524c || get_le32(raw + 4) != 1 ||
         get_le32(raw + 508) != crc32c(raw, 508) || get_le64(raw + 496) != sector ||
-        get_le64(raw + 272) != d->blocks || get_le32(raw + 300) != d->intent_blocks ||
-        get_le32(raw + 264) != disk || get_le32(raw + 296) > HEIGHT_MAX)
+        get_le64(raw + 272) != d->at.blocks || get_le32(raw + 300) != d->at.intent_blocks ||
+        get_le32(raw + 264) != disk || get_le32(raw + 296) > HEIGHT_MAX ||
+        !loris_layout_log_possible(&d->at, get_le32(raw + 360)))
         return false;
     *r = (struct loris_root){.valid = true,
                              .epoch = get_le64(raw + 40),
+                             .lsn = get_le64(raw + 48),
                              .incarnation = get_le64(raw + 56),
                              .rev = get_le32(raw + 256),
                              .members = get_le32(raw + 260),
                              .height = get_le32(raw + 296),
                              .intent_head = get_le64(raw + 304),
                              .rebuilding = get_le32(raw + 328),
+                             .log_blocks = get_le32(raw + 360),
                              .used_data = get_le64(raw + 312),
                              .used_slots = get_le64(raw + 320)};
     for (uint32_t k = 0; k < 24; k++)
@@ -223,7 +171,7 @@ static void read_slots(struct check *c, uint32_t k)
         struct loris_root found;
         uint64_t block = 4 * (n / 2 + UINT64_C(1));
         if (n % 2 == 1)
-            block = d->blocks - block;
+            block = d->at.blocks - block;
         if (!read_block(c, k, block, raw) ||
             !decode_root(d, k, block * (BLOCK / SECTOR), raw, &found))
             continue;
@@ -282,8 +230,10 @@ static bool choose(struct check *c)
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         const struct loris_root *mine = same_number(&c->disk[k], best);
         c->disk[k].member = (best->members >> k & 1) != 0 && mine != NULL;
-        if (c->disk[k].member)
+        if (c->disk[k].member) {
             c->disk[k].root = *mine;
+            loris_layout_end(&c->disk[k].at, mine->log_blocks);
+        }
     }
     return true;
 }
@@ -308,8 +258,8 @@ static bool intents_sane(const struct disk *d, uint32_t n, const uint8_t *raw)
 {
     uint64_t sequence = get_le64(raw + 32), epoch = get_le64(raw + 40);
     uint32_t level = get_le16(raw + 8), count = get_le16(raw + 10);
-    return count > 0 && count <= 126 && level <= 1 && sequence % d->intent_blocks == n &&
-           (level == 0 || count < d->intent_blocks) &&
+    return count > 0 && count <= 126 && level <= 1 && sequence % d->at.intent_blocks == n &&
+           (level == 0 || count < d->at.intent_blocks) &&
            (epoch > d->root.epoch || sequence < d->root.intent_head);
 }
 
@@ -342,7 +292,7 @@ static void read_intents(struct check *c, uint32_t k)
     uint8_t raw[BLOCK];
     struct disk *d = &c->disk[k];
     size_t before = c->intents;
-    for (uint32_t n = 0; n < d->intent_blocks; n++) {
+    for (uint32_t n = 0; n < d->at.intent_blocks; n++) {
         if (!read_block(c, k, 16 + (uint64_t)n, raw) || get_le32(raw) != 0x314d524c ||
             get_le16(raw + 6) != 4 || get_le64(raw + 16) != 16 + (uint64_t)n ||
             memcmp(raw + 48, d->root.uuid, 16) != 0)
@@ -392,7 +342,7 @@ static bool reach(struct check *c, uint32_t k, uint64_t oid, uint64_t address, b
 {
     uint64_t slot = 0;
     struct disk *d = &c->disk[k];
-    enum zone zone = zone_of(d, address, &slot);
+    enum loris_zone zone = loris_layout_zone(&d->at, address, &slot);
     if ((zone == ZONE_DATA) != data || zone == ZONE_NONE) {
         damage(c, "disk %u: object %lu points to block %lu, which is no place for it", k,
                (unsigned long)oid, (unsigned long)address);
@@ -446,18 +396,18 @@ static void note_map(struct check *c, uint32_t k, uint64_t group, const struct l
     uint8_t raw[BLOCK];
     struct disk *d = &c->disk[k];
     uint64_t slot = 0;
-    if (group >= d->groups) {
+    if (group >= d->at.groups) {
         damage(c, "disk %u: a map for group %lu", k, (unsigned long)group);
         return;
     }
-    uint64_t start = group_start(d, (uint32_t)group);
+    uint64_t start = loris_layout_group(&d->at, (uint32_t)group);
     bool known = read_node(c, k, 2, 3, 0, group, at, raw);
-    if (zone_of(d, at->address, &slot) != ZONE_NONE && slot != start)
+    if (loris_layout_zone(&d->at, at->address, &slot) != ZONE_NONE && slot != start)
         damage(c, "disk %u: the map of group %lu is at %lu", k, (unsigned long)group,
                (unsigned long)at->address);
-    uint32_t n = group_blocks(d, (uint32_t)group);
+    uint32_t n = loris_layout_group_blocks(&d->at, (uint32_t)group);
     d->maps_unknown |= !known;
-    for (uint32_t b = n - n / 8; known && b < GROUP; b++)
+    for (uint32_t b = n - n / 8; known && b < LORIS_GROUP_BLOCKS; b++)
         if (raw[HEAD + b / 8] >> (b % 8) & 1u)
             damage(c, "disk %u: the map of group %lu has bits beyond its data", k,
                    (unsigned long)group);
@@ -550,9 +500,9 @@ static void check_map(struct check *c, uint32_t k)
 {
     const struct disk *d = &c->disk[k];
     uint64_t reached[2] = {0, 0}, taken[2] = {0, 0}; /* slots, data */
-    for (uint64_t b = d->first_group; b < d->end; b++) {
+    for (uint64_t b = d->at.first_group; b < d->at.end; b++) {
         uint64_t slot = 0;
-        uint32_t what = zone_of(d, b, &slot) == ZONE_DATA ? 1 : 0;
+        uint32_t what = loris_layout_zone(&d->at, b, &slot) == ZONE_DATA ? 1 : 0;
         reached[what] += d->reached[b] > 0;
         taken[what] += d->taken[b] == 1;
         if (d->reached[b] > 0 && d->taken[b] == 0)
@@ -571,14 +521,37 @@ static void check_map(struct check *c, uint32_t k)
 static void check_disk(struct check *c, uint32_t k)
 {
     struct disk *d = &c->disk[k];
-    d->reached = calloc(d->blocks, 1);
-    d->taken = calloc(d->blocks, 1);
+    d->reached = calloc(d->at.blocks, 1);
+    d->taken = calloc(d->at.blocks, 1);
     ASSERT(d->reached != NULL && d->taken != NULL);
     read_intents(c, k);
     check_ancestors(c, k);
     walk_inodes(c, k, d->root.height, 0, d->root.top, d->root.epoch);
     if (!d->blind)
         check_map(c, k);
+}
+
+static void damaged_log(void *context, uint32_t disk, uint64_t place, const char *what)
+{
+    damage(context, "disk %u: log, block %lu: %s", disk, (unsigned long)place, what);
+}
+
+static void check_log(struct check *c)
+{
+    struct loris_log_input in = {.disks = c->in, .context = c, .damage = damaged_log};
+    for (uint32_t k = 0; k < DISKS_MAX; k++) {
+        const struct disk *d = &c->disk[k];
+        if (!d->member)
+            continue;
+        struct loris_log *log = &in.log[in.count++];
+        *log = (struct loris_log){.disk = k,
+                                  .blocks = d->root.log_blocks,
+                                  .first = d->at.first_log,
+                                  .epoch = d->root.epoch,
+                                  .lsn = d->root.lsn};
+        memcpy(log->uuid, d->root.uuid, 16);
+    }
+    loris_check_log(&in);
 }
 
 /* ---- The pool -------------------------------------------------------------------------------- */
@@ -969,12 +942,13 @@ void loris_check(const struct checker_disks *disks, struct checker_verdict *verd
     c->block = grow(c->block, 0, &c->blocks_room, sizeof(*c->block));
     c->object = grow(c->object, 0, &c->objects_room, sizeof(*c->object));
     for (uint32_t k = 0; k < disks->count; k++)
-        if (!disks->dead[k] && lay_out(&c->disk[k], disks->blocks[k]))
+        if (!disks->dead[k] && loris_layout_begin(&c->disk[k].at, disks->blocks[k]))
             read_slots(c, k);
     if (choose(c)) {
         for (uint32_t k = 0; k < DISKS_MAX; k++)
             if (c->disk[k].member)
                 check_disk(c, k);
+        check_log(c);
         check_mapping(c);
         check_names(c);
     }

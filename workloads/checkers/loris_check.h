@@ -8,7 +8,7 @@
  * taken for whatever is reached and nothing beyond its data; intents in their places of the ring;
  * each object of the mapping readable, block by block, from at least one of its disks, or marked
  * lost; sound copies equal, their inodes too; entries that list each disk once; no object that the
- * mapping does not know; names as names_check.h has them.
+ * mapping does not know; segments of the log as loris_check_log.h has them, names as names_check.h.
  *
  * A bad block that another copy makes good is no damage: it is what redundancy is for. Blocks named
  * by live intents may differ from their checksums. What the map has taken and nothing reaches is

@@ -280,6 +280,13 @@ struct cache {
     uint64_t next_lsn;
     uint64_t planted_count;
 
+    /* stable.c, reload.c */
+    bool stable_open;      /* groups may go into the log on the disks */
+    uint32_t logged;       /* index behind the last record that is in one */
+    uint64_t stable_next;  /* number of the next segment */
+    struct stable *stable; /* NULL: fsync=checkpoint */
+    struct reload *reload;
+
     /* checkpoint.c */
     uint64_t epoch;         /* number of the next checkpoint */
     uint64_t durable;       /* the last one released, or gone back to: the log begins there */
@@ -540,12 +547,28 @@ MUST_USE enum err credit_reserve(struct cache *c, uint32_t pages, bool inside);
 /* A frame, after a checkpoint if need be. 0 and *e if there is none. */
 uint32_t frame_get(struct cache *c, enum err *e);
 
+/* ---- stable.c, reload.c: groups in the log on the disks (fsync=log) ---- */
+
+/* Takes memory, if groups are wanted. */
+void stable_init(struct cache *c);
+/* A checkpoint was released: the log on the disks is empty, and takes groups. */
+void stable_released(struct cache *c);
+/* Makes everything answered stable as a group. OK; E_SESSION; anything else: by a checkpoint. */
+MUST_USE enum err stable_sync(struct cache *c);
+/* At the start of the system: what the log on the disks holds on top of the checkpoint becomes the
+ * state, not yet replayed. OK, E_SESSION, errors from below, E_CORRUPT: once more. */
+MUST_USE enum err reload_groups(struct cache *c);
+
 /* ---- recover.c, revalidate.c ----------------------------------------------------------------- */
 
 /* Brings the layers below back to all that was answered (log on) or to the last checkpoint. */
 void recover(struct cache *c);
 /* Takes over what the survivor region still holds. */
 void revalidate(struct cache *c);
+/* The effect of one sound record on the overlay; what it wrote counts as lost until it is found. */
+void revalidate_redo(struct cache *c, const struct record *r);
+/* When all records are redone: says what is lost, and forgets objects that none has completed. */
+void revalidate_settle(struct cache *c);
 
 /* ---- lazy.c ---------------------------------------------------------------------------------- */
 

@@ -318,6 +318,7 @@ enum err checkpoint_run(struct cache *c, uint32_t how)
     }
     c->durable = c->epoch++;
     checkpoint_done(c);
+    stable_released(c);
     return log_push(c, 0); /* what was committed meanwhile */
 }
 

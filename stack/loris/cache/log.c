@@ -85,6 +85,7 @@ void log_drop(struct cache *c, uint32_t first, uint64_t lsn)
         c->log_count = 0;
         c->log_sent = 0;
     }
+    c->logged = c->log_first; /* groups of the segment before are void with it */
     survivor_begin_segment(c, lsn);
     log_seal(c);
 }

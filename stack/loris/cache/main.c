@@ -12,6 +12,7 @@ static void start(struct cache *c)
     survivor_map(c);
     pages_init(c);
     overlay_init(c);
+    stable_init(c);
     for (uint32_t k = 0; k < CACHE_SLOTS; k++)
         c->env[k].index = (uint8_t)k;
     c->epoch = 1;
@@ -23,8 +24,8 @@ static void start(struct cache *c)
     if (!c->boot->survivor_fresh)
         revalidate(c);
     recover(c);
-    if (c->changed)
-        c->want_checkpoint = true; /* what came out of the survivor region: at once */
+    if (c->changed || c->stable != NULL)
+        c->want_checkpoint = true; /* what came out of region or log: at once; opens the log */
 }
 
 /* Checkpoints that are due. One that fails for good is an error to those who wait for it. */

@@ -59,6 +59,7 @@ static void forget_all(struct cache *c, uint64_t epoch)
 static enum err restore(struct cache *c, uint64_t *epoch)
 {
     c->session++;
+    c->stable_open = false;
     survivor_store(c);
     c->logical = proto_await(LAYER_LOGICAL, 0, plat_now() + CACHE_AWAIT_NS);
     c->need_recovery = false;
@@ -184,6 +185,10 @@ static enum err recover_once(struct cache *c)
         keep_durable(c);
     else
         checkpoint_unfreeze(c);
+    if (c->system && c->stable != NULL)
+        e = reload_groups(c);
+    if (e != OK)
+        return e;
     if (!c->log_on && durable)
         c->changed = false; /* nothing was answered since: it is not taken back */
     if (c->log_on)

@@ -128,7 +128,7 @@ static void redo_commit(struct cache *c, const struct record *r)
         reply_put(c, &id, r->data);
 }
 
-static void redo(struct cache *c, const struct record *r)
+void revalidate_redo(struct cache *c, const struct record *r)
 {
     if (r->op == RECORD_COMMIT) {
         redo_commit(c, r);
@@ -193,6 +193,12 @@ static void forget_stubs(struct cache *c)
     }
 }
 
+void revalidate_settle(struct cache *c)
+{
+    report_lost(c);
+    forget_stubs(c);
+}
+
 static void take_log(struct cache *c)
 {
     c->log_count = log_survived(c);
@@ -213,12 +219,11 @@ static void take_log(struct cache *c)
     for (uint32_t k = c->log_first; k < c->log_count; k++) {
         const struct record *r = &c->mem.log[k];
         if (record_sound(c, r))
-            redo(c, r);
+            revalidate_redo(c, r);
         else
             suspect(c, r);
     }
-    report_lost(c);
-    forget_stubs(c);
+    revalidate_settle(c);
     c->changed = c->log_count > c->log_first;
     c->reserved_blocks = c->list[LIST_DIRTY].count;
 }

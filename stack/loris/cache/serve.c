@@ -281,9 +281,14 @@ static enum err do_sync(struct cache *c, const struct object_request *r, const s
         return !c->changed && checkpoint_join(c, m) ? PARKED : E_SESSION;
     if (!c->changed) /* everything that was answered is in the last checkpoint */
         return checkpoint_take_error(c, r->oid);
+    enum err e = r->oid != OID_NONE ? stable_sync(c) : E_AGAIN; /* a sync of all: a checkpoint */
+    if (e == E_SESSION)
+        return e;
+    if (e == OK)
+        return checkpoint_take_error(c, r->oid);
     if (checkpoint_join(c, m))
         return PARKED;
-    enum err e = checkpoint_run(c, 0);
+    e = checkpoint_run(c, 0);
     return e != OK ? e : do_sync(c, r, m); /* the queue is empty now */
 }
 

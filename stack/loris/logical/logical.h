@@ -10,6 +10,7 @@
  *   objects.c  create, delete, truncate, attributes; mending a copy
  *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
  *   members.c  disks that leave and join
+ *   log.c      segments of the log, on all members
  *   background.c  work between requests: rebuild.c makes new disks whole, scrub.c verifies all;
  *              walk.c which object is next
  *   serve.c    requests; main.c the process
@@ -472,6 +473,13 @@ enum err logical_restore_format(struct logical *l, const struct object_request *
                                 struct object_reply *reply);
 /* *found: blocks named by intents. quiet: what is lost will be replayed, so it is not reported. */
 MUST_USE enum err logical_resync_run(struct logical *l, bool quiet, uint32_t *found);
+
+/* ---- log.c: segments of the log (fsync=log) ---- */
+
+enum err logical_log_write(struct logical *l, const struct object_request *request, uint32_t source,
+                           struct object_reply *reply);
+enum err logical_log_read(struct logical *l, const struct object_request *request, uint32_t source,
+                          struct object_reply *reply);
 
 /* ---- serve.c ---- */
 

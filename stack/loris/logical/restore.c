@@ -329,7 +329,8 @@ enum err logical_restore_format(struct logical *l, const struct object_request *
 
 /* ---- The cache's request --------------------------------------------------------------------- */
 
-/* After a system crash what was resolved becomes a checkpoint of its own, then intents are void. */
+/* After a system crash what was resolved becomes a checkpoint of its own, then intents are void.
+ * With fsync=log the cache makes it, since only that of it all supersedes the log. */
 static enum err settle(struct logical *l, bool system)
 {
     uint32_t found = 0;
@@ -339,7 +340,7 @@ static enum err settle(struct logical *l, bool system)
     if (e != OK || found == 0)
         return e;
     e = logical_flush_disks(l, l->core.members);
-    if (e != OK || !system)
+    if (e != OK || !system || l->options.fsync_log)
         return e;
     uint64_t next = l->core.epoch > l->core.highest_epoch ? l->core.epoch : l->core.highest_epoch;
     e = logical_checkpoint_prepare(l, next + 1, l->core.highest_lsn + 1, false);

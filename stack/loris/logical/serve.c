@@ -49,6 +49,10 @@ static enum err serve_pool(struct logical *l, const struct object_request *reque
                                           (request->flags & OBJECT_CLEAN) != 0);
     case OBJECT_RELEASE:
         return logical_checkpoint_release(l, request->epoch);
+    case OBJECT_LOG_WRITE:
+        return logical_log_write(l, request, source, reply);
+    case OBJECT_LOG_READ:
+        return logical_log_read(l, request, source, reply);
     default:
         return E_INVAL;
     }

@@ -103,7 +103,8 @@ static void make_root(struct physical *p, const struct object_root *id, struct r
                           .height = core->height,
                           .data_group = core->data_group,
                           .slot_group = core->slot_group,
-                          .intent_blocks = p->layout.intent_blocks};
+                          .intent_blocks = p->layout.intent_blocks,
+                          .log_blocks = p->layout.log_blocks};
     memcpy(root->inodes, core->inodes, FORMAT_POINTER_BYTES);
 }
 
@@ -179,5 +180,6 @@ enum err phys_checkpoint_release(struct physical *p, uint64_t epoch)
     p->core.live_slot = 1 - p->core.live_slot;
     phys_space_release(p);
     phys_intent_release(p);
+    phys_log_release(p);
     return OK;
 }

@@ -12,7 +12,7 @@
 
 /* ---- Layout ---------------------------------------------------------------------------------- */
 
-enum err phys_layout_init(struct layout *l, uint64_t blocks)
+enum err phys_layout_init(struct layout *l, uint64_t blocks, bool log)
 {
     ASSERT(l != NULL);
     *l = (struct layout){.blocks = blocks};
@@ -21,7 +21,11 @@ enum err phys_layout_init(struct layout *l, uint64_t blocks)
     uint64_t intents = blocks / 128;
     l->intent_blocks = intents < 32 ? 32u : intents > 256 ? 256u : (uint32_t)intents & ~15u;
     l->intent_first = FORMAT_MARGIN;
-    l->group_first = FORMAT_MARGIN + l->intent_blocks;
+    uint64_t share = blocks / 32;
+    uint32_t wanted = share < 64 ? 64u : share > 1024 ? 1024u : (uint32_t)share & ~15u;
+    l->log_first = l->intent_first + l->intent_blocks;
+    l->log_blocks = log ? wanted : 0;
+    l->group_first = l->log_first + l->log_blocks;
     uint64_t room = blocks - FORMAT_MARGIN - l->group_first;
     uint64_t whole = room / FORMAT_GROUP_BLOCKS;
     uint64_t tail = room % FORMAT_GROUP_BLOCKS;
@@ -163,17 +167,17 @@ void phys_intent_block_seal(uint8_t raw[BLOCK_BYTES])
     put_le32(raw + HEAD_CRC, plat_crc32c(raw, BLOCK_BYTES));
 }
 
-enum err phys_intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES],
-                                  uint64_t address, const uint64_t disk_uuid[2])
+static enum err decode_sealed(struct block_head *head, uint8_t raw[BLOCK_BYTES],
+                              enum format_type type, uint64_t address, const uint64_t disk_uuid[2])
 {
-    if (get_le32(raw) != HEAD_MAGIC || get_le16(raw + 6) != TYPE_INTENT ||
+    if (get_le32(raw) != HEAD_MAGIC || get_le16(raw + 6) != type ||
         get_le16(raw + 4) != FORMAT_VERSION)
         return E_CORRUPT;
     uint32_t crc = get_le32(raw + HEAD_CRC);
     put_le32(raw + HEAD_CRC, 0);
     uint32_t actual = plat_crc32c(raw, BLOCK_BYTES);
     put_le32(raw + HEAD_CRC, crc);
-    *head = (struct block_head){.type = TYPE_INTENT,
+    *head = (struct block_head){.type = type,
                                 .level = get_le16(raw + 8),
                                 .count = get_le16(raw + 10),
                                 .address = get_le64(raw + 16),
@@ -181,10 +185,25 @@ enum err phys_intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYT
                                 .index = get_le64(raw + 32),
                                 .epoch = get_le64(raw + 40),
                                 .disk_uuid = {get_le64(raw + 48), get_le64(raw + 56)}};
-    if (crc != actual || head->address != address || head->count > FORMAT_INTENTS ||
-        head->disk_uuid[0] != disk_uuid[0] || head->disk_uuid[1] != disk_uuid[1])
+    if (crc != actual || head->address != address || head->disk_uuid[0] != disk_uuid[0] ||
+        head->disk_uuid[1] != disk_uuid[1])
         return E_CORRUPT;
     return OK;
+}
+
+enum err phys_intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES],
+                                  uint64_t address, const uint64_t disk_uuid[2])
+{
+    enum err e = decode_sealed(head, raw, TYPE_INTENT, address, disk_uuid);
+    return e == OK && head->count > FORMAT_INTENTS ? E_CORRUPT : e;
+}
+
+enum err phys_log_head_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES], uint64_t address,
+                              const uint64_t disk_uuid[2])
+{
+    enum err e = decode_sealed(head, raw, TYPE_LOG, address, disk_uuid);
+    bool sane = e != OK || (head->count > 0 && head->count <= OBJECT_BATCH_MAX_BLOCKS);
+    return sane ? e : E_CORRUPT;
 }
 
 void phys_intent_entry_encode(uint8_t *raw, const struct object_intent *intent)
@@ -240,6 +259,7 @@ void phys_root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, u
     memcpy(raw + 336, id->generation, DISKS_MAX);
     put_le32(raw + 352, root->data_group);
     put_le32(raw + 356, root->slot_group);
+    put_le32(raw + 360, root->log_blocks);
     put_le64(raw + 496, sector);
     put_le32(raw + ROOT_CRC, plat_crc32c(raw, ROOT_CRC));
 }
@@ -278,6 +298,7 @@ enum err phys_root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES
     root->used_slots = get_le64(raw + 320);
     root->data_group = get_le32(raw + 352);
     root->slot_group = get_le32(raw + 356);
+    root->log_blocks = get_le32(raw + 360);
     id->valid = true;
     return root->height <= FORMAT_HEIGHT_MAX ? OK : E_CORRUPT;
 }

@@ -3,10 +3,10 @@
  * encoded and decoded. Pure functions: no I/O, no state but what the caller lends.
  *
  * Invariants:
- *   (1) every block of the disk belongs to exactly one of: roots, intent region, zone A, data or
- *       zone B of one group, the unused margins;
- *   (2) phys_layout_twin(phys_layout_twin(a)) == a, and the two lie at least 1 MiB apart;
- *   (3) what decode accepts, encode gives back byte for byte.
+ *   (1) every block of the disk belongs to exactly one of: roots, intent region, log region, zone
+ * A, data or zone B of one group, the unused margins; (2) phys_layout_twin(phys_layout_twin(a)) ==
+ * a, and the two lie at least 1 MiB apart; (3) what decode accepts, encode gives back byte for
+ * byte.
  */
 #ifndef LORIS_STACK_LORIS_PHYSICAL_FORMAT_H
 #define LORIS_STACK_LORIS_PHYSICAL_FORMAT_H
@@ -33,10 +33,13 @@
 #define OID_INODES UINT64_C(0) /* the inode file */
 #define OID_MAP UINT64_C(2)    /* the allocation map */
 
+/* Level of a log segment that ends its group. */
+#define LOG_GROUP_END 1u
+
 /* Level of an intent block whose data lie in the blocks of the region after it. */
 #define INTENT_WITH_DATA 1u
 
-enum format_type { TYPE_LEAF = 1, TYPE_NODE = 2, TYPE_MAP = 3, TYPE_INTENT = 4 };
+enum format_type { TYPE_LEAF = 1, TYPE_NODE = 2, TYPE_MAP = 3, TYPE_INTENT = 4, TYPE_LOG = 5 };
 
 /* Flags of a pointer and of an inode beside those of object.h. */
 #define POINTER_BAD 1u /* content known lost */
@@ -47,6 +50,8 @@ struct layout {
     uint64_t blocks; /* of the disk */
     uint64_t intent_first;
     uint32_t intent_blocks;
+    uint64_t log_first;
+    uint32_t log_blocks;  /* 0: no region of the log */
     uint64_t group_first; /* first block of group 0 */
     uint64_t group_end;   /* first block after the last group */
     uint32_t groups;
@@ -72,11 +77,11 @@ struct root {
     uint8_t inodes[FORMAT_POINTER_BYTES];
     uint32_t height;                 /* of the inode file's tree */
     uint32_t data_group, slot_group; /* where blocks were found last: hints */
-    uint32_t intent_blocks;
+    uint32_t intent_blocks, log_blocks;
 };
 
-/* E_INVAL: too small a disk. */
-MUST_USE enum err phys_layout_init(struct layout *l, uint64_t blocks);
+/* log: with a region of the log. E_INVAL: too small a disk. */
+MUST_USE enum err phys_layout_init(struct layout *l, uint64_t blocks, bool log);
 uint64_t phys_layout_group_start(const struct layout *l, uint32_t group);
 uint32_t phys_layout_group_blocks(const struct layout *l, uint32_t group);
 /* Slots of zone A, which are as many as blocks of zone B. */
@@ -100,10 +105,15 @@ void phys_block_head_encode(uint8_t raw[FORMAT_HEAD_BYTES], const struct block_h
 MUST_USE enum err phys_block_head_check(const uint8_t raw[FORMAT_HEAD_BYTES],
                                         const struct block_head *want);
 
-/* Intent blocks have a checksum of their own, since no parent names them. */
+/* Intent blocks, and heads of log segments, have a checksum of their own, since no parent names
+ * them. */
 void phys_intent_block_seal(uint8_t raw[BLOCK_BYTES]);
 MUST_USE enum err phys_intent_block_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES],
                                            uint64_t address, const uint64_t disk_uuid[2]);
+MUST_USE enum err phys_log_head_decode(struct block_head *head, uint8_t raw[BLOCK_BYTES],
+                                       uint64_t address, const uint64_t disk_uuid[2]);
+/* Where in the head of a segment the CRC of its k-th block is. */
+#define LOG_CRC(k) (FORMAT_HEAD_BYTES + OBJECT_LOG_CRC_BYTES * (size_t)(k))
 void phys_intent_entry_encode(uint8_t *raw, const struct object_intent *intent);
 void phys_intent_entry_decode(struct object_intent *intent, const uint8_t *raw);
 

@@ -72,6 +72,9 @@ struct core {
     uint32_t intent_live;    /* blocks of the region with intents above `released` */
     uint64_t ring[RING_MAX]; /* epoch of each block of the region, 0: none */
     bool copy[RING_MAX];     /* it holds data of an intent block before it (doublewrite) */
+    bool log_open;           /* the region of the log takes segments on top of `released` */
+    uint32_t log_used;       /* blocks of it */
+    uint64_t log_next;       /* number of the next segment */
     uint8_t inodes[FORMAT_POINTER_BYTES];
     uint32_t height;
     uint32_t data_group, slot_group;                            /* where to allocate next */
@@ -98,7 +101,7 @@ struct physical {
     bool identified, active;     /* active: a tree is loaded, this session */
     uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
     uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
-    bool data_cow, meta_guard, verify_writes, doublewrite, replaceable;
+    bool data_cow, meta_guard, verify_writes, doublewrite, replaceable, log;
     uint32_t session, disk;
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
     uint32_t request; /* rises with each */
@@ -256,6 +259,17 @@ MUST_USE enum err phys_intent_redo(struct physical *p);
  * the adopted tree has the block. Answers how many. */
 MUST_USE enum err phys_intent_collect(struct physical *p, uint32_t ring_index,
                                       struct object_intent out[FORMAT_INTENTS], uint32_t *count);
+
+/* ---- log.c: the region of the log (fsync=log) ---- */
+
+enum err phys_log_write(struct physical *p, const struct object_request *request, uint32_t source,
+                        struct object_reply *reply);
+enum err phys_log_read(struct physical *p, const struct object_request *request, uint32_t source,
+                       struct object_reply *reply);
+/* A checkpoint was released: the region is empty. */
+void phys_log_release(struct physical *p);
+/* Overwrites what an earlier layout left. OK or E_DEAD. */
+MUST_USE enum err phys_log_wipe(struct physical *p);
 
 /* ---- data.c ---- */
 

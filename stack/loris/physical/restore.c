@@ -43,7 +43,7 @@ static enum err identify(struct physical *p)
     if (e == OK && (identity.sector_bytes < SECTOR_BYTES || identity.sector_bytes > BLOCK_BYTES))
         e = E_INVAL; /* a block is whole sectors */
     if (e == OK)
-        e = phys_layout_init(&layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES));
+        e = phys_layout_init(&layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES), p->log);
     if (e == OK && p->identified && layout.groups != p->layout.groups) {
         p->client.gone = true; /* another disk in its place: memory is laid out for the first */
         e = E_INVAL;
@@ -107,7 +107,8 @@ static enum err read_copy(struct physical *p, uint32_t slot, uint32_t copy)
         return E_VERSION;
     found->bad |= e != OK && !empty;
     if (e != OK || root.blocks != p->layout.blocks ||
-        root.intent_blocks != p->layout.intent_blocks || root.id.self != p->disk)
+        root.intent_blocks != p->layout.intent_blocks || root.log_blocks != p->layout.log_blocks ||
+        root.id.self != p->disk)
         return OK; /* no root, or another disk's: a slot holds its newest valid copy */
     if (!found->valid || newer(&root.id, &found->root.id)) {
         found->valid = true;
@@ -320,6 +321,8 @@ enum err phys_restore_format(struct physical *p, const struct object_request *re
         e = phys_root_void(p, slot);
     if (e == OK)
         e = phys_intent_scan(p, id->disk_uuid, true);
+    if (e == OK)
+        e = phys_log_wipe(p);
     if (e != OK)
         return e;
     p->core.id = *id;

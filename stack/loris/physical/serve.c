@@ -19,6 +19,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     p->verify_writes = options->verify_writes;
     p->doublewrite = options->doublewrite;
     p->replaceable = options->raid != 0 && options->disks - options->spares > 1;
+    p->log = options->fsync_log;
     p->nodes_max = NODES_MAX;
     p->durable = plat_alloc(DURABLE_SLOTS * sizeof(p->durable[0]), TAG_HEAP);
     p->node = plat_alloc(NODES_MAX * sizeof(p->node[0]), TAG_HEAP);
@@ -206,6 +207,10 @@ static enum err serve_tree(struct physical *p, const struct object_request *requ
         return next(p, request, reply);
     case OBJECT_VERIFY:
         return phys_scrub(p, request, reply);
+    case OBJECT_LOG_WRITE:
+        return phys_log_write(p, request, source, reply);
+    case OBJECT_LOG_READ:
+        return phys_log_read(p, request, source, reply);
     default:
         return E_INVAL; /* of another layer */
     }

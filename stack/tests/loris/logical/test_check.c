@@ -3,6 +3,8 @@
 #include "scripts/check_main.h"
 #include "stack/tests/loris/logical/rig_pool.h"
 #include "workloads/checkers/loris_check.c"
+#include "workloads/checkers/loris_check_log.c"
+#include "workloads/checkers/loris_layout.c"
 
 #define DIR 1100u
 #define FILE_A 1200u
