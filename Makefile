@@ -196,7 +196,7 @@ $(BUILD)/obj/%.o: %.S $(FLAGS)
 define LAYER_RULE
 $(BUILD)/obj/$(1).layer.o: $$(filter $(BUILD)/obj/$(1)/%.o,$$(STACK_OBJ)) \
   $$(call common_of,$(1),obj) $$(PROTO_OBJ)
-	$$(say)ld -r -o $$@ $$^ && objcopy -w --keep-global-symbol='*_main' $$@
+	$$(say)ld -r -o $$@ $$^ && objcopy --keep-global-symbol=$(notdir $(1))_main $$@
 endef
 $(foreach layer,$(LAYERS),$(eval $(call LAYER_RULE,$(layer))))
 
