@@ -184,11 +184,11 @@ static const struct option_choice ffs_orders[] = {
 static const struct option_choice fsck_modes[] = {
     {"full", 0, false}, {"background", 1, false}, {NULL, 0, false}};
 static const struct option_choice log_scopes[] = {
-    {"all", 0, false}, {"file", 1, false}, {NULL, 0, false}};
+    {"all", 0, false}, {"file", 1, true}, {NULL, 0, false}};
 static const struct option_choice cow_fsync_modes[] = {
-    {"checkpoint", 0, false}, {"log", 1, false}, {NULL, 0, false}};
+    {"checkpoint", 0, false}, {"log", 1, true}, {NULL, 0, false}};
 static const struct option_choice space_modes[] = {
-    {"map", 0, false}, {"segment", 1, false}, {NULL, 0, false}};
+    {"map", 0, false}, {"segment", 1, true}, {NULL, 0, false}};
 static const struct option_choice journal_modes[] = {{"data", JOURNAL_DATA, false},
                                                      {"ordered", JOURNAL_ORDERED, false},
                                                      {"writeback", JOURNAL_WRITEBACK, false},
@@ -281,7 +281,7 @@ static const struct option_spec cow_options[] = {
     CHOICE("space", space_modes, "map", "cow", "how free space is found"),
     {.name = "defer",
      .type = OPTION_INTEGER,
-     .fallback = "1",
+     .fallback = "2",
      .min = 1,
      .max = 2,
      .source = "stack/classic/cow/README.md",

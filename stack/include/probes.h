@@ -41,6 +41,10 @@
     X(PROBE_NAMING_COMMITTED, "naming-committed", "naming: committed, the reply is not yet sent")  \
     X(PROBE_DRIVER_FENCE, "driver-fence", "driver: a fence is complete")                           \
     X(PROBE_NONE_WRITEBACK, "none-writeback", "none: the update daemon writes back")               \
+    X(PROBE_COW_CLOSED, "cow-closed", "cow: a batch is closed, nothing of it is written yet")      \
+    X(PROBE_COW_DATA, "cow-data", "cow: all blocks of a batch are stable, its root is not sent")   \
+    X(PROBE_COW_ROOT_1, "cow-root-1", "cow: the first copy of the root is stable: durable")        \
+    X(PROBE_COW_ROOT_2, "cow-root-2", "cow: the second copy of the root is stable")                \
     X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")
 
 #define PROBE_ENUM(id, name, doc) id,

@@ -1,0 +1,257 @@
+/*
+ * A write-anywhere file system: nothing that the newest root reaches is ever overwritten. What it
+ * adds to ../common (fs.h): trees of pointers with checksums, the map, batches, roots.
+ *
+ * tree.c    file block -> buffer; change, cut     space.c  the map: which blocks are whose
+ * inodes.c  numbers and records, orphans          batch.c  closing a batch: addresses, CRCs, copies
+ * write.c   the batch on its way to disk          root.c   root slots: choosing, writing
+ * store.c   requests, format, mount, stop         layout.c encoding
+ *
+ * A batch is what all operations since the last one changed. It is closed as a whole: each dirty
+ * buffer gets a new address, bottom-up, its parent takes address and CRC; copies of all are written
+ * at once, flushed, and then a root names the new tree.
+ *
+ * Invariants:
+ *   (1) a buffer's key says inode, level and first file block, not where it lies: a dirty one has
+ *       no place;
+ *   (2) the parent of a dirty buffer is dirty, up to the inode's block in the inode file and on to
+ *       the root. Closing a batch therefore reads nothing of the trees;
+ *   (3) a pointer is changed only when a batch is closed (address, CRC) or when what it names is
+ *       cut off (0): until then a dirty block's pointer names its place in the older tree;
+ *   (4) dirty buffers + the whole map + what the request may add <= blocks that can be given out,
+ *       before a request changes anything: closing a batch does not run out of space;
+ *   (5) a block freed in batch N is given out once root N + 1 is stable (`defer: 2`), or root N is
+ *       (`defer: 1`): the tree of the root before the newest is whole;
+ *   (6) a buffer of the batch under way is `writing` and so stays in memory; it may change, as what
+ *       is written is a copy.
+ */
+#ifndef LORIS_STACK_CLASSIC_COW_COW_H
+#define LORIS_STACK_CLASSIC_COW_COW_H
+
+#include "fs.h"
+#include "layout.h"
+
+#define BUFFERS_LEAST 1024u     /* room for a request of VFS_IO_MAX and its tree, twice */
+#define DIRTY_MAX 3072u         /* buffers: their copies have to fit into the arena too */
+#define REQUEST_BLOCKS_MAX 320u /* that one request may make dirty: a write of VFS_IO_MAX */
+#define CRC_TRIES 3u /* reads of a block whose CRC is wrong: a mirror may have a good copy */
+#define MAP_LEVELS_MAX 3u
+#define PLANES 3u /* batches whose frees are told apart: open, under way, awaiting the next root   \
+                   */
+#define EXPECTED 256u
+#define LISTINGS_MAX 64u /* inodes that one request makes orphans, or frees */
+
+struct cow_tree { /* inode.own */
+    struct cow_pointer pointer[COW_POINTERS];
+    bool listed; /* on the list of orphans */
+};
+
+/* One block of the map: of level 0 with its bits, above that with pointers (those to the level
+ * below are in memory with its blocks). */
+struct cow_map_block {
+    struct cow_pointer pointer; /* where it is on disk */
+    bool dirty, loaded, bad;    /* bad: cannot be read; nothing there is given out */
+    bool placed;                /* closing: it has its new address */
+    bool has_freed[PLANES];
+    uint32_t free;          /* blocks that can be given out */
+    uint8_t *bits;          /* reached by the batch to come: what goes to disk */
+    uint8_t *busy;          /* not to be given out */
+    uint8_t *freed[PLANES]; /* by batch number modulo PLANES */
+};
+
+struct cow_map_level {
+    struct cow_map_block *block;
+    uint32_t count;
+};
+
+enum cow_batch_state { BATCH_NONE, BATCH_WRITING, BATCH_FLUSHING, BATCH_ROOT_1, BATCH_ROOT_2 };
+
+struct cow_copy { /* a block of the batch under way */
+    uint8_t *page;
+    uint32_t address;
+    struct buffer *b; /* NULL: of the map */
+};
+
+struct cow_run { /* one write under way: copies order[first .. first + count - 1] */
+    uint32_t slot, first, count;
+};
+
+struct cow_expected { /* what a block that is being read must hold */
+    uint64_t key;
+    struct cow_pointer pointer;
+};
+
+struct cow_listing { /* what the list of orphans has to be told when the request ends */
+    uint32_t ino;
+    bool add;
+};
+
+struct cow {
+    struct fs *fs;
+    bool inside; /* a request that changes is being served */
+
+    /* The newest stable root and the one before it. */
+    struct cow_root stable, previous;
+    bool has_previous;
+    bool damaged; /* no root's tree begins well: nothing can be served but errors */
+    uint64_t slot_life[ROOT_SLOTS], slot_batch[ROOT_SLOTS]; /* 0: empty or unreadable */
+    uint64_t batch, life;                                   /* of the open batch */
+    uint32_t inodes, files;
+    uint32_t inode_hint;     /* no free number below, as far as is known */
+    struct inode inode_file; /* its tree has one pointer: the root's */
+    struct cow_tree inode_tree;
+    bool changed; /* something joined the open batch */
+    uint64_t changed_since_ns;
+    struct cow_listing listing[LISTINGS_MAX];
+    uint32_t listings;
+    struct cow_expected expected[EXPECTED]; /* by a hash of the key; a later one takes the place */
+
+    /* space.c */
+    struct cow_map_level map[MAP_LEVELS_MAX];
+    uint32_t map_height;
+    uint64_t used; /* blocks that the batch to come reaches */
+    uint64_t free; /* that can be given out, in loaded leaves */
+    uint64_t deferred[PLANES];
+    uint32_t cursor;
+    uint8_t *scratch; /* a block */
+
+    /* batch.c, write.c */
+    enum cow_batch_state state;
+    struct cow_root closing; /* root of the batch under way */
+    uint64_t *order;         /* closing: keys of dirty buffers; then copies by address */
+    struct cow_copy *copy;   /* of the batch under way; pages beyond `copies` are free */
+    uint32_t copies, copies_sent, copies_room;
+    struct cow_run run[RUNS_MAX];
+    uint32_t run_first, runs; /* ring */
+    uint32_t step_slot;       /* request of a flush or of a copy of the root */
+    uint8_t *root_page;
+};
+
+static inline struct cow *cow_of(struct fs *fs)
+{
+    return fs->own;
+}
+
+static inline struct cow_tree *cow_tree_of(const struct inode *i)
+{
+    return i->own;
+}
+
+/* ---- tree.c ---- */
+
+#define COW_FILE_BLOCKS_MAX                                                                        \
+    (COW_DIRECT + (uint64_t)COW_FANOUT + (uint64_t)COW_FANOUT * COW_FANOUT +                       \
+     (uint64_t)COW_FANOUT * COW_FANOUT * COW_FANOUT)
+
+uint64_t cow_key(uint32_t ino, uint32_t level, uint32_t base);
+uint32_t cow_key_ino(uint64_t key);
+uint32_t cow_key_level(uint64_t key);
+uint32_t cow_key_base(uint64_t key);
+
+/* The buffer of this key, if the file has it in memory. */
+struct buffer *cow_present(struct cow *c, uint64_t key);
+/* The copy of it was written. */
+void cow_written(struct cow *c, struct buffer *b);
+/* The buffer of a file block; *out NULL: a hole. E_MEDIA, E_CORRUPT. */
+MUST_USE enum err cow_tree_get(struct cow *c, struct inode *i, uint32_t at, struct buffer **out);
+/* Makes the path from its parent up to the root part of the open batch, so that nothing can fail
+ * when it is changed. */
+MUST_USE enum err cow_tree_open(struct cow *c, struct inode *i, uint32_t at);
+/* The same with the block itself, which need not be read if `whole`. *fresh: it was a hole
+ * (zeroed).
+ */
+MUST_USE enum err cow_tree_change(struct cow *c, struct inode *i, uint32_t at, bool whole,
+                                  struct buffer **out, bool *fresh);
+/* Where a file block is, in memory or on disk; key 0: a hole. */
+MUST_USE enum err cow_tree_want(struct cow *c, struct inode *i, uint32_t at, struct want *want);
+/* Frees everything from file block `from` on. An error: nothing has changed. What hangs below a
+ * block that cannot be read is leaked and reported. */
+MUST_USE enum err cow_tree_cut(struct cow *c, struct inode *i, uint64_t from);
+/* Closing: where the pointer to a node is: in the parent's buffer at *slot, or, if NULL, pointer
+ * *slot of the inode. */
+struct buffer *cow_tree_parent(struct cow *c, uint64_t key, uint32_t *slot);
+/* store->check: compares the CRC; reads again if it is wrong. */
+enum err cow_check(struct fs *fs, struct buffer *b);
+
+/* ---- inodes.c ---- */
+
+enum err cow_inode_load(struct fs *fs, struct inode *i);
+enum err cow_inode_prepare(struct fs *fs, struct inode *i);
+void cow_inode_store(struct fs *fs, struct inode *i);
+enum err cow_inode_take(struct fs *fs, uint32_t near, uint32_t *ino, uint32_t *generation);
+enum err cow_inode_free(struct fs *fs, uint32_t ino);
+/* Closing: the inode's pointer, in its record and in memory. */
+struct cow_pointer cow_inode_pointer(struct cow *c, uint32_t ino, uint32_t slot);
+void cow_inode_set_pointer(struct cow *c, uint32_t ino, uint32_t slot,
+                           const struct cow_pointer *pointer);
+/* Before a request that may leave orphans: the list can take them without failing. */
+MUST_USE enum err cow_orphans_prepare(struct cow *c);
+/* After it: those that it left are put on the list, those that it freed are taken off. */
+void cow_orphans_list(struct cow *c);
+/* Frees all on the list. */
+MUST_USE enum err cow_orphans_free(struct cow *c);
+
+/* ---- space.c ---- */
+
+/* Of the newest root c->stable. E_MEDIA, E_CORRUPT, E_FULL. */
+MUST_USE enum err cow_space_init(struct cow *c);
+/* Closing: a block for the batch; E_NOSPC: invariant (4) did not hold, as a part of the map cannot
+ * be read. */
+MUST_USE enum err cow_space_take(struct cow *c, uint32_t *block);
+/* The open batch no longer reaches it. */
+void cow_space_free(struct cow *c, uint32_t block);
+/* Root `batch` is stable: what waited for that can be given out. */
+void cow_space_stable(struct cow *c, uint64_t batch);
+/* Whether so many blocks can be given out; looks at more of the map if need be. */
+bool cow_space_has(struct cow *c, uint64_t blocks);
+/* Closing: new addresses for all blocks of the map that changed, copies of them into the batch. */
+MUST_USE enum err cow_space_place(struct cow *c);
+/* Blocks that the map may need in a batch. */
+uint64_t cow_space_map_blocks(const struct cow *c);
+/* Blocks between the roots. */
+uint64_t cow_space_volume(const struct cow *c);
+
+/* ---- batch.c ---- */
+
+/* Before a request changes anything: room for `more` blocks in space and memory. frees: it may use
+ * what is kept back for requests that free. E_NOSPC, or why it is read-only. */
+MUST_USE enum err cow_reserve(struct cow *c, uint64_t more, bool frees);
+/* Something joined the open batch. */
+void cow_joined(struct cow *c);
+/* Closes the open batch and starts to write it; one under way is waited for. */
+void cow_close(struct cow *c);
+/* All that was done so far is stable when it returns OK. */
+MUST_USE enum err cow_sync(struct cow *c);
+/* store->alarm: the update daemon. */
+void cow_alarm(struct fs *fs);
+/* Adds a copy of `page` to the batch that is being closed. E_FULL. */
+MUST_USE enum err cow_copy_add(struct cow *c, const uint8_t *page, uint32_t address,
+                               struct buffer *b);
+/* Room for copies. */
+MUST_USE enum err cow_batch_init(struct cow *c);
+void cow_set_alarm(struct cow *c);
+
+/* ---- write.c ---- */
+
+/* The closed batch goes out. */
+void cow_write_start(struct cow *c);
+/* Takes what is answered and sends more. Never waits. */
+void cow_write_pump(struct cow *c);
+/* Waits until no batch is under way. */
+void cow_write_wait(struct cow *c);
+
+/* ---- root.c ---- */
+
+/* Reads all slots, chooses the newest whose tree begins well: c->stable, c->previous. E_CORRUPT,
+ * E_MEDIA, E_VERSION: no root. */
+MUST_USE enum err cow_root_choose(struct cow *c);
+/* The slot that the next root goes to. */
+uint32_t cow_root_oldest(const struct cow *c);
+/* It is the newest now. */
+void cow_root_took(struct cow *c, const struct cow_root *root);
+/* Reads a block and compares its CRC. E_MEDIA, E_CORRUPT. */
+MUST_USE enum err cow_read(struct cow *c, const struct cow_pointer *from, uint8_t *to);
+
+extern const struct store cow_store; /* store.c */
+
+#endif
