@@ -1,5 +1,6 @@
 #include "cache_rig.h"
 
+#include <check.h>
 #include <string.h>
 
 #include "assertion.h"
@@ -255,4 +256,47 @@ enum err rig_sync(struct rig *r, uint32_t env, uint64_t oid)
     struct object_request q = {.op = OBJECT_SYNC, .oid = oid};
     struct object_reply reply;
     return rig_call(r, env, &q, &reply, false);
+}
+
+void rig_next(struct rig *r, uint32_t env)
+{
+    r->sequence[env]++;
+    ck_assert_int_eq(rig_begin(r, env, NULL), OK);
+}
+
+uint64_t rig_make(struct rig *r, uint32_t env, const void *from, size_t bytes)
+{
+    uint64_t oid = 0;
+    rig_next(r, env);
+    ck_assert_int_eq(rig_create(r, env, &oid), OK);
+    if (bytes > 0)
+        ck_assert_int_eq(rig_write(r, env, oid, 0, from, bytes), OK);
+    ck_assert_int_eq(rig_commit(r, env), OK);
+    return oid;
+}
+
+void rig_fill(uint8_t *to, uint8_t seed, size_t bytes)
+{
+    for (size_t k = 0; k < bytes; k++)
+        to[k] = (uint8_t)(seed + k * 7 + k / 251);
+}
+
+enum err rig_read_back(struct rig *r, uint64_t oid, void *to, size_t bytes)
+{
+    uint32_t moved = 0;
+    memset(to, 0, bytes);
+    return rig_read(r, 0, oid, 0, to, bytes, &moved, false);
+}
+
+uint32_t rig_flip_pages(const uint8_t *start)
+{
+    uint32_t found = 0;
+    for (size_t k = 0; k + BLOCK_BYTES <= RIG_REGION; k += BLOCK_BYTES) {
+        uint8_t *page = region + k;
+        if (memcmp(page, start, 16) == 0) {
+            page[100] ^= 0x10;
+            found++;
+        }
+    }
+    return found;
 }

@@ -54,4 +54,15 @@ enum err rig_getattr(struct rig *r, uint32_t env, uint64_t oid, uint64_t *size, 
                      bool txn);
 enum err rig_sync(struct rig *r, uint32_t env, uint64_t oid);
 
+/* Begins the next transaction of the environment; it must begin. */
+void rig_next(struct rig *r, uint32_t env);
+/* A new object with these bytes, committed; nothing of that may fail. Returns its id. */
+uint64_t rig_make(struct rig *r, uint32_t env, const void *from, size_t bytes);
+/* Bytes that differ from place to place and from seed to seed, pages in their first 16 too. */
+void rig_fill(uint8_t *to, uint8_t seed, size_t bytes);
+/* Reads from the start of an object into `to`, which is cleared first. */
+enum err rig_read_back(struct rig *r, uint64_t oid, void *to, size_t bytes);
+/* Flips a bit of every page in the cache that begins with these 16 bytes; returns how many. */
+uint32_t rig_flip_pages(const uint8_t *start);
+
 #endif

@@ -1,5 +1,6 @@
 #include "cache_script.h"
 
+#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,4 +210,42 @@ const char *script_check(struct script *s, struct rig *r, bool errors_allowed)
         }
     }
     return NULL;
+}
+
+void script_expect(struct script *s, struct rig *r, const char *what, uint64_t n)
+{
+    const char *why = script_check(s, r, false);
+    ck_assert_msg(why == NULL, "%s %llu: %s", what, (unsigned long long)n, why);
+    ck_assert_msg(s->errors == 0, "%s %llu: %u errors, %d", what, (unsigned long long)n, s->errors,
+                  s->last_error);
+    ck_assert_msg(s->sync_errors == 0, "%s %llu: a sync failed: %d", what, (unsigned long long)n,
+                  s->last_error);
+    enum err e = rig_sync(r, 0, OID_NONE);
+    ck_assert_msg(e == OK, "%s %llu: sync %d", what, (unsigned long long)n, e);
+    rig_power_cut(r);
+    why = script_check(s, r, false);
+    ck_assert_msg(why == NULL, "%s %llu, power cut: %s", what, (unsigned long long)n, why);
+    ck_assert_uint_eq(r->store.bad_crcs, 0);
+}
+
+void script_crash_at_probes(struct script *s, struct rig *r, void (*prepare)(uint32_t n),
+                            uint32_t rounds)
+{
+    static const enum probe probes[] = {
+        PROBE_CKPT_FROZEN,    PROBE_CKPT_DATA_DOWN,      PROBE_TXN_COMMIT,    PROBE_CACHE_ROLLBACK,
+        PROBE_CACHE_RESTORED, PROBE_CACHE_REPLAY_RECORD, PROBE_CACHE_REPLAYED};
+    for (uint32_t k = 0; k < sizeof(probes) / sizeof(probes[0]); k++) {
+        uint32_t hits = 0;
+        for (uint32_t n = 1; n <= rounds; n++) {
+            prepare(n);
+            fake_crash_at_probe(probes[k], n);
+            script_run(s, r);
+            fake_crash_at_probe(probes[k], 0);
+            r->store.die_at = 0;
+            hits += r->crashes;
+            script_expect(s, r, "own crash at probe", n);
+            rig_fini(r);
+        }
+        ck_assert_msg(hits > 0, "probe %u was never hit", probes[k]);
+    }
 }

@@ -31,4 +31,13 @@ void script_run(struct script *s, struct rig *r);
  */
 const char *script_check(struct script *s, struct rig *r, bool errors_allowed);
 
+/* Everything acknowledged is there, and after a sync also after a power cut. `what` and `n` say in
+ * a failure which fault it was. */
+void script_expect(struct script *s, struct rig *r, const char *what, uint64_t n);
+
+/* The cache crashes at the n-th passing of each of its probes, n = 1 to `rounds`, each time in a
+ * script of its own: prepare(n) starts the rig and may arm the store. */
+void script_crash_at_probes(struct script *s, struct rig *r, void (*prepare)(uint32_t n),
+                            uint32_t rounds);
+
 #endif

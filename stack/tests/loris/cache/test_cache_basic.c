@@ -7,12 +7,6 @@
 static struct rig r;
 static uint8_t data[64 * BLOCK_BYTES], back[64 * BLOCK_BYTES];
 
-static void fill(uint8_t seed, size_t bytes)
-{
-    for (size_t k = 0; k < bytes; k++)
-        data[k] = (uint8_t)(seed + k * 7 + k / 251);
-}
-
 static void start(void)
 {
     rig_init(&r);
@@ -20,22 +14,16 @@ static void start(void)
     ck_assert_msg(fake_is_ready(), "%s", fake_crash());
 }
 
-static void begin(uint32_t env)
+static void fill(uint8_t seed, size_t bytes)
 {
-    r.sequence[env]++;
-    ck_assert_int_eq(rig_begin(&r, env, NULL), OK);
+    ck_assert_uint_le(bytes, sizeof(data));
+    rig_fill(data, seed, bytes);
 }
 
 static uint64_t make(uint32_t env, size_t bytes, uint8_t seed)
 {
-    uint64_t oid = 0;
-    begin(env);
-    ck_assert_int_eq(rig_create(&r, env, &oid), OK);
     fill(seed, bytes);
-    if (bytes > 0)
-        ck_assert_int_eq(rig_write(&r, env, oid, 0, data, bytes), OK);
-    ck_assert_int_eq(rig_commit(&r, env), OK);
-    return oid;
+    return rig_make(&r, env, data, bytes);
 }
 
 static uint32_t read_all(uint64_t oid)
@@ -52,7 +40,7 @@ START_TEST(test_cache__gives_back_what_was_written)
     ck_assert_uint_ge(oid, OID_FIRST_FREE);
     ck_assert_uint_eq(read_all(oid), 10000);
     ck_assert_mem_eq(back, data, 10000);
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_write(&r, 0, oid, 4000, "hello", 5), OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
     memcpy(data + 4000, "hello", 5);
@@ -66,7 +54,7 @@ START_TEST(test_cache__holes_and_cut_tails_are_zero)
 {
     start();
     uint64_t oid = make(0, 10000, 3);
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_truncate(&r, 0, oid, 5000), OK);
     ck_assert_int_eq(rig_truncate(&r, 0, oid, 20000), OK);
     ck_assert_int_eq(rig_write(&r, 0, oid, 30000, "x", 1), OK);
@@ -88,7 +76,7 @@ START_TEST(test_cache__an_aborted_transaction_leaves_nothing)
     start();
     uint64_t oid = make(0, 9000, 5), other = 0, size;
     uint8_t value;
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_create(&r, 0, &other), OK);
     ck_assert_int_eq(rig_write(&r, 0, other, 0, "y", 1), OK);
     ck_assert_int_eq(rig_write(&r, 0, oid, 100, "zzz", 3), OK);
@@ -111,7 +99,7 @@ START_TEST(test_cache__others_see_a_transaction_only_when_it_is_committed)
     uint64_t oid = make(0, 100, 5), fresh = 0, size;
     uint8_t value;
     uint32_t moved;
-    begin(1);
+    rig_next(&r, 1);
     ck_assert_int_eq(rig_write(&r, 1, oid, 0, "new", 3), OK);
     ck_assert_int_eq(rig_create(&r, 1, &fresh), OK);
     ck_assert_uint_eq(read_all(oid), 100);
@@ -192,21 +180,21 @@ START_TEST(test_cache__a_block_across_a_changed_end_is_shadowed)
     uint64_t oid = make(0, 10 * BLOCK_BYTES + 100, 9);
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
     r.store.shadowed = 0;
-    begin(0); /* the same size: in place */
+    rig_next(&r, 0); /* the same size: in place */
     ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, 10 * BLOCK_BYTES + 100), OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
     ck_assert_uint_eq(r.store.shadowed, 0);
-    begin(0); /* growth */
+    rig_next(&r, 0); /* growth */
     ck_assert_int_eq(rig_write(&r, 0, oid, 9 * BLOCK_BYTES, data, 3 * BLOCK_BYTES), OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
     ck_assert_uint_eq(r.store.shadowed, 1u << 10);
     r.store.shadowed = 0;
-    begin(0); /* cut and growth back to the same size, in two transactions */
+    rig_next(&r, 0); /* cut and growth back to the same size, in two transactions */
     ck_assert_int_eq(rig_truncate(&r, 0, oid, 5 * BLOCK_BYTES + 7), OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_truncate(&r, 0, oid, 12 * BLOCK_BYTES), OK);
     ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, 6 * BLOCK_BYTES), OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
@@ -222,7 +210,7 @@ START_TEST(test_cache__delete_and_create_go_below_at_commit)
     uint64_t oid = make(0, 100, 9), size;
     uint8_t value;
     ck_assert_ptr_nonnull(store_find(&r.store.live, oid));
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_delete(&r, 0, oid), OK);
     ck_assert_int_eq(rig_getattr(&r, 0, oid, &size, &value, true), E_NOENT);
     ck_assert_ptr_nonnull(store_find(&r.store.live, oid));
@@ -251,7 +239,7 @@ START_TEST(test_cache__h20_a_late_commit_of_a_dead_naming_is_refused)
 {
     start();
     uint64_t oid = make(0, 100, 9);
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_write(&r, 0, oid, 0, "late", 4), OK);
     r.client[0] = fake_client(LAYER_NAMING, 0);
     struct object_request q = {.op = OBJECT_ENVIRONMENT_DIED};
@@ -268,8 +256,8 @@ START_TEST(test_cache__a_waiting_request_runs_when_the_lock_is_free)
 {
     start();
     uint64_t oid = make(0, 100, 9);
-    begin(0);
-    begin(1);
+    rig_next(&r, 0);
+    rig_next(&r, 1);
     ck_assert_int_eq(rig_setattr(&r, 0, oid, 20), OK);
     ck_assert_int_eq(rig_setattr(&r, 1, oid, 21), E_TIMEOUT);
     ck_assert_int_eq(rig_abort(&r, 0), OK);
@@ -291,8 +279,8 @@ START_TEST(test_cache__in_a_deadlock_the_younger_gives_way)
     start();
     uint64_t a = make(0, 100, 9), b = make(0, 100, 9), size;
     uint8_t value;
-    begin(0);
-    begin(1);
+    rig_next(&r, 0);
+    rig_next(&r, 1);
     ck_assert_int_eq(rig_setattr(&r, 0, a, 1), OK);
     ck_assert_int_eq(rig_setattr(&r, 1, b, 2), OK);
     ck_assert_int_eq(rig_setattr(&r, 1, a, 2), E_TIMEOUT);
@@ -318,7 +306,7 @@ START_TEST(test_cache__h11_no_space_is_said_before_the_ok)
     uint32_t files = 0;
     while (e == OK && files < 50) {
         uint64_t oid;
-        begin(0);
+        rig_next(&r, 0);
         e = rig_create(&r, 0, &oid);
         if (e == OK)
             e = rig_write(&r, 0, oid, 0, data, 16 * BLOCK_BYTES);
@@ -342,19 +330,19 @@ START_TEST(test_cache__a_full_disk_takes_removals)
     rig_start(&r);
     struct object_request q = {.op = OBJECT_CREATE, .flags = OBJECT_META};
     struct object_reply directory;
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_call(&r, 0, &q, &directory, true), OK);
     fill(1, sizeof(data));
     ck_assert_int_eq(rig_write(&r, 0, directory.oid, 0, data, BLOCK_BYTES), OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
     uint64_t file = make(0, 2 * BLOCK_BYTES, 2);
-    begin(0);
+    rig_next(&r, 0);
     enum err e = OK;
     for (uint64_t b = 2; e == OK && b < 200; b++) {
         e = rig_write(&r, 0, file, b * BLOCK_BYTES, data, BLOCK_BYTES);
         if (e == OK) {
             ck_assert_int_eq(rig_commit(&r, 0), OK);
-            begin(0);
+            rig_next(&r, 0);
         }
     }
     ck_assert_int_eq(e, E_NOSPC);

@@ -16,28 +16,11 @@ static void start(void)
     ck_assert_msg(fake_is_ready(), "%s", fake_crash());
 }
 
-/* Everything acknowledged is there, and after a sync also after a power cut. */
-static void expect_all(const char *what, uint64_t n)
-{
-    const char *why = script_check(&s, &r, false);
-    ck_assert_msg(why == NULL, "%s %llu: %s", what, (unsigned long long)n, why);
-    ck_assert_msg(s.errors == 0, "%s %llu: %u errors, %d", what, (unsigned long long)n, s.errors,
-                  s.last_error);
-    ck_assert_msg(s.sync_errors == 0, "%s %llu: a sync failed: %d", what, (unsigned long long)n,
-                  s.last_error);
-    enum err e = rig_sync(&r, 0, OID_NONE);
-    ck_assert_msg(e == OK, "%s %llu: sync %d", what, (unsigned long long)n, e);
-    rig_power_cut(&r);
-    why = script_check(&s, &r, false);
-    ck_assert_msg(why == NULL, "%s %llu, power cut: %s", what, (unsigned long long)n, why);
-    ck_assert_uint_eq(r.store.bad_crcs, 0);
-}
-
 START_TEST(test_cache__script_without_faults)
 {
     start();
     script_run(&s, &r);
-    expect_all("no fault", 0);
+    script_expect(&s, &r, "no fault", 0);
     ck_assert_uint_eq(r.crashes, 0);
     ck_assert_uint_eq(r.store.deaths, 0);
     ck_assert_uint_eq(r.store.bad_sessions, 0);
@@ -58,7 +41,7 @@ static void die_everywhere(enum store_death how, uint64_t gap)
         fired = r.store.deaths > 0;
         r.store.die_at = 0;
         ck_assert_uint_eq(r.crashes, 0);
-        expect_all(how == DIE_BEFORE ? "death before call" : "death after call", n);
+        script_expect(&s, &r, how == DIE_BEFORE ? "death before call" : "death after call", n);
         rig_fini(&r);
         ck_assert_uint_lt(n, PLACES_MAX);
     }
@@ -94,7 +77,7 @@ START_TEST(test_cache__its_own_crash_at_the_nth_platform_call_keeps_what_was_ans
         script_run(&s, &r);
         fired = r.crashes > 0;
         fake_crash_at_call(0);
-        expect_all("own crash", n);
+        script_expect(&s, &r, "own crash", n);
         rig_fini(&r);
         ck_assert_uint_lt(n, PLACES_MAX);
     }
@@ -102,26 +85,16 @@ START_TEST(test_cache__its_own_crash_at_the_nth_platform_call_keeps_what_was_ans
 }
 END_TEST
 
+static void prepare_crash_at_probe(uint32_t n)
+{
+    (void)n;
+    start();
+    r.store.die_at = r.store.calls + 12; /* a recovery too */
+}
+
 START_TEST(test_cache__its_own_crash_at_each_probe_keeps_what_was_answered)
 {
-    static const enum probe probes[] = {
-        PROBE_CKPT_FROZEN,    PROBE_CKPT_DATA_DOWN,      PROBE_TXN_COMMIT,    PROBE_CACHE_ROLLBACK,
-        PROBE_CACHE_RESTORED, PROBE_CACHE_REPLAY_RECORD, PROBE_CACHE_REPLAYED};
-    for (uint32_t k = 0; k < sizeof(probes) / sizeof(probes[0]); k++) {
-        uint32_t hits = 0;
-        for (uint32_t n = 1; n < 40; n++) {
-            start();
-            r.store.die_at = r.store.calls + 12; /* a recovery too */
-            fake_crash_at_probe(probes[k], n);
-            script_run(&s, &r);
-            fake_crash_at_probe(probes[k], 0);
-            r.store.die_at = 0;
-            hits += r.crashes;
-            expect_all("own crash at probe", n);
-            rig_fini(&r);
-        }
-        ck_assert_msg(hits > 0, "probe %u was never hit", probes[k]);
-    }
+    script_crash_at_probes(&s, &r, prepare_crash_at_probe, 39);
 }
 END_TEST
 
@@ -136,7 +109,7 @@ START_TEST(test_cache__own_crash_then_death_below_keeps_what_was_answered)
             script_run(&s, &r);
             fake_crash_at_call(0);
             r.store.die_at = 0;
-            expect_all("own crash and death below", n);
+            script_expect(&s, &r, "own crash and death below", n);
             rig_fini(&r);
         }
     }
@@ -156,7 +129,7 @@ START_TEST(test_cache__short_of_space_below_once_is_transparent)
             script_run(&s, &r);
             fired = r.store.calls >= r.store.fail_at;
             r.store.fail_at = 0;
-            expect_all("no space once", n);
+            script_expect(&s, &r, "no space once", n);
             rig_fini(&r);
         }
     }
@@ -241,14 +214,10 @@ END_TEST
 
 START_TEST(test_cache__a_poison_cut_stays_an_error_after_a_restart)
 {
-    uint64_t oid, size;
+    uint64_t size;
     uint8_t value;
-    rig_init(&r);
-    rig_start(&r);
-    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
-    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
-    ck_assert_int_eq(rig_write(&r, 0, oid, 0, "content", 7), OK);
-    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    start();
+    uint64_t oid = rig_make(&r, 0, "content", 7);
     ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
     r.sequence[0]++;
     r.store.die_op = OBJECT_TRUNCATE;
@@ -290,13 +259,8 @@ START_TEST(test_cache__a_block_that_cannot_be_written_is_an_error_for_its_object
     uint64_t oid[2];
     uint8_t back[4];
     uint32_t moved;
-    for (uint32_t k = 0; k < 2; k++) {
-        r.sequence[0]++;
-        ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
-        ck_assert_int_eq(rig_create(&r, 0, &oid[k]), OK);
-        ck_assert_int_eq(rig_write(&r, 0, oid[k], 0, "data", 4), OK);
-        ck_assert_int_eq(rig_commit(&r, 0), OK);
-    }
+    for (uint32_t k = 0; k < 2; k++)
+        oid[k] = rig_make(&r, 0, "data", 4);
     r.store.media_oid = oid[0];
     ck_assert_int_eq(rig_sync(&r, 0, oid[1]), OK);
     ck_assert_int_eq(rig_sync(&r, 0, oid[0]), E_LOST);
@@ -317,14 +281,10 @@ END_TEST
 
 START_TEST(test_cache__a_mark_that_kills_too_spoils_its_object_for_good)
 {
-    uint64_t oid, size;
+    uint64_t size;
     uint8_t value;
-    rig_init(&r);
-    rig_start(&r);
-    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
-    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
-    ck_assert_int_eq(rig_write(&r, 0, oid, 0, "content", 7), OK);
-    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    start();
+    uint64_t oid = rig_make(&r, 0, "content", 7);
     r.store.poison_lsn = 2; /* CREATE is 1 */
     r.store.poison_marks = true;
     (void)rig_sync(&r, 0, OID_NONE); /* tells the loss, once */
@@ -372,7 +332,7 @@ START_TEST(test_cache__a_death_of_physical_while_idle_is_noticed)
     fake_restart(LAYER_PHYSICAL, 0);
     (void)fake_run();
     ck_assert_uint_eq(r.store.restores, before + 1);
-    expect_all("physical died", 0);
+    script_expect(&s, &r, "physical died", 0);
     rig_fini(&r);
 }
 END_TEST

@@ -11,26 +11,13 @@ static uint8_t data[120 * BLOCK_BYTES], back[120 * BLOCK_BYTES];
 static void fill(uint8_t seed, size_t bytes)
 {
     ck_assert_uint_le(bytes, sizeof(data));
-    for (size_t k = 0; k < bytes; k++)
-        data[k] = (uint8_t)(seed + k * 7 + k / 251);
-}
-
-static void begin(uint32_t env)
-{
-    r.sequence[env]++;
-    ck_assert_int_eq(rig_begin(&r, env, NULL), OK);
+    rig_fill(data, seed, bytes);
 }
 
 static uint64_t make(uint32_t env, size_t bytes, uint8_t seed)
 {
-    uint64_t oid = 0;
-    begin(env);
-    ck_assert_int_eq(rig_create(&r, env, &oid), OK);
     fill(seed, bytes);
-    if (bytes > 0)
-        ck_assert_int_eq(rig_write(&r, env, oid, 0, data, bytes), OK);
-    ck_assert_int_eq(rig_commit(&r, env), OK);
-    return oid;
+    return rig_make(&r, env, data, bytes);
 }
 
 /* ---- H10: one environment floods ------------------------------------------------------------- */
@@ -49,10 +36,10 @@ START_TEST(test_cache_hazards__h10_a_flood_of_pages_is_a_pause_for_the_others)
     start_small(2);
     uint64_t other = make(1, 100, 3);
     uint64_t big = make(0, 0, 1);
-    begin(0);
+    rig_next(&r, 0);
     fill(5, 60 * BLOCK_BYTES);
     ck_assert_int_eq(rig_write(&r, 0, big, 0, data, 60 * BLOCK_BYTES), OK);
-    begin(1);
+    rig_next(&r, 1);
     fill(6, 20 * BLOCK_BYTES);
     uint32_t g = fake_grant(r.client[1], data, 20 * BLOCK_BYTES, PLAT_GRANT_READ);
     struct object_request q = {
@@ -78,9 +65,9 @@ START_TEST(test_cache_hazards__h10_two_floods_do_not_wait_for_each_other)
     start_small(2);
     uint64_t file[2] = {make(0, 100, 1), make(1, 100, 2)};
     fill(7, 40 * BLOCK_BYTES);
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_write(&r, 0, file[0], 0, data, 25 * BLOCK_BYTES), OK);
-    begin(1);
+    rig_next(&r, 1);
     ck_assert_int_eq(rig_write(&r, 1, file[1], 0, data, 25 * BLOCK_BYTES), OK);
     uint32_t g = fake_grant(r.client[0], data, 40 * BLOCK_BYTES, PLAT_GRANT_READ);
     struct object_request q = {
@@ -92,7 +79,7 @@ START_TEST(test_cache_hazards__h10_two_floods_do_not_wait_for_each_other)
     ck_assert(fake_take_reply(r.client[0], &m));
     ck_assert_int_eq(m.status, OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
-    begin(1);
+    rig_next(&r, 1);
     ck_assert_int_eq(rig_write(&r, 1, file[1], 0, data, 40 * BLOCK_BYTES), OK);
     ck_assert_int_eq(rig_commit(&r, 1), OK);
     rig_fini(&r);
@@ -104,7 +91,7 @@ START_TEST(test_cache_hazards__h10_more_than_all_memory_is_an_error_to_the_flood
 {
     start_small(2);
     uint64_t big = make(0, 0, 1);
-    begin(0);
+    rig_next(&r, 0);
     fill(5, 100 * BLOCK_BYTES);
     ck_assert_int_eq(rig_write(&r, 0, big, 0, data, 100 * BLOCK_BYTES), E_FULL);
     ck_assert_int_eq(rig_abort(&r, 0), OK);
@@ -151,7 +138,7 @@ static const enum object_op poisons[] = {OBJECT_CREATE, OBJECT_WRITE, OBJECT_TRU
 /* The change of a file that sends this operation below. */
 static void provoke(enum object_op op, uint64_t oid)
 {
-    begin(0);
+    rig_next(&r, 0);
     switch (op) {
     case OBJECT_WRITE:
         ck_assert_int_eq(rig_write(&r, 0, oid, 0, "poison", 6), OK);
@@ -249,7 +236,7 @@ START_TEST(test_cache_hazards__h11_a_full_disk_takes_what_was_answered_whatever_
         uint32_t made = 0;
         enum err e = OK;
         while (e == OK && made < 60) { /* until it says no */
-            begin(0);
+            rig_next(&r, 0);
             e = rig_create(&r, 0, &file[made]);
             fill((uint8_t)made, 3 * BLOCK_BYTES);
             if (e == OK)
@@ -261,7 +248,7 @@ START_TEST(test_cache_hazards__h11_a_full_disk_takes_what_was_answered_whatever_
         ck_assert_int_eq(e, E_NOSPC);
         ck_assert_uint_ge(made, 15);
         (void)rig_abort(&r, 0);
-        begin(0); /* an overwrite: it needs shadows, and may be refused, but not lost */
+        rig_next(&r, 0); /* an overwrite: it needs shadows, and may be refused, but not lost */
         fill(200, 3 * BLOCK_BYTES);
         e = rig_write(&r, 0, file[0], 0, data, 3 * BLOCK_BYTES);
         if (e == OK)
@@ -301,18 +288,6 @@ static void start_slow(uint32_t slow)
     rig_start(&r);
 }
 
-static void expect_script(const char *what, uint64_t n)
-{
-    const char *why = script_check(&s, &r, false);
-    ck_assert_msg(why == NULL, "%s %llu: %s", what, (unsigned long long)n, why);
-    ck_assert_msg(s.errors + s.sync_errors == 0, "%s %llu: error %d", what, (unsigned long long)n,
-                  s.last_error);
-    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
-    rig_power_cut(&r);
-    why = script_check(&s, &r, false);
-    ck_assert_msg(why == NULL, "%s %llu, power cut: %s", what, (unsigned long long)n, why);
-}
-
 /* The next segment is open at each death below, at each call, PREPARE and RELEASE among them. */
 START_TEST(test_cache_hazards__h12_a_death_below_while_the_next_segment_is_open)
 {
@@ -328,7 +303,7 @@ START_TEST(test_cache_hazards__h12_a_death_below_while_the_next_segment_is_open)
             fired = r.store.deaths > 0;
             r.store.die_at = 0;
             served += r.served;
-            expect_script("death below", n);
+            script_expect(&s, &r, "death below", n);
             rig_fini(&r);
             ck_assert_uint_lt(n, 2000);
         }
@@ -350,7 +325,7 @@ START_TEST(test_cache_hazards__h12_its_own_crash_while_the_next_segment_is_open)
             fired = r.crashes > 0;
             fake_crash_at_call(0);
             r.store.die_at = 0;
-            expect_script("own crash", n);
+            script_expect(&s, &r, "own crash", n);
             rig_fini(&r);
             ck_assert_uint_lt(n, 20000);
         }
@@ -358,45 +333,46 @@ START_TEST(test_cache_hazards__h12_its_own_crash_while_the_next_segment_is_open)
 }
 END_TEST
 
+static void prepare_crash_at_probe(uint32_t n)
+{
+    start_slow(1 + n % 4);
+    r.store.die_at = r.store.calls + 6 + 3 * n; /* a replay too */
+}
+
 START_TEST(test_cache_hazards__h12_its_own_crash_at_each_probe_of_the_checkpoint)
 {
-    static const enum probe probes[] = {
-        PROBE_CKPT_FROZEN,    PROBE_CKPT_DATA_DOWN,      PROBE_TXN_COMMIT,    PROBE_CACHE_ROLLBACK,
-        PROBE_CACHE_RESTORED, PROBE_CACHE_REPLAY_RECORD, PROBE_CACHE_REPLAYED};
-    for (uint32_t k = 0; k < sizeof(probes) / sizeof(probes[0]); k++) {
-        uint32_t hits = 0;
-        for (uint32_t n = 1; n < 25; n++) {
-            start_slow(1 + n % 4);
-            r.store.die_at = r.store.calls + 6 + 3 * n; /* a replay too */
-            fake_crash_at_probe(probes[k], n);
-            script_run(&s, &r);
-            fake_crash_at_probe(probes[k], 0);
-            r.store.die_at = 0;
-            hits += r.crashes;
-            expect_script("own crash at probe", n);
-            rig_fini(&r);
-        }
-        ck_assert_msg(hits > 0, "probe %u was never hit", probes[k]);
-    }
+    script_crash_at_probes(&s, &r, prepare_crash_at_probe, 24);
 }
 END_TEST
 
-/* A sync of what the checkpoint in flight does not hold waits for the next one. */
-START_TEST(test_cache_hazards__h12_a_sync_joins_the_next_freeze_never_a_past_one)
+/* Checkpoints come at once and wait for store_finish. */
+static void start_slow_store(void)
 {
     rig_init(&r);
     r.store.slow = true;
     r.boot.options.checkpoint_ns = 1000000;
     rig_start(&r);
-    uint64_t first = make(0, 5000, 1);
-    (void)fake_run_until(fake_now() + 10000000);
-    ck_assert(r.store.late); /* the checkpoint of the first is being prepared */
-    uint64_t second = make(0, 5000, 2);
-    struct object_request q = {.op = OBJECT_SYNC, .oid = second};
+}
+
+static void ask_sync(uint64_t oid)
+{
+    struct object_request q = {.op = OBJECT_SYNC, .oid = oid};
     struct msg m = {0};
     object_request_pack(&m, 99, &q);
     fake_request(r.client[0], &m);
     (void)fake_run();
+}
+
+/* A sync of what the checkpoint in flight does not hold waits for the next one. */
+START_TEST(test_cache_hazards__h12_a_sync_joins_the_next_freeze_never_a_past_one)
+{
+    start_slow_store();
+    uint64_t first = make(0, 5000, 1);
+    (void)fake_run_until(fake_now() + 10000000);
+    ck_assert(r.store.late); /* the checkpoint of the first is being prepared */
+    uint64_t second = make(0, 5000, 2);
+    struct msg m = {0};
+    ask_sync(second);
     store_finish(&r.store);
     (void)fake_run_until(fake_now() + 10000000);
     ck_assert(!fake_take_reply(r.client[0], &m));
@@ -416,18 +392,12 @@ END_TEST
 /* One that wants nothing newer is answered with it. */
 START_TEST(test_cache_hazards__h12_a_sync_of_what_is_frozen_needs_no_second_checkpoint)
 {
-    rig_init(&r);
-    r.store.slow = true;
-    r.boot.options.checkpoint_ns = 1000000;
-    rig_start(&r);
+    start_slow_store();
     uint64_t oid = make(0, 5000, 1);
     (void)fake_run_until(fake_now() + 10000000);
     ck_assert(r.store.late);
-    struct object_request q = {.op = OBJECT_SYNC, .oid = oid};
     struct msg m = {0};
-    object_request_pack(&m, 99, &q);
-    fake_request(r.client[0], &m);
-    (void)fake_run();
+    ask_sync(oid);
     ck_assert(!fake_take_reply(r.client[0], &m));
     store_finish(&r.store);
     (void)fake_run();
@@ -475,7 +445,7 @@ START_TEST(test_cache_hazards__h13_a_write_whose_sender_is_dead_changes_nothing)
     rig_init(&r);
     rig_start(&r);
     uint64_t oid = make(0, 5000, 1);
-    begin(0);
+    rig_next(&r, 0);
     struct object_request q = {
         .op = OBJECT_WRITE,
         .oid = oid,
@@ -489,7 +459,7 @@ START_TEST(test_cache_hazards__h13_a_write_whose_sender_is_dead_changes_nothing)
     r.client[0] = fake_client(LAYER_NAMING, 0); /* a new one: the grants of the old are void */
     (void)fake_run();
     expect_good(oid, 1);
-    begin(0);
+    rig_next(&r, 0);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
     expect_good(oid, 1);
     rig_fini(&r);

@@ -20,13 +20,8 @@ static void start_with(enum checksum_mode mode, bool drop)
     r.boot.options.unverified_drop = drop;
     r.boot.options.checkpoint_ns = 100000000000u; /* none comes by itself */
     rig_start(&r);
-    for (uint32_t k = 0; k < BYTES; k++)
-        data[k] = (uint8_t)(k * 11 + k / 200 + 3);
-    r.sequence[0]++;
-    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
-    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
-    ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, BYTES), OK);
-    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    rig_fill(data, 3, BYTES);
+    oid = rig_make(&r, 0, data, BYTES);
 }
 
 static void idle(uint64_t ns)
@@ -37,22 +32,7 @@ static void idle(uint64_t ns)
 /* Flips a bit of the page that holds the first block. */
 static void flip(void)
 {
-    uint32_t found = 0;
-    for (size_t k = 0; k + BLOCK_BYTES <= RIG_REGION; k += BLOCK_BYTES) {
-        uint8_t *page = rig_region() + k;
-        if (memcmp(page, data, 16) == 0) {
-            page[100] ^= 0x10;
-            found++;
-        }
-    }
-    ck_assert_uint_eq(found, 1);
-}
-
-static enum err read_back(void)
-{
-    uint32_t moved = 0;
-    memset(back, 0, sizeof(back));
-    return rig_read(&r, 0, oid, 0, back, BYTES, &moved, false);
+    ck_assert_uint_eq(rig_flip_pages(data), 1);
 }
 
 static void crash_and_start(void)
@@ -69,7 +49,7 @@ START_TEST(test_cache_lazy__a_checksum_of_an_idle_moment_shows_a_flip_at_the_flu
     flip();
     ck_assert_int_eq(rig_sync(&r, 0, oid), E_LOST);
     ck_assert_uint_eq(r.store.bad_crcs, 0);
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     rig_fini(&r);
 }
 END_TEST
@@ -80,7 +60,7 @@ START_TEST(test_cache_lazy__h07_a_flip_before_the_checksum_is_blessed_and_eager_
     start_with(CHECKSUMS_LAZY, false);
     flip();
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_ne(back, data, BYTES);
     ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), 0);
     rig_fini(&r);
@@ -96,11 +76,11 @@ START_TEST(test_cache_lazy__hits_are_not_verified_and_the_background_pass_mends_
     start_with(CHECKSUMS_LAZY, false);
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
     flip();
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_ne(back, data, BYTES);
     idle(PASS_NS);
     ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), 1);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_eq(back, data, BYTES);
     rig_fini(&r);
 }
@@ -113,7 +93,7 @@ START_TEST(test_cache_lazy__the_background_pass_loses_a_dirty_page_before_anyone
     flip();
     idle(PASS_NS);
     ck_assert_uint_eq(fake_report_count(REPORT_LOST), 1);
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     rig_fini(&r);
 }
 END_TEST
@@ -144,7 +124,7 @@ START_TEST(test_cache_lazy__a_changed_page_gets_a_new_checksum)
         idle(k % 2 == 0 ? IDLE_NS : 0);
     }
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_eq(back, data, BYTES);
     ck_assert_uint_eq(r.store.bad_crcs, 0);
     ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), 0);
@@ -162,7 +142,7 @@ START_TEST(test_cache_lazy__its_own_crash_keeps_unverified_pages_and_counts_them
     for (uint32_t k = 0; k < count; k++)
         if (report[k].what == REPORT_UNVERIFIED)
             ck_assert_uint_eq(report[k].a, BYTES / BLOCK_BYTES);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_eq(back, data, BYTES);
     rig_fini(&r);
 }
@@ -172,14 +152,14 @@ START_TEST(test_cache_lazy__unverified_drop_says_that_they_are_lost)
 {
     start_with(CHECKSUMS_LAZY, true);
     crash_and_start();
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     ck_assert_uint_eq(fake_report_count(REPORT_LOST), BYTES / BLOCK_BYTES);
     rig_fini(&r);
     start_with(CHECKSUMS_LAZY, true);
     idle(IDLE_NS); /* with checksums they are verified, not dropped */
     crash_and_start();
     ck_assert_uint_eq(fake_report_count(REPORT_UNVERIFIED), 0);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_eq(back, data, BYTES);
     rig_fini(&r);
 }
@@ -191,7 +171,7 @@ START_TEST(test_cache_lazy__its_own_crash_finds_a_flip_in_a_page_with_a_checksum
     idle(IDLE_NS);
     flip();
     crash_and_start();
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     rig_fini(&r);
 }
 END_TEST
@@ -211,7 +191,7 @@ START_TEST(test_cache_lazy__its_own_crash_at_the_nth_platform_call_loses_nothing
             fake_boot(cache_main, &r.boot);
             (void)fake_run();
         }
-        ck_assert_int_eq(read_back(), OK);
+        ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
         ck_assert_mem_eq(back, data, BYTES);
         ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
         rig_fini(&r);

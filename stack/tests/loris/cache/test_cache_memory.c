@@ -15,34 +15,14 @@ static void start_with(enum checksum_mode mode)
     rig_init(&r);
     r.boot.options.checksums = mode;
     rig_start(&r);
-    for (uint32_t k = 0; k < BYTES; k++)
-        data[k] = (uint8_t)(k * 11 + k / 200 + 3);
-    r.sequence[0]++;
-    ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
-    ck_assert_int_eq(rig_create(&r, 0, &oid), OK);
-    ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, BYTES), OK);
-    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    rig_fill(data, 3, BYTES);
+    oid = rig_make(&r, 0, data, BYTES);
 }
 
-/* Flips a byte of the page that holds data[at ...]; each copy of it in the region. */
+/* Flips a bit of the page that holds data[at ...]; of each copy of it. */
 static void flip_page(uint32_t at)
 {
-    uint32_t found = 0;
-    for (size_t k = 0; k + BLOCK_BYTES <= RIG_REGION; k += BLOCK_BYTES) {
-        uint8_t *page = rig_region() + k;
-        if (memcmp(page, data + at, 16) == 0) {
-            page[100] ^= 0x10;
-            found++;
-        }
-    }
-    ck_assert_uint_ge(found, 1);
-}
-
-static enum err read_back(void)
-{
-    uint32_t moved = 0;
-    memset(back, 0, sizeof(back));
-    return rig_read(&r, 0, oid, 0, back, BYTES, &moved, false);
+    ck_assert_uint_ge(rig_flip_pages(data + at), 1);
 }
 
 START_TEST(test_cache__a_flip_in_a_clean_page_is_mended_from_below)
@@ -50,7 +30,7 @@ START_TEST(test_cache__a_flip_in_a_clean_page_is_mended_from_below)
     start_with(CHECKSUMS_EAGER);
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
     flip_page(0);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_eq(back, data, BYTES);
     ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), 1);
     rig_fini(&r);
@@ -61,12 +41,13 @@ START_TEST(test_cache__a_flip_in_a_dirty_page_is_lost_and_said_so)
 {
     start_with(CHECKSUMS_EAGER);
     flip_page(BLOCK_BYTES);
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     ck_assert_int_eq(rig_sync(&r, 0, oid), E_LOST);
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK); /* once */
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     rig_power_cut(&r);
-    ck_assert_int_eq(read_back(), E_LOST); /* never an older or a wrong version */
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES),
+                     E_LOST); /* never an older or a wrong version */
     rig_fini(&r);
 }
 END_TEST
@@ -77,7 +58,7 @@ START_TEST(test_cache__a_flip_is_found_when_the_page_is_flushed)
     flip_page(0);
     ck_assert_int_eq(rig_sync(&r, 0, oid), E_LOST);
     ck_assert_uint_eq(r.store.bad_crcs, 0);
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     rig_fini(&r);
 }
 END_TEST
@@ -94,7 +75,7 @@ START_TEST(test_cache__a_partial_write_does_not_bless_a_flip)
     ck_assert_int_eq(rig_begin(&r, 0, NULL), OK);
     ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, BYTES), OK);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_eq(back, data, BYTES);
     rig_fini(&r);
 }
@@ -109,7 +90,7 @@ START_TEST(test_cache__a_flip_between_write_and_commit_is_not_committed_as_good)
     ck_assert_int_eq(rig_write(&r, 0, oid, 0, data, BYTES), OK);
     flip_page(0);
     ck_assert_int_eq(rig_commit(&r, 0), OK);
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     rig_fini(&r);
 }
 END_TEST
@@ -121,7 +102,7 @@ START_TEST(test_cache__a_flip_is_found_after_its_own_crash)
     fake_kill_layer();
     fake_boot(cache_main, &r.boot);
     (void)fake_run();
-    ck_assert_int_eq(read_back(), E_LOST);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), E_LOST);
     ck_assert_uint_ge(fake_report_count(REPORT_LOST), 1);
     rig_fini(&r);
 }
@@ -138,7 +119,7 @@ START_TEST(test_cache__a_written_back_page_is_mended_while_it_is_pinned)
     ck_assert_uint_ge(r.store.count[OBJECT_WRITE], 1);
     ck_assert_uint_eq(r.store.prepares, 0);
     flip_page(0);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_eq(back, data, BYTES);
     rig_fini(&r);
 }
@@ -148,7 +129,7 @@ START_TEST(test_cache__checksums_off_notice_nothing)
 {
     start_with(CHECKSUMS_OFF);
     flip_page(0);
-    ck_assert_int_eq(read_back(), OK);
+    ck_assert_int_eq(rig_read_back(&r, oid, back, BYTES), OK);
     ck_assert_mem_ne(back, data, BYTES); /* why eager exists */
     ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
     ck_assert_uint_eq(r.store.bad_crcs, 0); /* made at the flush */
@@ -183,7 +164,7 @@ START_TEST(test_cache__h08_a_flip_in_the_survivor_region_is_never_silent)
         ck_assert_msg(e == OK || noticed, "byte %zu: %d and no word", at, e);
         if (e == OK) {
             ck_assert_msg(size == BYTES || noticed, "byte %zu: size %u", at, (uint32_t)size);
-            e = read_back();
+            e = rig_read_back(&r, oid, back, BYTES);
             if (e == OK && size == BYTES)
                 ck_assert_msg(memcmp(back, data, BYTES) == 0, "byte %zu: wrong bytes", at);
             ck_assert_msg(e == OK || noticed, "byte %zu: read %d and no word", at, e);

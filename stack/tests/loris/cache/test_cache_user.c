@@ -53,6 +53,16 @@ static enum err change(uint32_t env, uint64_t oid, uint8_t value)
     return e == OK ? rig_commit(&r, env) : e;
 }
 
+/* A user transaction of environment 0 has changed the file that is returned from 1 to 2. */
+static uint64_t start_with_change(void)
+{
+    start();
+    uint64_t a = make(1);
+    open_user(0, 7);
+    ck_assert_int_eq(change(0, a, 2), OK);
+    return a;
+}
+
 static enum err end_user(uint32_t env)
 {
     enum err e = begin(env);
@@ -159,10 +169,7 @@ END_TEST
 
 START_TEST(test_user__an_abort_leaves_nothing_and_no_lock)
 {
-    start();
-    uint64_t a = make(1);
-    open_user(0, 7);
-    ck_assert_int_eq(change(0, a, 2), OK);
+    uint64_t a = start_with_change();
     ck_assert_int_eq(change(1, a, 3), E_WAIT);
     ck_assert_int_eq(rig_abort(&r, 1), OK);
     ck_assert_int_eq(rig_user(&r, 0, OBJECT_USER_ABORT), OK);
@@ -216,10 +223,7 @@ END_TEST
 
 START_TEST(test_user__h33_those_of_an_earlier_vfs_go_and_their_late_commit_is_refused)
 {
-    start();
-    uint64_t a = make(1);
-    open_user(0, 7);
-    ck_assert_int_eq(change(0, a, 2), OK);
+    uint64_t a = start_with_change();
     ck_assert_int_eq(begin(0), OK);
     ck_assert_int_eq(rig_user(&r, 0, OBJECT_USER_END), OK);
     struct object_request died = {.op = OBJECT_ENVIRONMENT_DIED,
