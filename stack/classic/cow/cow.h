@@ -36,8 +36,9 @@
 #define REQUEST_BLOCKS_MAX 320u /* that one request may make dirty: a write of VFS_IO_MAX */
 #define CRC_TRIES 3u /* reads of a block whose CRC is wrong: a mirror may have a good copy */
 #define MAP_LEVELS_MAX 3u
-#define PLANES 3u /* batches whose frees are told apart: open, under way, awaiting the next root   \
-                   */
+#define PLANES                                                                                     \
+    3u /* batches whose frees are told apart: open, under way, awaiting the next root              \
+        */
 #define EXPECTED 256u
 #define LISTINGS_MAX 64u /* inodes that one request makes orphans, or frees */
 
@@ -245,6 +246,9 @@ void cow_write_wait(struct cow *c);
 /* Reads all slots, chooses the newest whose tree begins well: c->stable, c->previous. E_CORRUPT,
  * E_MEDIA, E_VERSION: no root. */
 MUST_USE enum err cow_root_choose(struct cow *c);
+/* Reads back both copies of the newest root and the beginning of its tree; what is not as it was
+ * written is written again. E_CORRUPT: to no avail. */
+MUST_USE enum err cow_root_verify(struct cow *c);
 /* The slot that the next root goes to. */
 uint32_t cow_root_oldest(const struct cow *c);
 /* It is the newest now. */

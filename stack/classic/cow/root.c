@@ -5,6 +5,9 @@
  * The newest is the one of the highest (life, batch). It is taken if its tree begins well: what the
  * root points to, the record of the root directory. Else the one before: its tree is whole, as what
  * a batch frees waits for the next but one root.
+ *
+ * An orderly stop reads back what the next mount begins with, since a root that was lost is missed
+ * by nobody then.
  */
 #include "assertion.h"
 #include "cow.h"
@@ -108,6 +111,51 @@ enum err cow_root_choose(struct cow *c)
     }
     return OK;
 }
+
+/* ---- Orderly stop ---- */
+
+static enum err verify_copy(struct cow *c, uint32_t copy)
+{
+    struct cow_root root;
+    uint64_t sector = cow_root_block(c->fs->blocks, c->stable.slot, copy) * SECTORS_A_BLOCK;
+    enum err e = as_media(block_read(&c->fs->client, sector, c->root_page, BLOCK_BYTES));
+    if (e == OK)
+        e = cow_root_decode(&root, c->root_page, c->fs->blocks, c->stable.slot);
+    if (e == OK && root.life == c->stable.life && root.batch == c->stable.batch)
+        return OK;
+    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)(e == OK ? E_CORRUPT : e), copy);
+    memset(c->root_page, 0, BLOCK_BYTES);
+    cow_root_encode(c->root_page, &c->stable);
+    e = as_media(block_write(&c->fs->client, sector, c->root_page, BLOCK_BYTES, true));
+    return e == OK ? E_AGAIN : e;
+}
+
+/* New places for what a root needs to begin well. */
+static enum err write_beginning(struct cow *c)
+{
+    struct buffer *b;
+    bool fresh;
+    enum err e = cow_reserve(c, REQUEST_BLOCKS_MAX, true);
+    if (e == OK)
+        e = cow_tree_change(c, &c->inode_file, 0, false, &b, &fresh);
+    return e == OK ? cow_sync(c) : e;
+}
+
+enum err cow_root_verify(struct cow *c)
+{
+    enum err e = E_AGAIN;
+    for (uint32_t tries = 0; tries < CRC_TRIES && e == E_AGAIN; tries++) {
+        enum err first = verify_copy(c, 0), second = verify_copy(c, 1);
+        e = first == OK ? second : first;
+        if (e == OK && !begins_well(c, &c->stable)) {
+            e = write_beginning(c);
+            e = e == OK ? E_AGAIN : e;
+        }
+    }
+    return e == E_AGAIN ? E_CORRUPT : e;
+}
+
+/* ---- Slots ---- */
 
 uint32_t cow_root_oldest(const struct cow *c)
 {

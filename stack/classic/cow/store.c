@@ -6,9 +6,10 @@
 #include "mem.h"
 #include "programs.h"
 
-#define NAME_REQUEST_BLOCKS 48u /* two directories with their trees, four inodes, the orphan list  \
-                                 */
-#define TREE_BLOCKS 12u         /* above the data of one request: two lowest nodes, their parents */
+#define NAME_REQUEST_BLOCKS                                                                        \
+    48u                 /* two directories with their trees, four inodes, the orphan list          \
+                         */
+#define TREE_BLOCKS 12u /* above the data of one request: two lowest nodes, their parents */
 
 /* ---- Requests ---- */
 
@@ -230,6 +231,8 @@ static enum err unmount(struct fs *fs, const struct vfs_request *in, struct vfs_
 {
     (void)in, (void)out;
     enum err e = cow_sync(cow_of(fs));
+    if (e == OK)
+        e = cow_root_verify(cow_of(fs));
     if (e != OK)
         return e;
     index_drop(fs);
