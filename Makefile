@@ -51,7 +51,12 @@ COUNTER := $(if $(SAN),,$(shell $(CC) -dumpmachine | grep -q '^x86_64.*linux' &&
   echo -ffixed-r15))
 HOST_CFLAGS += $(COUNTER) $(if $(COUNTER),-DSIM_BLOCKS_IN_REGISTER)
 
-BLOCKS_SED := scripts/count_blocks.sed
+# With REACH (`make coverage`) each block also notes that it was reached, the layers' test programs' too.
+REACH ?=
+BLOCKS_SED := $(if $(REACH),scripts/coverage/reach_blocks.sed,scripts/count_blocks.sed)
+REACHED = $(if $(REACH),$(BUILD)/obj/scripts/coverage/reached.o)
+comma := ,
+REACHED_WRAP := $(if $(REACH),-Wl$(comma)--wrap=plat_probe)
 
 # Structures of the size of a message: not by string instructions, whose start alone costs more.
 NO_STRINGS := $(foreach it,memset memcpy,-m$(it)-strategy=unrolled_loop:256:noalign,libcall:-1:noalign)
@@ -149,12 +154,15 @@ HAZARD_TEST_SRC = $(shell grep -lE '_h[0-3][0-9]_' $(TEST_SRC) $(STACK_TEST_SRC)
 .PHONY: tests
 tests: $(TESTS)
 
-# The program again, noting which basic blocks of the stack and which probes the campaigns reach.
-.PHONY: coverage
+# The program and the tests of the stack again, noting which basic blocks of the stack and which probes
+# they reach. Nothing is inlined, so that a function entered is one seen.
+.PHONY: coverage coverage-built
 coverage:
 	@scripts/setup.sh build
-	@$(MAKE) BUILD=$(BUILD)/coverage BLOCKS_SED=scripts/coverage/reach_blocks.sed $(BUILD)/coverage/reaching
-	@scripts/coverage/coverage.sh $(BUILD)/coverage/reaching
+	@$(MAKE) BUILD=$(BUILD)/coverage OPT='-O1 -g -fno-inline -w' REACH=1 coverage-built
+REACH_TESTS = $(STACK_TEST_SRC:%.c=$(BUILD)/tests/%) $(filter $(BUILD)/tests/campaign/tests/hazards/%,$(TESTS))
+coverage-built: $(BUILD)/reaching $(REACH_TESTS)
+	@scripts/coverage/coverage.sh $^
 
 tidy:
 	@scripts/setup.sh tidy
@@ -180,9 +188,16 @@ $(BUILD)/obj/$(1)/%.o: $(1)/%.c $(FLAGS) $(BLOCKS_SED)
 endef
 endif
 $(foreach dir,$(STACK_DIRS),$(eval $(call STACK_RULE,$(dir))))
+ifeq ($(REACH),)
 $(BUILD)/plain/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(say)$(CC) $(STACK_BASE) -c $< -o $@
+else
+$(BUILD)/plain/%.o: %.c $(FLAGS) scripts/coverage/reach_plain.sed
+	@mkdir -p $(@D)
+	$(say)$(CC) $(STACK_CFLAGS) -MT $@ -S $< -o $(@:.o=.s) && \
+	  sed -i -f scripts/coverage/reach_plain.sed $(@:.o=.s) && $(CC) -c $(@:.o=.s) -o $@ && rm $(@:.o=.s)
+endif
 $(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(say)$(CC) $(HOST_CFLAGS) -c $< -o $@
@@ -212,8 +227,8 @@ $(BUILD)/run-planted: $(BUILD)/obj/scripts/check/planted.o $(BUILD)/libloris.a
 	$(say)$(CC) -no-pie $(OPT) $(SAN) -o $@ $^ $(HOST_LIBS)
 
 # Linked last, so that it ends the section of what was reached.
-$(BUILD)/reaching: $(BUILD)/obj/$(MAIN_SRC:.c=.o) $(BUILD)/libloris.a $(BUILD)/obj/scripts/coverage/reached.o
-	$(say)$(CC) -no-pie $(OPT) -Wl,--wrap=plat_probe -o $@ $^ $(HOST_LIBS)
+$(BUILD)/reaching: $(BUILD)/obj/$(MAIN_SRC:.c=.o) $(BUILD)/libloris.a $(REACHED)
+	$(say)$(CC) -no-pie $(OPT) $(REACHED_WRAP) -o $@ $^ $(HOST_LIBS)
 
 # A test of a layer links that layer, the fake platform, its own folder's helpers, and of the protocols
 # (and the layer below) what it calls and does not put a fake in the place of.
@@ -224,9 +239,9 @@ define STACK_TEST_RULE
 $(BUILD)/tests/stack/tests/$(1)/test_%: $(BUILD)/obj/stack/tests/$(1)/test_%.o \
   $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter-out $$(STACK_TEST_SRC),$$(wildcard stack/tests/*.c stack/tests/$(1)/*.c))) \
   $$(filter $(BUILD)/plain/stack/$(1)/%.o,$$(PLAIN_OBJ)) $$(call common_of,stack/$(1),plain) \
-  $(BUILD)/libplain.a
+  $(BUILD)/libplain.a $(REACHED)
 	@mkdir -p $$(@D)
-	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$^ $$(CHECK_LIBS) -lisal
+	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) $(REACHED_WRAP) -o $$@ $$^ $$(CHECK_LIBS) -lisal
 endef
 $(foreach layer,$(sort $(LAYERS) stack/proto),$(eval $(call STACK_TEST_RULE,$(layer:stack/%=%))))
 
@@ -235,9 +250,9 @@ define HOST_TEST_RULE
 $(BUILD)/obj/$(1)/tests/librig.a: $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter $(1)/%,$$(TEST_RIG_SRC)))
 	@mkdir -p $$(@D) && rm -f $$@
 	$$(say)ar qcs $$@ $$^
-$(BUILD)/tests/$(1)/%: $(BUILD)/obj/$(1)/%.o $(BUILD)/obj/$(1)/tests/librig.a $(BUILD)/libloris.a
+$(BUILD)/tests/$(1)/%: $(BUILD)/obj/$(1)/%.o $(BUILD)/obj/$(1)/tests/librig.a $(BUILD)/libloris.a $(REACHED)
 	@mkdir -p $$(@D)
-	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) -o $$@ $$^ $$(CHECK_LIBS) $$(HOST_LIBS)
+	$$(say)$$(CC) -no-pie $$(OPT) $$(SAN) $(REACHED_WRAP) -o $$@ $$^ $$(CHECK_LIBS) $$(HOST_LIBS)
 endef
 $(foreach dir,$(HOST_DIRS),$(eval $(call HOST_TEST_RULE,$(dir))))
 
