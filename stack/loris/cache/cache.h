@@ -411,6 +411,11 @@ static inline bool lower_short(enum err e)
 {
     return e == E_FULL || e == E_AGAIN || e == E_NOSPC;
 }
+/* What a change that was answered above has come to: an object that is not there below is lost. */
+static inline enum err lower_answer(enum err e)
+{
+    return e == E_NOENT ? E_LOST : e;
+}
 /* Looks whether a layer below has another endpoint than at the last restore. */
 void lower_check(struct cache *c);
 /* Notes the endpoints of the layers below. */

@@ -241,7 +241,7 @@ static enum err send_object(struct cache *c, struct object *o)
     o->attempts--;
     if (e == OK || lower_short(e))
         return e;
-    lose_object(c, o, e); /* no copy of it takes any change */
+    lose_object(c, o, lower_answer(e)); /* no copy of it takes any change */
     return OK;
 }
 

@@ -179,7 +179,7 @@ static enum err push_one(struct cache *c, struct record *r, uint32_t flags)
     bool done = e == OK || (e == E_EXIST && r->op == RECORD_CREATE) ||
                 (e == E_NOENT && r->op == RECORD_DELETE);
     if (!done)
-        give_up(c, r, e);
+        give_up(c, r, lower_answer(e));
     return OK;
 }
 

@@ -127,7 +127,7 @@ static enum err settle(struct cache *c, uint32_t page, enum err status)
     plat_page_state(page_data(c, page), PAGE_DIRTY);
     page_list_take(c, page); /* last: the others get their turn */
     page_list_put(c, page, LIST_DIRTY);
-    return status;
+    return lower_answer(status);
 }
 
 static enum err send_batch(struct cache *c, const struct plat_span *span, uint32_t count,
@@ -203,7 +203,7 @@ enum err writeback_all(struct cache *c, uint32_t *done)
             if (e == E_SESSION)
                 return e;
             result = result == OK ? e : result;
-            sent += e == OK ? *done - before : OBJECT_BATCH_MAX_BLOCKS;
+            sent += e == OK ? *done - before : window(c);
         }
         if (c->list[LIST_DIRTY].count == 0)
             return OK;
