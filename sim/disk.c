@@ -178,8 +178,7 @@ static inline const uint8_t *version_of(const struct sim_disk *disk, uint64_t se
     const uint8_t *version = disk_chain_find(&disk->chain, sector);
     if (version != NULL)
         return version;
-    return disk_image_is_bad(&disk->image, sector) ? NULL
-                                                   : disk->image.bytes + sector * disk->sector_size;
+    return disk_image_is_bad(&disk->image, sector) ? NULL : disk_image_sector(&disk->image, sector);
 }
 
 /* Asks the hook for each of `count` sectors from `first`, whose content is at `raw`. */
@@ -197,7 +196,7 @@ bool disk_content_read(struct sim_disk *disk, uint64_t first, uint32_t count, vo
     uint8_t *to = buffer;
     const struct disk_image *image = &disk->image;
     if (disk->chain.live == 0 && image->bad_count == 0 && disk->read_hook == NULL) {
-        memcpy(to, image->bytes + first * disk->sector_size, (size_t)count * disk->sector_size);
+        disk_image_read(image, first, count, to);
         return true;
     }
     uint32_t run;
@@ -424,8 +423,7 @@ void sim_disk_peek_stable(const struct sim_disk *disk, uint64_t first_sector, ui
                           void *buffer)
 {
     ASSERT(first_sector <= disk->sectors && count <= disk->sectors - first_sector);
-    memcpy(buffer, disk->image.bytes + first_sector * disk->sector_size,
-           (size_t)count * disk->sector_size);
+    disk_image_read(&disk->image, first_sector, count, buffer);
 }
 
 void sim_disk_poke(struct sim_disk *disk, uint64_t first_sector, uint32_t count, const void *data)

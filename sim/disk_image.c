@@ -10,7 +10,7 @@
 #define GROUP_PAGES 4096u /* pages counted together: 64 Ki groups for 1 TiB */
 #define FIRST_UNDO_ROOM 64u
 
-static const uint8_t zero_page[IMAGE_PAGE_BYTES];
+const uint8_t disk_image_zeros[IMAGE_PAGE_BYTES];
 
 void *disk_sparse_map(uint64_t bytes)
 {
@@ -51,6 +51,7 @@ void disk_image_init(struct disk_image *image, uint64_t size_bytes, uint32_t sec
     *image = (struct disk_image){.size_bytes = size_bytes, .sector_size = sector_size};
     image->sectors_per_page = IMAGE_PAGE_BYTES / sector_size;
     image->bytes = disk_sparse_map(size_bytes);
+    image->live = disk_sparse_map(pages_of(image));
     image->used = disk_sparse_map(pages_of(image));
     image->bad = disk_sparse_map(pages_of(image));
     image->saved = disk_sparse_map(pages_of(image) * sizeof(image->saved[0]));
@@ -62,6 +63,7 @@ void disk_image_init(struct disk_image *image, uint64_t size_bytes, uint32_t sec
 void disk_image_fini(struct disk_image *image)
 {
     disk_sparse_unmap(image->bytes, image->size_bytes);
+    disk_sparse_unmap(image->live, pages_of(image));
     disk_sparse_unmap(image->used, pages_of(image));
     disk_sparse_unmap(image->bad, pages_of(image));
     disk_sparse_unmap(image->saved, pages_of(image) * sizeof(image->saved[0]));
@@ -70,16 +72,17 @@ void disk_image_fini(struct disk_image *image)
     free(image->undo_data);
 }
 
-static uint32_t save_bytes(struct disk_image *image, const uint8_t *page)
+static uint32_t save_bytes(struct disk_image *image, uint64_t page)
 {
-    if (memcmp(page, zero_page, IMAGE_PAGE_BYTES) == 0)
+    if (image->live[page] == 0)
         return 0;
     if (image->data_count == image->data_room) {
         image->data_room = image->data_room == 0 ? FIRST_UNDO_ROOM : image->data_room * 2;
         image->undo_data = realloc(image->undo_data, image->data_room * IMAGE_PAGE_BYTES);
         ASSERT(image->undo_data != NULL);
     }
-    memcpy(image->undo_data + image->data_count * IMAGE_PAGE_BYTES, page, IMAGE_PAGE_BYTES);
+    memcpy(image->undo_data + image->data_count * IMAGE_PAGE_BYTES,
+           image->bytes + page * IMAGE_PAGE_BYTES, IMAGE_PAGE_BYTES);
     image->data_count++;
     ASSERT(image->data_count < UINT32_MAX);
     return (uint32_t)image->data_count;
@@ -99,7 +102,8 @@ static void touch(struct disk_image *image, uint64_t page)
     image->undo[image->undo_count++] = (struct image_undo){
         .page = page,
         .saved_before = image->saved[page],
-        .data = save_bytes(image, image->bytes + page * IMAGE_PAGE_BYTES),
+        .data = save_bytes(image, page),
+        .live = image->live[page],
         .used = image->used[page],
         .bad = image->bad[page],
     };
@@ -141,6 +145,19 @@ static uint64_t within_page(const struct disk_image *image, uint64_t first, uint
     return count < room ? count : room;
 }
 
+void disk_image_read(const struct disk_image *image, uint64_t first, uint64_t count, void *to)
+{
+    uint8_t *at = to;
+    uint64_t run;
+    for (uint64_t end = first + count; first < end; first += run, at += run * image->sector_size) {
+        const uint8_t *from = disk_image_sector(image, first);
+        for (run = 1; first + run < end; run++) /* what lies in one piece is copied in one */
+            if (disk_image_sector(image, first + run) != from + run * image->sector_size)
+                break;
+        memcpy(at, from, run * image->sector_size);
+    }
+}
+
 void disk_image_store(struct disk_image *image, uint64_t first, uint32_t count, const void *data)
 {
     const uint8_t *from = data;
@@ -150,6 +167,7 @@ void disk_image_store(struct disk_image *image, uint64_t first, uint32_t count, 
         uint8_t mask = mask_of(image, first, part);
         touch(image, page);
         set_flags(image, page, image->used[page] | mask, image->bad[page] & (uint8_t)~mask);
+        image->live[page] |= mask;
         memcpy(image->bytes + first * image->sector_size, from, (size_t)part * image->sector_size);
         from += (size_t)part * image->sector_size;
         first += part;
@@ -170,7 +188,7 @@ void disk_image_trim(struct disk_image *image, uint64_t first, uint64_t count)
             touch(image, page);
             set_flags(image, page, image->used[page] & (uint8_t)~mask,
                       image->bad[page] & (uint8_t)~mask);
-            memset(image->bytes + first * image->sector_size, 0, part * image->sector_size);
+            image->live[page] &= (uint8_t)~mask;
         }
         first += part;
         count -= part;
@@ -179,9 +197,15 @@ void disk_image_trim(struct disk_image *image, uint64_t first, uint64_t count)
 
 bool disk_image_flip(struct disk_image *image, uint64_t sector, uint32_t bit)
 {
+    uint64_t page = sector / image->sectors_per_page;
+    uint8_t mask = mask_of(image, sector, 1);
+    uint8_t *bytes = image->bytes + sector * image->sector_size;
     ASSERT(bit < image->sector_size * 8);
-    touch(image, sector / image->sectors_per_page);
-    image->bytes[sector * image->sector_size + bit / 8] ^= (uint8_t)(1u << (bit % 8));
+    touch(image, page);
+    if ((image->live[page] & mask) == 0)
+        memset(bytes, 0, image->sector_size);
+    image->live[page] |= mask;
+    bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     return disk_image_is_used(image, sector);
 }
 
@@ -250,13 +274,11 @@ uint32_t disk_image_push(struct disk_image *image)
 
 static void undo_one(struct disk_image *image, const struct image_undo *undo)
 {
-    uint8_t *page = image->bytes + undo->page * IMAGE_PAGE_BYTES;
-    if (undo->data == 0)
-        memset(page, 0, IMAGE_PAGE_BYTES);
-    else
-        memcpy(page, image->undo_data + (size_t)(undo->data - 1) * IMAGE_PAGE_BYTES,
-               IMAGE_PAGE_BYTES);
+    if (undo->data != 0)
+        memcpy(image->bytes + undo->page * IMAGE_PAGE_BYTES,
+               image->undo_data + (size_t)(undo->data - 1) * IMAGE_PAGE_BYTES, IMAGE_PAGE_BYTES);
     set_flags(image, undo->page, undo->used, undo->bad);
+    image->live[undo->page] = undo->live;
     image->saved[undo->page] = undo->saved_before;
 }
 

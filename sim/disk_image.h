@@ -1,6 +1,8 @@
 /*
  * The stable image of a disk: bytes in sparse memory, which sectors were ever written, which cannot
- * be read, and the undo log that takes all three back to a level.
+ * be read, and the undo log that takes all three back to a level. A sector that is not live is
+ * zero, whatever its memory holds: most of what a trial writes to was zero before, and neither has
+ * to be looked at when it is first written to nor cleared when it is taken back.
  *
  * The log works on pages of 4096 bytes. Each level has a generation; the first change of a page in
  * a level saves the page as it was, and `saved[page]` becomes that generation. A rollback pops
@@ -9,7 +11,8 @@
  * Invariants:
  *   (1) saved[page] >= generation of the top level iff the log above that level's mark has the
  * page; (2) generations only grow, so a page saved in a level that is over is saved again; (3)
- * bad_count and used_count are the numbers of set bits.
+ * bad_count and used_count are the numbers of set bits; (4) used sectors are live, and others that
+ * a bit was flipped in.
  */
 #ifndef LORIS_SIM_DISK_IMAGE_H
 #define LORIS_SIM_DISK_IMAGE_H
@@ -21,12 +24,12 @@
 #define IMAGE_PAGE_BYTES 4096u
 #define IMAGE_LEVELS_MAX 8u
 
-/* A page as it was. Zero pages, the most frequent ones, keep no bytes. */
+/* A page as it was. Without live sectors, as most are, it keeps no bytes. */
 struct image_undo {
     uint64_t page;
-    uint32_t saved_before; /* what saved[page] was */
-    uint32_t data;         /* index of its bytes in undo_data plus 1; 0: all zero */
-    uint8_t used, bad;     /* bits of its sectors */
+    uint32_t saved_before;   /* what saved[page] was */
+    uint32_t data;           /* index of its bytes in undo_data plus 1; 0: none is live */
+    uint8_t live, used, bad; /* bits of its sectors */
 };
 
 struct image_level {
@@ -39,7 +42,8 @@ struct disk_image {
     uint32_t sector_size;
     uint32_t sectors_per_page;
     uint8_t *bytes;
-    uint8_t *used;        /* a byte a page, a bit a sector */
+    uint8_t *live;        /* a byte a page, a bit a sector */
+    uint8_t *used;        /* the same */
     uint8_t *bad;         /* the same */
     uint32_t *saved;      /* a generation a page */
     uint32_t *group_used; /* used sectors of each group of IMAGE_GROUP_PAGES pages */
@@ -62,6 +66,20 @@ void disk_sparse_unmap(void *memory, uint64_t bytes);
 /* An image of zeros; size_bytes is a multiple of 4096, sector_size 512 or 4096. */
 void disk_image_init(struct disk_image *image, uint64_t size_bytes, uint32_t sector_size);
 void disk_image_fini(struct disk_image *image);
+
+/* Where the bytes of a sector are. Those of the next lie behind them if both are live, or neither,
+ * in one page. */
+static inline const uint8_t *disk_image_sector(const struct disk_image *image, uint64_t sector)
+{
+    extern const uint8_t disk_image_zeros[IMAGE_PAGE_BYTES];
+    uint64_t within = sector % image->sectors_per_page;
+    if ((image->live[sector / image->sectors_per_page] >> within & 1) == 0)
+        return disk_image_zeros + within * image->sector_size;
+    return image->bytes + sector * image->sector_size;
+}
+
+/* Copies whole sectors, bad ones too. */
+void disk_image_read(const struct disk_image *image, uint64_t first, uint64_t count, void *to);
 
 /* Stores whole sectors: used from now on, readable again. */
 void disk_image_store(struct disk_image *image, uint64_t first, uint32_t count, const void *data);

@@ -297,6 +297,30 @@ START_TEST(test_disk__levels_nest)
 }
 END_TEST
 
+/* A page that is taken back keeps its memory, and nobody may see what is in it. */
+START_TEST(test_disk__of_what_was_taken_back_no_byte_is_seen_again)
+{
+    start("nvme", NULL);
+    uint32_t level = sim_disk_push(disk);
+    ck_assert_int_eq(put(0, 8, 7), SIM_DISK_OK);
+    run();
+    ck_assert(sim_disk_bit_rot(disk, 2, 0));
+    sim_disk_rollback(disk, level);
+    ck_assert_int_eq(put(3, 1, 9), SIM_DISK_OK);
+    run();
+    ck_assert(!sim_disk_bit_rot(disk, 5, 0));
+    ck_assert_int_eq(get(0, 8), SIM_DISK_OK);
+    sim_disk_peek_stable(disk, 0, 8, block);
+    for (uint32_t at = 0; at < sizeof(back); at++) {
+        uint8_t want = at / SECTOR == 3 ? 9 : at == (size_t)5 * SECTOR ? 1 : 0;
+        ck_assert_uint_eq(back[at], want);
+        ck_assert_uint_eq(block[at], want);
+    }
+    ck_assert_uint_eq(sim_disk_used_count(disk), 1);
+    stop();
+}
+END_TEST
+
 START_TEST(test_disk__sizes_from_1_mib_to_1_tib_are_sparse)
 {
     struct sim_disk_config config = {.size_bytes = _i == 0 ? SIM_DISK_SIZE_MIN : SIM_DISK_SIZE_MAX};
@@ -577,6 +601,7 @@ CHECK_MAIN("disk", 120, LOOP(test_disk__reads_return_the_newest_accepted_version
            tcase_add_test(tc, test_disk__refuses_requests_that_break_the_protocol);
            LOOP(test_disk__reset_returns_to_the_sealed_image_and_replays_alike, 5);
            tcase_add_test(tc, test_disk__levels_nest);
+           tcase_add_test(tc, test_disk__of_what_was_taken_back_no_byte_is_seen_again);
            LOOP(test_disk__sizes_from_1_mib_to_1_tib_are_sparse, 3);
            LOOP(test_disk__fence_leaves_no_request_of_another_owner, 5);
            LOOP(test_disk__fail_stop_answers_gone_to_old_and_new, 5);
