@@ -167,7 +167,9 @@ static void suspect(struct cache *c, const struct record *r)
     c->error = E_LOST;
     if (o != NULL) {
         o->lost = true;
+        o->marked = true; /* else a restart would show what it held before as if it were whole */
         o->error = E_LOST;
+        object_mark_dirty(c, o);
     }
 }
 
