@@ -77,6 +77,8 @@ h30 joiner-trusted       stack/tests/loris/logical/test_rebuild
 h31 twin-overwritten     stack/tests/loris/physical/test_hazards
 h32 liar-kept            campaign/tests/hazards/test_disks
 h33 user-outlives        stack/tests/loris/cache/test_cache_user
+h34 group-astride        stack/tests/loris/cache/test_cache_stable
+h34 group-any-base       stack/tests/loris/physical/test_log
 END
 
 sed -n 's/^ *X(PLANTED_[A-Z0-9_]*, "\([a-z0-9-]*\)".*/\1/p' stack/include/planted.h | sort >"$work/all"

@@ -134,17 +134,25 @@ static void run_sync(struct script *s, struct rig *r)
 {
     enum err e = E_DEAD;
     for (uint32_t tries = 0; tries < TRIES && e == E_DEAD; tries++)
-        e = rig_sync(r, 0, OID_NONE);
+        e = rig_sync(r, 0, r->boot.options.fsync_log ? OID_FIRST_FREE : OID_NONE);
     if (e != OK) {
         s->sync_errors++;
         s->last_error = e;
     }
 }
 
+_Static_assert(sizeof(groups) / sizeof(groups[0]) == SCRIPT_GROUPS, "all of them");
+
 void script_run(struct script *s, struct rig *r)
 {
-    memset(s, 0, sizeof(*s));
-    for (uint32_t group = 0; group < sizeof(groups) / sizeof(groups[0]); group++) {
+    script_run_part(s, r, 0, SCRIPT_GROUPS);
+}
+
+void script_run_part(struct script *s, struct rig *r, uint32_t first, uint32_t end)
+{
+    if (first == 0)
+        memset(s, 0, sizeof(*s));
+    for (uint32_t group = first; group < end; group++) {
         const struct group *g = &groups[group];
         if (g->count == 0) {
             run_sync(s, r);

@@ -24,8 +24,13 @@ struct script {
     uint32_t sync_errors;
 };
 
+#define SCRIPT_GROUPS 18u
+
 /* Runs all of it. */
 void script_run(struct script *s, struct rig *r);
+/* Groups [first, end): transactions and syncs; from the first on the model begins empty. With
+ * fsync=log the syncs are of a file. */
+void script_run_part(struct script *s, struct rig *r, uint32_t first, uint32_t end);
 
 /* What differs from the model: NULL if nothing. errors_allowed: an honest error is no difference.
  */

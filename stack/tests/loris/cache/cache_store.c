@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "bytes.h"
 #include "stack/tests/fake_platform.h"
 
 static void image_clear(struct store_image *image)
@@ -32,10 +33,21 @@ void store_init(struct store *s, uint64_t capacity_blocks)
 {
     memset(s, 0, sizeof(*s));
     s->capacity_blocks = capacity_blocks;
+    s->log_room = 1024;
+}
+
+static void forget_segments(struct store *s)
+{
+    for (uint32_t k = 0; k < s->segments; k++) {
+        free(s->segment[k].data);
+        free(s->segment[k].crc);
+    }
+    s->segments = 0;
 }
 
 void store_fini(struct store *s)
 {
+    forget_segments(s);
     image_clear(&s->live);
     image_clear(&s->checkpoint);
 }
@@ -191,6 +203,7 @@ static enum err do_restore(struct store *s, const struct object_request *r,
                            struct object_reply *reply)
 {
     s->prepared = false;
+    s->log_open = false;
     image_copy(&s->live, &s->checkpoint);
     s->session = r->session;
     s->restores++;
@@ -241,6 +254,60 @@ static enum err do_object(struct store *s, const struct msg *m, const struct obj
     }
 }
 
+/* ---- The log on the disks ---- */
+
+static uint64_t place_of_next(const struct store *s)
+{
+    const struct store_segment *last = &s->segment[s->segments - 1];
+    return s->segments == 0 ? 0 : last->place + 1 + last->blocks;
+}
+
+/* What the cache may send: the next number, on top of the released checkpoint, for which there is
+ * room; anything else is a defect. */
+static enum err log_write(struct store *s, const struct msg *m, const struct object_request *r)
+{
+    uint32_t blocks = (uint32_t)(r->length / BLOCK_BYTES);
+    if (s->segments > 0 && s->segment[0].epoch != s->checkpoint.epoch)
+        forget_segments(s);
+    ASSERT(s->log_open && !s->prepared && r->epoch == s->checkpoint.epoch);
+    ASSERT(r->lsn == s->segments + 1 && s->segments < STORE_SEGMENTS);
+    if (place_of_next(s) + 1 + blocks + r->size > s->log_room)
+        return E_FULL;
+    struct store_segment *to = &s->segment[s->segments];
+    *to = (struct store_segment){.epoch = r->epoch,
+                                 .number = r->lsn,
+                                 .place = place_of_next(s),
+                                 .blocks = blocks,
+                                 .end = r->size == 0,
+                                 .data = malloc(r->length),
+                                 .crc = malloc((size_t)blocks * OBJECT_LOG_CRC_BYTES)};
+    s->segments++;
+    enum err e = plat_copy_in(m->source, r->grant_data, 0, to->data, r->length);
+    if (e == OK)
+        e = plat_copy_in(m->source, r->grant_meta, 0, to->crc,
+                         (size_t)blocks * OBJECT_LOG_CRC_BYTES);
+    for (uint32_t k = 0; k < blocks && e == OK; k++)
+        s->bad_crcs += plat_crc32c(to->data + (size_t)k * BLOCK_BYTES, BLOCK_BYTES) !=
+                       get_le32(to->crc + (size_t)k * OBJECT_LOG_CRC_BYTES);
+    s->groups += e == OK && to->end;
+    return e;
+}
+
+static enum err log_read(struct store *s, const struct msg *m, const struct object_request *r,
+                         struct object_reply *reply)
+{
+    const struct store_segment *from = &s->segment[r->lsn - 1];
+    if (s->log_open || r->lsn > s->segments || from->epoch != r->epoch || from->place != r->offset)
+        return E_NOENT;
+    reply->moved = from->blocks * BLOCK_BYTES;
+    reply->size = from->place + 1 + from->blocks;
+    reply->done = from->end;
+    enum err e = plat_copy_out(m->source, r->grant_data, 0, from->data, reply->moved);
+    return e != OK ? e
+                   : plat_copy_out(m->source, r->grant_meta, 0, from->crc,
+                                   (size_t)from->blocks * OBJECT_LOG_CRC_BYTES);
+}
+
 static bool is_change(enum object_op op)
 {
     return op == OBJECT_CREATE || op == OBJECT_DELETE || op == OBJECT_TRUNCATE ||
@@ -277,7 +344,12 @@ static enum err execute(struct store *s, const struct msg *m, const struct objec
     case OBJECT_RELEASE:
         ASSERT(r->epoch == s->checkpoint.epoch);
         s->prepared = false;
+        s->log_open = true;
         return OK;
+    case OBJECT_LOG_WRITE:
+        return log_write(s, m, r);
+    case OBJECT_LOG_READ:
+        return log_read(s, m, r, reply);
     default:
         ASSERT(!s->prepared || !is_change(r->op)); /* of the next checkpoint: too early */
         return do_object(s, m, r, reply);

@@ -10,6 +10,7 @@
 #define STORE_OBJECTS 128u
 #define STORE_ANY_OBJECT UINT64_MAX
 #define STORE_BLOCKS 300u /* an object */
+#define STORE_SEGMENTS 128u
 
 struct store_block {
     bool present, lost;
@@ -28,6 +29,13 @@ struct store_object {
 struct store_image {
     struct store_object object[STORE_OBJECTS];
     uint64_t epoch;
+};
+
+struct store_segment { /* of the log on the disks: outlives everything */
+    uint64_t epoch, number, place;
+    uint32_t blocks;
+    bool end;
+    uint8_t *data, *crc;
 };
 
 enum store_death { DIE_BEFORE, DIE_AFTER }; /* the effect of the call */
@@ -57,6 +65,11 @@ struct store {
     uint32_t deaths, restores, prepares, bad_crcs, bad_sessions, refused, system_restores;
     uint32_t count[OBJECT_OP_COUNT];
     uint64_t highest_epoch, max_batch;
+    struct store_segment segment[STORE_SEGMENTS];
+    uint32_t segments;
+    uint64_t log_room; /* blocks of the log on the disks */
+    bool log_open;     /* something was released since the restore */
+    uint32_t groups;   /* taken whole */
     bool clean;
     bool prepared;      /* and not yet released: no change may come */
     bool slow;          /* PREPARE is done and answered by store_finish only */
