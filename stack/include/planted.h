@@ -58,6 +58,14 @@
     X(PLANTED_SLOW_AWAITED, "slow-awaited", "protocol: a driver that is silent is waited for")     \
     X(PLANTED_GROUP_ASTRIDE, "group-astride", "cache: what a freeze missed counts as logged")      \
     X(PLANTED_GROUP_ANY_BASE, "group-any-base", "physical: groups of any checkpoint are taken")    \
+    X(PLANTED_FFS_SIZE_FIRST, "ffs-size-first", "ffs: size and pointers wait for no data")         \
+    X(PLANTED_FFS_CLEARED_FIRST, "ffs-cleared-first", "ffs: an inode goes before its name")        \
+    X(PLANTED_FFS_REUSED_EARLY, "ffs-reused-early",                                                \
+      "ffs: blocks are reusable when memory says so")                                              \
+    X(PLANTED_FFS_NO_UNDO, "ffs-no-undo", "ffs: a sector goes with all its patches")               \
+    X(PLANTED_FFS_R4_OFF, "ffs-r4-off", "ffs: a name goes before the new one is there")            \
+    X(PLANTED_FFS_FSYNC_NAMELESS, "ffs-fsync-nameless", "ffs: fsync leaves the names out")         \
+    X(PLANTED_FFS_CLEAN_EARLY, "ffs-clean-early", "ffs: marked clean before the check is stable")  \
     X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \
     X(PLANTED_RENAME_DROPS_TARGET, "rename-drops-target", "naming: rename loses the new name")     \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \

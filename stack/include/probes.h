@@ -45,6 +45,16 @@
     X(PROBE_COW_DATA, "cow-data", "cow: all blocks of a batch are stable, its root is not sent")   \
     X(PROBE_COW_ROOT_1, "cow-root-1", "cow: the first copy of the root is stable: durable")        \
     X(PROBE_COW_ROOT_2, "cow-root-2", "cow: the second copy of the root is stable")                \
+    X(PROBE_FFS_INODE, "ffs-inode", "ffs: the record of an inode is stable")                       \
+    X(PROBE_FFS_NAME_ADDED, "ffs-name-added", "ffs: a new name is stable")                         \
+    X(PROBE_FFS_NAME_REMOVED, "ffs-name-removed", "ffs: a name's removal is stable")               \
+    X(PROBE_FFS_FREED, "ffs-freed", "ffs: all is stable, what was freed is about to be reusable")  \
+    X(PROBE_FFS_PASS, "ffs-pass", "ffs: a round of a pass is written and flushed")                 \
+    X(PROBE_FSCK_1, "fsck-1", "ffs: the inode tables are read")                                    \
+    X(PROBE_FSCK_2, "fsck-2", "ffs: all directories are walked")                                   \
+    X(PROBE_FSCK_3, "fsck-3", "ffs: directories without a name are dealt with")                    \
+    X(PROBE_FSCK_4, "fsck-4", "ffs: files without a name and counts are dealt with")               \
+    X(PROBE_FSCK_5, "fsck-5", "ffs: bitmaps and all else of the check are stable")                 \
     X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")
 
 #define PROBE_ENUM(id, name, doc) id,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "workloads/checkers/cow_check.h"
 #include "workloads/checkers/loris_check.h"
 #include "workloads/checkers/none_disks.h"
 
@@ -12,7 +13,8 @@ struct row {
 };
 
 /* Every design that has a checker. */
-static const struct row rows[] = {{"loris", loris_check}, {"none", none_check_disks}};
+static const struct row rows[] = {
+    {"loris", loris_check}, {"cow", cow_check_disks}, {"none", none_check_disks}, {"ffs", none_check_disks}};
 
 void checker_run(const char *design, const struct checker_disks *disks,
                  struct checker_verdict *verdict)

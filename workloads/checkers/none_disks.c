@@ -1,118 +1,25 @@
 /*
- * Finds the volume on the disks and hands its blocks to the checker of layout C. Of a mirror the
- * first usable member is believed, and the other where that one cannot be read: what the RAID would
- * return, as long as no region is out of step.
+ * Hands the blocks of the logical volume to the checker of layout C.
  */
 #include "workloads/checkers/none_disks.h"
 
-#include <isa-l.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "assertion.h"
-#include "bytes.h"
 #include "workloads/checkers/none_check.h"
-
-#define BLOCK 4096u
-#define SECTORS 8u
-#define MAGIC UINT64_C(0x31646961526b6c42)
-
-struct volume {
-    const struct checker_disks *disks;
-    uint32_t columns, copies, failed; /* failed: bit a disk */
-    uint64_t chunk_blocks, data_start, blocks;
-};
-
-struct super {
-    uint64_t uuid, chunk, start, sectors, events;
-    uint32_t level, disks, index, failed;
-};
-
-static bool decode(const uint8_t *raw, struct super *s)
-{
-    uint32_t crc = ~crc32_iscsi((unsigned char *)(uintptr_t)raw, 76, 0xffffffffu);
-    if (get_le64(raw) != MAGIC || get_le32(raw + 8) != 1 || get_le32(raw + 76) != crc)
-        return false;
-    *s = (struct super){.uuid = get_le64(raw + 16),
-                        .chunk = get_le64(raw + 40),
-                        .start = get_le64(raw + 48),
-                        .sectors = get_le64(raw + 56),
-                        .events = get_le64(raw + 64),
-                        .level = get_le32(raw + 12),
-                        .disks = get_le32(raw + 32),
-                        .index = get_le32(raw + 36),
-                        .failed = get_le32(raw + 72)};
-    return s->level <= 1 && s->chunk > 0 && s->chunk % SECTORS == 0;
-}
-
-/* The newer of the two copies on a disk. */
-static bool read_super(const struct checker_disks *disks, uint32_t disk, struct super *s)
-{
-    static const uint64_t places[] = {0, 128};
-    bool found = false;
-    for (uint32_t k = 0; k < 2 && !disks->dead[disk]; k++) {
-        uint8_t raw[BLOCK];
-        struct super copy;
-        bool readable = true;
-        disks->read_block(disks->context, disk, places[k], raw, &readable);
-        if (!readable || !decode(raw, &copy) || copy.index != disk || copy.disks != disks->count)
-            continue;
-        if (!found || copy.events > s->events)
-            *s = copy;
-        found = true;
-    }
-    return found;
-}
-
-static bool find_volume(struct volume *v)
-{
-    struct super super[DISKS_MAX];
-    bool found[DISKS_MAX];
-    uint32_t best = DISKS_MAX;
-    for (uint32_t d = 0; d < v->disks->count; d++) {
-        found[d] = read_super(v->disks, d, &super[d]);
-        if (found[d] && (best == DISKS_MAX || super[d].events > super[best].events))
-            best = d;
-    }
-    if (best == DISKS_MAX)
-        return false;
-    v->copies = super[best].level == 1 ? 2 : 1;
-    v->columns = v->disks->count / v->copies;
-    v->chunk_blocks = super[best].chunk / SECTORS;
-    v->data_start = super[best].start;
-    v->blocks = super[best].sectors / SECTORS * v->columns;
-    v->failed = super[best].failed;
-    for (uint32_t d = 0; d < v->disks->count; d++)
-        if (!found[d] || super[d].uuid != super[best].uuid)
-            v->failed |= 1u << d;
-    return true;
-}
+#include "workloads/checkers/volume.h"
 
 static bool read_volume(void *object, uint64_t block, uint8_t *raw)
 {
-    const struct volume *v = object;
-    uint64_t chunk = block / v->chunk_blocks;
-    uint64_t at = chunk / v->columns * v->chunk_blocks + block % v->chunk_blocks + v->data_start;
-    for (uint32_t copy = 0; copy < v->copies; copy++) {
-        uint32_t disk = (uint32_t)(chunk % v->columns) * v->copies + copy;
-        bool readable = true;
-        if ((v->failed >> disk & 1) != 0 || v->disks->dead[disk])
-            continue;
-        v->disks->read_block(v->disks->context, disk, at, raw, &readable);
-        if (readable)
-            return true;
-    }
-    return false;
+    return checker_volume_read(object, block, raw);
 }
 
 void none_check_disks(const struct checker_disks *disks, struct checker_verdict *verdict)
 {
-    struct volume v = {.disks = disks, .columns = 1, .copies = 1, .chunk_blocks = 1};
+    struct checker_volume v;
     struct none_check check;
-    ASSERT(disks->count >= 1 && disks->count <= DISKS_MAX);
     *verdict = (struct checker_verdict){.ran = true};
-    v.blocks = disks->blocks[0];
-    if (disks->count > 1 && !find_volume(&v)) {
+    if (!checker_volume_find(&v, disks)) {
         verdict->damages = 1;
         snprintf(verdict->text, sizeof(verdict->text), "no superblock of the block RAID");
         return;

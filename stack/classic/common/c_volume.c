@@ -92,6 +92,7 @@ enum err c_load(struct fs *fs, uint64_t blocks)
     if (e == E_MEDIA || e == E_CORRUPT) {
         plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)e, 0);
         enum err copy = super_read(fs, blocks - 1, blocks);
+        fs->c->super.clean = false; /* it is as of the last orderly stop */
         e = copy == OK ? OK : e;
     }
     return e == OK ? make_groups(fs) : e;
@@ -120,7 +121,10 @@ enum err c_mark_clean(struct fs *fs)
 enum err c_unmount(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
 {
     (void)in, (void)out;
-    enum err e = fs->store->sync(fs, NULL, NULL);
+    enum err e = inode_free_orphans(fs); /* nobody has them open any more */
+    inode_store_all(fs);
+    if (e == OK)
+        e = fs->store->sync(fs, NULL, NULL);
     if (e == OK)
         e = c_mark_clean(fs);
     if (e != OK)

@@ -48,4 +48,7 @@ enum err none_rig_plain(struct none_rig *rig, enum vfs_op op, uint64_t ino, uint
 /* Runs the checker on the disk as it is. */
 void none_rig_check(struct none_rig *rig, struct none_check *out);
 
+/* Unmounts; then the checker must find neither damage nor a leak. */
+void none_rig_expect_sound(struct none_rig *rig);
+
 #endif

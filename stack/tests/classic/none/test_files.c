@@ -35,16 +35,6 @@ static void teardown(void)
     none_rig_fini(&rig);
 }
 
-static void expect_sound(void)
-{
-    struct none_check check;
-    ck_assert_int_eq(none_rig_plain(&rig, VFS_UNMOUNT, 0, 0), OK);
-    none_rig_check(&rig, &check);
-    ck_assert_msg(check.ok, "%s", check.text);
-    ck_assert_uint_eq(check.leaked_blocks, 0);
-    ck_assert_uint_eq(check.leaked_inodes, 0);
-}
-
 START_TEST(test_files__a_file_larger_than_the_cache_comes_back)
 {
     uint64_t f, moved;
@@ -64,10 +54,10 @@ START_TEST(test_files__a_file_larger_than_the_cache_comes_back)
     ck_assert_int_eq(none_rig_read(&rig, f, 7 * MIB, back, MIB, &moved), OK);
     ck_assert_int_eq(memcmp(data, back, MIB), 0);
     ck_assert_int_eq(none_rig_plain(&rig, VFS_TRUNCATE, f, 5 * MIB + 10), OK);
-    expect_sound();
+    none_rig_expect_sound(&rig);
     none_rig_reboot(&rig, false);
     ck_assert_int_eq(none_rig_remove(&rig, VFS_UNLINK, ROOT, "f"), OK);
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -87,7 +77,7 @@ START_TEST(test_files__holes_and_growth_read_as_zeros)
     ck_assert_int_eq(none_rig_read(&rig, f, 50 * 4096, back, 10000, &moved), OK);
     ck_assert_uint_eq(moved, 10000);
     ck_assert_int_eq(memcmp(back, zero, 10000), 0);
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -125,7 +115,7 @@ START_TEST(test_files__a_write_that_does_not_fit_changes_nothing)
     ck_assert_int_eq(memcmp(back, data + 100, 64 << 10), 0);
     ck_assert_int_eq(none_rig_plain(&rig, VFS_TRUNCATE, f, 0), OK);
     ck_assert_int_eq(none_rig_write(&rig, g, 0, data, MIB), OK);
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -146,7 +136,7 @@ START_TEST(test_files__inodes_run_out_and_come_back)
     ck_assert_int_eq(none_rig_remove(&rig, VFS_UNLINK, ROOT, "17"), OK);
     ck_assert_int_eq(none_rig_make(&rig, VFS_CREATE, ROOT, "again", NULL), OK);
     ck_assert_uint_eq(rig.reply.stat.generation, 2);
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -239,7 +229,7 @@ START_TEST(test_files__driver_deaths_are_transparent)
         ck_assert_int_eq(none_rig_read(&rig, f, i * 100000, back, 100000, &moved), OK);
         ck_assert_int_eq(memcmp(back, data + i, 100000), 0);
     }
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -389,7 +379,7 @@ START_TEST(test_files__random_operations_agree_with_a_model_over_remounts)
     for (uint32_t round = 0; round < 10; round++) {
         for (uint32_t step = 0; step < 400; step++)
             model_step(draw(FILES));
-        expect_sound();
+        none_rig_expect_sound(&rig);
         none_rig_reboot(&rig, false);
         for (uint32_t k = 0; k < FILES; k++)
             model_compare(k);

@@ -22,16 +22,6 @@ static void teardown(void)
     none_rig_fini(&rig);
 }
 
-static void expect_sound(void)
-{
-    struct none_check check;
-    ck_assert_int_eq(none_rig_plain(&rig, VFS_UNMOUNT, 0, 0), OK);
-    none_rig_check(&rig, &check);
-    ck_assert_msg(check.ok, "%s", check.text);
-    ck_assert_uint_eq(check.leaked_blocks, 0);
-    ck_assert_uint_eq(check.leaked_inodes, 0);
-}
-
 START_TEST(test_names__format_has_root_and_shared)
 {
     struct none_check check;
@@ -72,7 +62,7 @@ START_TEST(test_names__errors_of_the_name_space)
     ck_assert_int_eq(none_rig_remove(&rig, VFS_UNLINK, dir, "f"), OK);
     ck_assert_int_eq(none_rig_remove(&rig, VFS_UNLINK, dir, longest), OK);
     ck_assert_int_eq(none_rig_remove(&rig, VFS_RMDIR, ROOT, "d"), OK);
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -103,7 +93,7 @@ START_TEST(test_names__many_entries_survive_a_remount_in_one_directory)
         snprintf(name, sizeof(name), "file-%u", i);
         ck_assert_int_eq(none_rig_lookup(&rig, dir, name), i % 3 == 0 ? E_NOENT : OK);
     }
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -161,7 +151,7 @@ START_TEST(test_names__rename_replaces_and_moves)
     ck_assert_uint_eq(rig.reply.stat.ino, sub);
     ck_assert_int_eq(none_rig_lookup(&rig, ROOT, "."), OK);
     ck_assert_uint_eq(rig.reply.stat.nlink, 5); /* a, b, shared */
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -210,7 +200,7 @@ START_TEST(test_names__links_symlinks_and_attributes_survive_a_remount)
     ck_assert_int_eq(none_rig_remove(&rig, VFS_UNLINK, ROOT, "f"), OK);
     ck_assert_int_eq(none_rig_remove(&rig, VFS_UNLINK, ROOT, "s"), OK);
     ck_assert_int_eq(none_rig_remove(&rig, VFS_UNLINK, ROOT, "t"), OK);
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 
@@ -231,7 +221,7 @@ START_TEST(test_names__unlinked_but_open_lives_until_release)
     ck_assert_int_eq(none_rig_plain(&rig, VFS_STAT, f, 0), E_NOENT);
     ck_assert_int_eq(none_rig_plain(&rig, VFS_STATFS, 0, 0), OK);
     ck_assert_uint_eq(rig.reply.stat.blocks, free_before);
-    expect_sound();
+    none_rig_expect_sound(&rig);
 }
 END_TEST
 

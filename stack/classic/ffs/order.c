@@ -1,0 +1,204 @@
+/*
+ * The rules of careful ordering (Ganger & Patt), applied to each change as it is made:
+ *
+ *   R1 nothing points to what is not initialised on disk: a pointer waits for its block, a name for
+ *      its inode, an inode's record for its blocks, its pointers and the bytes that it grew over.
+ *   R2 nothing is reused before each pointer to it is gone: what is freed waits until all patches
+ *      are stable.
+ *   R3 the last pointer goes only after the new one is there, and R4: a name's removal waits for
+ *      every unstable addition of a name of that inode, in whatever order they were made.
+ *   R5 moving a directory to another parent begins and ends with everything stable (main.c).
+ *
+ * Bitmaps and overwritten data have no order: the check makes bitmaps anew, and data in place are a
+ * whole version each.
+ */
+#include "assertion.h"
+#include "ffs.h"
+#include "planted.h"
+
+/* ---- R1: blocks, pointers, records ---- */
+
+static void new_content(struct fs *fs, const struct change *c)
+{
+    uint32_t node = ffs_patch_node(fs, c->b->block);
+    if (node == NO_PATCH) {
+        struct change whole = *c;
+        whole.offset = whole.bytes = 0;
+        node = ffs_patch_make(fs, &whole, c->i->ino);
+    }
+    ffs_party_pending(fs, ffs_party(fs, c->i->ino), node);
+}
+
+static void pointer(struct fs *fs, const struct change *c)
+{
+    struct ffs *f = ffs_of(fs);
+    struct party *party = ffs_party(fs, c->i->ino);
+    uint32_t p = ffs_patch_make(fs, c, c->i->ino);
+    if (c->target == 0) { /* truncated: the record that says so comes first */
+        ffs_patch_depends(fs, p, party->record);
+        return;
+    }
+    uint32_t node = ffs_patch_node(fs, c->target);
+    if (node != NO_PATCH)
+        ffs_patch_depends(fs, p, ffs_patch_ref(f, node));
+    ffs_party_pending(fs, party, p);
+}
+
+static void record(struct fs *fs, const struct change *c)
+{
+    struct ffs *f = ffs_of(fs);
+    struct party *party = ffs_party(fs, c->target);
+    uint32_t p = ffs_patch_at(f, party->record);
+    if (p != NO_PATCH && f->patch[p].state == PATCH_WAITING && f->patch[p].dependents == 0)
+        ffs_patch_renew(fs, p); /* nobody waits for the one before: they are one now */
+    else
+        p = ffs_patch_make(fs, c, c->target);
+    if (!PLANTED(PLANTED_FFS_SIZE_FIRST))
+        ffs_party_take(fs, party, p);
+    if (!PLANTED(PLANTED_FFS_CLEARED_FIRST))
+        ffs_patch_depends(fs, p, party->removed);
+    party->record = ffs_patch_ref(f, p);
+}
+
+/* ---- R3, R4: names ---- */
+
+static bool is_directory(struct fs *fs, uint32_t ino)
+{
+    const struct inode *i = inode_find(fs, ino);
+    return i != NULL && i->d.type == VFS_DIRECTORY;
+}
+
+/* A name of `ino` came by patch p. */
+static void came(struct fs *fs, uint32_t p, const struct change *c, uint32_t ino)
+{
+    struct party *party = ffs_party(fs, ino);
+    ffs_patch_depends(fs, p, party->record);
+    ffs_patch_depends(fs, p, party->added); /* so that one reference stands for all of them */
+    if (is_directory(fs, ino))
+        ffs_patch_depends(fs, p, ffs_party(fs, c->i->ino)->record); /* the parent's count */
+    if (fs->remove_first)
+        ffs_patch_depends(fs, p, party->removed);
+    party->added = ffs_patch_ref(ffs_of(fs), p);
+}
+
+/* A name of `ino` went by patch p. */
+static void went(struct fs *fs, uint32_t p, uint32_t ino)
+{
+    struct party *party = ffs_party(fs, ino);
+    if (!PLANTED(PLANTED_FFS_R4_OFF))
+        ffs_patch_depends(fs, p, party->added);
+    ffs_patch_depends(fs, p, party->removed);
+    party->removed = ffs_patch_ref(ffs_of(fs), p);
+}
+
+static void name_pointed(struct fs *fs, const struct change *c)
+{
+    uint32_t p = ffs_patch_make(fs, c, c->target);
+    went(fs, p, c->old_target);
+    came(fs, p, c, c->target);
+}
+
+/* ".." of directory i: after its new name, before the old one goes. */
+static void dotdot(struct fs *fs, const struct change *c)
+{
+    struct party *party = ffs_party(fs, c->i->ino);
+    uint32_t p = ffs_patch_make(fs, c, c->i->ino);
+    ffs_patch_depends(fs, p, party->added);
+    party->added = ffs_patch_ref(ffs_of(fs), p);
+    ffs_of(fs)->moved_directory = true;
+}
+
+void ffs_changed(struct fs *fs, const struct change *c)
+{
+    struct ffs *f = ffs_of(fs);
+    if (f->off)
+        return;
+    switch (c->kind) {
+    case CHANGE_DATA:
+        if (c->fresh || c->grows)
+            new_content(fs, c);
+        break;
+    case CHANGE_DIR_BLOCK:
+    case CHANGE_INDIRECT:
+        new_content(fs, c);
+        break;
+    case CHANGE_ADDED:
+        came(fs, ffs_patch_make(fs, c, c->target), c, c->target);
+        break;
+    case CHANGE_REMOVED:
+        went(fs, ffs_patch_make(fs, c, c->old_target), c->old_target);
+        break;
+    case CHANGE_POINTED:
+        name_pointed(fs, c);
+        break;
+    case CHANGE_DOTDOT:
+        dotdot(fs, c);
+        break;
+    case CHANGE_INODE:
+        record(fs, c);
+        break;
+    case CHANGE_POINTER:
+        pointer(fs, c);
+        break;
+    case CHANGE_MAP:
+        break;
+    }
+}
+
+/* ---- R2: what is freed ---- */
+
+static enum err put_freed(struct fs *fs, uint32_t first, uint32_t count)
+{
+    struct ffs *f = ffs_of(fs);
+    struct freed *last = &f->freed[f->freed_count - (f->freed_count > 0 ? 1 : 0)];
+    if (f->freed_count > 0 && count > 0 && last->count > 0 && last->first + last->count == first) {
+        last->count += count;
+        return OK;
+    }
+    if (f->freed_count == FREED_MAX) { /* each pointer to it has its patch already */
+        enum err e = ffs_pass_all(fs);
+        if (e != OK)
+            return e;
+    }
+    ASSERT(f->freed_count < FREED_MAX);
+    f->freed[f->freed_count++] = (struct freed){.first = first, .count = count};
+    return OK;
+}
+
+enum err ffs_block_freed(struct fs *fs, struct inode *i, uint32_t block)
+{
+    struct ffs *f = ffs_of(fs);
+    struct buffer *b = cache_find(fs, block);
+    (void)i;
+    if (f->off || PLANTED(PLANTED_FFS_REUSED_EARLY))
+        return c_block_clear(fs, block);
+    if (!layout_is_data(fs->blocks, block))
+        return OK; /* the disk may say anything */
+    if (b != NULL && b->own == NULL)
+        cache_forget(fs, block);
+    else if (b != NULL)
+        cache_disown(b); /* what leads to it waits for it, until it is written without it */
+    return put_freed(fs, block, 1);
+}
+
+enum err ffs_inode_free(struct fs *fs, uint32_t ino)
+{
+    return ffs_of(fs)->off ? c_inode_free(fs, ino) : put_freed(fs, ino, 0);
+}
+
+void ffs_freed_release(struct fs *fs)
+{
+    struct ffs *f = ffs_of(fs);
+    ASSERT(f->all_first == NO_PATCH);
+    if (f->freed_count > 0)
+        plat_probe(PROBE_FFS_FREED);
+    for (uint32_t k = 0; k < f->freed_count; k++) {
+        const struct freed *freed = &f->freed[k];
+        if (freed->count == 0 && c_inode_free(fs, freed->first) != OK)
+            plat_report(REPORT_LEAK, 0, freed->first);
+        for (uint32_t n = 0; n < freed->count; n++)
+            if (c_block_clear(fs, freed->first + n) != OK)
+                plat_report(REPORT_LEAK, 1, 0);
+    }
+    f->freed_count = 0;
+}
