@@ -15,6 +15,10 @@
 #include "block.h"
 
 #define OBJECT_ATTR_BYTES 64u
+/* Where in them, for whom but naming, the RAID level of a file is that it is to have: 4 bytes,
+ * little- endian, in the numbering of OBJECT_LEVEL_SHIFT. Another one than before: logical migrates
+ * it. */
+#define OBJECT_ATTR_LEVEL 56u
 #define OBJECT_IO_MAX_BLOCKS 64u
 #define OBJECT_SIZE_MAX (UINT64_C(1) << 40) /* bytes */
 
@@ -97,6 +101,10 @@ enum object_flags {
 
 /* Flag of WRITE's answer below the cache: make a checkpoint soon (the intents run short). */
 #define OBJECT_NEED_CHECKPOINT (1u << 16)
+/* Flag of any answer of logical: there is less room than STATFS said last, for a migration took
+ * some.
+ */
+#define OBJECT_LESS_ROOM (1u << 18)
 /* Flag of ROOTS' answer: a slot has no valid copy and is not void; it may have had any root. */
 #define OBJECT_ROOT_DAMAGED (1u << 17)
 

@@ -28,6 +28,11 @@
     X(PROBE_LOGICAL_DEGRADED, "logical-degraded", "logical: a disk was taken out of the pool")     \
     X(PROBE_REBUILD_BLOCKS, "rebuild-blocks", "logical: blocks were copied to a new disk")         \
     X(PROBE_REBUILD_OBJECT, "rebuild-object", "logical: an object is whole on a new disk")         \
+    X(PROBE_MIGRATE_BEGUN, "migrate-begun", "logical: a file's new layout is made, empty")         \
+    X(PROBE_MIGRATE_BLOCKS, "migrate-blocks", "logical: blocks were copied to the new layout")     \
+    X(PROBE_MIGRATE_BOTH, "migrate-both", "logical: a write went to both layouts")                 \
+    X(PROBE_MIGRATE_SWITCHED, "migrate-switched", "logical: the file has its new layout")          \
+    X(PROBE_MIGRATE_REMOVED, "migrate-removed", "logical: the layout without a file is gone")      \
     X(PROBE_RESYNC_BLOCK, "resync-block", "logical: one block of the intents was resolved")        \
     X(PROBE_RESYNC_DONE, "resync-done", "logical: data resynchronisation is complete")             \
     X(PROBE_CACHE_ROLLBACK, "cache-rollback", "cache: recovery begins, the session is raised")     \

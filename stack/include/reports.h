@@ -20,6 +20,7 @@
     X(REPORT_DEGRADED, "degraded", "runs without a disk: a = disk")                                \
     X(REPORT_REBUILDING, "rebuilding", "a disk is made whole: a = disk, b = steps since the last") \
     X(REPORT_SCRUBBED, "scrubbed", "all copies were verified: a = blocks, b = mended")             \
+    X(REPORT_MIGRATED, "migrated", "a file has another RAID level: a = object, b = level")         \
     X(REPORT_REBUILT, "rebuilt", "redundancy is whole again: a = disk")                            \
     X(REPORT_LOST, "lost", "a block or record is given up: a = object, b = block")                 \
     X(REPORT_READ_ONLY, "read-only", "the pool takes no more changes")                             \

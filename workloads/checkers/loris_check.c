@@ -14,6 +14,7 @@
 #include "bytes.h"
 #include "workloads/checkers/loris_check_log.h"
 #include "workloads/checkers/loris_layout.h"
+#include "workloads/checkers/loris_parity.h"
 #include "workloads/checkers/names_check.h"
 
 #define BLOCK 4096u
@@ -25,6 +26,10 @@
 #define HEIGHT_MAX 6u
 #define MENDING 0x80000000u
 #define ENTRY 64u
+#define MOVED 0x80000000u /* bit of an object's number on its disks */
+#define MOVES 1u          /* bits of an entry's state: its object has it; it waits for a level */
+#define WAITS 2u
+#define LEVELS 6u
 
 enum state { GOOD, BAD, LOST };
 
@@ -87,6 +92,7 @@ struct check {
     struct row row;         /* the one being checked */
     struct loris_root root; /* the chosen one */
     size_t blocks, blocks_room, objects, objects_room, intents, intents_room;
+    uint64_t waiting, counted; /* entries that wait for another level; and as the mapping says */
 };
 
 static void damage(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -594,14 +600,24 @@ static size_t first_block(const struct check *c, uint64_t oid)
     return first_block_at(c, oid, 0);
 }
 
+/* Blocks of one object and number from block[i] on: one a disk. */
+static size_t run_of(const struct check *c, size_t i)
+{
+    size_t n = 1;
+    while (i + n < c->blocks && c->block[i + n].oid == c->block[i].oid &&
+           c->block[i + n].index == c->block[i].index)
+        n++;
+    return n;
+}
+
 static struct object *find_object(const struct check *c, uint64_t oid, uint32_t k)
 {
     struct object key = {.oid = oid, .disk = k};
     return bsearch(&key, c->object, c->objects, sizeof(key), by_object);
 }
 
-/* The copies of one block: b[0..n) on the disks in `whole` and perhaps others. */
-/* Of the copies on `disks`; others are in the making. */
+/* The copies of one block: b[0..n) on the disks in `whole` and perhaps others. Of those on `disks`;
+ * others are in the making. */
 static void check_copies(struct check *c, const struct block *b, size_t n, uint32_t disks,
                          uint32_t whole)
 {
@@ -642,28 +658,33 @@ static void check_like(struct check *c, const struct object *a, const struct obj
                (unsigned long)a->oid, a->disk, b->disk);
 }
 
-static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
+/* The inodes of an object on `disks`; which of these have one, *have, and which a whole part. */
+static uint32_t check_inodes(struct check *c, uint64_t oid, uint32_t disks, uint32_t *have)
 {
-    uint32_t whole = 0, have = 0;
+    uint32_t whole = 0;
     const struct object *one = NULL;
+    *have = 0;
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
-        struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
+        const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
         if (o == NULL && (disks >> k & 1) != 0 && !c->disk[k].blind)
             damage(c, "object %lu is not on disk %u", (unsigned long)oid, k);
         if (o == NULL)
             continue;
-        have |= 1u << k;
+        *have |= 1u << k;
         whole |= o->partial ? 0 : 1u << k;
         check_like(c, one, o);
         one = o;
     }
+    return whole;
+}
+
+static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
+{
+    uint32_t have, whole = check_inodes(c, oid, disks, &have);
     if (have == 0 || (whole == 0 && disks != 0))
         damage(c, "object %lu: no disk has a whole tree of it", (unsigned long)oid);
     for (size_t i = first_block(c, oid); i < c->blocks && c->block[i].oid == oid;) {
-        size_t n = 1;
-        while (i + n < c->blocks && c->block[i + n].oid == oid &&
-               c->block[i + n].index == c->block[i].index)
-            n++;
+        size_t n = run_of(c, i);
         check_copies(c, &c->block[i], n, disks, whole);
         i += n;
     }
@@ -671,14 +692,10 @@ static void check_mirrored(struct check *c, uint64_t oid, uint32_t disks)
 
 static void check_striped(struct check *c, uint64_t oid, uint32_t disks)
 {
-    const struct object *one = NULL;
-    for (uint32_t k = 0; k < DISKS_MAX; k++) {
-        const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
-        check_like(c, one, o);
-        one = o == NULL ? one : o;
-        if ((disks >> k & 1) != 0 && (o == NULL || o->partial))
-            damage(c, "object %lu: its part on disk %u is not whole", (unsigned long)oid, k);
-    }
+    uint32_t have, lacking = disks & ~check_inodes(c, oid, disks, &have);
+    if (lacking != 0)
+        damage(c, "object %lu: parts are not whole, on disks of mask %x", (unsigned long)oid,
+               lacking);
     for (size_t i = first_block(c, oid); i < c->blocks && c->block[i].oid == oid; i++)
         if (c->block[i].state == BAD && !c->block[i].intent)
             damage(c, "object %lu: block %lu on disk %u is bad", (unsigned long)oid,
@@ -686,28 +703,6 @@ static void check_striped(struct check *c, uint64_t oid, uint32_t disks)
 }
 
 /* ---- Parity ---------------------------------------------------------------------------------- */
-
-static uint8_t twice(uint8_t a)
-{
-    return (uint8_t)(a << 1 ^ (a >> 7) * 0x1du);
-}
-
-/* Compares P, or Q, of a row whose data are all known. */
-static bool parity_holds(const struct row *r, uint32_t which)
-{
-    uint32_t data = r->slots - r->parities;
-    const uint8_t *stored = r->content[(r->first + which) % r->slots];
-    for (uint32_t at = 0; at < BLOCK; at++) {
-        uint8_t sum = 0;
-        for (uint32_t d = data; d-- > 0;) {
-            sum = which == 0 ? sum : twice(sum);
-            sum ^= r->content[(r->first + r->parities + d) % r->slots][at];
-        }
-        if (sum != stored[at])
-            return false;
-    }
-    return true;
-}
 
 static uint32_t bits(uint32_t mask)
 {
@@ -729,7 +724,8 @@ static void check_row(struct check *c, const struct row *r)
     if ((r->unknown & ~parity) != 0)
         return;
     for (uint32_t k = 0; k < r->parities; k++)
-        if ((r->unknown >> (r->first + k) % r->slots & 1) == 0 && !parity_holds(r, k))
+        if ((r->unknown >> (r->first + k) % r->slots & 1) == 0 &&
+            !loris_parity_holds(r->content, r->slots, r->parities, r->first, k))
             damage(c, "object %lu row %lu: %s does not match the data", (unsigned long)r->oid,
                    (unsigned long)r->index, k == 0 ? "P" : "Q");
 }
@@ -764,25 +760,13 @@ static void read_row(struct check *c, const uint8_t *e, const struct block *b, s
 static void check_rows(struct check *c, uint64_t oid, const uint8_t *e, uint32_t disks)
 {
     struct row *r = &c->row;
-    uint32_t missing = 0;
-    const struct object *one = NULL;
-    for (uint32_t slot = 0; slot < e[9]; slot++) {
-        uint32_t k = e[16 + slot];
-        const struct object *o = (disks >> k & 1) != 0 ? find_object(c, oid, k) : NULL;
-        if (o == NULL && (disks >> k & 1) != 0 && !c->disk[k].blind)
-            damage(c, "object %lu is not on disk %u", (unsigned long)oid, k);
-        if (o == NULL || o->partial)
-            missing |= 1u << slot;
-        check_like(c, one, o);
-        one = o == NULL ? one : o;
-    }
-    if (one == NULL)
+    uint32_t missing = 0, have, whole = check_inodes(c, oid, disks, &have);
+    for (uint32_t slot = 0; slot < e[9]; slot++)
+        missing |= (whole >> e[16 + slot] & 1) == 0 ? 1u << slot : 0;
+    if (have == 0)
         damage(c, "object %lu: no disk has it", (unsigned long)oid);
     for (size_t i = first_block(c, oid); i < c->blocks && c->block[i].oid == oid;) {
-        size_t n = 1;
-        while (i + n < c->blocks && c->block[i + n].oid == oid &&
-               c->block[i + n].index == c->block[i].index)
-            n++;
+        size_t n = run_of(c, i);
         read_row(c, e, &c->block[i], n, missing, r);
         check_row(c, r);
         i += n;
@@ -791,12 +775,13 @@ static void check_rows(struct check *c, uint64_t oid, const uint8_t *e, uint32_t
 
 /* ---- The mapping ----------------------------------------------------------------------------- */
 
-/* An entry of a level that there is, with disks enough for it. */
-static bool entry_sane(const uint8_t *e, uint64_t oid)
+/* An entry of a level that there is, with disks enough for it. Slot 0's object may be any. */
+static bool entry_sane(const uint8_t *e, uint64_t slot)
 {
     bool parity = e[8] >= 4;
-    if (get_le32(e + 60) != crc32c(e, 60) || get_le64(e) != oid || e[9] == 0 || e[9] > DISKS_MAX ||
-        e[8] > 6 || e[8] == 2 || e[8] == 3)
+    if (get_le32(e + 60) != crc32c(e, 60) || (slot != 0 && get_le64(e) != slot) || e[9] == 0 ||
+        e[9] > DISKS_MAX || e[8] > 6 || e[8] == 2 || e[8] == 3 || e[48] > LEVELS ||
+        e[49] > (slot == 0 ? 0 : MOVES | WAITS))
         return false;
     uint32_t disks = 0;
     for (uint32_t n = 0; n < e[9]; n++) {
@@ -807,18 +792,46 @@ static bool entry_sane(const uint8_t *e, uint64_t oid)
     return (e[8] == 1 || get_le32(e + 12) > 0) && (!parity || e[9] >= (e[8] == 6 ? 4 : 3));
 }
 
+/* Slot 1 is no object's: it counts those that wait for another level. */
+static void check_count(struct check *c, const uint8_t *e)
+{
+    if (get_le64(e) != 1 || get_le32(e + 60) != crc32c(e, 60) || get_le64(e + 16) == 0)
+        damage(c, "mapping: the count of files that wait is damaged");
+    c->counted = get_le64(e + 16);
+}
+
+/* The layout in slot 0 is being made, or goes: it may be anything. */
+static void check_spare(struct check *c, const uint8_t *e, uint8_t *known)
+{
+    for (uint32_t n = 0; n < e[9]; n++) {
+        const struct object *o = find_object(c, get_le64(e), e[16 + n]);
+        if (o != NULL)
+            known[o - c->object] = 1;
+    }
+}
+
 /* A copy counts while its disk is of the generation that the entry names: else the disk has left
  * and joined again since, and has nothing of it, or half. */
-static void check_entry(struct check *c, uint64_t oid, const uint8_t *e, uint32_t members,
+static void check_entry(struct check *c, uint64_t slot, const uint8_t *e, uint32_t members,
                         uint8_t *known)
 {
     uint32_t disks = 0;
+    uint64_t oid = slot | ((e[49] & MOVES) != 0 ? MOVED : 0);
     if (get_le64(e) == 0 && get_le32(e + 60) == 0)
         return;
-    if (!entry_sane(e, oid)) {
+    if (slot == 1) {
+        check_count(c, e);
+        return;
+    }
+    if (!entry_sane(e, slot)) {
         damage(c, "mapping: the entry of object %lu is damaged", (unsigned long)oid);
         return;
     }
+    if (slot == 0) {
+        check_spare(c, e, known);
+        return;
+    }
+    c->waiting += (e[49] & WAITS) != 0;
     for (uint32_t n = 0; n < e[9]; n++) {
         uint32_t k = e[16 + n];
         bool counts = e[32 + n] == c->root.generation[k];
@@ -870,6 +883,9 @@ static void check_mapping(struct check *c)
         next = c->block[i].index + 1;
         check_page(c, &c->block[i], members, known);
     }
+    if (c->waiting != c->counted && c->out->damages == 0)
+        damage(c, "mapping: %lu files wait for another level, it counts %lu",
+               (unsigned long)c->waiting, (unsigned long)c->counted);
     for (size_t i = 0; i < c->objects; i++) {
         const struct object *o = &c->object[i];
         bool half = (c->root.rebuilding >> o->disk & 1) != 0; /* a copy in the making */
@@ -910,6 +926,12 @@ static void damaged_name(void *context, uint64_t oid, const char *what)
     damage(context, "object %lu: %s", (unsigned long)oid, what);
 }
 
+static int by_name(const void *left, const void *right)
+{
+    const struct names_object *a = left, *b = right;
+    return (a->oid > b->oid) - (a->oid < b->oid);
+}
+
 /* Objects as naming sees them, of the first current copy of each. */
 static void check_names(struct check *c)
 {
@@ -919,15 +941,17 @@ static void check_names(struct check *c)
     ASSERT(list != NULL);
     for (size_t i = 0; i < c->objects; i++) {
         const struct object *o = &c->object[i];
-        bool again = in.objects > 0 && list[in.objects - 1].oid == o->oid;
+        uint64_t oid = o->oid & ~(uint64_t)MOVED;
+        bool again = in.objects > 0 && list[in.objects - 1].oid == oid;
         if (!o->current || again)
             continue;
         struct names_object *to = &list[in.objects++];
-        *to = (struct names_object){.oid = o->oid, .size = o->size};
+        *to = (struct names_object){.oid = oid, .size = o->size};
         memcpy(to->attr, o->attr, sizeof(to->attr));
         for (size_t b = first_block(c, o->oid); b < c->blocks && c->block[b].oid == o->oid; b++)
             to->blocks += c->block[b].disk == o->disk;
     }
+    qsort(list, in.objects, sizeof(*list), by_name);
     c->out->leaked_blocks += names_check(&in);
     free(list);
 }

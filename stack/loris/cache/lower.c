@@ -14,6 +14,8 @@ static enum err conclude(struct cache *c, enum err e, const struct msg *m,
         e = (enum err)m->status;
         if ((reply->flags & OBJECT_NEED_CHECKPOINT) != 0)
             c->want_checkpoint = true;
+        if ((reply->flags & OBJECT_LESS_ROOM) != 0)
+            c->free_blocks = 0; /* the next reservation asks anew */
     }
     if (e == E_DEAD || e == E_SESSION || e == E_TIMEOUT) {
         c->need_recovery = true;

@@ -11,8 +11,8 @@
  *   choose.c   which checkpoint to go back to; checkpoint.c, restore.c, resync.c
  *   members.c  disks that leave and join
  *   log.c      segments of the log, on all members
- *   background.c  work between requests: rebuild.c makes new disks whole, scrub.c verifies all;
- *              walk.c which object is next
+ *   background.c  work between requests: rebuild.c makes new disks whole, migrate.c gives files
+ *              other levels, scrub.c verifies all; walk.c which object is next
  *   serve.c    requests; main.c the process
  *
  * Rules that all keep:
@@ -48,14 +48,23 @@
 #define STATFS_META_BLOCKS 1024u /* that directories may take on every disk between two looks */
 #define CALLS_MAX 96u            /* of one request of the cache: 64 stripes and more */
 
-struct entry { /* of the mapping */
-    uint64_t oid;
+/*
+ * Bit of an object's number on its disks: each migration turns it. The cache has fewer objects.
+ * Slot OID_NONE of the mapping is that of the layout which a migration makes, or leaves behind.
+ */
+#define OID_MOVED (UINT64_C(1) << 31)
+
+struct entry {              /* of the mapping */
+    uint64_t oid;           /* on the disks */
+    uint64_t file;          /* slot in the mapping: what the cache calls it, or OID_NONE */
     uint8_t level;          /* 0, 1 (as many copies as disks), 4, 5, 6 */
     uint8_t count;          /* disks */
     uint16_t flags;         /* OBJECT_META, OBJECT_COW */
     uint32_t stripe_blocks; /* of all levels but 1 */
     uint8_t disk[DISKS_MAX];
     uint8_t generation[DISKS_MAX]; /* of that disk when the copy was made: it counts while equal */
+    uint8_t wanted;  /* level that was asked for last, in the numbering of OBJECT_LEVEL_SHIFT */
+    bool waits;      /* to be given it */
     uint8_t filling; /* slot + 1 that is being copied to a new disk, 0: none; in memory only */
 };
 
@@ -84,6 +93,8 @@ struct core {
     uint32_t refilled;             /* of vacant: the next root lists them no more */
     uint32_t listed, prepared_list; /* members in the released root, and in the prepared one */
     uint32_t ready;                 /* no members, but up: may join once no root lists them */
+    uint64_t moving, moved; /* file that is given another level, blocks that are in both layouts */
+    uint64_t moved_keep;    /* what the last one left may go with this checkpoint */
 };
 
 struct call {
@@ -157,6 +168,25 @@ struct scrub {                       /* a pass over all objects, and when the ne
     uint32_t skips;
 };
 
+#define MIGRATE_QUEUE 32u
+
+/* One file that is given another level (migrate.c), and those that wait for it. */
+struct migrate {
+    bool known;     /* page 0 of the mapping was looked at since the restore */
+    bool left;      /* a layout is in the spare slot that has to go */
+    bool walk;      /* who waits is found by looking at all objects, from `at` on */
+    bool postponed; /* some could not be begun, or finished */
+    bool took;      /* room, since the cache was told how much there is */
+    uint32_t whole; /* slots of the new layout that were whole when it was made */
+    uint32_t queued, skips, pushes;
+    uint64_t queue[MIGRATE_QUEUE]; /* files that wait; more of them: walk */
+    uint64_t end;                  /* blocks of the file in work, as far as known */
+    uint64_t at;
+    uint64_t due_ns, walk_ns; /* no step, no look before */
+    uint8_t *pages;           /* MEND_BLOCKS blocks */
+    uint8_t metas[MEND_BLOCKS * OBJECT_META_BYTES];
+};
+
 struct rows; /* rows.h */
 
 struct logical {
@@ -198,6 +228,7 @@ struct logical {
     uint32_t damages;
     struct rebuild rebuild;
     struct scrub scrub;
+    struct migrate migrate;
     bool settled;                  /* a checkpoint was released since the restore */
     uint64_t due_ns, asked_ns;     /* next step; when a checkpoint was asked for, or done, last */
     struct rows *rows, *mend_rows; /* of the request, of mending within it; NULL: no parity yet */
@@ -243,9 +274,16 @@ void logical_core_check(const struct logical *l);
 
 /* ---- mapping.c ---- */
 
-MUST_USE enum err logical_mapping_get(struct logical *l, uint64_t oid, struct entry *entry);
-/* entry->count 0: forget the object. */
-MUST_USE enum err logical_mapping_put(struct logical *l, uint64_t oid, const struct entry *entry);
+/* The object that the cache calls so. */
+MUST_USE enum err logical_mapping_get(struct logical *l, uint64_t file, struct entry *entry);
+/* The layout that has this number on the disks, also that which a migration makes or leaves. */
+MUST_USE enum err logical_mapping_find(struct logical *l, uint64_t oid, struct entry *entry);
+/* That one: E_NOENT if there is none. */
+MUST_USE enum err logical_mapping_spare(struct logical *l, struct entry *entry);
+/* Into the slot entry->file. entry->count 0: forget the object. */
+MUST_USE enum err logical_mapping_put(struct logical *l, const struct entry *entry);
+/* Files that wait for another level. */
+MUST_USE enum err logical_mapping_waiting(struct logical *l, uint64_t *count);
 /* What a new object gets. */
 void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flags,
                             struct entry *entry);
@@ -306,6 +344,10 @@ MUST_USE enum err logical_write_one(struct logical *l, uint32_t disk, uint64_t o
                                     const uint8_t *page, uint32_t crc, uint32_t flags);
 MUST_USE enum err logical_flush_disks(struct logical *l, uint32_t mask);
 
+/* Writes a batch, whatever its objects' levels; in->status[i] of each block. */
+struct intake;
+MUST_USE enum err logical_write_intake(struct logical *l, struct intake *in);
+
 /* One block of the batch to one disk, once more. */
 MUST_USE enum err logical_write_alone(struct logical *l, uint32_t i, uint32_t disk);
 
@@ -316,7 +358,7 @@ static inline bool logical_has_parity(const struct entry *entry)
 {
     return entry->level >= 4;
 }
-struct intake { /* a batch of the cache; found[i] OK: entry[i] is its object's */
+struct intake { /* a batch; found[i] OK: entry[i] is its object's, wire[i].oid that on the disks */
     uint32_t source, grant, flags, count;
     const struct object_write_entry *wire;
     const struct entry *entry;
@@ -350,6 +392,11 @@ MUST_USE enum err logical_rows_make(struct logical *l, const struct entry *entry
 enum err logical_objects_serve(struct logical *l, const struct object_request *request,
                                struct object_reply *reply);
 enum err logical_objects_statfs(struct logical *l, struct object_reply *reply);
+/* CREATE, TRUNCATE, SETATTR, DELETE on all disks that have a part of this layout. */
+MUST_USE enum err logical_objects_make(struct logical *l, const struct entry *entry,
+                                       const struct object_request *request);
+MUST_USE enum err logical_objects_change(struct logical *l, const struct entry *entry,
+                                         const struct object_request *request);
 /* Mends what shares its place with objects that were mended; when no batch is under way. */
 MUST_USE enum err logical_objects_mend_neighbours(struct logical *l);
 /* Makes the copy of an object on `bad` anew from `good`. */
@@ -382,6 +429,25 @@ void logical_rebuild_prepare(struct logical *l);
 void logical_rebuild_release(struct logical *l);
 bool logical_rebuild_has_work(const struct logical *l);
 MUST_USE enum err logical_rebuild_work(struct logical *l); /* a step; OK or E_SESSION */
+
+/* ---- migrate.c ---- */
+
+void logical_migrate_reset(struct logical *l);
+/* What page 0 of the mapping says when it comes into memory. work: files wait, or a layout is left.
+ */
+void logical_migrate_found(struct logical *l, bool work);
+/* The level that naming asks for came with the attributes. OK, E_SESSION, as the mapping. */
+MUST_USE enum err logical_migrate_wish(struct logical *l, const struct entry *entry,
+                                       const uint8_t *attr);
+/* The same change as to the file, to what is being made of it: E_SESSION or OK. */
+MUST_USE enum err logical_migrate_change(struct logical *l, const struct entry *entry,
+                                         const struct object_request *request);
+MUST_USE enum err logical_migrate_write(struct logical *l, const struct intake *in);
+/* When a step is due, PLAT_FOREVER: there is nothing to do. */
+uint64_t logical_migrate_due(const struct logical *l);
+/* A layout may go that nobody needs: before a rebuild looks at it. */
+bool logical_migrate_must_clear(const struct logical *l);
+MUST_USE enum err logical_migrate_work(struct logical *l); /* a step; OK or E_SESSION */
 
 /* ---- scrub.c ---- */
 

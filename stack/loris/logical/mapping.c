@@ -1,6 +1,7 @@
 /*
  * The mapping: an entry of 64 bytes for each object, at oid x 64 in OID_MAPPING, which is mirrored
- * on every disk and always shadowed. FORMAT.md of physical has the fields.
+ * on every disk and always shadowed. FORMAT.md of physical has the fields. An entry says what its
+ * object is called on the disks (migrate.c); slots 0 and 1 are of migrations.
  *
  * Pages of it are kept as they are on disk. Each entry has its own CRC, verified at each use and
  * renewed at each change (L3): one that fails is damaged memory, since what came from below was
@@ -13,7 +14,13 @@
 #include "mem.h"
 #include "planted.h"
 
+#define ENTRY_WANTED 48u
+#define ENTRY_STATE 49u
 #define ENTRY_CRC 60u
+#define STATE_MOVED 1u
+#define STATE_WAITS 2u
+/* Slot OID_MAPPING: how many entries wait for another level. All zero: none. */
+#define COUNT_VALUE 16u
 
 /* ---- Entries --------------------------------------------------------------------------------- */
 
@@ -22,13 +29,17 @@ static void encode(uint8_t raw[ENTRY_BYTES], const struct entry *entry)
     memset(raw, 0, ENTRY_BYTES);
     if (entry->count == 0)
         return;
-    put_le64(raw, entry->oid);
+    put_le64(raw, entry->file == OID_NONE ? entry->oid : entry->file);
     raw[8] = entry->level;
     raw[9] = entry->count;
     put_le16(raw + 10, entry->flags);
     put_le32(raw + 12, entry->stripe_blocks);
     memcpy(raw + 16, entry->disk, DISKS_MAX);
     memcpy(raw + 32, entry->generation, DISKS_MAX);
+    raw[ENTRY_WANTED] = entry->wanted;
+    raw[ENTRY_STATE] = (entry->waits ? STATE_WAITS : 0);
+    if (entry->file != OID_NONE && entry->oid != entry->file)
+        raw[ENTRY_STATE] |= STATE_MOVED;
     put_le32(raw + ENTRY_CRC, plat_crc32c(raw, ENTRY_CRC));
 }
 
@@ -40,14 +51,24 @@ static bool is_blank(const uint8_t raw[ENTRY_BYTES])
     return any == 0;
 }
 
+static bool is_sound(const uint8_t raw[ENTRY_BYTES], uint64_t file)
+{
+    return get_le32(raw + ENTRY_CRC) == plat_crc32c(raw, ENTRY_CRC) &&
+           (file == OID_NONE || get_le64(raw) == file);
+}
+
 /* OK, E_NOENT, E_CORRUPT. */
-static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint64_t oid)
+static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint64_t file)
 {
     if (is_blank(raw))
         return E_NOENT;
-    if (get_le32(raw + ENTRY_CRC) != plat_crc32c(raw, ENTRY_CRC) || get_le64(raw) != oid)
+    if (!is_sound(raw, file))
         return E_CORRUPT;
-    *entry = (struct entry){.oid = oid,
+    uint64_t moved = (raw[ENTRY_STATE] & STATE_MOVED) != 0 ? OID_MOVED : 0;
+    *entry = (struct entry){.oid = get_le64(raw) | moved,
+                            .file = file,
+                            .wanted = raw[ENTRY_WANTED],
+                            .waits = (raw[ENTRY_STATE] & STATE_WAITS) != 0,
                             .level = raw[8],
                             .count = raw[9],
                             .flags = get_le16(raw + 10),
@@ -172,12 +193,15 @@ static void check_pages(struct logical *l)
     struct entry entry;
     for (uint32_t k = 0; k < l->pages; k++) {
         struct page *page = l->page[k];
-        for (uint32_t i = 0; page->used && page->dirty && i < ENTRIES_PER_PAGE; i++)
-            if (decode(&entry, page->raw + (size_t)i * ENTRY_BYTES,
-                       page->index * ENTRIES_PER_PAGE + i) == E_CORRUPT) {
+        for (uint32_t i = 0; page->used && page->dirty && i < ENTRIES_PER_PAGE; i++) {
+            const uint8_t *raw = page->raw + (size_t)i * ENTRY_BYTES;
+            uint64_t slot = page->index * ENTRIES_PER_PAGE + i;
+            if (slot == OID_MAPPING ? !is_blank(raw) && !is_sound(raw, slot)
+                                    : decode(&entry, raw, slot) == E_CORRUPT) {
                 plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, page->index);
                 plat_panic(E_CORRUPT);
             }
+        }
     }
 }
 
@@ -249,6 +273,8 @@ static enum err get_page(struct logical *l, uint64_t index, struct page **out)
         struct page **bucket = bucket_of(l, index);
         page->next = *bucket;
         *bucket = page;
+        if (index == 0)
+            logical_migrate_found(l, !is_blank(page->raw) || !is_blank(page->raw + ENTRY_BYTES));
     }
     *out = page;
     return OK;
@@ -256,20 +282,28 @@ static enum err get_page(struct logical *l, uint64_t index, struct page **out)
 
 /* ---- The mapping ----------------------------------------------------------------------------- */
 
-enum err logical_mapping_get(struct logical *l, uint64_t oid, struct entry *entry)
+static uint8_t *raw_of(const struct page *page, uint64_t file)
+{
+    ASSERT(page->index == file / ENTRIES_PER_PAGE);
+    return page->raw + file % ENTRIES_PER_PAGE * ENTRY_BYTES;
+}
+
+_Noreturn static void damaged(uint64_t file)
+{
+    plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, file);
+    plat_panic(E_CORRUPT);
+}
+
+static enum err get_slot(struct logical *l, uint64_t file, struct entry *entry)
 {
     struct page *page;
-    if (oid == OID_NONE || oid == OID_MAPPING)
-        return E_INVAL;
-    enum err e = get_page(l, oid / ENTRIES_PER_PAGE, &page);
+    enum err e = get_page(l, file / ENTRIES_PER_PAGE, &page);
     if (e != OK)
         return e;
-    e = decode(entry, page->raw + oid % ENTRIES_PER_PAGE * ENTRY_BYTES, oid);
-    if (e == E_CORRUPT) {
-        plat_report(REPORT_DETECTED, (uint64_t)-E_CORRUPT, oid);
-        plat_panic(E_CORRUPT);
-    }
-    if (e == OK && l->rebuild.filling && l->rebuild.oid == oid) {
+    e = decode(entry, raw_of(page, file), file);
+    if (e == E_CORRUPT)
+        damaged(file);
+    if (e == OK && l->rebuild.filling && l->rebuild.oid == entry->oid) {
         ASSERT(l->rebuild.slot < entry->count);
         entry->disk[l->rebuild.slot] = (uint8_t)l->rebuild.disk;
         entry->filling = (uint8_t)(l->rebuild.slot + 1);
@@ -277,18 +311,90 @@ enum err logical_mapping_get(struct logical *l, uint64_t oid, struct entry *entr
     return e;
 }
 
-enum err logical_mapping_put(struct logical *l, uint64_t oid, const struct entry *entry)
+enum err logical_mapping_get(struct logical *l, uint64_t file, struct entry *entry)
+{
+    if (file == OID_NONE || file == OID_MAPPING)
+        return E_INVAL;
+    return get_slot(l, file, entry);
+}
+
+enum err logical_mapping_spare(struct logical *l, struct entry *entry)
+{
+    return get_slot(l, OID_NONE, entry);
+}
+
+enum err logical_mapping_find(struct logical *l, uint64_t oid, struct entry *entry)
+{
+    enum err e = logical_mapping_get(l, oid & ~OID_MOVED, entry);
+    if ((e == OK && entry->oid == oid) || (e != OK && e != E_NOENT))
+        return e;
+    e = logical_mapping_spare(l, entry);
+    return e == OK && entry->oid != oid ? E_NOENT : e;
+}
+
+/* The count in page 0. */
+static uint64_t get_count(const struct page *page)
+{
+    const uint8_t *raw = raw_of(page, OID_MAPPING);
+    if (is_blank(raw))
+        return 0;
+    if (!is_sound(raw, OID_MAPPING))
+        damaged(OID_MAPPING);
+    return get_le64(raw + COUNT_VALUE);
+}
+
+static void put_count(struct page *page, uint64_t count)
+{
+    uint8_t *raw = raw_of(page, OID_MAPPING);
+    memset(raw, 0, ENTRY_BYTES);
+    page->dirty = true;
+    if (count == 0)
+        return;
+    put_le64(raw, OID_MAPPING);
+    put_le64(raw + COUNT_VALUE, count);
+    put_le32(raw + ENTRY_CRC, plat_crc32c(raw, ENTRY_CRC));
+}
+
+enum err logical_mapping_waiting(struct logical *l, uint64_t *count)
 {
     struct page *page;
-    struct entry old;
-    enum err e = logical_mapping_get(l, oid, &old);
-    if (e != OK && e != E_NOENT)
-        return e;
-    e = get_page(l, oid / ENTRIES_PER_PAGE, &page);
+    enum err e = get_page(l, 0, &page);
+    if (e == OK)
+        *count = get_count(page);
+    return e;
+}
+
+/* One more waits, or one less. */
+static enum err count_waiting(struct logical *l, bool more)
+{
+    struct page *page;
+    enum err e = get_page(l, 0, &page);
     if (e != OK)
         return e;
-    ASSERT(entry->count == 0 || entry->oid == oid);
-    encode(page->raw + oid % ENTRIES_PER_PAGE * ENTRY_BYTES, entry);
+    uint64_t count = get_count(page);
+    if (!more && count == 0)
+        damaged(OID_MAPPING);
+    put_count(page, more ? count + 1 : count - 1);
+    return OK;
+}
+
+enum err logical_mapping_put(struct logical *l, const struct entry *entry)
+{
+    struct page *page;
+    struct entry old = {.waits = false};
+    bool waits = entry->count > 0 && entry->waits;
+    enum err e = get_slot(l, entry->file, &old);
+    if (e != OK && e != E_NOENT)
+        return e;
+    if (old.waits != waits)
+        e = count_waiting(l, waits);
+    if (e == OK || e == E_NOENT)
+        e = get_page(l, entry->file / ENTRIES_PER_PAGE, &page);
+    if (e != OK)
+        return e;
+    ASSERT(entry->count == 0 || entry->file == OID_NONE ||
+           (entry->oid & ~OID_MOVED) == entry->file);
+    encode(raw_of(page, entry->file), entry);
     page->dirty = true;
     return OK;
 }
@@ -383,7 +489,10 @@ void logical_mapping_choose(const struct logical *l, uint64_t oid, uint32_t flag
         if ((l->core.members >> k & 1) != 0)
             live[n++] = (uint8_t)k;
     ASSERT(n > 0);
-    *entry = (struct entry){.oid = oid, .flags = (uint16_t)(flags & (OBJECT_META | OBJECT_COW))};
+    *entry = (struct entry){.oid = oid,
+                            .file = oid,
+                            .wanted = (uint8_t)((flags & OBJECT_LEVEL_MASK) >> OBJECT_LEVEL_SHIFT),
+                            .flags = (uint16_t)(flags & (OBJECT_META | OBJECT_COW))};
     choose_level(l, flags, n, entry);
     if (logical_has_parity(entry) && !PLANTED(PLANTED_PARITY_IN_PLACE))
         entry->flags |= OBJECT_COW;

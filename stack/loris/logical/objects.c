@@ -193,7 +193,7 @@ static enum err look_at(struct logical *l, uint64_t oid, uint32_t disk, bool *me
     struct object_request r = {.op = OBJECT_GETATTR, .oid = oid};
     uint32_t bit = 1u << disk;
     *mended = false;
-    enum err e = logical_mapping_get(l, oid, &entry);
+    enum err e = logical_mapping_find(l, oid, &entry);
     if (e != OK)
         return e == E_SESSION ? e : OK;
     uint32_t live = logical_entry_disks(l, &entry);
@@ -325,6 +325,7 @@ static uint32_t spread(struct logical *l, const struct entry *entry,
             continue;
         struct call *call = &l->call[count++];
         *call = (struct call){.disk = entry->disk[k], .request = *request};
+        call->request.oid = entry->oid;
         if (request->op == OBJECT_TRUNCATE) {
             uint64_t blocks = (request->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
             call->request.offset = logical_place_kept(entry, k, blocks) * BLOCK_BYTES;
@@ -333,11 +334,28 @@ static uint32_t spread(struct logical *l, const struct entry *entry,
     return count;
 }
 
+enum err logical_objects_make(struct logical *l, const struct entry *entry,
+                              const struct object_request *request)
+{
+    uint32_t accepted = 0;
+    struct object_request below = *request;
+    ASSERT(request->op == OBJECT_CREATE);
+    below.flags |= entry->flags & OBJECT_COW;
+    uint32_t count = spread(l, entry, &below);
+    enum err e = count == 0 ? E_MEDIA : fan_out(l, entry, count, &accepted);
+    if (e == OK || e == E_SESSION || accepted == 0)
+        return e;
+    struct object_request undo = {.op = OBJECT_DELETE, .oid = entry->oid, .flags = OBJECT_REPLAY};
+    enum err undone = logical_calls_all(l, accepted & l->core.members, &undo, &count);
+    return undone == OK ? e : undone;
+}
+
 static enum err create(struct logical *l, const struct object_request *request)
 {
     struct entry entry;
-    uint32_t accepted = 0;
     bool replay = (request->flags & OBJECT_REPLAY) != 0;
+    if (request->oid >= OID_MOVED)
+        return E_INVAL;
     enum err e = logical_mapping_get(l, request->oid, &entry);
     if (e == OK && !replay)
         return E_EXIST;
@@ -345,17 +363,8 @@ static enum err create(struct logical *l, const struct object_request *request)
         return e;
     if (e == E_NOENT)
         logical_mapping_choose(l, request->oid, request->flags, &entry);
-    struct object_request below = *request;
-    below.flags |= entry.flags & OBJECT_COW;
-    uint32_t count = spread(l, &entry, &below);
-    e = count == 0 ? E_MEDIA : fan_out(l, &entry, count, &accepted);
-    if (e == OK)
-        return logical_mapping_put(l, request->oid, &entry);
-    if (e == E_SESSION || accepted == 0)
-        return e;
-    struct object_request undo = {.op = OBJECT_DELETE, .oid = request->oid, .flags = OBJECT_REPLAY};
-    enum err undone = logical_calls_all(l, accepted & l->core.members, &undo, &count);
-    return undone == OK ? e : undone;
+    e = logical_objects_make(l, &entry, request);
+    return e == OK ? logical_mapping_put(l, &entry) : e;
 }
 
 /* Parts whose parity could not be changed before the cut. */
@@ -375,30 +384,42 @@ static enum err mend_refused(struct logical *l, const struct entry *entry, uint3
     return OK;
 }
 
+enum err logical_objects_change(struct logical *l, const struct entry *entry,
+                                const struct object_request *request)
+{
+    uint32_t accepted, refused = 0;
+    enum err e = OK;
+    uint64_t blocks = (request->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    if (request->op == OBJECT_TRUNCATE && logical_has_parity(entry))
+        e = logical_rows_truncate(l, entry, blocks, request->lsn, &refused);
+    if (e != OK)
+        return e;
+    uint32_t count = spread(l, entry, request);
+    if (count == 0 && request->op != OBJECT_DELETE)
+        return E_LOST; /* no disk that has it is left */
+    e = count == 0 ? OK : fan_out(l, entry, count, &accepted);
+    if (e == OK && refused != 0)
+        e = mend_refused(l, entry, refused);
+    return e;
+}
+
 static enum err change(struct logical *l, const struct object_request *request)
 {
     struct entry entry;
-    uint32_t accepted;
     bool forgiving = request->op == OBJECT_DELETE && (request->flags & OBJECT_REPLAY) != 0;
     enum err e = logical_mapping_get(l, request->oid, &entry);
     if (e != OK)
         return e == E_NOENT && forgiving ? OK : e;
-    uint64_t blocks = (request->size + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    uint32_t refused = 0;
-    if (request->op == OBJECT_TRUNCATE && logical_has_parity(&entry))
-        e = logical_rows_truncate(l, &entry, blocks, request->lsn, &refused);
+    e = logical_objects_change(l, &entry, request);
     if (e != OK)
         return e;
-    uint32_t count = spread(l, &entry, request);
-    if (count == 0 && request->op != OBJECT_DELETE)
-        return E_LOST; /* no disk that has it is left */
-    e = count == 0 ? OK : fan_out(l, &entry, count, &accepted);
-    if (e == OK && refused != 0)
-        e = mend_refused(l, &entry, refused);
+    if (request->op == OBJECT_SETATTR)
+        return logical_migrate_wish(l, &entry, request->attr);
+    e = logical_migrate_change(l, &entry, request);
     if (e != OK || request->op != OBJECT_DELETE)
         return e;
     entry.count = 0;
-    return logical_mapping_put(l, request->oid, &entry);
+    return logical_mapping_put(l, &entry);
 }
 
 /* Asks the disks one after the other; striped: all, for the sum of their blocks. */
@@ -433,11 +454,14 @@ static enum err get_attributes(struct logical *l, const struct object_request *r
 {
     struct entry entry;
     struct outcome out;
+    struct object_request below = *request;
     enum err e = logical_mapping_get(l, request->oid, &entry);
+    below.oid = entry.oid;
     if (e == OK)
-        e = ask(l, &entry, request, reply, &out);
+        e = ask(l, &entry, &below, reply, &out);
     if (e != OK)
         return e;
+    reply->oid = request->oid;
     for (uint32_t k = 0; k < DISKS_MAX && entry.level != 0; k++) {
         e = OK;
         if ((out.failed >> k & 1) != 0)

@@ -195,12 +195,14 @@ enum err logical_read_serve(struct logical *l, const struct object_request *requ
     if (request->offset % BLOCK_BYTES != 0 || request->length % BLOCK_BYTES != 0 || count == 0 ||
         count > OBJECT_IO_MAX_BLOCKS)
         return E_INVAL;
+    struct object_request below = *request;
     enum err e = logical_mapping_get(l, request->oid, &entry);
     if (e != OK)
         return e;
+    below.oid = entry.oid;
     uint32_t pieces = split(l, &entry, request->offset / BLOCK_BYTES, count, piece);
     reset_metas(l, count);
-    e = read_pieces(l, request, source, piece, pieces);
+    e = read_pieces(l, &below, source, piece, pieces);
     if (e != OK)
         return e;
     collect(l, piece, pieces);

@@ -210,7 +210,7 @@ static enum err finish_object(struct logical *l, struct entry *entry)
     entry->generation[r->slot] = l->core.generation[r->disk];
     ASSERT(entry->disk[r->slot] == r->disk);
     plat_probe(PROBE_REBUILD_OBJECT);
-    return logical_mapping_put(l, entry->oid, entry);
+    return logical_mapping_put(l, entry);
 }
 
 /* A block that the new disk has as the others have it. */
@@ -267,7 +267,7 @@ static enum err fill(struct logical *l)
     struct entry entry;
     uint64_t left = r->end - r->next;
     uint32_t count = left < MEND_BLOCKS ? (uint32_t)left : MEND_BLOCKS;
-    enum err e = logical_mapping_get(l, r->oid, &entry);
+    enum err e = logical_mapping_find(l, r->oid, &entry);
     if (e != OK || !is_enough(l, &entry)) { /* it was removed meanwhile, here too; or lost */
         r->filling = false;
         return e == E_SESSION ? e : OK;
@@ -355,7 +355,7 @@ static enum err look_on(struct logical *l)
             return e;
         r->at = oid + 1;
         r->skips = 0;
-        e = logical_mapping_get(l, oid, &entry);
+        e = logical_mapping_find(l, oid, &entry);
         if (e == E_SESSION)
             return e;
         bool meta = (entry.flags & OBJECT_META) != 0;
@@ -386,7 +386,7 @@ static enum err sweep(struct logical *l)
         if (e != OK || r->phase != REBUILD_SWEEP)
             return e;
         r->at = oid + 1;
-        e = oid == OID_MAPPING ? E_INVAL : logical_mapping_get(l, oid, &entry);
+        e = oid == OID_MAPPING ? E_INVAL : logical_mapping_find(l, oid, &entry);
         bool foreign = e == E_NOENT;
         if (e == OK)
             foreign = (logical_entry_disks(l, &entry) >> r->disk & 1) == 0;

@@ -26,6 +26,7 @@ static void forget(struct logical *l)
     l->damages = 0;
     l->settled = false;
     logical_rebuild_reset(l);
+    logical_migrate_reset(l);
 }
 
 /* All physicals up, or given up for this restore. */

@@ -60,9 +60,9 @@ static enum err keep_intent(struct logical *l, struct resync *r, uint32_t disk,
         l->core.highest_lsn = intent->lsn;
     if ((intent->oid * 31 + intent->block) % r->passes != r->pass)
         return OK;
-    enum err e = logical_mapping_get(l, intent->oid, &entry);
-    if (e != OK)
-        return e == E_SESSION ? e : OK; /* of no object of the checkpoint */
+    enum err e = logical_mapping_find(l, intent->oid, &entry);
+    if (e != OK || entry.file == OID_NONE)
+        return e == E_SESSION ? e : OK; /* of no object of the checkpoint, or one that goes */
     if (l->items == NULL) {             /* most restores find no intent */
         l->items = plat_alloc(ITEMS_MAX * sizeof(l->items[0]), TAG_HEAP);
         ASSERT(l->items != NULL);
@@ -227,7 +227,7 @@ static enum err resolve(struct logical *l, struct resync *r, const struct intent
     struct copy copies[DISKS_MAX];
     struct entry entry;
     uint32_t found;
-    enum err e = logical_mapping_get(l, items[0].oid, &entry);
+    enum err e = logical_mapping_find(l, items[0].oid, &entry);
     if (e != OK)
         return e;
     uint32_t mask = logical_entry_disks(l, &entry);

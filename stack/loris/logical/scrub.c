@@ -123,7 +123,7 @@ static enum err verify(struct logical *l, const struct entry *entry, uint64_t fi
 static enum err get_entry(struct logical *l, uint64_t oid, struct entry *entry)
 {
     if (oid != OID_MAPPING)
-        return logical_mapping_get(l, oid, entry);
+        return logical_mapping_find(l, oid, entry);
     *entry = (struct entry){.oid = oid, .level = 1, .flags = OBJECT_META};
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         if ((l->core.members >> k & 1) == 0)

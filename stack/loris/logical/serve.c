@@ -84,6 +84,9 @@ enum err logical_serve(struct logical *l, const struct msg *m, struct object_rep
         l->active = false; /* who holds what is unknown until the next restore */
     if (l->want_checkpoint && l->active && request.op != OBJECT_GETATTR)
         reply->flags |= OBJECT_NEED_CHECKPOINT;
+    if (l->migrate.took && l->active)
+        reply->flags |= OBJECT_LESS_ROOM;
+    l->migrate.took = false;
     logical_core_seal(l);
     reply->session = l->session;
     return e;

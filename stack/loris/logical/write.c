@@ -341,19 +341,21 @@ static void aim(struct logical *l, uint32_t i, const struct entry *entry)
 }
 
 /* The mapping first: looking it up may itself write a batch. */
-static enum err look_up(struct logical *l, const struct object_write_entry *wire, uint32_t count,
+static enum err look_up(struct logical *l, struct object_write_entry *wire, uint32_t count,
                         struct entry *entries, enum err *found)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (i > 0 && entries[i - 1].oid == wire[i].oid) {
+        uint64_t file = wire[i].oid;
+        if (i > 0 && entries[i - 1].file == file) {
             entries[i] = entries[i - 1];
             found[i] = found[i - 1];
-            continue;
+        } else {
+            found[i] = logical_mapping_get(l, file, &entries[i]);
         }
-        found[i] = logical_mapping_get(l, wire[i].oid, &entries[i]);
-        entries[i].oid = wire[i].oid;
         if (found[i] == E_SESSION)
             return E_SESSION;
+        entries[i].file = file;
+        wire[i].oid = found[i] == OK ? entries[i].oid : file;
     }
     return OK;
 }
@@ -397,7 +399,7 @@ static uint32_t plain_batch(struct logical *l, const struct intake *in)
     return others;
 }
 
-static enum err write_all(struct logical *l, struct intake *in)
+enum err logical_write_intake(struct logical *l, struct intake *in)
 {
     struct batch *b = &l->batch;
     uint32_t others = plain_batch(l, in);
@@ -440,7 +442,9 @@ enum err logical_write_serve(struct logical *l, const struct object_request *req
         e = look_up(l, wire, count, entries, found);
     if (e != OK)
         return e;
-    e = write_all(l, &in);
+    e = logical_write_intake(l, &in);
+    if (e != E_SESSION && logical_migrate_write(l, &in) == E_SESSION)
+        e = E_SESSION;
     if (e != E_SESSION) {
         enum err answered = answer(request, source, raw, status, count);
         e = e == OK ? answered : e;

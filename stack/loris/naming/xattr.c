@@ -123,22 +123,50 @@ static bool is_level(const struct naming *n)
            memcmp(n->name, level_name, n->name_bytes) == 0;
 }
 
+/* A file gets its new level beside the old one: whether there is room for both. */
+static enum err has_room(struct naming *n, const struct node *node)
+{
+    struct object_request request = {.op = OBJECT_STATFS};
+    struct object_reply reply;
+    enum err e = objects_call(n, &request, &reply);
+    if (e != OK)
+        return e;
+    return reply.blocks > (node->size + BLOCK_BYTES - 1) / BLOCK_BYTES ? OK : E_NOSPC;
+}
+
 /*
- * What a directory says of the level of files made in it from now on, directories made in it too. A
- * file keeps the level that it was made with. A pool that counts a block as one on every disk has
- * room for any level; others do not.
+ * What a file says of its own level: its data are migrated by the layers below, from the next
+ * checkpoint on. What a directory says of the level of files made in it from now on, directories
+ * made in it too; those that are there keep theirs. A pool that counts a block as one on every disk
+ * has room for any level; others do not.
  */
-static enum err set_level(const struct naming *n, struct node *node, uint32_t bytes)
+static enum err set_level(struct naming *n, struct node *node, uint32_t bytes)
 {
     static const char *const levels[OBJECT_LEVELS] = {"0", "1", "4", "5", "6", "n-way"};
-    if (node->a.type != VFS_DIRECTORY || !n->levels)
+    if (node->a.type == VFS_LINK_TYPE || !n->levels)
         return E_NOTSUP;
     for (uint32_t k = 0; k < OBJECT_LEVELS; k++)
         if (strlen(levels[k]) == bytes && memcmp(levels[k], n->value, bytes) == 0) {
+            bool moves = node->a.type == VFS_FILE && node->a.level != k + 1;
             node->a.level = k + 1;
-            return OK;
+            return moves ? has_room(n, node) : OK;
         }
     return E_ARG;
+}
+
+/* A file goes back to the level of the directory that the request found it in, `parent`; a
+ * directory to the pool's. */
+static enum err drop_level(struct naming *n, struct node *node, uint64_t parent)
+{
+    struct node dir = {.a = {.level = 0}};
+    enum err e = OK;
+    if (node->a.type == VFS_FILE && parent != OID_NONE)
+        e = objects_load(n, parent, false, &dir);
+    if (e == OK && dir.a.type == VFS_DIRECTORY)
+        node->a.level = dir.a.level;
+    else
+        node->a.level = 0;
+    return e;
 }
 
 enum err change_setxattr(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)
@@ -180,10 +208,10 @@ enum err change_removexattr(struct naming *n, const struct vfs_request *in, stru
         e = load(n, &node);
     if (e == OK)
         e = find(n, &x);
+    if (e == OK && is_level(n))
+        e = drop_level(n, &node, in->ino2);
     if (e != OK)
         return e;
-    if (is_level(n))
-        node.a.level = 0;
     cut_out(n, &x);
     return store(n, &node);
 }

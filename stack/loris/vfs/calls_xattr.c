@@ -38,6 +38,7 @@ static enum err xattr_call(struct vfs *v, uint32_t caller, const struct call_req
     if (e != OK)
         return e;
     request->ino = w.found.ino;
+    request->ino2 = w.last == LAST_NAME ? w.parent.ino : 0;
     return server_call(v, request, &cargo, reply);
 }
 

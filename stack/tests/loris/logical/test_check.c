@@ -5,6 +5,7 @@
 #include "workloads/checkers/loris_check.c"
 #include "workloads/checkers/loris_check_log.c"
 #include "workloads/checkers/loris_layout.c"
+#include "workloads/checkers/loris_parity.c"
 
 #define DIR 1100u
 #define FILE_A 1200u

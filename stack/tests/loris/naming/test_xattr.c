@@ -232,7 +232,6 @@ START_TEST(test_xattr__a_directory_chooses_the_level_of_files_made_in_it)
     struct vfs_reply ignored;
     begin();
     uint64_t plain = file, dir = rig_make(VFS_MKDIR, ROOT, "d");
-    ck_assert_int_eq(set("loris.raid", "5"), E_NOTSUP); /* a file keeps its own */
     file = dir;
     ck_assert_int_eq(set("loris.raid", "7"), E_ARG);
     ck_assert_int_eq(set("loris.raid", ""), E_ARG);
@@ -252,6 +251,53 @@ START_TEST(test_xattr__a_directory_chooses_the_level_of_files_made_in_it)
     ck_assert_uint_eq(level_of(again), 0);
     ck_assert_uint_eq(level_of(below), 0); /* directories are metadata, of the pool's own choice */
     ck_assert_int_eq(rig_name_op(VFS_UNLINK, ROOT, "moved", &ignored), OK);
+}
+END_TEST
+
+static uint32_t level_asked(uint64_t ino)
+{
+    return get_le32(fake_cache_find(ino)->attr + OBJECT_ATTR_LEVEL);
+}
+
+/* The layers below read it there and migrate the file's data. */
+START_TEST(test_xattr__a_file_asks_for_a_level_of_its_own)
+{
+    struct vfs_request request = {.op = VFS_REMOVEXATTR, .attempt = 1};
+    enum err e = E_DEAD;
+    begin();
+    uint64_t dir = rig_make(VFS_MKDIR, ROOT, "d");
+    uint64_t five = rig_make(VFS_CREATE, dir, "f");
+    ck_assert_int_eq(set("loris.raid", "5"), OK);
+    must_have("loris.raid", "5");
+    ck_assert_uint_eq(level_asked(file), 4);
+    ck_assert_uint_eq(level_of(file), 0); /* it was made with the pool's */
+    ck_assert_int_eq(set("loris.raid", "7"), E_ARG);
+    ck_assert_uint_eq(level_asked(file), 4);
+    ck_assert_int_eq(ask(VFS_REMOVEXATTR, 0, "loris.raid", NULL, 0), OK);
+    ck_assert_uint_eq(level_asked(file), 0);
+    file = dir;
+    ck_assert_int_eq(set("loris.raid", "6"), OK);
+    file = five;
+    ck_assert_int_eq(set("loris.raid", "1"), OK);
+    request.ino = five;
+    request.ino2 = dir; /* where it was found: its level is the file's again */
+    request.sequence = ++rig_sequence;
+    ck_assert(rig_ask(&request, "loris.raid", NULL, NULL, 0, &e, &reply));
+    ck_assert_int_eq(e, OK);
+    ck_assert_uint_eq(level_asked(five), 5);
+    must_lack("loris.raid");
+}
+END_TEST
+
+START_TEST(test_xattr__a_file_too_large_for_two_layouts_keeps_its_level)
+{
+    begin();
+    fake_cache_find(file)->size = 900 * BLOCK_BYTES; /* as many as are free */
+    ck_assert_int_eq(set("loris.raid", "5"), E_NOSPC);
+    must_lack("loris.raid");
+    ck_assert_uint_eq(level_asked(file), 0);
+    fake_cache_find(file)->size = 899 * BLOCK_BYTES;
+    ck_assert_int_eq(set("loris.raid", "5"), OK);
 }
 END_TEST
 
@@ -283,4 +329,6 @@ CHECK_MAIN("xattr", 60, tcase_add_test(tc, test_xattr__values_are_kept_replaced_
            tcase_add_test(tc, test_xattr__is_set_once_wherever_naming_dies);
            tcase_add_test(tc, test_xattr__n5_a_bad_block_is_an_error);
            tcase_add_test(tc, test_xattr__a_directory_chooses_the_level_of_files_made_in_it);
+           tcase_add_test(tc, test_xattr__a_file_asks_for_a_level_of_its_own);
+           tcase_add_test(tc, test_xattr__a_file_too_large_for_two_layouts_keeps_its_level);
            tcase_add_test(tc, test_xattr__levels_are_refused_where_room_is_not_counted_for_them);)
