@@ -134,28 +134,36 @@ static enum err send_record(struct cache *c, const struct record *r, uint32_t fl
     return lower_call(c, &q, &reply);
 }
 
+/* An object that misses a change: known lost, and unreadable below from the next checkpoint on, or
+ * a restart would show what it held before as if it were whole. Returns it, NULL: not known. */
+static struct object *lose(struct cache *c, const struct record *r)
+{
+    struct object *o = object_known(c, r->oid);
+    if (o == NULL || o->pending)
+        return NULL;
+    o->lost = true;
+    o->marked = true;
+    object_mark_dirty(c, o);
+    return o;
+}
+
 /* The object of a change that the layers below cannot take: whoever asks is told. */
 static void give_up(struct cache *c, const struct record *r, enum err why)
 {
-    struct object *o = object_known(c, r->oid);
+    struct object *o = lose(c, r);
     plat_report(REPORT_LOST, r->oid, r->lsn);
     c->error = (int32_t)why;
-    if (o != NULL && !o->pending) {
-        o->lost = true;
+    if (o != NULL)
         o->error = (int32_t)why;
-    }
 }
 
 /* Counted and said once; a later replay only steps over it. */
 static void skip_poison(struct cache *c, struct record *r)
 {
-    struct object *o = object_known(c, r->oid);
-    if (o != NULL && !o->pending) {
-        o->lost = true;
-        o->marked = true;
-    }
-    if (r->attempts >= ATTEMPTS_SKIPPED)
+    if (r->attempts >= ATTEMPTS_SKIPPED) {
+        (void)lose(c, r);
         return;
+    }
     r->attempts = ATTEMPTS_SKIPPED;
     poison_skipped(c, r->lsn, r->oid);
     give_up(c, r, E_LOST);
