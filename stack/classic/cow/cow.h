@@ -94,7 +94,8 @@ struct cow {
     /* The newest stable root and the one before it. */
     struct cow_root stable, previous;
     bool has_previous;
-    bool damaged; /* no root's tree begins well: nothing can be served but errors */
+    bool fell_back; /* this mount took the root before the newest */
+    bool damaged;   /* no root's tree begins well: nothing can be served but errors */
     uint64_t slot_life[ROOT_SLOTS], slot_batch[ROOT_SLOTS]; /* 0: empty or unreadable */
     uint64_t batch, life;                                   /* of the open batch */
     uint32_t inodes, files;
@@ -172,7 +173,7 @@ MUST_USE enum err cow_tree_cut(struct cow *c, struct inode *i, uint64_t from);
  * *slot of the inode. */
 struct buffer *cow_tree_parent(struct cow *c, uint64_t key, uint32_t *slot);
 /* store->check: compares the CRC; reads again if it is wrong. */
-enum err cow_check(struct fs *fs, struct buffer *b);
+enum err cow_verify(struct fs *fs, struct buffer *b);
 
 /* ---- inodes.c ---- */
 

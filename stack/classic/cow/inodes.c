@@ -41,6 +41,11 @@ enum err cow_inode_load(struct fs *fs, struct inode *i)
     enum err e = load(c, i->ino, &d);
     if (e == OK && d.type == 0)
         e = E_NOENT;
+    if (e != OK && c->damaged && i->ino == COW_INO_ROOT) {
+        /* A volume of which nothing can be read is mounted all the same: to say so at each use. */
+        i->d = (struct attributes){.type = VFS_DIRECTORY, .nlink = 2, .size = BLOCK_BYTES};
+        return OK;
+    }
     if (e != OK)
         return e;
     i->d = (struct attributes){.type = d.type,

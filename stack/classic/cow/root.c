@@ -98,7 +98,8 @@ enum err cow_root_choose(struct cow *c)
         return why;
     while (at < count && !begins_well(c, &root[at]))
         at++;
-    if (at > 0 && at < count)
+    c->fell_back = at > 0 && at < count;
+    if (c->fell_back)
         plat_report(REPORT_ROLLBACK, root[at].batch, 0);
     c->damaged = at == count;
     if (c->damaged)

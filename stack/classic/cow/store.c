@@ -206,11 +206,16 @@ static enum err load(struct fs *fs, uint64_t blocks)
         e = adopt(c);
     if (e != OK)
         return e;
-    if (c->damaged)
+    if (c->damaged) {
         writeback_fail(fs, E_CORRUPT);
-    else if (cow_orphans_free(c) != OK)
+        return OK;
+    }
+    if (cow_orphans_free(c) != OK)
         plat_report(REPORT_LEAK, 0, COW_INO_ORPHANS);
-    return OK;
+    if (!c->fell_back)
+        return OK;
+    cow_joined(c); /* a root of this life: nobody will follow the damaged one again */
+    return cow_sync(c);
 }
 
 static enum err sync(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
@@ -271,7 +276,7 @@ const struct store cow_store = {
     .make_room = make_room,
     .alarm = cow_alarm,
     .pump = pump,
-    .check = cow_check,
+    .check = cow_verify,
     .inode_load = cow_inode_load,
     .inode_prepare = cow_inode_prepare,
     .inode_store = cow_inode_store,

@@ -111,7 +111,7 @@ static struct cow_expected *expected_at(struct cow *c, uint64_t key)
     return &c->expected[(key ^ key >> 25 ^ key >> 47) % EXPECTED];
 }
 
-enum err cow_check(struct fs *fs, struct buffer *b)
+enum err cow_verify(struct fs *fs, struct buffer *b)
 {
     struct cow *c = cow_of(fs);
     const struct cow_expected *x = expected_at(c, b->key);

@@ -1,13 +1,15 @@
 /*
- * The rig of cow_rig.h.
+ * The rig of cow_rig.h. The checker is laboratory code that the tests of stack/ do not link, so it
+ * is compiled in here.
  */
 #include "stack/tests/classic/cow/cow_rig.h"
 
 #include <string.h>
 
 #include "scripts/check_main.h"
+#include "workloads/checkers/cow_check.c"
 
-#define ROOT 1u
+#define RIG_ROOT 1u
 #define TREE_READ 8192u
 
 enum err cow_rig_boot(struct cow_rig *rig, bool format)
@@ -34,7 +36,7 @@ void cow_rig_init(struct cow_rig *rig, size_t disk_bytes, size_t cache_bytes)
     rig->boot.options.sync_ns = UINT64_C(30000000000);
     rig->boot.options.defer = 2;
     ck_assert_int_eq(cow_rig_boot(rig, true), OK);
-    ck_assert_uint_eq(rig->reply.stat.ino, ROOT);
+    ck_assert_uint_eq(rig->reply.stat.ino, RIG_ROOT);
 }
 
 void cow_rig_fini(struct cow_rig *rig)
@@ -201,5 +203,20 @@ static uint64_t dir_hash(struct cow_rig *rig, uint64_t ino, uint32_t depth, uint
 uint64_t cow_rig_tree(struct cow_rig *rig, uint32_t *broken)
 {
     *broken = 0;
-    return dir_hash(rig, ROOT, 0, broken);
+    return dir_hash(rig, RIG_ROOT, 0, broken);
+}
+
+/* ---- The checker ---- */
+
+static bool read_disk(void *object, uint32_t copy, uint64_t at, uint8_t *raw)
+{
+    const struct ramdisk *disk = object;
+    ck_assert_uint_eq(copy, 0);
+    memcpy(raw, disk->bytes + at * BLOCK_BYTES, BLOCK_BYTES);
+    return true;
+}
+
+void cow_rig_check(struct cow_rig *rig, struct cow_check *out)
+{
+    cow_check(read_disk, &rig->disk, rig->disk.sectors / 8, 1, out);
 }

@@ -6,6 +6,7 @@
 
 #include "stack/tests/fake_ramdisk.h"
 #include "vfs.h"
+#include "workloads/checkers/cow_check.h"
 
 struct cow_rig {
     struct ramdisk disk;
@@ -47,5 +48,8 @@ enum err cow_rig_plain(struct cow_rig *rig, enum vfs_op op, uint64_t ino, uint64
 /* A hash of the whole visible tree: names, types, links, sizes, contents. *broken: requests that
  * failed on the way. */
 uint64_t cow_rig_tree(struct cow_rig *rig, uint32_t *broken);
+
+/* Runs the checker on the disk as it is. */
+void cow_rig_check(struct cow_rig *rig, struct cow_check *out);
 
 #endif
