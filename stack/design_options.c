@@ -302,6 +302,7 @@ static const struct option_spec journal_options[] = {
     {.name = "log-disk",
      .type = OPTION_INTEGER,
      .may_off = true,
+     .off_only = true,
      .fallback = "off",
      .max = DISKS_MAX - 1,
      .source = FORMAT,
@@ -313,7 +314,13 @@ static const struct option_spec journal_options[] = {
      .max = 4,
      .source = FORMAT,
      .doc = "transactions that may be on their way to the journal"},
-    CHOICE("checksums", journal_checksums, "metadata", "journal", "of metadata blocks"),
+    {.name = "checksums",
+     .type = OPTION_CHOICE,
+     .choices = journal_checksums,
+     .not_yet = true,
+     .fallback = "off",
+     .source = "stack/classic/journal/README.md",
+     .doc = "of metadata blocks"},
 };
 
 /* The level asked for, or the default for so many disks. */

@@ -14,6 +14,10 @@
         LAYER_VFS, LAYER_FS, LAYER_RAID, LAYER_DRIVER                                              \
     }
 
+/* A write of 1 MiB is one transaction, of which all is in memory until it is committed. */
+#define DATA_LOG_MIN (2u << 20)
+#define DATA_CACHE_MIN (4u << 20)
+
 static const struct design designs[] = {
     {.kind = DESIGN_LORIS,
      .name = "loris",
@@ -47,9 +51,9 @@ static const struct design designs[] = {
      .doc = "writes anywhere in batches, root slots, garbage collection"},
     {.kind = DESIGN_JOURNAL,
      .name = "journal",
-     .not_yet = true,
      .classic = true,
-     .user_transactions = true,
+     .file_system = journal_main,
+     .disk_bytes_min = 8 << 20, /* block RAID's MiB, its log, a group */
      .layers = CLASSIC_LAYERS,
      .options = &journal_design_options,
      .doc = "a redo log: prepare, commit, write back, reclaim"},
@@ -154,6 +158,10 @@ const char *design_stack_options(const struct design *design, const struct optio
     if (!design->classic && out->fsync_log && !out->log)
         return "`fsync: log` makes records of the log stable, which `log: off` has none of; log: "
                "on";
+    if (design->kind == DESIGN_JOURNAL && out->journal_mode == JOURNAL_DATA &&
+        (out->log_bytes < DATA_LOG_MIN || out->cache_bytes < DATA_CACHE_MIN))
+        return "`mode` data puts whole writes into the log: `log-size` of 2MiB and `cache` of "
+               "4MiB at least, or mode: ordered";
     const char *few = too_few_disks(out->raid, disks);
     if (few != NULL)
         return few;

@@ -68,6 +68,13 @@
     X(PLANTED_FFS_CLEAN_EARLY, "ffs-clean-early", "ffs: marked clean before the check is stable")  \
     X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \
     X(PLANTED_RENAME_DROPS_TARGET, "rename-drops-target", "naming: rename loses the new name")     \
+    X(PLANTED_COMMIT_UNFLUSHED, "commit-unflushed",                                                \
+      "journal: commit before its images are stable")                                              \
+    X(PLANTED_NO_REVOKE, "no-revoke", "journal: freed blocks are not revoked")                     \
+    X(PLANTED_HOME_EARLY, "home-early", "journal: blocks go home before their commit")             \
+    X(PLANTED_TAIL_UNFLUSHED, "tail-unflushed", "journal: the tail moves before home is stable")   \
+    X(PLANTED_TAIL_BEFORE_REDO, "tail-before-redo", "journal: recovery empties the log first")     \
+    X(PLANTED_FREED_AT_ONCE, "freed-at-once", "journal: a freed block is given out before commit") \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \
     X(PLANTED_ENTRIES_SWAPPED, "entries-swapped", "none: two entries swap their inodes")           \
     X(PLANTED_UNLINK_KEEPS_NAME, "unlink-keeps-name", "none: unlink leaves the name")

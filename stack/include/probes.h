@@ -50,6 +50,14 @@
     X(PROBE_COW_DATA, "cow-data", "cow: all blocks of a batch are stable, its root is not sent")   \
     X(PROBE_COW_ROOT_1, "cow-root-1", "cow: the first copy of the root is stable: durable")        \
     X(PROBE_COW_ROOT_2, "cow-root-2", "cow: the second copy of the root is stable")                \
+    X(PROBE_TXN_BEFORE_START, "txn-before-start", "journal: nobody has joined the transaction")    \
+    X(PROBE_TXN_STARTED, "txn-started", "journal: its first operation has left it")                \
+    X(PROBE_TXN_LOGGED, "txn-logged", "journal: its images are stable, its commit is not sent")    \
+    X(PROBE_TXN_COMMITTED, "txn-committed", "journal: its commit is stable, nothing is home")      \
+    X(PROBE_TXN_WRITTEN_BACK, "txn-written-back", "journal: all is home and stable, not the tail") \
+    X(PROBE_TXN_RECLAIMED, "txn-reclaimed", "journal: the tail has passed it")                     \
+    X(PROBE_REC_SCAN, "rec-scan", "journal: recovery has found a whole transaction")               \
+    X(PROBE_REC_REDO, "rec-redo", "journal: recovery has written an image home")                   \
     X(PROBE_FFS_INODE, "ffs-inode", "ffs: the record of an inode is stable")                       \
     X(PROBE_FFS_NAME_ADDED, "ffs-name-added", "ffs: a new name is stable")                         \
     X(PROBE_FFS_NAME_REMOVED, "ffs-name-removed", "ffs: a name's removal is stable")               \

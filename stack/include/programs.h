@@ -17,6 +17,7 @@ program_main physical_main;
 program_main driver_main; /* one driver for all stacks */
 program_main none_main;
 program_main ffs_main;
+program_main journal_main;
 program_main cow_main;
 program_main blockraid_main;
 
