@@ -75,6 +75,9 @@
     X(PLANTED_TAIL_UNFLUSHED, "tail-unflushed", "journal: the tail moves before home is stable")   \
     X(PLANTED_TAIL_BEFORE_REDO, "tail-before-redo", "journal: recovery empties the log first")     \
     X(PLANTED_FREED_AT_ONCE, "freed-at-once", "journal: a freed block is given out before commit") \
+    X(PLANTED_ROOT_UNFLUSHED, "root-unflushed", "cow: a root before its blocks are stable")        \
+    X(PLANTED_FREED_REUSED, "freed-reused", "cow: freed blocks are given out at once")             \
+    X(PLANTED_SUM_UNCHECKED, "sum-unchecked", "cow: blocks are read without a check")              \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \
     X(PLANTED_ENTRIES_SWAPPED, "entries-swapped", "none: two entries swap their inodes")           \
     X(PLANTED_UNLINK_KEEPS_NAME, "unlink-keeps-name", "none: unlink leaves the name")
