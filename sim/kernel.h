@@ -208,7 +208,7 @@ struct sim_process {
 
     struct sim_grant *grants; /* PLAT_GRANTS_MAX, allocated once a slot */
     uint32_t grants_used;     /* entries ever used by this instance */
-    uint32_t grant_free;      /* where to look for a free one */
+    uint32_t grant_free;      /* those below are all in use */
     uint32_t grant_sequence;
 
     struct plat_disk_completion *completions; /* ring of COMPLETIONS_MAX, once a slot */

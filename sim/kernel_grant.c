@@ -44,15 +44,15 @@ static void crash_at(struct sim_process *p, const void *address)
     process_die(p, SIM_DEATH_SIGNAL);
 }
 
-/* A free entry of p's table, NULL if all are taken. */
+/* The first free entry of p's table, NULL if all are taken: few are in use at a time, and these
+ * stay in the host's cache. */
 static struct sim_grant *grant_take(struct sim_process *p)
 {
     if (p->grants == NULL) {
         p->grants = calloc(PLAT_GRANTS_MAX, sizeof(*p->grants));
         ASSERT(p->grants != NULL);
     }
-    for (uint32_t tried = 0; tried < PLAT_GRANTS_MAX; tried++) {
-        uint32_t index = (p->grant_free + tried) % PLAT_GRANTS_MAX;
+    for (uint32_t index = p->grant_free; index < PLAT_GRANTS_MAX; index++) {
         struct sim_grant *g = &p->grants[index];
         if (index >= p->grants_used) {
             g->number = 0; /* of an earlier instance */
@@ -66,6 +66,7 @@ static struct sim_grant *grant_take(struct sim_process *p)
         g->number = (p->grant_sequence & SEQUENCE_MASK) << INDEX_BITS | index;
         return g;
     }
+    p->grant_free = PLAT_GRANTS_MAX;
     return NULL;
 }
 
@@ -133,7 +134,9 @@ void kernel_revoke(struct sim_process *p)
     struct sim_grant *g = grant_find(p, p->gate.grant);
     if (g == NULL)
         return; /* GRANT_NONE, or a number that p made up: nothing to end */
+    uint32_t index = g->number % PLAT_GRANTS_MAX;
     g->number = 0;
+    p->grant_free = index < p->grant_free ? index : p->grant_free;
 }
 
 static void move_spans(struct sim_machine *m, struct sim_process *owner, const struct sim_grant *g,

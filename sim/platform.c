@@ -130,10 +130,20 @@ void plat_kill(enum layer layer, uint32_t instance)
 
 /* ---- Grants ---------------------------------------------------------------------------------- */
 
+/* Of the spans that are in the gate. */
+static uint32_t grant(struct sim_process *p, uint32_t to, uint32_t count, uint32_t access)
+{
+    p->gate.peer = to;
+    p->gate.count = count;
+    p->gate.access = access;
+    return call_in_place(p, CALL_GRANT)->grant;
+}
+
 uint32_t plat_grant(uint32_t to, void *base, size_t bytes, uint32_t access)
 {
-    const struct plat_span span = {.base = base, .bytes = bytes};
-    return plat_grant_spans(to, &span, 1, access);
+    struct sim_process *p = self();
+    p->gate.u.spans[0] = (struct plat_span){.base = base, .bytes = bytes};
+    return grant(p, to, 1, access);
 }
 
 uint32_t plat_grant_spans(uint32_t to, const struct plat_span *spans, uint32_t count,
@@ -143,10 +153,7 @@ uint32_t plat_grant_spans(uint32_t to, const struct plat_span *spans, uint32_t c
     if (count == 0 || count > PLAT_SPANS_MAX)
         return GRANT_NONE;
     memcpy(p->gate.u.spans, spans, count * sizeof(*spans));
-    p->gate.peer = to;
-    p->gate.count = count;
-    p->gate.access = access;
-    return call_in_place(p, CALL_GRANT)->grant;
+    return grant(p, to, count, access);
 }
 
 uint32_t plat_grant_forward(uint32_t to, uint32_t granter, uint32_t grant, size_t offset,
