@@ -19,8 +19,9 @@ static void read_sectors(void *context, uint32_t disk, uint64_t block, uint8_t *
     struct sim_disk *d = sim_machine_disk(lab->machine, disk);
     uint32_t sector = sim_disk_identify(d).sector_size;
     uint32_t count = BLOCK_BYTES / sector;
-    memset(to, 0, BLOCK_BYTES);
     *readable = !sim_disk_failed(d) && sim_disk_peek(d, block * count, count, to) == OK;
+    if (!*readable)
+        memset(to, 0, BLOCK_BYTES);
 }
 
 /* The design's own checker on the raw disks, while the machine is off. */

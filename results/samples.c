@@ -54,26 +54,20 @@ static int by_phase_op_latency(const void *left, const void *right)
     const struct sample *a = left, *b = right;
     if (a->phase != b->phase)
         return a->phase < b->phase ? -1 : 1;
-    int order = strcmp(a->op, b->op);
+    int order = a->op == b->op ? 0 : strcmp(a->op, b->op);
     return order != 0 ? order : compare_u64(a->latency_ns, b->latency_ns);
 }
 
-static int by_phase_latency(const void *left, const void *right)
+static int by_latency(const void *left, const void *right)
 {
     const struct sample *a = left, *b = right;
-    if (a->phase != b->phase)
-        return a->phase < b->phase ? -1 : 1;
     return compare_u64(a->latency_ns, b->latency_ns);
 }
 
-static int by_bucket_latency(const void *left, const void *right)
+static int by_offset(const void *left, const void *right)
 {
     const struct sample *a = left, *b = right;
-    int32_t bucket_a = a->has_offset ? samples_bucket(a->offset_ns) : INT32_MAX;
-    int32_t bucket_b = b->has_offset ? samples_bucket(b->offset_ns) : INT32_MAX;
-    if (bucket_a != bucket_b)
-        return bucket_a < bucket_b ? -1 : 1;
-    return compare_u64(a->latency_ns, b->latency_ns);
+    return (a->offset_ns > b->offset_ns) - (a->offset_ns < b->offset_ns);
 }
 
 /* The smallest value with at least share/100 of the sorted values at or below it. */
@@ -114,40 +108,58 @@ static void fill_latencies(struct trial_record *record, struct sample *samples, 
     }
 }
 
-static void fill_bins(struct trial_record *record, struct sample *samples, size_t count)
+static void fill_bins(struct trial_record *record, const struct sample *samples, size_t count)
 {
-    qsort(samples, count, sizeof(samples[0]), by_phase_latency);
+    uint32_t n[PHASE_COUNT][SAMPLES_BINS] = {0};
     for (size_t i = 0; i < count; i++) {
         uint32_t bin = samples_bin(samples[i].latency_ns);
-        struct record_bin *last =
-            record->bin_count > 0 ? &record->bin[record->bin_count - 1] : NULL;
-        if (last != NULL && last->phase == samples[i].phase && last->bin == bin)
-            last->n++;
-        else if (record->bin_count < RECORD_BINS_MAX)
-            record->bin[record->bin_count++] =
-                (struct record_bin){.phase = samples[i].phase, .bin = bin, .n = 1};
-        else
-            record->dropped++;
+        ASSERT(samples[i].phase < PHASE_COUNT);
+        ASSERT(bin < SAMPLES_BINS);
+        n[samples[i].phase][bin]++;
+    }
+    for (uint32_t phase = 0; phase < PHASE_COUNT; phase++)
+        for (uint32_t bin = 0; bin < SAMPLES_BINS; bin++)
+            if (n[phase][bin] > 0 && record->bin_count < RECORD_BINS_MAX)
+                record->bin[record->bin_count++] =
+                    (struct record_bin){.phase = (enum phase)phase, .bin = bin, .n = n[phase][bin]};
+            else
+                record->dropped += n[phase][bin];
+}
+
+/* The rows of one bucket, from its samples sorted by latency. */
+static void put_bucket(struct trial_record *record, int32_t bucket, const struct sample *sorted,
+                       size_t count)
+{
+    struct record_timeline *row = NULL;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bin = samples_bin(sorted[i].latency_ns) & ~TIMELINE_BIN_MASK;
+        if (row == NULL || row->bin != bin) {
+            if (record->timeline_count == RECORD_TIMELINE_MAX) {
+                record->dropped += (uint32_t)(count - i);
+                return;
+            }
+            row = &record->timeline[record->timeline_count++];
+            *row = (struct record_timeline){.bucket = bucket, .bin = bin};
+        }
+        row->n++;
+        row->sum_ns += sorted[i].latency_ns;
     }
 }
 
 static void fill_timeline(struct trial_record *record, struct sample *samples, size_t count)
 {
-    qsort(samples, count, sizeof(samples[0]), by_bucket_latency);
-    for (size_t i = 0; i < count && samples[i].has_offset; i++) {
-        int32_t bucket = samples_bucket(samples[i].offset_ns);
-        uint32_t bin = samples_bin(samples[i].latency_ns) & ~TIMELINE_BIN_MASK;
-        struct record_timeline *last =
-            record->timeline_count > 0 ? &record->timeline[record->timeline_count - 1] : NULL;
-        if (last != NULL && last->bucket == bucket && last->bin == bin) {
-            last->n++;
-            last->sum_ns += samples[i].latency_ns;
-        } else if (record->timeline_count < RECORD_TIMELINE_MAX) {
-            record->timeline[record->timeline_count++] = (struct record_timeline){
-                .bucket = bucket, .bin = bin, .n = 1, .sum_ns = samples[i].latency_ns};
-        } else {
-            record->dropped++;
-        }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (samples[i].has_offset)
+            samples[kept++] = samples[i];
+    qsort(samples, kept, sizeof(samples[0]), by_offset); /* and so by bucket */
+    for (size_t first = 0, i = 1; i <= kept; i++) {
+        int32_t bucket = samples_bucket(samples[first].offset_ns);
+        if (i < kept && samples_bucket(samples[i].offset_ns) == bucket)
+            continue;
+        qsort(samples + first, i - first, sizeof(samples[0]), by_latency);
+        put_bucket(record, bucket, samples + first, i - first);
+        first = i;
     }
 }
 
