@@ -92,5 +92,8 @@ struct hazard_tally hazard_walk(struct rig_trial *rig, const struct hazard_walk 
         printf("\n");
         fflush(stdout);
     }
+    ck_assert_msg(walk->whole_above == 0 || tally.whole > walk->whole_above,
+                  "%s: all faults came in %llu trials of %llu", walk->cell,
+                  (unsigned long long)tally.whole, (unsigned long long)tally.trials);
     return tally;
 }

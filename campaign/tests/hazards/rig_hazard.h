@@ -13,15 +13,16 @@
 #include "results/record.h"
 
 struct hazard_walk {
-    const char *cell;   /* variant/workload/plan */
-    uint32_t entry;     /* fault of the plan whose number walks */
-    uint64_t first;     /* its first value; 0: 1 */
-    uint64_t step;      /* 0: 1 */
-    uint64_t last;      /* 0: until it comes no more, which must be before `most` walks */
-    uint64_t most;      /* walks */
-    uint64_t trials;    /* n = 0 .. trials - 1 at each place: other draws, other subsets; 0: 1 */
-    enum level weakest; /* that a trial may be left with */
-    bool whole;         /* all faults of the plan must have come */
+    const char *cell;     /* variant/workload/plan */
+    uint32_t entry;       /* fault of the plan whose number walks */
+    uint64_t first;       /* its first value; 0: 1 */
+    uint64_t step;        /* 0: 1 */
+    uint64_t last;        /* 0: until it comes no more, which must be before `most` walks */
+    uint64_t most;        /* walks */
+    uint64_t trials;      /* n = 0 .. trials - 1 at each place: other draws, other subsets; 0: 1 */
+    enum level weakest;   /* that a trial may be left with */
+    uint64_t whole_above; /* in more trials than this all faults of the plan must have come */
+    bool whole;           /* in all of them */
 };
 
 struct hazard_tally {
