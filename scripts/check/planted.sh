@@ -28,6 +28,9 @@ txn-in-place           single/bank/cut                        60 silent
 txn-torn               mirror/pair/none                       30 silent
 rename-drops-target    mirror/tree/none                       30 dead
 read-swallows-error    control-single/mail/latent-few        400 silent
+root-unflushed         anywhere/synced/cut                   60 prefix
+freed-reused           anywhere/tree/cut                     60 detected
+sum-unchecked          anywhere/mail/rot                     60 silent
 zero-at-mount          control/mail/none                      30 silent
 entries-swapped        control/mail/none                      30 silent
 unlink-keeps-name      control/mail/none                      30 structural

@@ -9,6 +9,7 @@
 #include "assertion.h"
 #include "cow.h"
 #include "mem.h"
+#include "planted.h"
 
 /* One pointer of an inode: the file blocks that hang from it. */
 struct region {
@@ -117,7 +118,7 @@ enum err cow_verify(struct fs *fs, struct buffer *b)
     const struct cow_expected *x = expected_at(c, b->key);
     if (x->key != b->key || x->pointer.address != b->block)
         return E_CORRUPT; /* read ahead, and forgotten since: read when it is wanted */
-    if (plat_crc32c(b->page, BLOCK_BYTES) == x->pointer.crc)
+    if (PLANTED(PLANTED_SUM_UNCHECKED) || plat_crc32c(b->page, BLOCK_BYTES) == x->pointer.crc)
         return OK;
     struct cow_pointer pointer = x->pointer;
     plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)E_CORRUPT, pointer.address);

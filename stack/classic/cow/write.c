@@ -66,6 +66,14 @@ static void send_root(struct cow *c, uint32_t copy)
         block_submit(&c->fs->client, BLOCK_WRITE, block * SECTORS_A_BLOCK, true, &span, 1);
 }
 
+static void begin_root(struct cow *c)
+{
+    memset(c->root_page, 0, BLOCK_BYTES);
+    cow_root_encode(c->root_page, &c->closing);
+    c->state = BATCH_ROOT_1;
+    send_root(c, 0);
+}
+
 static void stable(struct cow *c)
 {
     c->state = BATCH_NONE;
@@ -90,10 +98,7 @@ static void step(struct cow *c)
     }
     if (c->state == BATCH_FLUSHING) {
         plat_probe(PROBE_COW_DATA);
-        memset(c->root_page, 0, BLOCK_BYTES);
-        cow_root_encode(c->root_page, &c->closing);
-        c->state = BATCH_ROOT_1;
-        send_root(c, 0);
+        begin_root(c);
     } else if (c->state == BATCH_ROOT_1) {
         plat_probe(PROBE_COW_ROOT_1);
         c->state = BATCH_ROOT_2;
@@ -117,6 +122,10 @@ static void advance(struct cow *c)
         send_run(c);
     if (c->runs > 0)
         return;
+    if (PLANTED(PLANTED_ROOT_UNFLUSHED)) {
+        begin_root(c);
+        return;
+    }
     c->state = BATCH_FLUSHING;
     c->step_slot = block_submit(&c->fs->client, BLOCK_FLUSH, 0, false, NULL, 0);
 }
