@@ -345,6 +345,13 @@ enum err app_policy(struct app *a, const char *path, const char *level)
     return end_plain(&r, client_setxattr(&a->client, path, "loris.raid", level, strlen(level)));
 }
 
+enum err app_change_level(struct app *a, const char *path)
+{
+    static const char *const levels[] = {"1", "5", "n-way"};
+    uint64_t which = app_below(a, 4);
+    return which < 3 ? app_policy(a, path, levels[which]) : app_removexattr(a, path, "loris.raid");
+}
+
 enum err app_getxattr(struct app *a, const char *path, const char *name)
 {
     struct history_call call = {

@@ -88,8 +88,11 @@ MUST_USE enum err app_fallocate(struct app *a, int32_t fd, uint32_t flags, uint6
 #define APP_XATTR_BYTES 4000u /* largest value of an extended attribute */
 /* `length`: bytes of a value that the history makes, at most APP_XATTR_BYTES. */
 MUST_USE enum err app_setxattr(struct app *a, const char *path, const char *name, uint64_t length);
-/* Chooses the RAID level of files that will be made in a directory (attribute loris.raid). */
+/* Chooses the RAID level of a file, or of those that will be made in a directory (attribute
+ * loris.raid). */
 MUST_USE enum err app_policy(struct app *a, const char *path, const char *level);
+/* Gives a file one of the levels 1, 5, n-way, or its directory's, by even chances. */
+MUST_USE enum err app_change_level(struct app *a, const char *path);
 MUST_USE enum err app_getxattr(struct app *a, const char *path, const char *name);
 MUST_USE enum err app_removexattr(struct app *a, const char *path, const char *name);
 

@@ -59,6 +59,11 @@ static const struct option_choice sets[] = {
         .name = "fallocate", .type = OPTION_SWITCH, .fallback = "off", .source = FORMAT,           \
         .doc = "ranges are allocated, zeroed and punched too"                                      \
     }
+#define LEVELS                                                                                     \
+    {                                                                                              \
+        .name = "levels", .type = OPTION_SWITCH, .fallback = "off", .source = FORMAT,              \
+        .doc = "files are given other RAID levels while they are in use (loris)"                   \
+    }
 #define XATTRS                                                                                     \
     {                                                                                              \
         .name = "xattrs", .type = OPTION_SWITCH, .fallback = "off", .source = FORMAT,              \
@@ -69,12 +74,14 @@ static const struct option_spec postmark_options[] = {
     NUMBER("files", "50", 100000, "files of the initial pool"),
     NUMBER("transactions", "300", 1000000, "each a read or append and a create or delete"),
     BYTES("512B..16KiB", "of a file, drawn for each"),
+    LEVELS,
     COMMON("20"),
 };
 static const struct option_spec fsx_options[] = {
     NUMBER("operations", "1000", 100000000, "random operations on one file"),
     BYTES("256KiB", "largest size of the file"),
     FALLOCATE,
+    LEVELS,
     COMMON("50"),
 };
 static const struct option_spec fsstress_options[] = {

@@ -4,7 +4,7 @@
  * LENGTH, truncate P SIZE, rename P Q, link P Q, symlink TARGET P, unlink P, rmdir P, chmod P MODE,
  * fsync P, sync, sleep TIME, mark; fallocate P OFFSET LENGTH, zero P OFFSET LENGTH (both may end in
  * `keep`: the size stays), punch P OFFSET LENGTH; setxattr P NAME LENGTH, getxattr P NAME,
- * removexattr P NAME; policy P LEVEL (0 1 4 5 6 n-way: of files that will be made in directory P);
+ * removexattr P NAME; policy P LEVEL (0 1 4 5 6 n-way: of file P, or of those made in directory P);
  * chown P UID GID, user UID GID (whom the operations that follow act for); and `expect ERROR
  * operation`.
  *

@@ -1,7 +1,8 @@
 /*
  * fsx: random operations on one file (in the manner of Apple's file system exerciser): reads,
  * writes, appends, truncations up and down, closing and opening again, with an fsync every `sync`
- * operations. With `fallocate` every fifth step allocates, zeroes or punches a range.
+ * operations. With `fallocate` every fifth step allocates, zeroes or punches a range, with `levels`
+ * every 25th asks for another RAID level.
  */
 #include "workloads/app.h"
 
@@ -11,7 +12,7 @@ struct fsx {
     struct app *a;
     char path[APP_PATH_BYTES];
     int32_t fd;
-    bool allocates;
+    bool allocates, migrates;
     uint64_t limit; /* largest size of the file */
 };
 
@@ -34,6 +35,8 @@ static enum err step(struct fsx *f)
     uint64_t what = app_below(a, 16), offset = app_below(a, f->limit), moved;
     uint64_t most = f->limit - offset < WRITE_MAX ? f->limit - offset : WRITE_MAX;
     uint64_t length = 1 + app_below(a, most);
+    if (f->migrates && app_below(a, 25) == 0)
+        return app_change_level(a, f->path);
     if (f->allocates && app_below(a, 5) == 0)
         return allocate(f, offset, length);
     if (what < 7)
@@ -59,6 +62,7 @@ void fsx_main(struct app *a)
     struct fsx f = {.a = a,
                     .fd = -1,
                     .allocates = option_on(a->options, "fallocate"),
+                    .migrates = option_on(a->options, "levels"),
                     .limit = app_amount(a, "size")};
     enum err e = app_make_homes(a);
     app_path(a, f.path, a->share > 0 && app_unit(a) < a->share, "fsx", 0);

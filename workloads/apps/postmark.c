@@ -3,6 +3,7 @@
  * benchmark", NetApp TR3022, 1997). A pool of files is made; each transaction reads a file or
  * appends to one, and creates a file or deletes one, by even chances; at the end what is left is
  * deleted, unless the campaign wants to see it: it stays, so that the oracle has something to read.
+ * With `levels` a file is asked to change its RAID level before every fourth transaction.
  */
 #include "workloads/app.h"
 
@@ -13,6 +14,7 @@ struct pool {
     uint64_t *file; /* numbers of the live files */
     uint64_t count, room;
     uint64_t next; /* number of the next new file */
+    bool migrates;
 };
 
 /* Numbers are dealt to the shared tree by their place in every hundred, so that a file's tree is
@@ -65,8 +67,19 @@ static enum err pool_append(struct pool *p)
     return app_write_file(p->a, path, CALL_APPEND, length);
 }
 
+static enum err pool_migrate(struct pool *p)
+{
+    char path[APP_PATH_BYTES];
+    if (p->count == 0)
+        return OK;
+    pool_path(p, p->file[app_below(p->a, p->count)], path);
+    return app_change_level(p->a, path);
+}
+
 static enum err transaction(struct pool *p)
 {
+    if (p->migrates && app_below(p->a, 4) == 0 && pool_migrate(p) == E_DEAD)
+        return E_DEAD;
     enum err e = app_below(p->a, 2) == 0 ? pool_read(p) : pool_append(p);
     if (e == E_DEAD)
         return e;
@@ -77,7 +90,8 @@ void postmark_main(struct app *a)
 {
     uint64_t files = app_number(a, "files");
     uint64_t transactions = app_number(a, "transactions");
-    struct pool p = {.a = a, .room = files + transactions};
+    struct pool p = {
+        .a = a, .room = files + transactions, .migrates = option_on(a->options, "levels")};
     p.file = plat_alloc(p.room * sizeof(*p.file), TAG_HEAP);
     ASSERT(p.file != NULL);
     enum err e = app_make_homes(a);
