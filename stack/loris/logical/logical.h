@@ -535,8 +535,6 @@ MUST_USE enum err logical_restore_read_roots(struct logical *l, uint32_t up,
                                              struct candidate disk[DISKS_MAX]);
 enum err logical_restore_serve(struct logical *l, const struct object_request *request,
                                uint32_t source, struct object_reply *reply);
-enum err logical_restore_format(struct logical *l, const struct object_request *request,
-                                struct object_reply *reply);
 /* *found: blocks named by intents. quiet: what is lost will be replayed, so it is not reported. */
 MUST_USE enum err logical_resync_run(struct logical *l, bool quiet, uint32_t *found);
 

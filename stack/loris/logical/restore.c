@@ -312,22 +312,6 @@ static enum err format_pool(struct logical *l, uint32_t up)
     return e;
 }
 
-enum err logical_restore_format(struct logical *l, const struct object_request *request,
-                                struct object_reply *reply)
-{
-    l->session = request->session;
-    uint32_t up = await_all(l);
-    if ((up & all_disks(l)) != all_disks(l))
-        return E_MEDIA;
-    enum err e = format_pool(l, up);
-    if (e != OK)
-        return e;
-    l->active = true;
-    l->format = false;
-    reply->epoch = l->core.epoch;
-    return OK;
-}
-
 /* ---- The cache's request --------------------------------------------------------------------- */
 
 /* After a system crash what was resolved becomes a checkpoint of its own, then intents are void.

@@ -1,5 +1,5 @@
 /*
- * Requests of the cache. Everything but FORMAT and RESTORE needs a pool that was restored in the
+ * Requests of the cache. Everything but RESTORE needs a pool that was restored in the
  * present session.
  */
 #include "logical.h"
@@ -67,13 +67,11 @@ enum err logical_serve(struct logical *l, const struct msg *m, struct object_rep
         return e;
     logical_core_check(l);
     memset(l->waited_ns, 0, sizeof(l->waited_ns));
-    bool begins = request.op == OBJECT_RESTORE || request.op == OBJECT_FORMAT;
-    if (begins && request.session < l->session)
+    bool restore = request.op == OBJECT_RESTORE;
+    if (restore && request.session < l->session)
         e = E_SESSION;
-    else if (request.op == OBJECT_RESTORE)
+    else if (restore)
         e = logical_restore_serve(l, &request, m->source, reply);
-    else if (request.op == OBJECT_FORMAT)
-        e = logical_restore_format(l, &request, reply);
     else
         e = serve_pool(l, &request, m->source, reply);
     if (l->damages > 0 && l->active && !l->in_pause && e != E_SESSION) {
