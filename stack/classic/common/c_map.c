@@ -192,8 +192,9 @@ static enum err check_edge(struct fs *fs, uint32_t block, uint32_t level, uint64
             e = c_get(fs, block, &b);
         if (e != OK)
             return e;
-        block = get_le32(b->page + 4 * (keep / span));
-        keep %= span;
+        uint64_t slot = keep / span;
+        block = get_le32(b->page + 4 * slot);
+        keep -= slot * span;
     }
     return OK;
 }

@@ -19,6 +19,13 @@ void change_open(struct fs *fs, struct buffer *b, uint32_t offset, uint32_t byte
     fs->change.old = fs->change_old;
 }
 
+void change_name(struct fs *fs, const uint8_t *name, uint32_t bytes)
+{
+    ASSERT(fs->change.b != NULL && bytes > 0);
+    fs->change.name = name;
+    fs->change.name_bytes = bytes;
+}
+
 static void close_it(struct fs *fs, enum change_kind kind, struct inode *owner)
 {
     struct change *c = &fs->change;

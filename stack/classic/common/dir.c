@@ -229,6 +229,7 @@ static enum err add_to_chunk(struct fs *fs, struct inode *dir, uint32_t c, const
             entry_encode(chunk + at, &entry);
         }
         put_entry(chunk + at + used, ino, length, type, name, bytes);
+        change_name(fs, name, bytes);
         change_close(fs, CHANGE_ADDED, dir, ino, 0);
         *offset = c * CHUNK_BYTES + at + used;
         return OK;
@@ -334,6 +335,7 @@ enum err dir_remove(struct fs *fs, struct inode *dir, const struct found *found,
         entry.ino = INO_NONE;
         entry_encode(chunk, &entry);
     }
+    change_name(fs, name, bytes);
     change_close(fs, CHANGE_REMOVED, dir, 0, found->ino);
     if (dir->indexed) {
         index_remove(fs, dir, index_hash(dir->ino, name, bytes), found->offset);

@@ -131,6 +131,8 @@ struct change {
     const uint8_t *old;     /* what was there */
     struct inode *i;        /* see the kind; NULL for CHANGE_MAP */
     uint32_t target, old_target;
+    const uint8_t *name; /* ADDED, REMOVED: which; not ended by 0 */
+    uint32_t name_bytes;
     bool fresh; /* DATA: the block was just allocated: nothing on disk leads to it */
     bool grows; /* DATA: bytes at or beyond the file's size so far were written */
 };
@@ -352,6 +354,8 @@ void writeback_fail(struct fs *fs, enum err why);
  * and calls change_close; if it does not come to that, nothing has to be undone.
  */
 void change_open(struct fs *fs, struct buffer *b, uint32_t offset, uint32_t bytes);
+/* The name that comes or goes by the open change. */
+void change_name(struct fs *fs, const uint8_t *name, uint32_t bytes);
 /* Marks it dirty, for i's fsync if i is not NULL, and tells the design. */
 void change_close(struct fs *fs, enum change_kind kind, struct inode *i, uint32_t target,
                   uint32_t old_target);

@@ -28,6 +28,7 @@
 #define FREED_MAX 8192u
 #define COPIES_MAX 128u /* pages with patches undone that are on their way */
 #define NO_PATCH 0u     /* index */
+#define GONE_NAMES 4096u
 
 enum patch_state {
     PATCH_FREE,
@@ -101,6 +102,7 @@ struct ffs {
     uint32_t blocks_used;
     uint8_t *copies[COPIES_MAX]; /* free ones */
     uint32_t copies_free;
+    struct patch_ref gone[GONE_NAMES]; /* by hash of (directory, name): last that went */
     struct freed freed[FREED_MAX];
     uint32_t freed_count;
     uint64_t op_first_id; /* patches of this operation have this id or a later one */

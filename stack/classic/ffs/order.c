@@ -7,6 +7,7 @@
  *      are stable.
  *   R3 the last pointer goes only after the new one is there, and R4: a name's removal waits for
  *      every unstable addition of a name of that inode, in whatever order they were made.
+ *      A name comes back only after the one that went: never twice in a directory.
  *   R5 moving a directory to another parent begins and ends with everything stable (main.c).
  *
  * Bitmaps and overwritten data have no order: the check makes bitmaps anew, and data in place are a
@@ -68,6 +69,13 @@ static bool is_directory(struct fs *fs, uint32_t ino)
     return i != NULL && i->d.type == VFS_DIRECTORY;
 }
 
+/* The last removal of this very name. */
+static struct patch_ref *gone(struct fs *fs, const struct change *c)
+{
+    uint32_t hash = index_hash(c->i->ino, c->name, c->name_bytes);
+    return &ffs_of(fs)->gone[(hash ^ hash >> 16) % GONE_NAMES];
+}
+
 /* A name of `ino` came by patch p. */
 static void came(struct fs *fs, uint32_t p, const struct change *c, uint32_t ino)
 {
@@ -89,6 +97,21 @@ static void went(struct fs *fs, uint32_t p, uint32_t ino)
         ffs_patch_depends(fs, p, party->added);
     ffs_patch_depends(fs, p, party->removed);
     party->removed = ffs_patch_ref(ffs_of(fs), p);
+}
+
+static void name_added(struct fs *fs, const struct change *c)
+{
+    uint32_t p = ffs_patch_make(fs, c, c->target);
+    came(fs, p, c, c->target);
+    ffs_patch_depends(fs, p, *gone(fs, c));
+}
+
+static void name_removed(struct fs *fs, const struct change *c)
+{
+    uint32_t p = ffs_patch_make(fs, c, c->old_target);
+    went(fs, p, c->old_target);
+    ffs_patch_depends(fs, p, *gone(fs, c)); /* one reference stands for all */
+    *gone(fs, c) = ffs_patch_ref(ffs_of(fs), p);
 }
 
 static void name_pointed(struct fs *fs, const struct change *c)
@@ -123,10 +146,10 @@ void ffs_changed(struct fs *fs, const struct change *c)
         new_content(fs, c);
         break;
     case CHANGE_ADDED:
-        came(fs, ffs_patch_make(fs, c, c->target), c, c->target);
+        name_added(fs, c);
         break;
     case CHANGE_REMOVED:
-        went(fs, ffs_patch_make(fs, c, c->old_target), c->old_target);
+        name_removed(fs, c);
         break;
     case CHANGE_POINTED:
         name_pointed(fs, c);
