@@ -1,5 +1,6 @@
 #include "workloads/oracle/content.h"
 
+#include <endian.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #define MIX_A UINT64_C(0xff51afd7ed558ccd)
 #define MIX_B UINT64_C(0xc4ceb9fe1a85ec53)
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
+#define MATCH_WORDS 64u /* compared at a time */
 
 static uint64_t key_of(uint32_t inode, uint32_t writer)
 {
@@ -32,20 +35,35 @@ static inline uint64_t word_at(uint64_t key, uint64_t place)
     return mix(key + place * GOLDEN);
 }
 
-static void fill_words(uint64_t key, uint64_t place, uint8_t *to, uint64_t words)
+/* All content is written once and compared several times. A vector of 64-bit products takes a
+ * seventh of the time: where the host has it, the second of two copies is run. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define BY_VECTORS __attribute__((optimize("O3"), target_clones("arch=x86-64-v4", "default")))
+#else
+#define BY_VECTORS
+#endif
+
+BY_VECTORS static void fill_words(uint64_t key, uint64_t place, uint8_t *to, uint64_t words)
 {
     uint64_t z = key + place * GOLDEN;
-    for (uint64_t i = 0; i < words; i++, z += GOLDEN)
-        put_le64(to + 8 * i, mix(z));
+    for (uint64_t i = 0; i < words; i++, z += GOLDEN) {
+        uint64_t word = htole64(mix(z));
+        memcpy(to + 8 * i, &word, sizeof(word));
+    }
 }
 
 /* How many words from the first agree. */
 static uint64_t match_words(uint64_t key, uint64_t place, const uint8_t *from, uint64_t words)
 {
-    uint64_t z = key + place * GOLDEN;
+    uint8_t want[8 * MATCH_WORDS];
     uint64_t i = 0;
-    for (; i < words && get_le64(from + 8 * i) == mix(z); i++)
-        z += GOLDEN;
+    for (; words - i >= MATCH_WORDS; i += MATCH_WORDS) {
+        fill_words(key, place + i, want, MATCH_WORDS);
+        if (memcmp(want, from + 8 * i, sizeof(want)) != 0)
+            break;
+    }
+    while (i < words && get_le64(from + 8 * i) == word_at(key, place + i))
+        i++;
     return i;
 }
 
