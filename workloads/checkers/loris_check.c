@@ -334,6 +334,12 @@ static struct loris_pointer get_pointer(const uint8_t *raw)
                                   .birth = get_le32(raw + 12)};
 }
 
+/* Neither an address nor flags: a hole. */
+static bool is_none(const uint8_t *raw)
+{
+    return get_le64(raw) == 0;
+}
+
 /* What changed last is no older than any of its parents: a parent is rewritten with its child. */
 static void check_birth(struct check *c, uint32_t k, uint64_t oid, const struct loris_pointer *at,
                         uint64_t newest)
@@ -430,7 +436,7 @@ static bool walk(struct check *c, uint32_t k, uint64_t oid, uint32_t level, uint
 {
     uint8_t raw[BLOCK];
     struct loris_pointer at = get_pointer(pointer);
-    if (at.address == 0 && at.flags == 0)
+    if (is_none(pointer))
         return true;
     check_birth(c, k, oid, &at, newest);
     if (level == 0) {
@@ -443,9 +449,10 @@ static bool walk(struct check *c, uint32_t k, uint64_t oid, uint32_t level, uint
     if (at.address == 0 || !read_node(c, k, oid, 2, level, index, &at, raw))
         return false;
     bool whole = true;
-    for (uint32_t n = 0; n < FANOUT; n++)
-        whole &=
-            walk(c, k, oid, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n, at.birth);
+    for (uint32_t n = 0; n < FANOUT; n++) {
+        const uint8_t *next = raw + HEAD + 16 * (size_t)n;
+        whole &= is_none(next) || walk(c, k, oid, level - 1, index * FANOUT + n, next, at.birth);
+    }
     return whole;
 }
 
@@ -489,7 +496,7 @@ static void walk_inodes(struct check *c, uint32_t k, uint32_t level, uint64_t in
 {
     uint8_t raw[BLOCK];
     struct loris_pointer at = get_pointer(pointer);
-    if (at.address == 0 && at.flags == 0)
+    if (is_none(pointer))
         return;
     check_birth(c, k, 0, &at, newest);
     if (at.address == 0 || !read_node(c, k, 0, level == 0 ? 1 : 2, level, index, &at, raw)) {
@@ -508,6 +515,8 @@ static void check_map(struct check *c, uint32_t k)
     uint64_t reached[2] = {0, 0}, taken[2] = {0, 0}; /* slots, data */
     for (uint64_t b = d->at.first_group; b < d->at.end; b++) {
         uint64_t slot = 0;
+        if ((d->reached[b] | d->taken[b]) == 0)
+            continue; /* most */
         uint32_t what = loris_layout_zone(&d->at, b, &slot) == ZONE_DATA ? 1 : 0;
         reached[what] += d->reached[b] > 0;
         taken[what] += d->taken[b] == 1;
