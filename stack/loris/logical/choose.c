@@ -12,8 +12,9 @@
  * both copies of a root that rotted. It is left out, if the level bears that, as a disk that is
  * gone: else what was acknowledged would be lost with it (H32). Which roots all must have had: the
  * older of a disk's two, since the newer is prepared only when the older is released; and the newer
- * too, if the disk has intents of a later epoch. If none is complete without those either, the
- * disks that have the root which most have may go on without the others.
+ * too, if the disk has intents of a later epoch, or a group of the log on top of it. If none is
+ * complete without those either, the disks that have the root which most have may go on without the
+ * others.
  *
  * Roots of earlier incarnations in that line count too: a member list that changed in the last,
  * unfinished checkpoint has a new incarnation, and what is complete is the one before.

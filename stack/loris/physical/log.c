@@ -164,6 +164,25 @@ enum err phys_log_read(struct physical *p, const struct object_request *request,
     return e;
 }
 
+/*
+ * A group on top of a checkpoint is a proof that all members had that, as intents of a later epoch
+ * are: a disk that lacks it now has lied.
+ */
+enum err phys_log_scan(struct physical *p, const uint64_t disk_uuid[2])
+{
+    struct block_head head;
+    if (p->layout.log_blocks == 0)
+        return OK;
+    uint64_t address = address_of(p, 0);
+    enum err e = phys_io_block(p, BLOCK_READ, address, p->intent);
+    if (e == E_DEAD)
+        return e;
+    if (e == OK && phys_log_head_decode(&head, p->intent, address, disk_uuid) == OK &&
+        head.epoch >= p->highest_epoch)
+        p->highest_epoch = head.epoch + 1;
+    return OK;
+}
+
 /* ---- Formatting ------------------------------------------------------------------------------ */
 
 static bool is_blank(const uint8_t *raw)

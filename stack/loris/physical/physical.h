@@ -268,6 +268,8 @@ enum err phys_log_read(struct physical *p, const struct object_request *request,
                        struct object_reply *reply);
 /* A checkpoint was released: the region is empty. */
 void phys_log_release(struct physical *p);
+/* What the region tells before a checkpoint is chosen. OK or E_DEAD. */
+MUST_USE enum err phys_log_scan(struct physical *p, const uint64_t disk_uuid[2]);
 /* Overwrites what an earlier layout left. OK or E_DEAD. */
 MUST_USE enum err phys_log_wipe(struct physical *p);
 

@@ -144,6 +144,8 @@ enum err phys_restore_roots(struct physical *p, const struct object_request *req
     uint32_t best = newest_slot(p);
     if (e == OK && best < 2)
         e = phys_intent_scan(p, p->found[best].root.id.disk_uuid, false);
+    if (e == OK && best < 2)
+        e = phys_log_scan(p, p->found[best].root.id.disk_uuid);
     if (e != OK)
         return e;
     phys_node_check_found(p);
