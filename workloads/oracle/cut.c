@@ -202,8 +202,8 @@ static bool parts_right(struct judge *j, struct object *b, uint32_t inode)
     const struct inode *i = &j->h->inodes[inode];
     const struct node *n = &j->o->nodes[b->node];
     struct values v;
-    if (n->stat.type != i->type)
-        return false;
+    if (n->stat.type != i->type || presence_in_cut(j, inode) == OUT)
+        return false; /* it is numbered by the operation that made it */
     cut_values(j, i->mode, i->mode == 0 ? n->stat.mode : UINT64_MAX, &v);
     if (!values_allow(&v, n->stat.mode))
         return false;
@@ -246,12 +246,55 @@ static bool object_is(struct judge *j, uint32_t node, uint32_t inode)
     return right;
 }
 
+/* The first option from `first` on that is an inode, or v->count. */
+static uint32_t next_inode(const struct values *v, uint32_t first)
+{
+    while (first < v->count && v->option[first].value == 0)
+        first++;
+    return first;
+}
+
+/* Whether the name leads to an object of which more than one inode could be the identity. */
+static bool is_doubt(const struct judge *j, uint32_t node, const struct values *v)
+{
+    const struct object *b = &j->objects[j->glimpses[node].object];
+    return b->known && b->stamp != j->stamp && next_inode(v, next_inode(v, 0) + 1) < v->count;
+}
+
+/* Takes the next inode that the object may be. A directory that turns out not to be it has left
+ * marks of its entries: then the whole sight is tried again, with the inode after it. */
+static bool doubt_right(struct judge *j, uint32_t node, const struct values *v)
+{
+    if (j->doubt == CHOICES_MAX) {
+        j->unsure = true;
+        return false;
+    }
+    uint32_t n = j->doubt++;
+    bool lists =
+        j->o->nodes[j->objects[j->glimpses[node].object].node].stat.type == HISTORY_DIRECTORY;
+    if (n == j->doubts)
+        j->choice[j->doubts++] = (struct choice_of_inode){.next = 0};
+    struct choice_of_inode *c = &j->choice[n];
+    for (uint32_t k = next_inode(v, c->next); k < v->count; k = next_inode(v, k + 1)) {
+        c->next = (uint8_t)k;
+        c->more = next_inode(v, k + 1) < v->count;
+        if (object_is(j, node, (uint32_t)v->option[k].value))
+            return true;
+        if (lists)
+            return false;
+    }
+    c->more = false;
+    return v->more;
+}
+
 static bool name_right(struct judge *j, uint32_t node, uint32_t slot)
 {
     struct values v;
     cut_values(j, j->h->slots[slot].newest, 0, &v);
-    for (uint32_t k = 0; k < v.count; k++)
-        if (v.option[k].value != 0 && object_is(j, node, (uint32_t)v.option[k].value))
+    if (is_doubt(j, node, &v))
+        return doubt_right(j, node, &v);
+    for (uint32_t k = next_inode(&v, 0); k < v.count; k = next_inode(&v, k + 1))
+        if (object_is(j, node, (uint32_t)v.option[k].value))
             return true;
     return v.more;
 }
@@ -282,16 +325,36 @@ static bool directory_right(struct judge *j, uint32_t node, uint32_t inode)
     return true;
 }
 
-/* Both trees of this sight, for the component and positions that j holds. */
-static bool explains(struct judge *j)
+/* Both trees of this sight, for the component, positions and choices that j holds. */
+static bool explains_so(struct judge *j)
 {
     j->stamp++;
     j->evaluations++;
+    j->doubt = 0;
     for (unsigned shared = 0; shared < 2; shared++) {
         uint32_t root = j->root[shared];
         uint32_t inode = shared == 1 ? 1 : j->environment + 2;
         if (root != 0 && !directory_right(j, root, inode))
             return false;
+    }
+    return true;
+}
+
+/* The same for any choice. One at a name behind that which was wrong cannot help. */
+static bool explains(struct judge *j)
+{
+    j->doubts = 0;
+    while (!explains_so(j)) {
+        j->doubts = j->doubt;
+        while (j->doubts > 0 && !j->choice[j->doubts - 1].more)
+            j->doubts--;
+        if (j->doubts == 0)
+            return false;
+        j->choice[j->doubts - 1].next++;
+        if (j->evaluations >= CUT_EVALUATIONS_MAX) {
+            j->unsure = true;
+            return false;
+        }
     }
     return true;
 }
@@ -521,6 +584,7 @@ void cut_search(struct judge *j, struct cut_result *result)
     make_sequences(j);
     meet_names(j);
     j->evaluations = 0;
+    j->unsure = false;
     for (uint32_t a = 0; a < j->h->app_count; a++) {
         uint32_t first = leader(j, a);
         if (first == a)
@@ -532,5 +596,5 @@ void cut_search(struct judge *j, struct cut_result *result)
     prune_all(j);
     uint32_t at[HISTORY_APPS_MAX] = {0};
     search_groups(&s, 0, at);
-    result->undecided = result->undecided && result->found != CUT_FULL;
+    result->undecided = (result->undecided || j->unsure) && result->found != CUT_FULL;
 }

@@ -42,6 +42,14 @@ struct sequence {
     uint32_t fits;         /* place in judge.fits of position 0 */
 };
 
+/* A name of the cut that leads to one of several inodes: which option is tried, and if one is left.
+ */
+#define CHOICES_MAX 64u /* assumption: more names do not race in one tree */
+struct choice_of_inode {
+    uint8_t next;
+    bool more;
+};
+
 /* The first thing that kept a sight from a level. */
 struct flaw {
     enum history_clause clause;
@@ -77,6 +85,9 @@ struct judge {
     uint32_t position[HISTORY_APPS_MAX];
     uint32_t component; /* that is evaluated */
     uint32_t evaluations;
+    struct choice_of_inode choice[CHOICES_MAX]; /* in the order in which names are looked at */
+    uint32_t doubts, doubt;                     /* that are chosen; met in this evaluation */
+    bool unsure;                                /* some choice was not tried */
 
     uint8_t *lost; /* per operation */
     uint32_t lost_room;

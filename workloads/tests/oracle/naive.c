@@ -40,7 +40,7 @@ static bool may_be_last(const struct state *s, const struct naive_delta *d)
     for (int k = 0; k < s->n->deltas; k++) {
         const struct naive_delta *e = &s->n->delta[k];
         bool after = before(s->n, d->op, e->op) ||
-                     (s->chosen[e->op] && s->n->op[d->op].begin < s->n->op[e->op].begin);
+                     (s->chosen[e->op] && s->n->op[d->op].place < s->n->op[e->op].place);
         if (same_slot(e, d->kind, d->object, d->part) && is_done(s, e) && after)
             return false;
     }
@@ -295,7 +295,7 @@ static bool block_once(struct state *s, int inode, int block, const struct naive
             const struct naive_op *x = &s->n->op[o];
             s->count[o] = NOT;
             for (int k = 0; k < s->n->deltas; k++)
-                if (s->n->delta[k].op == o && s->n->op[o].begin <= s->n->op[d->op].begin)
+                if (s->n->delta[k].op == o && s->n->op[o].place <= s->n->op[d->op].place)
                     s->count[o] = x->in_flight || x->troubled ? MAYBE : SURE;
         }
         if (block_ways(s, inode, block, b, 0))

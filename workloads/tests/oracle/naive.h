@@ -46,6 +46,7 @@ struct naive_delta {
 struct naive_op {
     int app;
     int begin, end; /* ticks; end 0: never */
+    int place;      /* in the order that is judged: as they began, unless one was chosen */
     bool troubled, write, effective, in_flight;
 };
 

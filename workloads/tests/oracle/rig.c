@@ -345,6 +345,7 @@ static void begin(struct rig *r, int app)
     ASSERT(op < NAIVE_OPS);
     r->n.last = op;
     r->n.op[op] = (struct naive_op){.app = app, .begin = ++r->n.tick, .in_flight = true};
+    r->n.op[op].place = r->n.op[op].begin;
     struct rig_fs before = r->fs;
     struct naive_inode inodes[NAIVE_OPS];
     memcpy(inodes, r->n.inode, sizeof(inodes));
@@ -376,6 +377,8 @@ static void cover(struct rig *r, const struct rig_app *a, int op)
             r->n.op[d->op].end != 0 && !r->n.op[d->op].troubled)
             leads = d->value;
     }
+    if (r->ordered)
+        leads = r->fs.name[a->fd_dir][a->fd_name];
     bool named = a->fd_inode != 0 && leads == a->fd_inode;
     bool is_dir = r->n.inode[a->fd_inode].type == HISTORY_DIRECTORY;
     for (int k = 0; k < r->n.deltas; k++) {
@@ -462,7 +465,7 @@ void rig_history(struct rig *r, uint64_t seed, int operations)
     r->killed = rig_draw(r, 2) == 0;
     r->n.apps = rig_draw(r, 5) < 3 ? 1 : 2 + rig_draw(r, NAIVE_APPS - 1);
     r->transactions = r->n.apps == 1 && rig_draw(r, 3) == 0;
-    r->racing = r->n.apps > 1 && rig_draw(r, 40) == 0;
+    r->racing = r->n.apps > 1 && rig_draw(r, 4) == 0;
     history_reset(h, r->shared ? 2 : 1);
     for (int a = 0; a < r->n.apps; a++)
         (void)history_add_app(h, r->shared && a == 1 ? 1 : 0);

@@ -53,6 +53,7 @@ struct rig {
     bool transactions; /* one application, with user transactions */
     struct rig_before before;
     int commits;
+    bool ordered;                /* in an order that was chosen: what has a place has happened */
     bool racing;                 /* requests may hang on what others do at the same time */
     struct draw draw[NAIVE_OPS]; /* of each operation */
     enum err answer[NAIVE_OPS];

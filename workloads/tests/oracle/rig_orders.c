@@ -12,6 +12,7 @@ struct orders {
     int first, waiting; /* operations that were answered, without a place yet */
     struct naive_verdict best;
     uint32_t count;
+    int depth; /* operations that have a place */
 };
 
 static bool answered(const struct naive_op *o)
@@ -54,10 +55,13 @@ static void enumerate(struct orders *s, const struct rig *r)
         s->placed[op] = true;
         s->waiting -= answered(o);
         struct rig next = *r;
+        next.n.op[op].place = s->depth;
+        s->depth++;
         if (rig_again(&next, op))
             enumerate(s, &next);
         if (o->troubled) /* it did nothing */
             enumerate(s, r);
+        s->depth--;
         s->waiting += answered(o);
         s->placed[op] = false;
     }
@@ -72,6 +76,7 @@ struct naive_verdict rig_best_order(const struct rig *r, const bool errors[2], u
     memset(start.app, 0, sizeof(start.app));
     memset(start.n.inode, 0, sizeof(start.n.inode));
     start.n.deltas = 0;
+    start.ordered = true;
     for (int op = s.first; op <= r->n.last; op++) {
         start.n.op[op].effective = false;
         s.waiting += answered(&r->n.op[op]);

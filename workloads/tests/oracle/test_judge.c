@@ -772,6 +772,57 @@ START_TEST(test_judge__an_aborted_or_unfinished_user_transaction_leaves_nothing)
 }
 END_TEST
 
+/* ---- Names that were changed at the same time ---- */
+
+static struct history_call make(const char *path)
+{
+    return (struct history_call){
+        .kind = HISTORY_OPEN, .path = path, .flags = HISTORY_CREATE, .mode = 0644};
+}
+
+static struct history_call from_to(enum history_kind kind, const char *from, const char *to)
+{
+    return (struct history_call){.kind = kind, .path = from, .path2 = to};
+}
+
+START_TEST(test_judge__no_cut_has_a_file_without_the_operation_that_made_it)
+{
+    scene_open(&s, 1);
+    uint32_t other = history_add_app(s.h, 0);
+    uint32_t made = scene_begin(&s, 0, make("c"));
+    (void)scene_do(&s, other, from_to(HISTORY_LINK, "c", "a"), OK);
+    (void)scene_do(&s, other,
+                   (struct history_call){.kind = HISTORY_CHMOD, .path = "a", .mode = 0644}, OK);
+    scene_end(&s, made, (struct history_answer){.fd = 3});
+    scene_cut(&s);
+    (void)scene_see(&s, scene_root(&s, 0, false), "a", 1, 0); /* and no c */
+    ck_assert_int_eq(scene_judge(&s), LEVEL_SYNCED);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(test_judge__equal_files_are_whichever_of_them_explains_all_names)
+{
+    static const char *const names[] = {"p", "q"};
+    for (uint32_t first = 0; first < 2; first++) { /* whichever name is looked at first */
+        scene_open(&s, 1);
+        uint32_t other = history_add_app(s.h, 0);
+        uint32_t made = scene_begin(&s, 0, make("p"));
+        (void)scene_do(&s, other, make("q"), OK);
+        (void)scene_do(&s, other, from_to(HISTORY_LINK, "q", "r"), OK);
+        (void)scene_do(&s, other, from_to(HISTORY_RENAME, "r", "p"), OK);
+        scene_end(&s, made, (struct history_answer){.fd = 3});
+        scene_cut(&s);
+        uint32_t root = scene_root(&s, 0, false);
+        (void)scene_see(&s, root, names[first], 1, 0); /* p may be q's file, but that is q */
+        (void)scene_see(&s, root, names[1 - first], 2, 0);
+        ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+        ck_assert(!s.v.undecided);
+        scene_close(&s);
+    }
+}
+END_TEST
+
 CHECK_MAIN(
     "judge", 60, tcase_add_test(tc, test_judge__nothing_lost_is_transparent_and_costs_nothing);
     tcase_add_test(tc, test_judge__what_was_not_synced_may_be_lost_from_the_end);
@@ -805,4 +856,6 @@ CHECK_MAIN(
     tcase_add_test(tc, test_judge__a_wrong_attribute_while_running_is_silent);
     tcase_add_test(tc, test_judge__the_next_trial_knows_of_no_attributes);
     tcase_add_test(tc, test_judge__a_user_transaction_is_whole_or_not_at_all);
+    tcase_add_test(tc, test_judge__no_cut_has_a_file_without_the_operation_that_made_it);
+    tcase_add_test(tc, test_judge__equal_files_are_whichever_of_them_explains_all_names);
     tcase_add_test(tc, test_judge__an_aborted_or_unfinished_user_transaction_leaves_nothing);)
