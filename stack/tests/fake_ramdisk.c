@@ -205,7 +205,7 @@ static bool transfers(const struct msg *request)
     return block_request_unpack(&r, request) == OK && (r.op == BLOCK_READ || r.op == BLOCK_WRITE);
 }
 
-static void handle(void *ctx, const struct msg *request)
+void ramdisk_serve(void *ctx, const struct msg *request)
 {
     struct ramdisk *disk = ctx;
     disk->requests++;
@@ -228,5 +228,5 @@ uint32_t ramdisk_attach(struct ramdisk *disk, enum layer layer, uint32_t instanc
 {
     disk->layer = layer;
     disk->instance = instance;
-    return fake_peer(layer, instance, handle, disk);
+    return fake_peer(layer, instance, ramdisk_serve, disk);
 }
