@@ -189,6 +189,7 @@ static void make_root(struct cow *c)
         .files = c->files,
         .used = c->used,
         .slot = cow_root_oldest(c),
+        .clean = c->stopping,
     };
 }
 

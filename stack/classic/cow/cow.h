@@ -89,7 +89,8 @@ struct cow_listing { /* what the list of orphans has to be told when the request
 
 struct cow {
     struct fs *fs;
-    bool inside; /* a request that changes is being served */
+    bool inside;   /* a request that changes is being served */
+    bool stopping; /* in order: roots are written clean */
 
     /* The newest stable root and the one before it. */
     struct cow_root stable, previous;

@@ -24,7 +24,7 @@ enum { /* offsets in a root */
        RO_INODES = 108,
        RO_LOG_SEQ = 112,
        RO_FILES = 120,
-       RO_FLAGS = 124,
+       RO_CLEAN = 124,
        RO_USED = 128,
        RO_CRC = 136,
 };
@@ -96,6 +96,7 @@ void cow_root_encode(uint8_t raw[COW_ROOT_BYTES], const struct cow_root *root)
     put_le32(raw + RO_INODES, root->inodes);
     put_le64(raw + RO_LOG_SEQ, root->log_seq);
     put_le32(raw + RO_FILES, root->files);
+    put_le32(raw + RO_CLEAN, root->clean ? 1 : 0);
     put_le64(raw + RO_USED, root->used);
     put_le32(raw + RO_CRC, plat_crc32c(raw, RO_CRC));
 }
@@ -118,6 +119,7 @@ enum err cow_root_decode(struct cow_root *root, const uint8_t raw[COW_ROOT_BYTES
         .files = get_le32(raw + RO_FILES),
         .used = get_le64(raw + RO_USED),
         .slot = get_le32(raw + RO_SLOT),
+        .clean = get_le32(raw + RO_CLEAN) == 1,
     };
     cow_pointer_decode(&root->inode_file, raw + RO_INODE_FILE);
     cow_pointer_decode(&root->map, raw + RO_MAP);

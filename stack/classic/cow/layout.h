@@ -57,6 +57,7 @@ struct cow_root {
     uint32_t files;       /* of them in use */
     uint64_t used;        /* blocks that are reached */
     uint32_t slot;        /* its own */
+    bool clean;           /* of an orderly stop */
 };
 
 struct cow_disk_inode {

@@ -4,7 +4,8 @@
  *
  * The newest is the one of the highest (life, batch). It is taken if its tree begins well: what the
  * root points to, the record of the root directory. Else the one before: its tree is whole, as what
- * a batch frees waits for the next but one root.
+ * a batch frees waits for the next but one root. Never is it taken instead of one that an orderly
+ * stop wrote: what would be lost then, nobody expects to lose, and no error would say so.
  *
  * An orderly stop reads back what the next mount begins with, since a root that was lost is missed
  * by nobody then.
@@ -97,7 +98,7 @@ enum err cow_root_choose(struct cow *c)
     if (count == 0)
         return why;
     while (at < count && !begins_well(c, &root[at]))
-        at++;
+        at = root[at].clean ? count : at + 1;
     c->fell_back = at > 0 && at < count;
     if (c->fell_back)
         plat_report(REPORT_ROLLBACK, root[at].batch, 0);

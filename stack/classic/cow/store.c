@@ -235,9 +235,14 @@ static enum err fsync(struct fs *fs, const struct vfs_request *in, struct vfs_re
 static enum err unmount(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
 {
     (void)in, (void)out;
-    enum err e = cow_sync(cow_of(fs));
+    struct cow *c = cow_of(fs);
+    if (c->changed || c->state != BATCH_NONE || !c->stable.clean)
+        cow_joined(c);
+    c->stopping = true;
+    enum err e = cow_sync(c);
     if (e == OK)
-        e = cow_root_verify(cow_of(fs));
+        e = cow_root_verify(c);
+    c->stopping = false;
     if (e != OK)
         return e;
     index_drop(fs);

@@ -237,6 +237,18 @@ START_TEST(test_damage__a_root_without_a_tree_falls_back_to_the_one_before)
 }
 END_TEST
 
+START_TEST(test_damage__nothing_goes_back_behind_an_orderly_stop)
+{
+    uint64_t dir;
+    below(newest_root() + 56)[7] ^= 1;
+    ck_assert_int_eq(cow_rig_boot(&rig, false), OK);
+    ck_assert_uint_eq(fake_report_count(REPORT_ROLLBACK), 0);
+    enum err e = cow_rig_lookup(&rig, ROOT, "d", &dir);
+    ck_assert(e == E_CORRUPT);
+    ck_assert_int_eq(cow_rig_make(&rig, VFS_CREATE, ROOT, "new", NULL), E_ROFS);
+}
+END_TEST
+
 START_TEST(test_damage__an_orderly_stop_mends_a_root_that_was_lost)
 {
     uint64_t f;
@@ -286,5 +298,6 @@ CHECK_MAIN("damage", 120, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_damage__the_checker_sees_each_broken_field);
            tcase_add_test(tc, test_damage__any_block_that_rots_is_an_error_or_nothing);
            tcase_add_test(tc, test_damage__a_root_without_a_tree_falls_back_to_the_one_before);
+           tcase_add_test(tc, test_damage__nothing_goes_back_behind_an_orderly_stop);
            tcase_add_test(tc, test_damage__an_orderly_stop_mends_a_root_that_was_lost);
            tcase_add_test(tc, test_damage__the_nth_failing_write_is_told_and_leaves_old_or_new);)
