@@ -92,6 +92,16 @@ static inline uint64_t rig_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+/* The bytes of a block that only this object, place and version has. */
+static inline void rig_fill_page(uint8_t *page, uint64_t oid, uint64_t block, uint64_t version)
+{
+    uint64_t state = oid * 1000003 + block * 101 + version * UINT64_C(0x123456789);
+    for (uint32_t k = 0; k < BLOCK_BYTES; k += 8) {
+        uint64_t word = rig_random(&state);
+        memcpy(page + k, &word, 8);
+    }
+}
+
 /* Which unflushed writes survive: all (seed 0), none (1), else each whole, torn or lost. */
 static inline void rig_power_on(uint64_t seed)
 {

@@ -146,22 +146,13 @@ static inline void pool_make(uint32_t disks, uint32_t raid, uint64_t blocks, uin
     pool_make_spared(disks, 0, raid, blocks, stripe);
 }
 
-static inline void pool_fill(uint8_t *page, uint64_t oid, uint64_t block, uint64_t version)
-{
-    uint64_t state = oid * 1000003 + block * 101 + version * UINT64_C(0x123456789);
-    for (uint32_t k = 0; k < BLOCK_BYTES; k += 8) {
-        uint64_t word = rig_random(&state);
-        memcpy(page + k, &word, 8);
-    }
-}
-
 /* A batch of blocks [first, first + count) of one object, all of one version. */
 static inline enum err pool_write(uint64_t oid, uint64_t first, uint32_t count, uint64_t version,
                                   uint32_t flags)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *page = pool_data + (size_t)i * BLOCK_BYTES;
-        pool_fill(page, oid, first + i, version);
+        rig_fill_page(page, oid, first + i, version);
         struct object_write_entry entry = {.oid = oid,
                                            .block = first + i,
                                            .lsn = ++pool.lsn,
@@ -211,7 +202,7 @@ static inline enum err pool_read(uint64_t oid, uint64_t first, uint32_t count, u
         memset(want, 0, sizeof(want));
         for (uint64_t v = 0; v <= highest; v++) {
             if (v > 0)
-                pool_fill(want, oid, first + i, v);
+                rig_fill_page(want, oid, first + i, v);
             if (memcmp(want, page, BLOCK_BYTES) == 0)
                 version[i] = (int64_t)v;
         }

@@ -513,7 +513,7 @@ START_TEST(test_migrate__what_is_bad_does_not_become_good_or_lost)
 {
     static uint8_t want[BLOCK_BYTES];
     make(4, LEVEL_0);
-    pool_fill(want, FILE_A, 7, 1);
+    rig_fill_page(want, FILE_A, 7, 1);
     for (uint32_t k = 0; k < 4; k++) {
         struct rig_disk *d = &rig.disk[k];
         rig_settle(d);

@@ -238,7 +238,7 @@ static void rot_data(uint32_t disk, uint64_t oid)
     struct rig_disk *d = &rig.disk[disk];
     rig_settle(d);
     for (uint64_t b = 0; b < BLOCKS; b++) {
-        pool_fill(want, oid, b, 1);
+        rig_fill_page(want, oid, b, 1);
         for (uint64_t s = 0; s < d->sectors; s += 8)
             if (memcmp(d->medium + s * SECTOR_BYTES, want, BLOCK_BYTES) == 0) {
                 d->medium[s * SECTOR_BYTES + b] ^= 1;

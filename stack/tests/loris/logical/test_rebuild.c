@@ -81,6 +81,26 @@ static void rebuild_all(void)
         ck_assert_uint_lt(++n, TICKS_MAX);
 }
 
+/* Rebuilds until the power goes with the `cut`-th write or it is done, then starts again. Returns
+ * whether the power went. */
+static bool rebuild_until_cut(uint64_t cut, uint64_t tick_ns)
+{
+    rig.writes = 0;
+    rig.cut_at = cut;
+    for (uint32_t n = 0; n < TICKS_MAX && !rig.off; n++) {
+        (void)fake_run_until(fake_now() + tick_ns);
+        if (n % 2 == 1 && pool_checkpoint() != OK)
+            break;
+        if (fake_report_count(REPORT_REBUILT) > 0)
+            break;
+    }
+    bool fired = rig.off;
+    rig_power_on(cut);
+    pool_boot(false);
+    pool_ok(pool_restore(true));
+    return fired;
+}
+
 START_TEST(test_rebuild__a_spare_takes_the_place_of_a_dead_disk)
 {
     for (uint32_t dead = 0; dead < 2; dead++) {
@@ -138,19 +158,7 @@ START_TEST(test_rebuild__a_power_cut_anywhere_only_delays_it)
         make(2, 1);
         lose(0);
         pool_ok(pool_checkpoint());
-        rig.writes = 0;
-        rig.cut_at = cut;
-        for (uint32_t n = 0; n < TICKS_MAX && !rig.off; n++) {
-            (void)fake_run_until(fake_now() + TICK_NS);
-            if (n % 2 == 1 && pool_checkpoint() != OK)
-                break;
-            if (fake_report_count(REPORT_REBUILT) > 0)
-                break;
-        }
-        fired = rig.off;
-        rig_power_on(cut);
-        pool_boot(false);
-        pool_ok(pool_restore(true));
+        fired = rebuild_until_cut(cut, TICK_NS);
         check_all();
         if (fired && fake_report_count(REPORT_REBUILDING) > 0)
             rebuild_all();
@@ -220,7 +228,7 @@ START_TEST(test_rebuild__h23_a_latent_error_costs_its_block_alone)
     static uint8_t want[BLOCK_BYTES];
     int64_t version[64];
     make(2, 1);
-    pool_fill(want, FILE_A, 7, 1);
+    rig_fill_page(want, FILE_A, 7, 1);
     struct rig_disk *d = &rig.disk[1];
     rig_settle(d);
     for (uint64_t s = 0; s < d->sectors; s += 8)
@@ -342,19 +350,7 @@ START_TEST(test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it)
     for (uint64_t cut = 1; fired; cut++) {
         go_on_without();
         rig.disk[0].gone = false;
-        rig.writes = 0;
-        rig.cut_at = cut;
-        for (uint32_t n = 0; n < TICKS_MAX && !rig.off; n++) {
-            (void)fake_run_until(fake_now() + 10 * TICK_NS);
-            if (n % 2 == 1 && pool_checkpoint() != OK)
-                break;
-            if (fake_report_count(REPORT_REBUILT) > 0)
-                break;
-        }
-        fired = rig.off;
-        rig_power_on(cut);
-        pool_boot(false);
-        pool_ok(pool_restore(true));
+        fired = rebuild_until_cut(cut, 10 * TICK_NS);
         check_all();
         if (fired && fake_report_count(REPORT_REBUILT) == 0)
             rebuild_all();

@@ -35,7 +35,7 @@ static enum err write_list(const uint32_t *file, const uint32_t *block, uint32_t
     newest++;
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *page = pool_data + (size_t)i * BLOCK_BYTES;
-        pool_fill(page, FILE(file[i]), block[i], newest);
+        rig_fill_page(page, FILE(file[i]), block[i], newest);
         struct object_write_entry entry = {.oid = FILE(file[i]),
                                            .block = block[i],
                                            .lsn = ++pool.lsn,
@@ -123,7 +123,7 @@ static uint32_t read_file(uint32_t n)
         object_block_meta_decode(&meta, pool_raw + (size_t)b * OBJECT_META_BYTES);
         memset(want, 0, sizeof(want));
         if (model[n][b] != 0)
-            pool_fill(want, FILE(n), b, model[n][b]);
+            rig_fill_page(want, FILE(n), b, model[n][b]);
         errors += meta.status != OK;
         if (meta.status != OK)
             continue;
@@ -305,7 +305,7 @@ static uint32_t rot(uint32_t n, uint32_t b)
 {
     static uint8_t want[BLOCK_BYTES];
     uint32_t hits = 0;
-    pool_fill(want, FILE(n), b, model[n][b]);
+    rig_fill_page(want, FILE(n), b, model[n][b]);
     for (uint32_t k = 0; k < pool.options.disks; k++) {
         struct rig_disk *d = &rig.disk[k];
         rig_settle(d);

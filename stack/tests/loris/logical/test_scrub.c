@@ -27,7 +27,7 @@ static uint32_t rot(uint32_t disk, uint64_t oid, uint64_t block)
     struct rig_disk *d = &rig.disk[disk];
     uint32_t hits = 0;
     rig_settle(d);
-    pool_fill(want, oid, block, 1);
+    rig_fill_page(want, oid, block, 1);
     for (uint64_t s = 0; s < d->sectors; s += 8)
         if (memcmp(d->medium + s * SECTOR_BYTES, want, BLOCK_BYTES) == 0) {
             d->medium[s * SECTOR_BYTES + block] ^= 1;

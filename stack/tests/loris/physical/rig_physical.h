@@ -135,22 +135,13 @@ static inline enum err ph_restore(void)
     return e;
 }
 
-static inline void ph_fill(uint8_t *page, uint64_t oid, uint64_t block, uint64_t version)
-{
-    uint64_t state = oid * 1000003 + block * 101 + version * UINT64_C(0x123456789);
-    for (uint32_t k = 0; k < BLOCK_BYTES; k += 8) {
-        uint64_t word = rig_random(&state);
-        memcpy(page + k, &word, 8);
-    }
-}
-
 /* Writes blocks [first, first + count) of one object in one batch, all of one version. */
 static inline enum err ph_write(uint64_t oid, uint64_t first, uint32_t count, uint64_t version,
                                 uint32_t flags)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *page = ph_data + (size_t)i * BLOCK_BYTES;
-        ph_fill(page, oid, first + i, version);
+        rig_fill_page(page, oid, first + i, version);
         struct object_write_entry entry = {.oid = oid,
                                            .block = first + i,
                                            .lsn = version,
@@ -194,7 +185,7 @@ static inline enum err ph_read(uint64_t oid, uint64_t block, uint64_t highest, i
     memset(want, 0, sizeof(want));
     for (uint64_t v = 0; v <= highest; v++) {
         if (v > 0)
-            ph_fill(want, oid, block, v);
+            rig_fill_page(want, oid, block, v);
         if (memcmp(want, page, sizeof(want)) == 0)
             *version = (int64_t)v;
     }

@@ -31,7 +31,7 @@ static void fetch_intents(void)
 static bool is_named(uint64_t block, uint64_t version)
 {
     static uint8_t page[BLOCK_BYTES];
-    ph_fill(page, OID, block, version);
+    rig_fill_page(page, OID, block, version);
     for (uint32_t i = 0; i < intent_count; i++)
         if (intents[i].oid == OID && intents[i].block == block && intents[i].lsn == version &&
             intents[i].crc == plat_crc32c(page, BLOCK_BYTES))
@@ -64,7 +64,7 @@ static int64_t version_on_disk(uint64_t block, uint64_t highest)
     fake_revoke(ph.client, request.grant_data);
     fake_revoke(ph.client, request.grant_meta);
     for (uint64_t v = 1; v <= highest; v++) {
-        ph_fill(want, OID, block, v);
+        rig_fill_page(want, OID, block, v);
         if (memcmp(want, page, sizeof(want)) == 0)
             return (int64_t)v;
     }

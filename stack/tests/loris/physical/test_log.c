@@ -22,7 +22,7 @@ static enum err log_write(uint64_t number, uint32_t count, uint64_t version, uin
 {
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *page = ph_data + (size_t)i * BLOCK_BYTES;
-        ph_fill(page, number, i, version);
+        rig_fill_page(page, number, i, version);
         put_le32(wire + (size_t)i * OBJECT_LOG_CRC_BYTES, plat_crc32c(page, BLOCK_BYTES));
     }
     struct object_request request = {
@@ -59,7 +59,7 @@ static enum err log_read(uint64_t number, uint64_t place, uint32_t count, uint64
     ck_assert_uint_eq(ph.reply.moved, count * BLOCK_BYTES);
     ck_assert_uint_eq(ph.reply.size, place + 1 + count);
     for (uint32_t i = 0; i < count; i++) {
-        ph_fill(want, number, i, version);
+        rig_fill_page(want, number, i, version);
         ck_assert_mem_eq(want, ph_data + (size_t)i * BLOCK_BYTES, BLOCK_BYTES);
         ck_assert_uint_eq(get_le32(wire + (size_t)i * OBJECT_LOG_CRC_BYTES),
                           plat_crc32c(want, BLOCK_BYTES));
@@ -200,7 +200,7 @@ END_TEST
 START_TEST(test_log__damage_on_the_way_is_refused)
 {
     start();
-    ph_fill(ph_data, 1, 0, 1);
+    rig_fill_page(ph_data, 1, 0, 1);
     put_le32(wire, plat_crc32c(ph_data, BLOCK_BYTES) ^ 4);
     struct object_request request = {
         .op = OBJECT_LOG_WRITE,

@@ -53,7 +53,7 @@ static void check_object(uint32_t k, uint64_t *state)
             continue;
         }
         static uint8_t want[BLOCK_BYTES];
-        ph_fill(want, oid_of(k), block_of(spot), v);
+        rig_fill_page(want, oid_of(k), block_of(spot), v);
         ck_assert_int_eq(version, -1);
         static uint8_t got[BLOCK_BYTES], raw[OBJECT_META_BYTES];
         struct object_request request = {
