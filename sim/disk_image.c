@@ -51,10 +51,7 @@ void disk_image_init(struct disk_image *image, uint64_t size_bytes, uint32_t sec
     *image = (struct disk_image){.size_bytes = size_bytes, .sector_size = sector_size};
     image->sectors_per_page = IMAGE_PAGE_BYTES / sector_size;
     image->bytes = disk_sparse_map(size_bytes);
-    image->live = disk_sparse_map(pages_of(image));
-    image->used = disk_sparse_map(pages_of(image));
-    image->bad = disk_sparse_map(pages_of(image));
-    image->saved = disk_sparse_map(pages_of(image) * sizeof(image->saved[0]));
+    image->page = disk_sparse_map(pages_of(image) * sizeof(image->page[0]));
     image->group_used = disk_sparse_map(groups_of(image) * sizeof(image->group_used[0]));
     image->generation = 0;
     disk_image_seal(image);
@@ -63,10 +60,7 @@ void disk_image_init(struct disk_image *image, uint64_t size_bytes, uint32_t sec
 void disk_image_fini(struct disk_image *image)
 {
     disk_sparse_unmap(image->bytes, image->size_bytes);
-    disk_sparse_unmap(image->live, pages_of(image));
-    disk_sparse_unmap(image->used, pages_of(image));
-    disk_sparse_unmap(image->bad, pages_of(image));
-    disk_sparse_unmap(image->saved, pages_of(image) * sizeof(image->saved[0]));
+    disk_sparse_unmap(image->page, pages_of(image) * sizeof(image->page[0]));
     disk_sparse_unmap(image->group_used, groups_of(image) * sizeof(image->group_used[0]));
     free(image->undo);
     free(image->undo_data);
@@ -74,7 +68,7 @@ void disk_image_fini(struct disk_image *image)
 
 static uint32_t save_bytes(struct disk_image *image, uint64_t page)
 {
-    if (image->live[page] == 0)
+    if (image->page[page].live == 0)
         return 0;
     if (image->data_count == image->data_room) {
         image->data_room = image->data_room == 0 ? FIRST_UNDO_ROOM : image->data_room * 2;
@@ -92,7 +86,7 @@ static uint32_t save_bytes(struct disk_image *image, uint64_t page)
 static void touch(struct disk_image *image, uint64_t page)
 {
     ASSERT(page < pages_of(image));
-    if (image->saved[page] >= image->level[image->levels - 1].generation)
+    if (image->page[page].saved >= image->level[image->levels - 1].generation)
         return;
     if (image->undo_count == image->undo_room) {
         image->undo_room = image->undo_room == 0 ? FIRST_UNDO_ROOM : image->undo_room * 2;
@@ -101,33 +95,34 @@ static void touch(struct disk_image *image, uint64_t page)
     }
     image->undo[image->undo_count++] = (struct image_undo){
         .page = page,
-        .saved_before = image->saved[page],
+        .before = image->page[page],
         .data = save_bytes(image, page),
-        .live = image->live[page],
-        .used = image->used[page],
-        .bad = image->bad[page],
     };
-    image->saved[page] = image->generation;
+    image->page[page].saved = image->generation;
 }
 
 static uint32_t bits(uint8_t byte)
 {
-    return (uint32_t)__builtin_popcount(byte);
+    static const uint8_t of_half[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+    return (uint32_t)of_half[byte & 15] + of_half[byte >> 4];
 }
 
 /* Sets the flags of a page and keeps the counts (3). */
 static void set_flags(struct disk_image *image, uint64_t page, uint8_t used, uint8_t bad)
 {
-    uint32_t before = bits(image->used[page]), after = bits(used);
+    struct image_page *p = &image->page[page];
+    if (p->used == used && p->bad == bad)
+        return;
+    uint32_t before = bits(p->used), after = bits(used);
     image->used_count += after;
     image->used_count -= before;
     image->group_used[page / GROUP_PAGES] += after - before;
     image->used_pages += (after != 0);
     image->used_pages -= (before != 0);
-    image->used[page] = used;
     image->bad_count += bits(bad);
-    image->bad_count -= bits(image->bad[page]);
-    image->bad[page] = bad;
+    image->bad_count -= bits(p->bad);
+    p->used = used;
+    p->bad = bad;
 }
 
 /* The bits of sectors first..first+count-1, all of one page. */
@@ -166,8 +161,9 @@ void disk_image_store(struct disk_image *image, uint64_t first, uint32_t count, 
         uint32_t part = (uint32_t)within_page(image, first, count);
         uint8_t mask = mask_of(image, first, part);
         touch(image, page);
-        set_flags(image, page, image->used[page] | mask, image->bad[page] & (uint8_t)~mask);
-        image->live[page] |= mask;
+        set_flags(image, page, image->page[page].used | mask,
+                  image->page[page].bad & (uint8_t)~mask);
+        image->page[page].live |= mask;
         memcpy(image->bytes + first * image->sector_size, from, (size_t)part * image->sector_size);
         from += (size_t)part * image->sector_size;
         first += part;
@@ -183,12 +179,12 @@ void disk_image_trim(struct disk_image *image, uint64_t first, uint64_t count)
         if (image->group_used[page / GROUP_PAGES] == 0 && image->bad_count == 0) {
             part = (page / GROUP_PAGES + 1) * GROUP_PAGES * image->sectors_per_page - first;
             part = part < count ? part : count; /* nothing to do in the rest of the group */
-        } else if (image->used[page] != 0 || image->bad[page] != 0) {
+        } else if (image->page[page].used != 0 || image->page[page].bad != 0) {
             uint8_t mask = mask_of(image, first, part);
             touch(image, page);
-            set_flags(image, page, image->used[page] & (uint8_t)~mask,
-                      image->bad[page] & (uint8_t)~mask);
-            image->live[page] &= (uint8_t)~mask;
+            set_flags(image, page, image->page[page].used & (uint8_t)~mask,
+                      image->page[page].bad & (uint8_t)~mask);
+            image->page[page].live &= (uint8_t)~mask;
         }
         first += part;
         count -= part;
@@ -202,9 +198,9 @@ bool disk_image_flip(struct disk_image *image, uint64_t sector, uint32_t bit)
     uint8_t *bytes = image->bytes + sector * image->sector_size;
     ASSERT(bit < image->sector_size * 8);
     touch(image, page);
-    if ((image->live[page] & mask) == 0)
+    if ((image->page[page].live & mask) == 0)
         memset(bytes, 0, image->sector_size);
-    image->live[page] |= mask;
+    image->page[page].live |= mask;
     bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     return disk_image_is_used(image, sector);
 }
@@ -213,18 +209,19 @@ void disk_image_spoil(struct disk_image *image, uint64_t sector)
 {
     uint64_t page = sector / image->sectors_per_page;
     touch(image, page);
-    set_flags(image, page, image->used[page], image->bad[page] | mask_of(image, sector, 1));
+    set_flags(image, page, image->page[page].used,
+              image->page[page].bad | mask_of(image, sector, 1));
 }
 
 bool disk_image_is_bad(const struct disk_image *image, uint64_t sector)
 {
     return image->bad_count != 0 &&
-           (image->bad[sector / image->sectors_per_page] & mask_of(image, sector, 1)) != 0;
+           (image->page[sector / image->sectors_per_page].bad & mask_of(image, sector, 1)) != 0;
 }
 
 bool disk_image_is_used(const struct disk_image *image, uint64_t sector)
 {
-    return (image->used[sector / image->sectors_per_page] & mask_of(image, sector, 1)) != 0;
+    return (image->page[sector / image->sectors_per_page].used & mask_of(image, sector, 1)) != 0;
 }
 
 uint64_t disk_image_used_nth(const struct disk_image *image, uint64_t n)
@@ -234,12 +231,12 @@ uint64_t disk_image_used_nth(const struct disk_image *image, uint64_t n)
     while (n >= image->group_used[group])
         n -= image->group_used[group++];
     uint64_t page = group * GROUP_PAGES;
-    while (n >= bits(image->used[page]))
-        n -= bits(image->used[page++]);
+    while (n >= bits(image->page[page].used))
+        n -= bits(image->page[page++].used);
     uint32_t sector = 0;
     for (;; sector++) {
         ASSERT(sector < image->sectors_per_page);
-        if ((image->used[page] >> sector & 1) == 0)
+        if ((image->page[page].used >> sector & 1) == 0)
             continue;
         if (n == 0)
             break;
@@ -277,9 +274,8 @@ static void undo_one(struct disk_image *image, const struct image_undo *undo)
     if (undo->data != 0)
         memcpy(image->bytes + undo->page * IMAGE_PAGE_BYTES,
                image->undo_data + (size_t)(undo->data - 1) * IMAGE_PAGE_BYTES, IMAGE_PAGE_BYTES);
-    set_flags(image, undo->page, undo->used, undo->bad);
-    image->live[undo->page] = undo->live;
-    image->saved[undo->page] = undo->saved_before;
+    set_flags(image, undo->page, undo->before.used, undo->before.bad);
+    image->page[undo->page] = undo->before;
 }
 
 void disk_image_rollback(struct disk_image *image, uint32_t level)

@@ -5,12 +5,12 @@
  * to be looked at when it is first written to nor cleared when it is taken back.
  *
  * The log works on pages of 4096 bytes. Each level has a generation; the first change of a page in
- * a level saves the page as it was, and `saved[page]` becomes that generation. A rollback pops
+ * a level saves the page as it was, and its `saved` becomes that generation. A rollback pops
  * entries.
  *
  * Invariants:
- *   (1) saved[page] >= generation of the top level iff the log above that level's mark has the
- * page; (2) generations only grow, so a page saved in a level that is over is saved again; (3)
+ *   (1) `saved` of a page >= generation of the top level iff the log above that level's mark has
+ * the page; (2) generations only grow, so a page saved in a level that is over is saved again; (3)
  * bad_count and used_count are the numbers of set bits; (4) used sectors are live, and others that
  * a bit was flipped in.
  */
@@ -24,12 +24,17 @@
 #define IMAGE_PAGE_BYTES 4096u
 #define IMAGE_LEVELS_MAX 8u
 
+/* What is known of a page, together because it is needed together. */
+struct image_page {
+    uint32_t saved;          /* a generation */
+    uint8_t live, used, bad; /* bits of its sectors */
+};
+
 /* A page as it was. Without live sectors, as most are, it keeps no bytes. */
 struct image_undo {
     uint64_t page;
-    uint32_t saved_before;   /* what saved[page] was */
-    uint32_t data;           /* index of its bytes in undo_data plus 1; 0: none is live */
-    uint8_t live, used, bad; /* bits of its sectors */
+    struct image_page before;
+    uint32_t data; /* index of its bytes in undo_data plus 1; 0: none is live */
 };
 
 struct image_level {
@@ -42,10 +47,7 @@ struct disk_image {
     uint32_t sector_size;
     uint32_t sectors_per_page;
     uint8_t *bytes;
-    uint8_t *live;        /* a byte a page, a bit a sector */
-    uint8_t *used;        /* the same */
-    uint8_t *bad;         /* the same */
-    uint32_t *saved;      /* a generation a page */
+    struct image_page *page;
     uint32_t *group_used; /* used sectors of each group of IMAGE_GROUP_PAGES pages */
     uint64_t used_count, used_pages, bad_count;
     struct image_undo *undo;
@@ -73,7 +75,7 @@ static inline const uint8_t *disk_image_sector(const struct disk_image *image, u
 {
     extern const uint8_t disk_image_zeros[IMAGE_PAGE_BYTES];
     uint64_t within = sector % image->sectors_per_page;
-    if ((image->live[sector / image->sectors_per_page] >> within & 1) == 0)
+    if ((image->page[sector / image->sectors_per_page].live >> within & 1) == 0)
         return disk_image_zeros + within * image->sector_size;
     return image->bytes + sector * image->sector_size;
 }
