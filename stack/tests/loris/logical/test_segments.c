@@ -24,7 +24,7 @@ static enum err log_write(uint64_t number, uint64_t version)
 {
     for (uint32_t i = 0; i < BLOCKS; i++) {
         uint8_t *page = pool_data + (size_t)i * BLOCK_BYTES;
-        pool_fill(page, number, i, version);
+        rig_fill_page(page, number, i, version);
         put_le32(wire + (size_t)i * OBJECT_LOG_CRC_BYTES, plat_crc32c(page, BLOCK_BYTES));
     }
     struct object_request request = {
@@ -56,7 +56,7 @@ static enum err log_read(uint64_t number, uint64_t version)
     fake_revoke(pool.client, request.grant_data);
     fake_revoke(pool.client, request.grant_meta);
     for (uint32_t i = 0; i < BLOCKS && e == OK; i++) {
-        pool_fill(want, number, i, version);
+        rig_fill_page(want, number, i, version);
         ck_assert_mem_eq(want, pool_data + (size_t)i * BLOCK_BYTES, BLOCK_BYTES);
     }
     return e;
