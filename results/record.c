@@ -305,6 +305,7 @@ static void wire_record(struct wire *w, struct trial_record *r)
 
 size_t record_encode(const struct trial_record *record, uint8_t *out)
 {
+    ASSERT(out != NULL);
     ASSERT(record_check(record));
     struct wire w = {.out = out, .at = 4, .end = RECORD_ENCODED_MAX};
     wire_record(&w, (struct trial_record *)record); /* a writing walk changes no field */
@@ -316,6 +317,7 @@ size_t record_encode(const struct trial_record *record, uint8_t *out)
 enum err record_decode(struct trial_record *record, const uint8_t *raw, size_t bytes)
 {
     ASSERT(record != NULL);
+    ASSERT(raw != NULL);
     if (bytes < 4 || bytes > RECORD_ENCODED_MAX || get_le32(raw) != bytes - 4)
         return E_CORRUPT;
     memset(record, 0, sizeof(*record));

@@ -178,7 +178,7 @@ static uint64_t entry_hash(struct cow_rig *rig, const struct vfs_dirent *entry, 
 /* The sum over its entries, as their order is nobody's business. */
 static uint64_t dir_hash(struct cow_rig *rig, uint64_t ino, uint32_t depth, uint32_t *broken)
 {
-    uint8_t list[4096];
+    uint8_t list[4096] = {0};
     uint64_t hash = 0, cookie = 0;
     ck_assert_uint_lt(depth, 20);
     do {
