@@ -67,6 +67,9 @@ bool parse_share_text(const char *text, bool points, double *share, char *error)
  */
 bool parse_value(struct parse *p, const struct option_spec *spec, const struct yaml *node,
                  struct option_value *value);
+/* The same of an option of type OPTION_RULES and a map: every pattern and every level. */
+bool parse_rules(struct parse *p, const struct option_spec *spec, const struct yaml *node,
+                 struct option_value *value);
 
 /*
  * The values of a table from a map: absent keys get their defaults. also: keys of the map that are

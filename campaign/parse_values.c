@@ -241,6 +241,8 @@ bool parse_value(struct parse *p, const struct option_spec *spec, const struct y
         *value = (struct option_value){.given = true, .amount = amount, .text = "distribution"};
         return true;
     }
+    if (node->kind == YAML_MAP && spec->type == OPTION_RULES && !spec->not_yet)
+        return parse_rules(p, spec, node, value);
     const char *what = arena_printf(p->arena, "`%s`", spec->name);
     const char *text = parse_text(p, node, what);
     if (text == NULL)

@@ -333,6 +333,7 @@ static bool parse_fixed(enum option_type type, const char *text, int64_t *value,
     case OPTION_SWITCH:
     case OPTION_CHOICE:
     case OPTION_TEXT:
+    case OPTION_RULES:
         break;
     }
     ASSERT(type == OPTION_TIME); /* only numbers of whole base units are amounts */

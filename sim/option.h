@@ -26,6 +26,8 @@ enum option_type {
     OPTION_SWITCH,  /* on off true false */
     OPTION_CHOICE,  /* one of `choices` */
     OPTION_TEXT,    /* any text */
+    OPTION_RULES,   /* a map: patterns, each with one of `choices`; its text a line each,
+                       "PATTERN=NAME" */
 };
 
 /* One choice; a list ends with a name of NULL. */

@@ -131,8 +131,13 @@ static bool parse_typed(const struct option_spec *spec, const char *text,
         return parse_choice(spec, text, value, error);
     case OPTION_TEXT:
         return true;
+    case OPTION_RULES:
+        (void)snprintf(error, OPTION_ERROR_BYTES,
+                       "`%s` is a map of patterns and values, as {\"*.db\": %s}", spec->name,
+                       spec->choices[0].name);
+        return false;
     }
-    ASSERT(spec->type <= OPTION_TEXT);
+    ASSERT(spec->type <= OPTION_RULES);
     return false;
 }
 
@@ -215,14 +220,14 @@ const struct amount *option_amount(const struct option_set *set, const char *nam
 const char *option_type_name(enum option_type type)
 {
     static const char *const names[] = {"time", "size",   "integer", "number", "percentage",
-                                        "rate", "switch", "choice",  "text"};
-    ASSERT((unsigned)type <= OPTION_TEXT);
+                                        "rate", "switch", "choice",  "text",   "map of patterns"};
+    ASSERT((unsigned)type <= OPTION_RULES);
     return names[type];
 }
 
 const char *option_type_unit(enum option_type type)
 {
-    static const char *const units[] = {"ns", "B", "1", "1", "1", "1/year", "", "", ""};
-    ASSERT((unsigned)type <= OPTION_TEXT);
+    static const char *const units[] = {"ns", "B", "1", "1", "1", "1/year", "", "", "", ""};
+    ASSERT((unsigned)type <= OPTION_RULES);
     return units[type];
 }

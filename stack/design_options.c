@@ -4,6 +4,7 @@
 
 #include "assertion.h"
 #include "block.h"
+#include "mem.h"
 
 #define FORMAT "campaign/FORMAT.md"
 #define MIB (INT64_C(1) << 20)
@@ -54,6 +55,12 @@ static const struct option_spec loris_options[] = {
      .source = FORMAT,
      .doc = "level of each file; default 1 (two copies on any two disks), 0 on one disk; n-way: a "
             "copy on every disk"},
+    {.name = "raid-policy",
+     .type = OPTION_RULES,
+     .choices = raid_levels,
+     .max = RAID_POLICIES_MAX,
+     .source = FORMAT,
+     .doc = "levels of files whose name or path matches a pattern, the first one that does"},
     {.name = "raid-metadata",
      .type = OPTION_CHOICE,
      .choices = metadata_levels,
@@ -331,8 +338,38 @@ static uint32_t raid_level(const struct option_set *options, uint32_t disks)
     return disks == 1 ? 0 : 1;
 }
 
+/* The bytes up to the next `end`, which comes. */
+static size_t bytes_to(const char *text, char end)
+{
+    size_t bytes = 0;
+    for (; text[bytes] != end; bytes++)
+        ASSERT(text[bytes] != '\0');
+    return bytes;
+}
+
+/* The lines "PATTERN=LEVEL" that the parser of campaigns has made and checked. */
+static void policies_read(const char *text, struct stack_options *out)
+{
+    while (*text != '\0') {
+        ASSERT(out->raid_policies < RAID_POLICIES_MAX);
+        struct raid_policy *policy = &out->raid_policy[out->raid_policies++];
+        size_t bytes = bytes_to(text, '=');
+        ASSERT(bytes <= RAID_PATTERN_MAX);
+        memcpy(policy->pattern, text, bytes);
+        text += bytes + 1;
+        bytes = bytes_to(text, '\n');
+        for (uint32_t k = 0; raid_levels[k].name != NULL; k++)
+            if (strlen(raid_levels[k].name) == bytes &&
+                memcmp(raid_levels[k].name, text, bytes) == 0)
+                policy->level = k + 1; /* the order of levels is that of OBJECT_LEVEL_SHIFT */
+        ASSERT(policy->level > 0);
+        text += bytes + 1;
+    }
+}
+
 static void loris_read(const struct option_set *options, struct stack_options *out)
 {
+    policies_read(option_get(options, "raid-policy")->text, out);
     out->checkpoint_ns = option_number(options, "checkpoint");
     out->log_bytes = option_number(options, "log-size");
     out->checksums = (enum checksum_mode)option_number(options, "checksums");

@@ -15,8 +15,8 @@ static void check_specs(const char *of, const struct option_spec *specs, uint32_
         option_fallback(&specs[k], &value); /* a default that does not parse ends the program */
         ck_assert_msg(!value.given, "%s %s", of, specs[k].name);
         ck_assert_msg(specs[k].doc != NULL && specs[k].source != NULL, "%s %s", of, specs[k].name);
-        ck_assert_msg((specs[k].choices != NULL) == (specs[k].type == OPTION_CHOICE), "%s %s", of,
-                      specs[k].name);
+        bool chooses = specs[k].type == OPTION_CHOICE || specs[k].type == OPTION_RULES;
+        ck_assert_msg((specs[k].choices != NULL) == chooses, "%s %s", of, specs[k].name);
         ck_assert_ptr_eq(option_find(specs, count, specs[k].name), &specs[k]);
     }
 }

@@ -31,7 +31,17 @@ holds "files of other levels: the campaign runs" "$loris" run scripts/check/poli
 holds "every answer is the expected one" asks "0" "SELECT sum(anomalies) FROM trials WHERE fault <> 'power'"
 holds "every promise is kept" asks "0" "SELECT sum(kept = 0) FROM trials"
 holds "a disk's death costs what has no redundancy, and that alone" asks "6|6|6" \
-    "SELECT count(*), sum(level = 'detected'), sum(ops_lost) FROM trials WHERE fault = 'disk-dies'"
+    "SELECT count(*), sum(level = 'detected'), sum(ops_lost) FROM trials
+     WHERE fault = 'disk-dies' AND workload = 'strips'"
+holds "so it is with levels by name and path, and that alone" asks "6|6|12" \
+    "SELECT count(*), sum(level = 'detected'), sum(ops_lost) FROM trials
+     WHERE fault = 'disk-dies' AND variant = 'patterns'"
+holds "without them, and for files that change theirs, it costs nothing" asks "12" \
+    "SELECT sum(level = 'transparent') FROM trials
+     WHERE fault = 'disk-dies' AND variant = 'loris' AND workload <> 'strips'"
+holds "a live file was given each level that it was asked for" asks "18" \
+    "SELECT count(*) FROM events JOIN trials USING (trial)
+     WHERE workload = 'live' AND fault = 'none' AND what = 'migrated'"
 holds "and nothing else costs anything" asks "0" \
     "SELECT sum(level <> 'transparent') FROM trials WHERE fault IN ('none', 'physical')"
 finish

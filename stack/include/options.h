@@ -15,6 +15,15 @@ enum checksum_mode { CHECKSUMS_OFF, CHECKSUMS_LAZY, CHECKSUMS_EAGER };
 /* A copy of each directory and map on every member, or the level of data for directories too. */
 enum raid_metadata { RAID_METADATA_ALL, RAID_METADATA_AS_DATA };
 #define RAID_N_WAY 255u /* a copy on every member */
+
+/* Level of files whose name, or path, matches a pattern. */
+#define RAID_POLICIES_MAX 8u
+#define RAID_PATTERN_MAX 63u
+#define RAID_PATTERN_PARTS 15u /* names of a path */
+struct raid_policy {
+    char pattern[RAID_PATTERN_MAX + 1];
+    uint32_t level; /* in the numbering of OBJECT_LEVEL_SHIFT */
+};
 enum journal_mode { JOURNAL_DATA, JOURNAL_ORDERED, JOURNAL_WRITEBACK };
 #define LOG_DISK_OFF UINT32_MAX
 
@@ -26,10 +35,12 @@ struct stack_options {
     uint32_t raid;         /* level of data: 0, 1, 4, 5, 6 or RAID_N_WAY */
     uint32_t raid_copies;  /* copies of a file under raid 1; loris: 2 */
     enum raid_metadata raid_metadata; /* loris: of directories */
-    uint64_t stripe_bytes;            /* RAID-0 stripe unit, a multiple of 4096 */
-    uint64_t cache_bytes;             /* page cache */
-    uint64_t checkpoint_ns;           /* loris: longest time between checkpoints */
-    uint64_t log_bytes;               /* loris: the in-memory roll-forward log; journal: its log */
+    uint32_t raid_policies;
+    struct raid_policy raid_policy[RAID_POLICIES_MAX]; /* loris: the first that matches counts */
+    uint64_t stripe_bytes;                             /* RAID-0 stripe unit, a multiple of 4096 */
+    uint64_t cache_bytes;                              /* page cache */
+    uint64_t checkpoint_ns;                            /* loris: longest time between checkpoints */
+    uint64_t log_bytes;           /* loris: the in-memory roll-forward log; journal: its log */
     uint64_t sync_ns;             /* classic: age at which the update daemon writes a dirty block */
     enum checksum_mode checksums; /* loris: of cache pages */
     bool log;                     /* loris: roll-forward log on */

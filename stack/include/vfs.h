@@ -52,10 +52,10 @@ enum vfs_op {
     VFS_ABORT,     /* outer; OK also if it is not open */
     VFS_FALLOCATE, /* ino, offset, length; flags KEEP_SIZE, PUNCH, ZERO; answers size: the file's */
     VFS_GETXATTR,  /* ino, name, length = room (0: size only); data -> moved, size; E_RANGE */
-    VFS_SETXATTR,  /* ino, name ("loris.raid": a file's level, of a directory that of new files); data
-                      of length; flag NEW: E_EXIST */
+    VFS_SETXATTR,  /* ino, name ("loris.raid": a file's level, of a directory that of new files);
+                      data  of length; flag NEW: E_EXIST */
     VFS_LISTXATTR, /* ino, length = room; data -> moved, size */
-    VFS_REMOVEXATTR, /* ino, name; ino2: the directory that it was found in, 0 none; E_NODATA */
+    VFS_REMOVEXATTR, /* ino, name; ino2, second name: where it was found, 0 none; E_NODATA */
     VFS_OP_COUNT
 };
 

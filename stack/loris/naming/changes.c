@@ -35,10 +35,12 @@ static enum err make(struct naming *n, const struct vfs_request *in, uint32_t ty
                            .nlink = type == VFS_DIRECTORY ? 2 : 1,
                            .uid = in->uid,
                            .gid = in->gid,
-                           .level = dir.a.level,
                            .mtime_ns = n->now_ns,
                            .ctime_ns = n->now_ns,
                            .parent = type == VFS_DIRECTORY ? dir.oid : 0};
+    uint32_t matched;
+    a.level = policy_level(n, &dir, n->name, n->name_bytes, &matched);
+    a.matched = type == VFS_DIRECTORY ? matched : 0;
     e = objects_create(n, OID_NONE, &a, node);
     if (e == OK)
         e = directory_insert(n, &dir, n->name, n->name_bytes, node->oid, type);

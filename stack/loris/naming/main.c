@@ -240,6 +240,9 @@ void naming_main(const struct boot *boot)
     n->environment = boot->instance;
     n->tries = boot->options.tries;
     n->levels = boot->options.raid == 1 || boot->options.raid == RAID_N_WAY;
+    n->policies = boot->options.raid_policies;
+    ASSERT(n->policies <= RAID_POLICIES_MAX);
+    memcpy(n->policy, boot->options.raid_policy, sizeof(n->policy));
     announce(n);
     if (boot->format && boot->incarnation == 0)
         naming_format(n);

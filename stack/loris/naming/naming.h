@@ -29,10 +29,11 @@ struct attributes {
     uint32_t type; /* enum vfs_type */
     uint32_t mode, nlink, uid, gid, generation;
     uint64_t mtime_ns, ctime_ns;
-    uint64_t parent; /* of a directory */
-    uint32_t level;  /* RAID level that files made in this directory get, 0: the pool's; a file's
-                        own.  In the numbering of OBJECT_LEVEL_SHIFT */
-    uint64_t xattrs; /* object with its extended attributes, OID_NONE: it has none */
+    uint64_t parent;  /* of a directory */
+    uint32_t level;   /* RAID level that files made in this directory get, 0: the pool's; a file's
+                         own.  In the numbering of OBJECT_LEVEL_SHIFT */
+    uint32_t matched; /* of a directory: policy.c */
+    uint64_t xattrs;  /* object with its extended attributes, OID_NONE: it has none */
 };
 
 /* Type of an object that holds another's extended attributes: no name leads to one. */
@@ -46,7 +47,9 @@ struct node {
 
 struct naming {
     uint32_t environment;
-    bool levels;     /* the pool has room for any level in the place of its own */
+    bool levels; /* the pool has room for any level in the place of its own */
+    uint32_t policies;
+    struct raid_policy policy[RAID_POLICIES_MAX];
     uint32_t tries;  /* attempts after which a request is only asked about (N4) */
     uint32_t cache;  /* endpoint */
     uint32_t vfs;    /* endpoint that sent the present request: behind its grants */
@@ -139,6 +142,13 @@ naming_fn sync_whole, sync_one, unmount;
 naming_fn user_begin, user_commit, user_abort; /* user_txn.c */
 
 void stat_fill(const struct node *node, struct vfs_stat *stat);
+
+/* policy.c ----------------------------------------------------------------------------------------
+ */
+
+/* The level of what is made in the directory under this name; *matched: for its attributes. */
+uint32_t policy_level(const struct naming *n, const struct node *dir, const char *name,
+                      uint32_t bytes, uint32_t *matched);
 
 /* orphans.c ---------------------------------------------------------------------------------------
  */

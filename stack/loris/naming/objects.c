@@ -69,7 +69,8 @@ static void attributes_encode(uint8_t raw[OBJECT_ATTR_BYTES], const struct attri
     put_le64(raw + 32, a->ctime_ns);
     put_le64(raw + 40, a->parent);
     put_le64(raw + 48, a->xattrs);
-    put_le32(raw + 56, a->level);
+    put_le32(raw + OBJECT_ATTR_LEVEL, a->level);
+    put_le32(raw + 60, a->matched);
 }
 
 static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT_ATTR_BYTES])
@@ -84,7 +85,8 @@ static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT
     a->ctime_ns = get_le64(raw + 32);
     a->parent = get_le64(raw + 40);
     a->xattrs = get_le64(raw + 48);
-    a->level = get_le32(raw + 56);
+    a->level = get_le32(raw + OBJECT_ATTR_LEVEL);
+    a->matched = get_le32(raw + 60);
     bool known = a->type >= VFS_FILE && a->type <= VFS_LINK_TYPE;
     return known && a->nlink <= VFS_LINK_MAX && a->level <= OBJECT_LEVELS ? OK : E_CORRUPT;
 }

@@ -154,18 +154,18 @@ static enum err set_level(struct naming *n, struct node *node, uint32_t bytes)
     return E_ARG;
 }
 
-/* A file goes back to the level of the directory that the request found it in, `parent`; a
- * directory to the pool's. */
+/* A file goes back to the level that it would be made with in the directory where the request found
+ * it, `parent`, under the request's second name; a directory to the pool's. */
 static enum err drop_level(struct naming *n, struct node *node, uint64_t parent)
 {
     struct node dir = {.a = {.level = 0}};
+    uint32_t matched;
     enum err e = OK;
     if (node->a.type == VFS_FILE && parent != OID_NONE)
         e = objects_load(n, parent, false, &dir);
+    node->a.level = 0;
     if (e == OK && dir.a.type == VFS_DIRECTORY)
-        node->a.level = dir.a.level;
-    else
-        node->a.level = 0;
+        node->a.level = policy_level(n, &dir, n->name2, n->name2_bytes, &matched);
     return e;
 }
 

@@ -38,7 +38,11 @@ static enum err xattr_call(struct vfs *v, uint32_t caller, const struct call_req
     if (e != OK)
         return e;
     request->ino = w.found.ino;
-    request->ino2 = w.last == LAST_NAME ? w.parent.ino : 0;
+    if (w.last == LAST_NAME) {
+        request->ino2 = w.parent.ino;
+        cargo.name2 = w.name;
+        cargo.name2_bytes = w.name_bytes;
+    }
     return server_call(v, request, &cargo, reply);
 }
 

@@ -9,6 +9,8 @@ uint32_t rig_vfs;
 uint64_t rig_sequence;
 uint32_t rig_generation;
 uint32_t rig_raid = 1;
+uint32_t rig_policies;
+struct raid_policy rig_policy[RAID_POLICIES_MAX];
 static struct boot boot;
 
 void rig_start_naming(void)
@@ -25,6 +27,8 @@ void rig_start(void)
     fake_cache_init();
     boot = (struct boot){.layer = LAYER_NAMING, .format = true};
     boot.options.raid = rig_raid;
+    boot.options.raid_policies = rig_policies;
+    memcpy(boot.options.raid_policy, rig_policy, sizeof(rig_policy));
     boot.options.tries = 3;
     boot.options.environments = 1;
     rig_start_naming();

@@ -15,6 +15,8 @@ extern uint64_t rig_sequence;   /* of the last request */
 extern uint32_t rig_generation; /* of the VFS that asks */
 
 extern uint32_t rig_raid; /* level of the pool at the next rig_start; 1 unless set */
+extern uint32_t rig_policies;
+extern struct raid_policy rig_policy[RAID_POLICIES_MAX]; /* its patterns; none unless set */
 
 /* A fresh platform, an empty cache, naming formatted and ready. */
 void rig_start(void);
