@@ -80,7 +80,7 @@
     X(PLANTED_SUM_UNCHECKED, "sum-unchecked", "cow: blocks are read without a check")              \
     X(PLANTED_LOG_UNFLUSHED, "log-unflushed", "cow: an fsync does not flush its log block")        \
     X(PLANTED_LOG_UNCLAIMED, "log-unclaimed", "cow: recovery gives out blocks of the log")         \
-    X(PLANTED_LIFE_IGNORED, "life-ignored", "cow: log blocks of an older life are believed")       \
+    X(PLANTED_LOG_HALF, "log-half", "cow: a log block counts without its images")                  \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \
     X(PLANTED_ENTRIES_SWAPPED, "entries-swapped", "none: two entries swap their inodes")           \
     X(PLANTED_UNLINK_KEEPS_NAME, "unlink-keeps-name", "none: unlink leaves the name")
