@@ -68,7 +68,7 @@
     X(PROBE_FSCK_3, "fsck-3", "ffs: directories without a name are dealt with")                    \
     X(PROBE_FSCK_4, "fsck-4", "ffs: files without a name and counts are dealt with")               \
     X(PROBE_FSCK_5, "fsck-5", "ffs: bitmaps and all else of the check are stable")                 \
-    X(PROBE_COW_LOG, "cow-log", "cow: a log block is stable, the fsync is not answered")            \
+    X(PROBE_COW_LOG, "cow-log", "cow: a log block is stable, the fsync is not answered")           \
     X(PROBE_COW_REPLAY, "cow-replay", "cow: a log block was replayed in memory")                   \
     X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")
 
