@@ -4,8 +4,8 @@
  * requests that wait are served before the next step.
  *
  * Nothing is done from PREPARE to RELEASE, nor after a restore before the first release: what the
- * cache replays is whole first. A checkpoint that is wanted is told to the cache, and to its next
- * request; nothing here calls up.
+ * cache replays is whole first. A checkpoint that is wanted is told to the cache by a
+ * notification, and in the answer to its next request; nothing here waits for it.
  */
 #include "logical.h"
 

@@ -303,45 +303,73 @@ static void get_intent(const struct physical *p, uint32_t i, struct object_inten
 
 /* ---- Writing again --------------------------------------------------------------------------- */
 
-/* One block that may be torn, and its data in the region at `data`. OK, E_DEAD. */
+/* One block that may be torn, and its data in the region at `data`. OK: it is whole; E_NOENT: by
+ * this intent it is not, an older one may know better; E_DEAD. */
 static enum err redo_block(struct physical *p, const struct object_intent *intent, uint64_t data)
 {
     struct pointer tree;
     uint8_t *page = p->batch;
     if (!names_tree(p, intent, &tree))
-        return OK;
+        return E_NOENT;
     enum err e = phys_io_block(p, BLOCK_READ, intent->address, page);
     uint32_t crc = e == OK ? plat_crc32c(page, BLOCK_BYTES) : 0;
     if (e == E_DEAD || (e == OK && (crc == tree.crc || crc == intent->crc)))
         return e;
     e = phys_io_block(p, BLOCK_READ, data, page);
     if (e != OK || plat_crc32c(page, BLOCK_BYTES) != intent->crc)
-        return e == E_DEAD ? E_DEAD : OK; /* without it the block stays what it is */
+        return e == E_DEAD ? E_DEAD : E_NOENT;
     plat_report(REPORT_REPAIR, intent->oid, intent->block);
     e = phys_io_block(p, BLOCK_WRITE, intent->address, page);
     return e == E_DEAD ? E_DEAD : OK;
 }
 
-/* The oldest first: of a block that was overwritten twice the later version stays. */
-enum err phys_intent_redo(struct physical *p)
+struct redo {
+    uint64_t done[RING_MAX]; /* addresses that are whole; each has a block of data in the region */
+    uint32_t count;
+};
+
+static bool is_done(const struct redo *r, uint64_t address)
+{
+    for (uint32_t k = 0; k < r->count; k++)
+        if (r->done[k] == address)
+            return true;
+    return false;
+}
+
+/* The intents of the ring's block `at`, the last first. */
+static enum err redo_intents(struct physical *p, struct redo *r, uint32_t at)
 {
     struct block_head head;
-    for (uint32_t k = 0; k < ring_size(p); k++) {
-        uint32_t at = ring_at(p, k);
-        enum err e = is_live(p, at) ? load_block(p, at, &head) : E_NOENT;
+    enum err e = load_block(p, at, &head);
+    if (e != OK || head.level != INTENT_WITH_DATA)
+        return e == E_DEAD ? E_DEAD : OK;
+    for (uint32_t i = head.count; i-- > 0;) {
+        struct object_intent intent;
+        get_intent(p, i, &intent);
+        if (r->count == RING_MAX || is_done(r, intent.address))
+            continue;
+        e = redo_block(p, &intent, p->layout.intent_first + (at + 1 + i) % ring_size(p));
         if (e == E_DEAD)
             return e;
-        if (e != OK || head.level != INTENT_WITH_DATA)
-            continue;
-        for (uint32_t i = 0; i < head.count; i++) {
-            struct object_intent intent;
-            get_intent(p, i, &intent);
-            e = redo_block(p, &intent, p->layout.intent_first + (at + 1 + i) % ring_size(p));
-            if (e != OK)
-                return e;
-        }
+        if (e == OK)
+            r->done[r->count++] = intent.address;
     }
     return OK;
+}
+
+/*
+ * The newest first, and each block once: what is whole by its newest intent is never overwritten
+ * with an older version, whose data may be the only ones that can still be read. If those of the
+ * newest cannot, an older version is whole too, and later than the checkpoint (R1).
+ */
+enum err phys_intent_redo(struct physical *p)
+{
+    struct redo r = {.count = 0};
+    enum err e = OK;
+    for (uint32_t k = ring_size(p); k-- > 0 && e == OK;)
+        if (is_live(p, ring_at(p, k)))
+            e = redo_intents(p, &r, ring_at(p, k));
+    return e;
 }
 
 /* ---- Answering ------------------------------------------------------------------------------- */
