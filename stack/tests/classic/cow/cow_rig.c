@@ -141,6 +141,13 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
     return hash;
 }
 
+static uint64_t mix_word(uint64_t hash, uint64_t word)
+{
+    uint8_t raw[8];
+    put_le64(raw, word);
+    return mix(hash, raw, sizeof(raw));
+}
+
 static uint64_t file_hash(struct cow_rig *rig, uint64_t ino, uint32_t *broken)
 {
     static uint8_t data[TREE_READ];
@@ -167,12 +174,12 @@ static uint64_t entry_hash(struct cow_rig *rig, const struct vfs_dirent *entry, 
         return hash;
     }
     struct vfs_stat stat = rig->reply.stat;
-    uint64_t seen[] = {stat.type, stat.nlink, stat.mode, stat.size};
-    hash = mix(hash, seen, sizeof(seen));
+    hash = mix_word(mix_word(hash, stat.type), stat.nlink);
+    hash = mix_word(mix_word(hash, stat.mode), stat.size);
     uint64_t inside = stat.type == VFS_DIRECTORY ? dir_hash(rig, entry->ino, depth + 1, broken)
                       : stat.type == VFS_FILE    ? file_hash(rig, entry->ino, broken)
                                                  : 0;
-    return mix(hash, &inside, sizeof(inside));
+    return mix_word(hash, inside);
 }
 
 /* The sum over its entries, as their order is nobody's business. */
