@@ -14,13 +14,21 @@ enum err none_rig_boot(struct none_rig *rig, bool format)
     struct vfs_request request = {.op = VFS_MOUNT};
     rig->boot.format = format;
     rig->vfs = fake_client(LAYER_VFS, 0);
-    fake_boot(none_main, &rig->boot);
+    fake_boot(rig->program, &rig->boot);
     return none_rig_call(rig, &request, NULL, NULL, NULL, 0, 0);
 }
 
 void none_rig_init(struct none_rig *rig, size_t disk_bytes, size_t cache_bytes)
 {
+    none_rig_init_as(rig, none_main, &(struct stack_options){.disks = 1}, disk_bytes, cache_bytes);
+}
+
+void none_rig_init_as(struct none_rig *rig, program_main *program,
+                      const struct stack_options *options, size_t disk_bytes, size_t cache_bytes)
+{
     memset(rig, 0, sizeof(*rig));
+    rig->program = program;
+    rig->boot.options = *options;
     fake_reset();
     ramdisk_init(&rig->disk, disk_bytes);
     ramdisk_attach(&rig->disk, LAYER_DRIVER, 0);

@@ -1,5 +1,5 @@
 /*
- * A `none` on a RAM disk, with the test as its VFS.
+ * A `none` on a RAM disk, with the test as its VFS; or another design of layout C.
  */
 #ifndef LORIS_STACK_TESTS_CLASSIC_NONE_NONE_RIG_H
 #define LORIS_STACK_TESTS_CLASSIC_NONE_NONE_RIG_H
@@ -14,10 +14,14 @@ struct none_rig {
     uint64_t sequence;
     struct vfs_reply reply; /* of the last request */
     struct boot boot;
+    program_main *program;
 };
 
 /* Formats a disk of this size and mounts it. */
 void none_rig_init(struct none_rig *rig, size_t disk_bytes, size_t cache_bytes);
+/* The same with another program. options: disks, environments, cache and sync are filled here. */
+void none_rig_init_as(struct none_rig *rig, program_main *program,
+                      const struct stack_options *options, size_t disk_bytes, size_t cache_bytes);
 void none_rig_fini(struct none_rig *rig);
 
 /* Boots another instance on what is on the disk. `orderly`: after an unmount. */
