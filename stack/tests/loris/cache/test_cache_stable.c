@@ -295,6 +295,28 @@ START_TEST(test_cache_stable__its_own_death_at_any_call)
 }
 END_TEST
 
+/* A region that cannot be believed: what was synced is there all the same, the rest is said. */
+START_TEST(test_cache_stable__a_lost_region_costs_only_what_was_not_synced)
+{
+    start();
+    uint64_t oid = make(9000, 1);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    uint64_t other = make(100, 2);
+    memset(rig_region(), 0xee, BLOCK_BYTES); /* both superblocks */
+    fake_crash_at_call(1);
+    uint64_t size = 0;
+    uint8_t attr = 0;
+    ck_assert_int_eq(rig_getattr(&r, 0, oid, &size, &attr, false), E_DEAD);
+    fake_crash_at_call(0);
+    ck_assert_uint_eq(r.crashes, 1);
+    expect(oid, 9000, 1);
+    expect_gone(other);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), E_LOST);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), OK);
+    rig_fini(&r);
+}
+END_TEST
+
 /* ---- H34 ------------------------------------------------------------------------------------- */
 
 /* What is committed while a checkpoint is prepared is not in it: a sync has to log it. */
@@ -398,6 +420,7 @@ CHECK_MAIN("cache_stable", 120,
            tcase_add_test(tc, test_cache_stable__the_script_goes_on_after_a_cut);
            tcase_add_test(tc, test_cache_stable__deaths_below_at_any_call);
            tcase_add_test(tc, test_cache_stable__its_own_death_at_any_call);
+           tcase_add_test(tc, test_cache_stable__a_lost_region_costs_only_what_was_not_synced);
            tcase_add_test(tc, test_cache_stable__h34_what_a_freeze_missed_is_in_the_next_group);
            tcase_add_test(tc, test_cache_stable__h34_a_checkpoint_supersedes_the_groups_below_it);
            tcase_add_test(tc, test_cache_stable__h34_a_start_that_is_cut_short_is_repeated);
