@@ -31,6 +31,12 @@ read-swallows-error    control-single/mail/latent-few        400 silent
 root-unflushed         anywhere/synced/cut                   60 prefix
 freed-reused           anywhere/tree/cut                     60 detected
 sum-unchecked          anywhere/mail/rot                     60 silent
+commit-unflushed       redo/synced/cut                       100 prefix
+home-early             redo/mail/cut                         100 detected
+tail-unflushed         redo/synced/cut                       100 prefix
+tail-before-redo       redo/synced/cut-twice                  60 prefix
+freed-at-once          redo-small/mail/logged-cut             60 silent
+no-revoke              redo-ordered/reused/mark-cut           30 silent
 zero-at-mount          control/mail/none                      30 silent
 entries-swapped        control/mail/none                      30 silent
 unlink-keeps-name      control/mail/none                      30 structural

@@ -96,7 +96,7 @@ static void send_commit(struct fs *fs, struct txn *t)
 {
     uint32_t last = (uint32_t)(t->end - t->first) - 1;
     struct plat_span span = {.base = journal(fs)->stage[t->stage] + (size_t)last * BLOCK_BYTES,
-                             .bytes = SECTOR_BYTES};
+                             .bytes = BLOCK_BYTES};
     t->slot[t->slots++] =
         block_submit(&fs->client, BLOCK_WRITE,
                      (uint64_t)log_block(fs, t->end - 1) * SECTORS_A_BLOCK, true, &span, 1);

@@ -24,7 +24,7 @@
 
 #define TXNS_MAX 64u      /* running, closing, committed and not yet reclaimed */
 #define TXN_SOFT_MAX 512u /* blocks from which a transaction is closed */
-#define META_CREDIT 48u   /* blocks of metadata that an operation changes, maps apart */
+#define META_CREDIT 24u   /* blocks of metadata that an operation changes, maps apart */
 #define MAPS_CREDIT 64u   /* maps of free blocks that it changes at most, if there are so many */
 #define LOG_SLOTS_MAX 16u /* requests under way for one transaction */
 #define COPIES_MAX (RUNS_MAX * WRITE_RUN_BLOCKS)

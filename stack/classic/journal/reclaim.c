@@ -94,7 +94,7 @@ static void send_tail(struct fs *fs)
     uint32_t block = recover_super(fs);
     j->tail = tail;
     j->tail_txid = tail_txid;
-    struct plat_span span = {.base = j->super_page, .bytes = SECTOR_BYTES};
+    struct plat_span span = {.base = j->super_page, .bytes = BLOCK_BYTES};
     j->reclaim_slot =
         block_submit(&fs->client, BLOCK_WRITE, (uint64_t)block * SECTORS_A_BLOCK, true, &span, 1);
     j->reclaim_tail = true;

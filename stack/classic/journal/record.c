@@ -1,5 +1,7 @@
 /*
- * Encoding of the log, field by field. A commit and a superblock of the log are within one sector.
+ * Encoding of the log, field by field. What a commit and a superblock of the log say is within
+ * their first 512 bytes, which no disk tears; they are written as whole blocks, as disks of larger
+ * sectors want.
  */
 #include "record.h"
 

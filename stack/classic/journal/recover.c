@@ -41,7 +41,7 @@ static enum err write_super(struct fs *fs)
 {
     uint64_t block = recover_super(fs);
     return as_media(block_write(&fs->client, block * SECTORS_A_BLOCK, journal(fs)->super_page,
-                                SECTOR_BYTES, true));
+                                BLOCK_BYTES, true));
 }
 
 enum err recover_format(struct fs *fs)
