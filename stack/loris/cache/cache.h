@@ -170,6 +170,8 @@ struct page {
     uint8_t env;                 /* 0: committed; else private to env - 1 */
     uint8_t flags;
     uint8_t attempts; /* deaths below with this page in flight */
+    uint8_t owner;    /* environment that used it last, 0: none that is known */
+    uint64_t used;    /* clean: when, by the count of uses */
     struct object *object;
 };
 
@@ -251,7 +253,11 @@ struct cache {
     uint32_t frames_used; /* high-water mark */
     uint32_t free_page;   /* stack */
     uint32_t free_count;
-    struct page_ends list[LIST_COUNT];
+    struct page_ends list[LIST_COUNT];  /* but that of clean pages: */
+    struct page_ends clean[CACHE_ENVS]; /* a list each owner, in order of use */
+    uint32_t clean_count;
+    uint32_t serving;    /* environment whose request is served, 0: none */
+    uint64_t uses;       /* counted so far */
     uint32_t sum_next;   /* lazy: dirty page from which on the list may lack checksums; 0: none */
     uint32_t sweep_page; /* lazy: the background pass has come so far */
     uint64_t sweep_ns;   /* of its next step */

@@ -2,7 +2,7 @@
  * Page frames: hash by (object, block, owner), lists, allocation, checksums of content.
  *
  * Frames are taken lowest first and freed ones again before fresh ones, so that only memory in use
- * is touched. The clean list is in order of use, the others in order of change.
+ * is touched. The clean lists are in order of use, the others in order of change.
  */
 #include "cache.h"
 
@@ -50,12 +50,22 @@ static void hash_out(struct cache *c, uint32_t page)
     *at = c->page[page].hash_next;
 }
 
+static struct page_ends *ends_of(struct cache *c, const struct page *p)
+{
+    ASSERT(p->owner < CACHE_ENVS);
+    return p->list == LIST_CLEAN ? &c->clean[p->owner] : &c->list[p->list];
+}
+
 void page_list_put(struct cache *c, uint32_t page, enum page_list list)
 {
     struct page *p = &c->page[page];
-    struct page_ends *ends = &c->list[list];
     ASSERT(p->list == LIST_NONE);
     p->list = (uint8_t)list;
+    struct page_ends *ends = ends_of(c, p);
+    if (list == LIST_CLEAN) {
+        p->used = ++c->uses;
+        c->clean_count++;
+    }
     p->prev = ends->last;
     p->next = 0;
     if (ends->last != 0)
@@ -71,9 +81,11 @@ void page_list_put(struct cache *c, uint32_t page, enum page_list list)
 void page_list_take(struct cache *c, uint32_t page)
 {
     struct page *p = &c->page[page];
-    struct page_ends *ends = &c->list[p->list];
+    struct page_ends *ends = ends_of(c, p);
     ASSERT(p->list != LIST_NONE);
     ASSERT(ends->count > 0);
+    if (p->list == LIST_CLEAN)
+        c->clean_count--;
     if (c->sum_next == page)
         c->sum_next = p->next;
     if (p->prev != 0)
@@ -90,10 +102,33 @@ void page_list_take(struct cache *c, uint32_t page)
 
 void page_touch(struct cache *c, uint32_t page)
 {
-    if (c->page[page].list != LIST_CLEAN || c->list[LIST_CLEAN].last == page)
+    struct page *p = &c->page[page];
+    if (p->list != LIST_CLEAN || p->used == c->uses)
         return;
     page_list_take(c, page);
+    p->owner = c->serving != 0 ? (uint8_t)c->serving : p->owner;
     page_list_put(c, page, LIST_CLEAN);
+}
+
+/*
+ * The clean page to give up, 0: there is none. Of the owners that have their fair share of the
+ * clean pages or more it is the one used longest ago: an environment that reads more than memory
+ * holds drives out its own, and what others use stays, up to their share. O(environments).
+ */
+static uint32_t victim(const struct cache *c)
+{
+    uint32_t owners = 0, oldest = 0;
+    for (uint32_t k = 0; k < CACHE_ENVS; k++)
+        owners += c->clean[k].count > 0;
+    for (uint32_t k = 0; k < CACHE_ENVS; k++) {
+        const struct page_ends *own = &c->clean[k];
+        if (own->count == 0 || (uint64_t)own->count * owners < c->clean_count)
+            continue;
+        if (oldest == 0 || c->page[own->first].used < c->page[oldest].used)
+            oldest = own->first;
+    }
+    ASSERT((oldest != 0) == (c->clean_count > 0)); /* one has the average or more */
+    return oldest;
 }
 
 uint32_t page_alloc(struct cache *c)
@@ -105,7 +140,7 @@ uint32_t page_alloc(struct cache *c)
     } else if (c->frames_used < c->mem.frames) {
         page = ++c->frames_used;
     } else {
-        page = c->list[LIST_CLEAN].first;
+        page = victim(c);
         if (page == 0)
             return 0;
         if (c->lazy)
@@ -115,13 +150,13 @@ uint32_t page_alloc(struct cache *c)
         return page_alloc(c);
     }
     ASSERT(page <= c->mem.frames);
-    c->page[page] = (struct page){0};
+    c->page[page] = (struct page){.owner = (uint8_t)c->serving};
     return page;
 }
 
 uint32_t page_room(const struct cache *c)
 {
-    return c->free_count + (c->mem.frames - c->frames_used) + c->list[LIST_CLEAN].count;
+    return c->free_count + (c->mem.frames - c->frames_used) + c->clean_count;
 }
 
 void page_join_object(struct cache *c, uint32_t page, struct object *o)

@@ -304,6 +304,9 @@ static enum err do_statfs(struct cache *c, struct object_reply *reply)
 /* What a request comes to: its status; PARKED: it waits; E_SESSION: run it again. */
 static enum err execute(struct cache *c, const struct msg *m, struct object_reply *reply)
 {
+    uint32_t environment = 0;
+    bool known = plat_layer_of(m->source, &environment) == LAYER_NAMING;
+    c->serving = known && environment < ENVIRONMENTS_MAX ? environment + 1 : 0;
     if (PROTO_OPERATION(m->type) == OBJECT_TXN_COMMIT)
         return c->down != OK ? (enum err)c->down : do_commit(c, m);
     struct object_request r;

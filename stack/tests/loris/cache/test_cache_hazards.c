@@ -86,6 +86,44 @@ START_TEST(test_cache_hazards__h10_two_floods_do_not_wait_for_each_other)
 }
 END_TEST
 
+static void read_by(uint32_t env, uint64_t oid, uint32_t blocks)
+{
+    for (uint32_t at = 0; at < blocks; at += 10) {
+        uint32_t moved = 0;
+        ck_assert_int_eq(rig_read(&r, env, oid, (uint64_t)at * BLOCK_BYTES, back, 10 * BLOCK_BYTES,
+                                  &moved, false),
+                         OK);
+        ck_assert_uint_eq(moved, 10 * BLOCK_BYTES);
+    }
+}
+
+/* Who reads more than memory holds drives out pages of his own. */
+START_TEST(test_cache_hazards__h10_a_flood_of_reads_leaves_the_others_their_share)
+{
+    start_small(2);
+    uint64_t used = make(1, 20 * BLOCK_BYTES, 3);
+    uint64_t big = make(0, 0, 1);
+    for (uint32_t at = 0; at < 120; at += 20) {
+        rig_next(&r, 0);
+        ck_assert_int_eq(rig_write(&r, 0, big, (uint64_t)at * BLOCK_BYTES, data, 20 * BLOCK_BYTES),
+                         OK);
+        ck_assert_int_eq(rig_commit(&r, 0), OK);
+    }
+    ck_assert_int_eq(rig_sync(&r, 0, big), OK);
+    read_by(1, used, 20);
+    read_by(0, big, 120);
+    uint32_t reads = r.store.count[OBJECT_READ];
+    read_by(1, used, 20);
+    ck_assert_uint_eq(r.store.count[OBJECT_READ], reads);
+    /* And what nobody else uses is his: half of the memory and more. */
+    read_by(0, big, 30);
+    reads = r.store.count[OBJECT_READ];
+    read_by(0, big, 30);
+    ck_assert_uint_eq(r.store.count[OBJECT_READ], reads);
+    rig_fini(&r);
+}
+END_TEST
+
 /* What no memory can hold is an error to the one who asks for it, at once. */
 START_TEST(test_cache_hazards__h10_more_than_all_memory_is_an_error_to_the_flood)
 {
@@ -540,6 +578,7 @@ CHECK_MAIN(
     "cache_hazards", 240,
     tcase_add_test(tc, test_cache_hazards__h10_a_flood_of_pages_is_a_pause_for_the_others);
     tcase_add_test(tc, test_cache_hazards__h10_two_floods_do_not_wait_for_each_other);
+    tcase_add_test(tc, test_cache_hazards__h10_a_flood_of_reads_leaves_the_others_their_share);
     tcase_add_test(tc, test_cache_hazards__h10_more_than_all_memory_is_an_error_to_the_flood);
     tcase_add_test(tc, test_cache_hazards__h10_a_tiny_log_loses_no_record);
     tcase_add_test(tc, test_cache_hazards__h06_a_request_that_always_kills_is_skipped_alone);
