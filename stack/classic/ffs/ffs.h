@@ -43,6 +43,8 @@ struct patch {
     uint64_t id;                     /* never used again */
     uint64_t renewed;                /* ids from here on were made after it was renewed last */
     uint32_t block, ino;             /* ino: whose record or name, owner of the block */
+    uint32_t dir;                    /* of a name: the directory that it is in */
+    bool of_directory;               /* `ino` is one */
     uint32_t offset, bytes;          /* in the block */
     uint32_t dependents;             /* unstable patches that depend on it */
     uint32_t edges;                  /* first of what it depends on */
@@ -159,6 +161,9 @@ void ffs_freed_release(struct fs *fs);
 MUST_USE enum err ffs_pass_all(struct fs *fs);
 /* Writes this operation's patches and what they depend on until they are stable. */
 MUST_USE enum err ffs_pass_operation(struct fs *fs);
+/* The same for an inode: its record, data and names, what a directory has in it; and, since nobody
+ * knows the way up to the root by heart, records and names of all directories. */
+MUST_USE enum err ffs_pass_inode(struct fs *fs, struct inode *i);
 /* store->prepare, written, throttle, make_room, alarm; hooks_c.reclaim. */
 uint8_t *ffs_prepare(struct fs *fs, struct buffer *b);
 void ffs_written(struct fs *fs, struct buffer *b, enum err status);

@@ -77,7 +77,7 @@ static enum err ffs_fsync(struct fs *fs, const struct vfs_request *in, struct vf
     struct inode *i;
     (void)out;
     enum err e = inode_get(fs, in->ino, &i);
-    return e == OK ? ffs_pass_all(fs) : e;
+    return e == OK ? ffs_pass_inode(fs, i) : e;
 }
 
 static enum err ffs_sync(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)

@@ -63,12 +63,6 @@ static void record(struct fs *fs, const struct change *c)
 
 /* ---- R3, R4: names ---- */
 
-static bool is_directory(struct fs *fs, uint32_t ino)
-{
-    const struct inode *i = inode_find(fs, ino);
-    return i != NULL && i->d.type == VFS_DIRECTORY;
-}
-
 /* The last removal of this very name. */
 static struct patch_ref *gone(struct fs *fs, const struct change *c)
 {
@@ -80,9 +74,10 @@ static struct patch_ref *gone(struct fs *fs, const struct change *c)
 static void came(struct fs *fs, uint32_t p, const struct change *c, uint32_t ino)
 {
     struct party *party = ffs_party(fs, ino);
+    ffs_of(fs)->patch[p].dir = c->i->ino;
     ffs_patch_depends(fs, p, party->record);
     ffs_patch_depends(fs, p, party->added); /* so that one reference stands for all of them */
-    if (is_directory(fs, ino))
+    if (ffs_of(fs)->patch[p].of_directory)
         ffs_patch_depends(fs, p, ffs_party(fs, c->i->ino)->record); /* the parent's count */
     if (fs->remove_first)
         ffs_patch_depends(fs, p, party->removed);
@@ -90,9 +85,10 @@ static void came(struct fs *fs, uint32_t p, const struct change *c, uint32_t ino
 }
 
 /* A name of `ino` went by patch p. */
-static void went(struct fs *fs, uint32_t p, uint32_t ino)
+static void went(struct fs *fs, uint32_t p, const struct change *c, uint32_t ino)
 {
     struct party *party = ffs_party(fs, ino);
+    ffs_of(fs)->patch[p].dir = c->i->ino;
     if (!PLANTED(PLANTED_FFS_R4_OFF))
         ffs_patch_depends(fs, p, party->added);
     ffs_patch_depends(fs, p, party->removed);
@@ -109,7 +105,7 @@ static void name_added(struct fs *fs, const struct change *c)
 static void name_removed(struct fs *fs, const struct change *c)
 {
     uint32_t p = ffs_patch_make(fs, c, c->old_target);
-    went(fs, p, c->old_target);
+    went(fs, p, c, c->old_target);
     ffs_patch_depends(fs, p, *gone(fs, c)); /* one reference stands for all */
     *gone(fs, c) = ffs_patch_ref(ffs_of(fs), p);
 }
@@ -117,7 +113,7 @@ static void name_removed(struct fs *fs, const struct change *c)
 static void name_pointed(struct fs *fs, const struct change *c)
 {
     uint32_t p = ffs_patch_make(fs, c, c->target);
-    went(fs, p, c->old_target);
+    went(fs, p, c, c->old_target);
     came(fs, p, c, c->target);
 }
 

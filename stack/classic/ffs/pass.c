@@ -141,18 +141,19 @@ static bool has_wanted(const struct ffs *f, const struct buffer *b)
     return false;
 }
 
-static uint32_t collect(struct fs *fs, bool all)
+/* all: everything; else what is wanted, and the dirty blocks of `owner`. */
+static uint32_t collect(struct fs *fs, bool all, const struct inode *owner)
 {
     const struct ffs *f = ffs_of(fs);
     uint32_t count = 0;
     for (struct buffer *b = fs->dirty.dirty_next; b != &fs->dirty; b = b->dirty_next)
-        if (all || has_wanted(f, b))
+        if (all || (owner != NULL && b->owner == owner) || has_wanted(f, b))
             fs->sync_order[count++] = (struct want){.key = b->key, .block = b->block};
     return count;
 }
 
 /* Rounds until nothing (of what is wanted) is left. */
-static enum err rounds(struct fs *fs, bool all)
+static enum err rounds(struct fs *fs, bool all, const struct inode *owner)
 {
     struct ffs *f = ffs_of(fs);
     enum err e = OK;
@@ -162,7 +163,7 @@ static enum err rounds(struct fs *fs, bool all)
     for (uint32_t round = 0; e == OK; round++) {
         uint32_t waiting = f->patches_live;
         writeback_settle(fs);
-        uint32_t count = collect(fs, all);
+        uint32_t count = collect(fs, all, owner);
         if (count == 0 && !f->unflushed)
             break;
         e = writeback_blocks(fs, fs->sync_order, count);
@@ -182,7 +183,7 @@ enum err ffs_pass_all(struct fs *fs)
 {
     if (fs->read_only)
         return fs->write_error;
-    enum err e = rounds(fs, true);
+    enum err e = rounds(fs, true, NULL);
     if (e != OK)
         return e;
     ffs_party_reset(fs);
@@ -190,27 +191,44 @@ enum err ffs_pass_all(struct fs *fs)
     return OK;
 }
 
-/* Marks the operation's patches and all that they wait for. A patch waits for earlier ones only, so
- * one walk from the newest to the oldest finds them. */
-static bool want_operation(struct ffs *f)
+/* Marks all that the marked ones wait for. A patch waits for earlier ones only, so one walk from
+ * the newest to the oldest finds them. */
+static void want_closure(struct ffs *f)
 {
-    bool any = false;
-    for (uint32_t k = f->all_last; k != NO_PATCH; k = f->patch[k].all_prev) {
-        struct patch *p = &f->patch[k];
-        p->wanted |= p->id >= f->op_first_id || p->renewed >= f->op_first_id;
-        any |= p->wanted;
-        for (uint32_t e = p->edges; e != 0 && p->wanted; e = f->edge[e].next)
+    for (uint32_t k = f->all_last; k != NO_PATCH; k = f->patch[k].all_prev)
+        for (uint32_t e = f->patch[k].edges; e != 0 && f->patch[k].wanted; e = f->edge[e].next)
             if (f->patch[f->edge[e].patch].id == f->edge[e].id)
                 f->patch[f->edge[e].patch].wanted = true;
-    }
-    return any;
 }
 
 enum err ffs_pass_operation(struct fs *fs)
 {
+    struct ffs *f = ffs_of(fs);
     if (fs->read_only)
         return fs->write_error;
-    return want_operation(ffs_of(fs)) ? rounds(fs, false) : OK;
+    for (uint32_t k = f->all_first; k != NO_PATCH; k = f->patch[k].all_next)
+        f->patch[k].wanted |=
+            f->patch[k].id >= f->op_first_id || f->patch[k].renewed >= f->op_first_id;
+    want_closure(f);
+    return rounds(fs, false, NULL);
+}
+
+static bool concerns(const struct patch *p, uint32_t ino)
+{
+    if (PLANTED(PLANTED_FFS_FSYNC_NAMELESS))
+        return p->ino == ino && p->dir == INO_NONE && !p->of_directory;
+    return p->ino == ino || p->dir == ino || p->of_directory;
+}
+
+enum err ffs_pass_inode(struct fs *fs, struct inode *i)
+{
+    struct ffs *f = ffs_of(fs);
+    if (fs->read_only)
+        return fs->write_error;
+    for (uint32_t k = f->all_first; k != NO_PATCH; k = f->patch[k].all_next)
+        f->patch[k].wanted |= concerns(&f->patch[k], i->ino);
+    want_closure(f);
+    return rounds(fs, false, i);
 }
 
 /* ---- When ---- */

@@ -195,6 +195,12 @@ static bool share_bytes(const struct patch *p, uint32_t offset, uint32_t bytes)
     return p->offset < offset + bytes && offset < p->offset + p->bytes;
 }
 
+static bool is_directory(struct fs *fs, uint32_t ino)
+{
+    const struct inode *i = inode_find(fs, ino);
+    return i != NULL && i->d.type == VFS_DIRECTORY;
+}
+
 uint32_t ffs_patch_make(struct fs *fs, const struct change *change, uint32_t ino)
 {
     struct ffs *f = ffs_of(fs);
@@ -209,6 +215,7 @@ uint32_t ffs_patch_make(struct fs *fs, const struct change *change, uint32_t ino
                                  .id = f->next_id++,
                                  .block = change->b->block,
                                  .ino = ino,
+                                 .of_directory = is_directory(fs, ino),
                                  .offset = change->offset,
                                  .bytes = change->bytes};
     struct patch *patch = &f->patch[p];
