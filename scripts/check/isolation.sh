@@ -1,6 +1,7 @@
 #!/bin/sh
 # A layer of stack/ sees the platform and nothing else. For each folder of layers, with stack/proto
-# linked in, on the plain build (make check makes it; a sanitizer would bring data of its own):
+# linked in, on the plain build, which is made if it is not there (a sanitizer would bring data of
+# its own):
 #   (1) its undefined symbols are functions of platform.h, assert_failed and those of mem.h, so it
 #       calls no other layer either;
 #   (2) no writable section has a byte in it (const tables of function pointers are .data.rel.ro);
@@ -93,6 +94,8 @@ printf '#include <stdint.h>\n#include "../cache/cache.h"\n' >"$work/bad.c"
 holds "a neighbour's header is seen" eval '! own_includes stack/loris/vfs "$work/bad.c"'
 holds "a header of the host is seen" eval \
     'printf "#include <limits.h>\n" >"$work/bad.c" && ! own_includes stack/loris/vfs "$work/bad.c"'
+
+holds "the plain build is there" make BUILD="$build" "$build/libplain.a"
 
 layers=0
 for folder in stack/loris/*/ stack/classic/*/; do
