@@ -168,8 +168,7 @@ static void bench_features(void)
     ASSERT(plan != NULL);
     struct lab *lab = lab_create(plan);
     double base_virtual = 0, base_host = 0;
-    (void)printf("\n%-40s %12s %12s\n", "four disks, nothing fails", "virtual time",
-                 "host time");
+    (void)printf("\n%-40s %12s %12s\n", "four disks, nothing fails", "virtual time", "host time");
     for (size_t k = 0; k < sizeof(costs) / sizeof(costs[0]); k++) {
         struct sum s = measure_best(lab, variant_of(plan, costs[k].variant),
                                     workload_of(plan, costs[k].workload));

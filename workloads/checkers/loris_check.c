@@ -724,6 +724,7 @@ static uint32_t bits(uint32_t mask)
 static void check_row(struct check *c, const struct row *r)
 {
     uint32_t parity = 0;
+    ASSERT(r->slots > 0);
     for (uint32_t k = 0; k < r->parities; k++)
         parity |= 1u << (r->first + k) % r->slots;
     /* A bad parity alone takes nothing from a block that is good, or known lost. */
@@ -743,6 +744,7 @@ static void check_row(struct check *c, const struct row *r)
 static void read_row(struct check *c, const uint8_t *e, const struct block *b, size_t n,
                      uint32_t missing, struct row *r)
 {
+    ASSERT(get_le32(e + 12) > 0 && e[9] > 0); /* entry_sane */
     uint64_t stripe = b->index / get_le32(e + 12);
     r->oid = b->oid;
     r->index = b->index;

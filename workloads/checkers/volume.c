@@ -56,7 +56,7 @@ static bool read_super(const struct checker_disks *disks, uint32_t disk, struct 
 static bool find(struct checker_volume *v)
 {
     struct super super[DISKS_MAX];
-    bool found[DISKS_MAX];
+    bool found[DISKS_MAX] = {false};
     uint32_t best = DISKS_MAX;
     for (uint32_t d = 0; d < v->disks->count; d++) {
         found[d] = read_super(v->disks, d, &super[d]);

@@ -138,8 +138,8 @@ void ffs_patch_stable(struct fs *fs, uint32_t patch);
 struct party *ffs_party(struct fs *fs, uint32_t ino);
 /* `on` has to be stable before the inode's next record. */
 void ffs_party_pending(struct fs *fs, struct party *p, uint32_t on);
-/* Makes `patch` depend on all that is pending. */
-void ffs_party_take(struct fs *fs, struct party *p, uint32_t patch);
+/* Makes patch `p` depend on all that is pending. */
+void ffs_party_take(struct fs *fs, struct party *party, uint32_t p);
 /* Less than a worst-case request's room is left. */
 bool ffs_patch_is_short(const struct ffs *f);
 /* No patch is unstable: parties are forgotten. */

@@ -205,7 +205,7 @@ static enum err start_epoch(struct walk *w)
 static enum err read_super(struct fs *fs)
 {
     struct journal *j = journal(fs);
-    struct log_super newest = {0}, s;
+    struct log_super newest = {0}, s = {0};
     enum err status = E_CORRUPT;
     for (uint32_t k = 0; k < LOG_SUPERBLOCKS; k++) {
         uint64_t block = fs->c->super.log_first + k;

@@ -151,7 +151,7 @@ static bool step(uint64_t dir)
 {
     uint32_t k = ffs_rig_draw(&rig, FILES), to = ffs_rig_draw(&rig, FILES);
     char name[8], name2[8];
-    uint64_t ino;
+    uint64_t ino = 0;
     enum err e = OK;
     name_of(k, name);
     name_of(to, name2);
