@@ -37,6 +37,13 @@ tail-unflushed         redo/synced/cut                       100 prefix
 tail-before-redo       redo/synced/cut-twice                  60 prefix
 freed-at-once          redo-small/mail/logged-cut             60 silent
 no-revoke              redo-ordered/reused/mark-cut           30 silent
+ffs-size-first         careful/mail/cut                       60 silent
+ffs-cleared-first      careful/tree/cut                      300 structural
+ffs-reused-early       careful/tree/cut                       60 detected
+ffs-no-undo            careful/mail/cut                       60 silent
+ffs-r4-off             careful/tree/cut                       60 structural
+ffs-fsync-nameless     careful/tree/cut                      100 prefix
+ffs-clean-early        careful/mail/cut-twice                 60 silent
 zero-at-mount          control/mail/none                      30 silent
 entries-swapped        control/mail/none                      30 silent
 unlink-keeps-name      control/mail/none                      30 structural
