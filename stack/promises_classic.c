@@ -15,7 +15,8 @@ static enum level after_cut(enum design_kind kind, const struct stack_options *o
     switch (kind) {
     case DESIGN_FAT: /* files survive one by one: whole versions, none older than synced */
     case DESIGN_FFS:
-        return LEVEL_SYNCED;
+        /* The slides' order of a move: cut in the middle, the file has no name. */
+        return o->rename_remove_first ? LEVEL_STRUCTURAL : LEVEL_SYNCED;
     case DESIGN_COW: /* batches are closed under "ended before started": a cut */
         return o->fsync_log && o->log_scope_file ? LEVEL_SYNCED : LEVEL_DURABLE;
     case DESIGN_JOURNAL:
