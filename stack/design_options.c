@@ -193,7 +193,7 @@ static const struct option_choice fsck_modes[] = {
 static const struct option_choice log_scopes[] = {
     {"all", 0, false}, {"file", 1, true}, {NULL, 0, false}};
 static const struct option_choice cow_fsync_modes[] = {
-    {"checkpoint", 0, false}, {"log", 1, true}, {NULL, 0, false}};
+    {"checkpoint", 0, false}, {"log", 1, false}, {NULL, 0, false}};
 static const struct option_choice space_modes[] = {
     {"map", 0, false}, {"segment", 1, true}, {NULL, 0, false}};
 static const struct option_choice journal_modes[] = {{"data", JOURNAL_DATA, false},

@@ -37,6 +37,9 @@ tail-unflushed         redo/synced/cut                       100 prefix
 tail-before-redo       redo/synced/cut-twice                  60 prefix
 freed-at-once          redo-small/mail/logged-cut             60 silent
 no-revoke              redo-ordered/reused/mark-cut           30 silent
+log-unflushed          anywhere-log/overwrite/cut            60 prefix
+log-unclaimed          anywhere-log/overwrite/cut-twice     200 prefix
+log-half               anywhere-log/overwrite/cut            60 prefix
 ffs-size-first         careful/mail/cut                       60 silent
 ffs-cleared-first      careful/tree/cut                      300 structural
 ffs-reused-early       careful/tree/cut                       60 detected

@@ -7,8 +7,7 @@
 #include "cow.h"
 #include "mem.h"
 
-#define MARGIN_DIVISOR 50u /* 2 % is kept back for requests that free */
-#define ROOTS_TO_FREE 3u   /* after so many roots nothing waits any more */
+#define ROOTS_TO_FREE 3u /* after so many roots nothing waits any more */
 
 enum err cow_batch_init(struct cow *c)
 {
@@ -98,7 +97,7 @@ enum err cow_reserve(struct cow *c, uint64_t more, bool frees)
 /* ---- Closing ---- */
 
 /* Ascending; shell sort with Ciura's gaps: no recursion, and quick enough for thousands. */
-static void sort(uint64_t *v, uint32_t count)
+void cow_sort(uint64_t *v, uint32_t count)
 {
     static const uint32_t gaps[] = {8861, 3938, 1750, 701, 301, 132, 57, 23, 10, 4, 1};
     for (uint32_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
@@ -135,7 +134,7 @@ static uint32_t collect(struct cow *c)
         ASSERT(count < c->copies_room);
         c->order[count++] = b->key;
     }
-    sort(c->order, count);
+    cow_sort(c->order, count);
     return count;
 }
 
@@ -176,11 +175,12 @@ static enum err place(struct cow *c, uint64_t key)
     return OK;
 }
 
+/* Of the batch that was open until now. */
 static void make_root(struct cow *c)
 {
     c->closing = (struct cow_root){
         .uuid = {c->stable.uuid[0], c->stable.uuid[1]},
-        .batch = c->batch,
+        .batch = c->batch - 1,
         .life = c->life,
         .blocks = c->fs->blocks,
         .inode_file = c->inode_tree.pointer[0],
@@ -188,16 +188,18 @@ static void make_root(struct cow *c)
         .inodes = c->inodes,
         .files = c->files,
         .used = c->used,
+        .log_address = c->closing_log,
+        .log_seq = c->log_seq,
         .slot = cow_root_oldest(c),
         .clean = c->stopping,
     };
 }
 
-static void order_copies(struct cow *c)
+void cow_order_copies(struct cow *c)
 {
     for (uint32_t k = 0; k < c->copies; k++)
         c->order[k] = (uint64_t)c->copy[k].address << 32 | k;
-    sort(c->order, c->copies);
+    cow_sort(c->order, c->copies);
 }
 
 void cow_close(struct cow *c)
@@ -218,9 +220,12 @@ void cow_close(struct cow *c)
         writeback_fail(c->fs, e);
         return;
     }
-    make_root(c);
-    order_copies(c);
     c->batch++;
+    if (!c->fs->options.fsync_log || cow_space_take_log(c, &c->closing_log) != OK)
+        c->closing_log = 0;
+    make_root(c);
+    cow_order_copies(c);
+    cow_log_reset(c);
     c->changed = false;
     cow_write_start(c);
 }

@@ -40,7 +40,10 @@
     3u /* batches whose frees are told apart: open, under way, awaiting the next root              \
         */
 #define EXPECTED 256u
-#define LISTINGS_MAX 64u /* inodes that one request makes orphans, or frees */
+#define MARGIN_DIVISOR 50u /* 2 % of the space is kept back for requests that free */
+#define LOG_ENTRIES_MAX 252u
+#define UNLOGGED_MAX 4096u /* changed blocks since the last log block, with repetitions */
+#define LISTINGS_MAX 64u   /* inodes that one request makes orphans, or frees */
 
 struct cow_tree { /* inode.own */
     struct cow_pointer pointer[COW_POINTERS];
@@ -87,6 +90,10 @@ struct cow_listing { /* what the list of orphans has to be told when the request
     bool add;
 };
 
+struct cow_cut { /* file blocks from `from` on were cut off */
+    uint32_t ino, from;
+};
+
 struct cow {
     struct fs *fs;
     bool inside;   /* a request that changes is being served */
@@ -107,6 +114,13 @@ struct cow {
     uint64_t changed_since_ns;
     struct cow_listing listing[LISTINGS_MAX];
     uint32_t listings;
+    /* log.c: since the newest root, or the last log block. */
+    uint64_t unlogged_key[UNLOGGED_MAX];
+    struct cow_cut cut[LOG_ENTRIES_MAX];
+    uint32_t unlogged, cuts;
+    bool log_overflow;    /* there was more: the next fsync is a batch */
+    uint32_t log_address; /* of the next log block, 0: there is no chain to go on with */
+    uint64_t log_seq;     /* its number */
     struct cow_expected expected[EXPECTED]; /* by a hash of the key; a later one takes the place */
 
     /* space.c */
@@ -121,6 +135,7 @@ struct cow {
     /* batch.c, write.c */
     enum cow_batch_state state;
     struct cow_root closing; /* root of the batch under way */
+    uint32_t closing_log;    /* the log block set aside for it */
     uint64_t *order;         /* closing: keys of dirty buffers; then copies by address */
     struct cow_copy *copy;   /* of the batch under way; pages beyond `copies` are free */
     uint32_t copies, copies_sent, copies_room;
@@ -201,6 +216,10 @@ MUST_USE enum err cow_space_init(struct cow *c);
 /* Closing: a block for the batch; E_NOSPC: invariant (4) did not hold, as a part of the map cannot
  * be read. */
 MUST_USE enum err cow_space_take(struct cow *c, uint32_t *block);
+/* A block for the log: busy, but in no tree, and free again with what the open batch frees. */
+MUST_USE enum err cow_space_take_log(struct cow *c, uint32_t *block);
+/* The same of a block that a log block of the last life names. */
+void cow_space_claim(struct cow *c, uint32_t block);
 /* The open batch no longer reaches it. */
 void cow_space_free(struct cow *c, uint32_t block);
 /* Root `batch` is stable: what waited for that can be given out. */
@@ -230,6 +249,10 @@ void cow_alarm(struct fs *fs);
 /* Adds a copy of `page` to the batch that is being closed. E_FULL. */
 MUST_USE enum err cow_copy_add(struct cow *c, const uint8_t *page, uint32_t address,
                                struct buffer *b);
+/* Ascending. */
+void cow_sort(uint64_t *v, uint32_t count);
+/* Puts c->order into the order of the addresses of copies. */
+void cow_order_copies(struct cow *c);
 /* Room for copies. */
 MUST_USE enum err cow_batch_init(struct cow *c);
 void cow_set_alarm(struct cow *c);
@@ -238,10 +261,24 @@ void cow_set_alarm(struct cow *c);
 
 /* The closed batch goes out. */
 void cow_write_start(struct cow *c);
+/* Writes all copies, flushes and waits: of the log. On an error it is read-only. */
+MUST_USE enum err cow_write_all(struct cow *c);
 /* Takes what is answered and sends more. Never waits. */
 void cow_write_pump(struct cow *c);
 /* Waits until no batch is under way. */
 void cow_write_wait(struct cow *c);
+
+/* ---- log.c ---- */
+
+/* This block was changed, or is about to be. */
+void cow_log_changed(struct cow *c, uint64_t key);
+void cow_log_cut(struct cow *c, uint32_t ino, uint32_t from);
+/* All changes so far are in a closed batch or in the log. */
+void cow_log_reset(struct cow *c);
+/* All that was done so far is stable when it returns OK: in the log, or as a batch. */
+MUST_USE enum err cow_log_sync(struct cow *c);
+/* Follows the chain of c->stable: claims its blocks, replays them in memory. */
+MUST_USE enum err cow_log_replay(struct cow *c);
 
 /* ---- root.c ---- */
 

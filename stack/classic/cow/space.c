@@ -228,7 +228,7 @@ bool cow_space_has(struct cow *c, uint64_t blocks)
 
 /* ---- Taking and freeing ---- */
 
-static bool take_in(struct cow *c, uint32_t leaf, uint32_t from, uint32_t *block)
+static bool find_in(struct cow *c, uint32_t leaf, uint32_t from, uint32_t *block)
 {
     struct cow_map_block *m = leaf_get(c, leaf);
     if (m == NULL || m->free == 0)
@@ -237,30 +237,72 @@ static bool take_in(struct cow *c, uint32_t leaf, uint32_t from, uint32_t *block
     if (bit == COW_LEAF_BITS)
         return false;
     bit_set(m->busy, bit, true);
-    bit_set(m->bits, bit, true);
     m->free--;
-    m->dirty = true;
     c->free--;
-    c->used++;
     *block = leaf * COW_LEAF_BITS + bit;
     c->cursor = *block + 1;
     ASSERT(cow_is_data(c->fs->blocks, *block));
     return true;
 }
 
-enum err cow_space_take(struct cow *c, uint32_t *block)
+/* A block that is busy from now on. */
+static enum err find(struct cow *c, uint32_t *block)
 {
     uint32_t count = leaf_count(c);
+    ASSERT(count > 0);
     uint32_t first = c->cursor / COW_LEAF_BITS % count;
     for (uint32_t k = 0; k <= count; k++) /* the first one twice: from the cursor, from its start */
-        if (take_in(c, (first + k) % count, k == 0 ? c->cursor % COW_LEAF_BITS : 0, block))
+        if (find_in(c, (first + k) % count, k == 0 ? c->cursor % COW_LEAF_BITS : 0, block))
             return OK;
     return E_NOSPC;
 }
 
+enum err cow_space_take(struct cow *c, uint32_t *block)
+{
+    enum err e = find(c, block);
+    if (e != OK)
+        return e;
+    struct cow_map_block *m = &c->map[0].block[*block / COW_LEAF_BITS];
+    bit_set(m->bits, *block % COW_LEAF_BITS, true);
+    m->dirty = true;
+    c->used++;
+    return OK;
+}
+
+/* It is given out again when what the open batch frees is. */
+static void free_with_batch(struct cow *c, uint32_t block)
+{
+    uint32_t plane = (uint32_t)(c->batch % PLANES);
+    struct cow_map_block *m = &c->map[0].block[block / COW_LEAF_BITS];
+    bit_set(m->freed[plane], block % COW_LEAF_BITS, true);
+    m->has_freed[plane] = true;
+    c->deferred[plane]++;
+}
+
+enum err cow_space_take_log(struct cow *c, uint32_t *block)
+{
+    enum err e = find(c, block);
+    if (e == OK)
+        free_with_batch(c, *block);
+    return e;
+}
+
+void cow_space_claim(struct cow *c, uint32_t block)
+{
+    if (!cow_is_data(c->fs->blocks, block))
+        return;
+    struct cow_map_block *m = leaf_get(c, block / COW_LEAF_BITS);
+    if (m == NULL || bit_get(m->busy, block % COW_LEAF_BITS))
+        return;
+    bit_set(m->busy, block % COW_LEAF_BITS, true);
+    m->free--;
+    c->free--;
+    free_with_batch(c, block);
+}
+
 void cow_space_free(struct cow *c, uint32_t block)
 {
-    uint32_t bit = block % COW_LEAF_BITS, plane = (uint32_t)(c->batch % PLANES);
+    uint32_t bit = block % COW_LEAF_BITS;
     if (!cow_is_data(c->fs->blocks, block))
         return;
     struct cow_map_block *m = leaf_get(c, block / COW_LEAF_BITS);
@@ -278,10 +320,8 @@ void cow_space_free(struct cow *c, uint32_t block)
         c->cursor = block;
         return;
     }
-    bit_set(m->freed[plane], bit, true);
-    m->has_freed[plane] = true;
+    free_with_batch(c, block);
     m->dirty = true;
-    c->deferred[plane]++;
     if (c->used > 0)
         c->used--;
 }

@@ -122,9 +122,18 @@ static enum err blocks_find(struct fs *fs, struct inode *i, uint64_t at, uint32_
     return OK;
 }
 
+static void changed(struct fs *fs, const struct change *change)
+{
+    cow_log_changed(cow_of(fs), change->b->key);
+}
+
 static enum err cut(struct fs *fs, struct inode *i)
 {
-    return cow_tree_cut(cow_of(fs), i, (i->d.size + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    uint64_t from = (i->d.size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    enum err e = cow_tree_cut(cow_of(fs), i, from);
+    if (e == OK)
+        cow_log_cut(cow_of(fs), i->ino, (uint32_t)from);
+    return e;
 }
 
 static enum err reserve(struct fs *fs, struct inode *i, uint64_t first, uint64_t last)
@@ -210,11 +219,15 @@ static enum err load(struct fs *fs, uint64_t blocks)
         writeback_fail(fs, E_CORRUPT);
         return OK;
     }
+    e = cow_log_replay(c);
+    bool replayed = c->changed;
+    if (e != OK)
+        return e;
     if (cow_orphans_free(c) != OK)
         plat_report(REPORT_LEAK, 0, COW_INO_ORPHANS);
-    if (!c->fell_back)
+    if (!c->fell_back && !replayed)
         return OK;
-    cow_joined(c); /* a root of this life: nobody will follow the damaged one again */
+    cow_joined(c); /* a root of this life: nobody follows the damaged one, or the chain, again */
     return cow_sync(c);
 }
 
@@ -229,7 +242,9 @@ static enum err fsync(struct fs *fs, const struct vfs_request *in, struct vfs_re
     struct inode *i;
     (void)out;
     enum err e = inode_get(fs, in->ino, &i);
-    return e == OK ? cow_sync(cow_of(fs)) : e;
+    if (e != OK)
+        return e;
+    return fs->options.fsync_log ? cow_log_sync(cow_of(fs)) : cow_sync(cow_of(fs));
 }
 
 static enum err unmount(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
@@ -282,6 +297,7 @@ const struct store cow_store = {
     .alarm = cow_alarm,
     .pump = pump,
     .check = cow_verify,
+    .changed = changed,
     .inode_load = cow_inode_load,
     .inode_prepare = cow_inode_prepare,
     .inode_store = cow_inode_store,

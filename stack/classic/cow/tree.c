@@ -248,6 +248,7 @@ enum err cow_tree_change(struct cow *c, struct inode *i, uint32_t at, bool whole
 {
     struct region r = region_of(i->ino, at);
     cow_joined(c);
+    cow_log_changed(c, cow_key(i->ino, 0, at));
     return node_change(c, i, &r, 0, at, whole, out, fresh);
 }
 
@@ -281,7 +282,7 @@ struct cut {
     uint32_t from;
 };
 
-static enum err cut_node(struct cut *x, uint32_t level, uint32_t base);
+static enum err cut_node(struct cut *x, uint32_t level, uint32_t base, bool *went);
 
 /* What hangs below a node that goes and cannot be read: lost to the volume, not to the caller. */
 static void leak(struct cut *x, uint32_t level, uint32_t base)
@@ -312,8 +313,9 @@ static enum err cut_child(struct cut *x, uint32_t level, uint32_t base, uint32_t
     cow_pointer_decode(&pointer, b->page + POINTER_BYTES * k);
     if (pointer.address == 0 && cow_present(x->c, cow_key(x->i->ino, level - 1, child)) == NULL)
         return OK;
-    e = cut_node(x, level - 1, child);
-    if (e != OK || !stays || child < x->from)
+    bool went;
+    e = cut_node(x, level - 1, child, &went);
+    if (e != OK || !stays || !went)
         return e;
     b = cow_present(x->c, cow_key(x->i->ino, level, base));
     ASSERT(b != NULL && b->dirty);
@@ -321,28 +323,55 @@ static enum err cut_child(struct cut *x, uint32_t level, uint32_t base, uint32_t
     return OK;
 }
 
-/* Fails only if the node stays: before anything was freed, as the one that stays in part is the
- * first that is looked at. */
-static enum err cut_node(struct cut *x, uint32_t level, uint32_t base)
+/* Whether nothing hangs from a node that no batch has seen. It goes then, as a replay of the log,
+ * which has not seen what was made and cut off meanwhile, does not make it. One that a batch has
+ * written stays even if it is empty, since the cuts of a replay come before its images. */
+static bool is_in_vain(struct cut *x, uint32_t level, uint32_t base)
+{
+    struct cow_pointer own;
+    const struct buffer *b = cow_present(x->c, cow_key(x->i->ino, level, base));
+    ASSERT(b != NULL && level > 0);
+    if (find_pointer(x->c, x->i, x->r, level, base, &own) != OK || own.address != 0)
+        return false;
+    for (uint32_t k = 0; k < COW_FANOUT; k++) {
+        struct cow_pointer pointer;
+        cow_pointer_decode(&pointer, b->page + POINTER_BYTES * k);
+        uint64_t child = cow_key(x->i->ino, level - 1, base + k * span_of(level - 1));
+        if (pointer.address != 0 || cow_present(x->c, child) != NULL)
+            return false;
+    }
+    return true;
+}
+
+static void free_node(struct cut *x, uint32_t level, uint32_t base)
 {
     struct cow_pointer pointer;
-    struct buffer *b;
-    bool fresh, stays = base < x->from;
-    enum err e = OK;
-    if (stays)
-        e = node_change(x->c, x->i, x->r, level, base, false, &b, &fresh);
-    for (uint32_t k = 0; level > 0 && k < COW_FANOUT && e == OK; k++)
-        if (base + (k + 1) * span_of(level - 1) > x->from)
-            e = cut_child(x, level, base, k, stays);
-    if (stays)
-        return e;
-    if (e != OK)
-        leak(x, level, base);
     if (find_pointer(x->c, x->i, x->r, level, base, &pointer) == OK && pointer.address != 0)
         cow_space_free(x->c, pointer.address);
     forget(x->c, cow_key(x->i->ino, level, base));
     if (x->i->d.blocks > 0)
         x->i->d.blocks--;
+}
+
+/* A node stays if it begins before what is cut off, and something is left in it. Fails only then:
+ * before anything was freed, as the one that stays in part is the first that is looked at. */
+static enum err cut_node(struct cut *x, uint32_t level, uint32_t base, bool *went)
+{
+    struct buffer *b;
+    bool fresh, stays = base < x->from;
+    enum err e = OK;
+    *went = false;
+    if (stays)
+        e = node_change(x->c, x->i, x->r, level, base, false, &b, &fresh);
+    for (uint32_t k = 0; level > 0 && k < COW_FANOUT && e == OK; k++)
+        if (base + (k + 1) * span_of(level - 1) > x->from)
+            e = cut_child(x, level, base, k, stays);
+    if (stays && (e != OK || level == 0 || !is_in_vain(x, level, base)))
+        return e;
+    if (e != OK)
+        leak(x, level, base);
+    free_node(x, level, base);
+    *went = true;
     return OK;
 }
 
@@ -362,8 +391,9 @@ enum err cow_tree_cut(struct cow *c, struct inode *i, uint64_t from)
         if ((uint64_t)r.start + span_of(r.height) <= from || !there)
             continue;
         struct cut x = {.c = c, .i = i, .r = &r, .from = (uint32_t)from};
-        e = cut_node(&x, r.height, r.start);
-        if (e == OK && r.start >= from)
+        bool went;
+        e = cut_node(&x, r.height, r.start, &went);
+        if (e == OK && went)
             *top = (struct cow_pointer){0};
     }
     return e;

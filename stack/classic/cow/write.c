@@ -78,6 +78,7 @@ static void stable(struct cow *c)
 {
     c->state = BATCH_NONE;
     cow_root_took(c, &c->closing);
+    c->log_address = c->closing.log_address;
     cow_space_stable(c, c->closing.batch);
     plat_report(REPORT_CHECKPOINT, c->closing.batch, c->copies);
     cow_set_alarm(c);
@@ -156,6 +157,28 @@ void cow_write_start(struct cow *c)
     c->copies_sent = 0;
     c->state = BATCH_WRITING;
     advance(c);
+}
+
+enum err cow_write_all(struct cow *c)
+{
+    enum err e = OK;
+    ASSERT(c->state == BATCH_NONE && c->runs == 0);
+    cow_order_copies(c);
+    do {
+        c->fs->client.lost_writes = false;
+        for (c->copies_sent = 0; e == OK && (c->copies_sent < c->copies || c->runs > 0);) {
+            if (c->runs < RUNS_MAX && c->copies_sent < c->copies)
+                send_run(c);
+            else
+                e = finish_oldest(c);
+        }
+        if (e == OK && !PLANTED(PLANTED_LOG_UNFLUSHED))
+            e = block_flush(&c->fs->client);
+    } while (e == OK && c->fs->client.lost_writes);
+    if (e == OK)
+        return OK;
+    fail(c, e);
+    return c->fs->write_error;
 }
 
 void cow_write_pump(struct cow *c)
