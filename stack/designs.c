@@ -1,10 +1,10 @@
 #include "stack/designs.h"
 
 #include <stddef.h>
-#include <string.h>
 
 #include "assertion.h"
 #include "block.h"
+#include "mem.h"
 #include "stack/include/programs.h"
 
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
@@ -82,6 +82,12 @@ static const struct layer_row layer_rows[LAYER_COUNT] = {
     [LAYER_RAID] = {"raid", "classic: block-level RAID"},
 };
 
+static bool is_same(const char *a, const char *b)
+{
+    size_t length = strlen(a);
+    return strlen(b) == length && memcmp(a, b, length) == 0;
+}
+
 const struct design *design_table(uint32_t *count)
 {
     ASSERT(count != NULL);
@@ -93,7 +99,7 @@ const struct design *design_find(const char *name)
 {
     ASSERT(name != NULL);
     for (uint32_t k = 0; k < COUNT(designs); k++)
-        if (strcmp(designs[k].name, name) == 0)
+        if (is_same(designs[k].name, name))
             return &designs[k];
     return NULL;
 }
@@ -117,7 +123,7 @@ enum layer layer_from_name(const char *name)
 {
     ASSERT(name != NULL);
     for (unsigned k = 0; k < LAYER_COUNT; k++)
-        if (layer_rows[k].name != NULL && strcmp(layer_rows[k].name, name) == 0)
+        if (layer_rows[k].name != NULL && is_same(layer_rows[k].name, name))
             return (enum layer)k;
     return LAYER_NONE;
 }
