@@ -196,7 +196,8 @@ START_TEST(test_bad__variants)
         {V "  x@y: {stack: loris}\n", "5:3: the name `x@y` is no name"},
         {V "  x: {stack: lorsi}\n", "5:14: unknown stack `lorsi`; allowed: loris, fat, ffs, cow, "
                                     "journal, none; did you mean `loris`?"},
-        {V "  x: {stack: ffs}\n", "5:14: not available yet: stack `ffs`"},
+        {V "  x: {stack: ffs, fsck: background}\n",
+         "5:25: not available yet: `fsck: background`"},
         {V "  x: {stack: loris, raid: 5}\n",
          "5:27: variant `x`: RAID-4 and RAID-5 want three disks or more"},
         {V "  x: {stack: loris, raid: 6}\n", "5:27: variant `x`: RAID-6 wants four disks or more"},

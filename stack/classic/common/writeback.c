@@ -10,6 +10,9 @@
 #include "assertion.h"
 #include "fs.h"
 
+/* Until blocks that are due and cannot go yet are looked at again: assumption, far below any age. */
+#define AGAIN_NS 1000000u
+
 /* By place, ascending; shell sort with Ciura's gaps: no recursion, and quick enough for thousands.
  */
 static void sort(struct want *v, uint32_t count)
@@ -203,8 +206,8 @@ void writeback_set_alarm(struct fs *fs)
     if (fs->alarm_ns != 0 || fs->dirty.dirty_next == &fs->dirty || fs->order_at < fs->order_count)
         return;
     fs->alarm_ns = fs->dirty.dirty_next->dirty_since_ns + fs->options.sync_ns;
-    if (fs->alarm_ns <= fs->now_ns)
-        fs->alarm_ns = fs->now_ns + 1;
+    if (fs->alarm_ns <= fs->now_ns) /* an older version of it is still on its way: not at once */
+        fs->alarm_ns = fs->now_ns + AGAIN_NS;
     plat_alarm(fs->alarm_ns);
 }
 
