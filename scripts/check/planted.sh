@@ -26,6 +26,7 @@ no-reply-table         mirror/tree/naming-thrice              60 silent
 late-commit            mirror/tree/naming                    300 prefix
 txn-in-place           single/bank/cut                        60 silent
 txn-torn               mirror/pair/none                       30 silent
+migrate-one-sided      wide/levels/none                       60 silent
 rename-drops-target    mirror/tree/none                       30 dead
 read-swallows-error    control-single/mail/latent-few        400 silent
 root-unflushed         anywhere/synced/cut                   60 prefix

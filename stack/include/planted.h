@@ -44,6 +44,7 @@
     X(PLANTED_MIRROR_2_UNFLUSHED, "mirror-2-unflushed", "logical: overwritten again at once")      \
     X(PLANTED_JOINER_TRUSTED, "joiner-trusted", "logical: a new disk counts as whole at once")     \
     X(PLANTED_LOST_BLOCK_COPIED, "lost-block-copied", "logical: rebuild blesses bad blocks")       \
+    X(PLANTED_MIGRATE_ONE_SIDED, "migrate-one-sided", "logical: a change meanwhile is in the old") \
     X(PLANTED_NO_RESYNC_IN_CRASH, "no-resync-in-crash", "logical: only after a power cut")         \
     X(PLANTED_LIAR_KEPT, "liar-kept", "logical: no root is complete, no disk is left out")         \
     X(PLANTED_GUARD_UNCHECKED, "guard-unchecked", "physical: metadata in memory is believed")      \

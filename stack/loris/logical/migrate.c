@@ -26,6 +26,7 @@
 #include "assertion.h"
 #include "bytes.h"
 #include "mem.h"
+#include "planted.h"
 
 #define HOLE 1u                           /* flag of a block's meta */
 #define PUSHES_MAX 8u                     /* checkpoints asked for room before the file waits */
@@ -149,7 +150,7 @@ enum err logical_migrate_change(struct logical *l, const struct entry *entry,
 static bool goes_to_both(const struct logical *l, const struct intake *in, uint32_t i)
 {
     return in->found[i] == OK && in->status[i] == OK && in->entry[i].file == l->core.moving &&
-           in->wire[i].block < l->core.moved;
+           in->wire[i].block < l->core.moved && !PLANTED(PLANTED_MIGRATE_ONE_SIDED);
 }
 
 /* A batch of blocks to the new layout, for which found[i] is OK. *worst: of these, OK if all are.
