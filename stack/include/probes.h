@@ -70,6 +70,7 @@
     X(PROBE_FSCK_5, "fsck-5", "ffs: bitmaps and all else of the check are stable")                 \
     X(PROBE_COW_LOG, "cow-log", "cow: a log block is stable, the fsync is not answered")           \
     X(PROBE_COW_REPLAY, "cow-replay", "cow: a log block was replayed in memory")                   \
+    X(PROBE_COW_CLEAN, "cow-clean", "cow: what is live in a segment has joined a batch")           \
     X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")
 
 #define PROBE_ENUM(id, name, doc) id,
