@@ -66,6 +66,7 @@ START_TEST(test_groups__h34_a_disk_lost_with_the_power_at_any_write)
 }
 END_TEST
 
+/* Up to service: the checkpoint that comes then is cut short in the tests of the cache. */
 START_TEST(test_groups__h34_a_cut_at_any_write_of_the_recovery)
 {
     struct hazard_tally t = hazard_walk(&rig, &(struct hazard_walk){.cell = "cow/files/cut-cut",
@@ -73,7 +74,7 @@ START_TEST(test_groups__h34_a_cut_at_any_write_of_the_recovery)
                                                                     .most = 2000,
                                                                     .trials = 6,
                                                                     .weakest = LEVEL_DURABLE});
-    ck_assert_uint_gt(t.whole, 60);
+    ck_assert_uint_gt(t.whole, 30);
 }
 END_TEST
 

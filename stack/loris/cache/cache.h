@@ -52,6 +52,7 @@
                             */
 #define CACHE_SKIPS_MAX 8u /* poison records before the pool is read-only */
 #define CACHE_SOON_NS 10000000u       /* checkpoint after a recovery */
+#define CACHE_OPEN_NS 300000000u      /* after a start with fsync=log: a mount takes less */
 #define CACHE_AWAIT_NS 60000000000ull /* for logical to come up */
 #define CACHE_CALL_NS 300000000000ull /* above physical's 5 tries of 35 s */
 #define CACHE_READ_AHEAD 32u          /* blocks beyond a sequential miss: measured, README */

@@ -23,9 +23,15 @@ static void start(struct cache *c)
     c->need_recovery = true;
     if (!c->boot->survivor_fresh)
         revalidate(c);
+    bool anew = c->system;
     recover(c);
-    if (c->changed || c->stable != NULL)
-        c->want_checkpoint = true; /* what came out of region or log: at once; opens the log */
+    if (c->changed && !anew)
+        c->want_checkpoint = true;   /* what came out of the survivor region: at once */
+    if (c->stable != NULL && anew) { /* what came out of the log on the disks; and it opens that */
+        uint64_t most = c->options.checkpoint_ns;
+        c->changed = true;
+        c->due_ns = plat_now() + (most < CACHE_OPEN_NS ? most : CACHE_OPEN_NS);
+    }
 }
 
 /* Checkpoints that are due. One that fails for good is an error to those who wait for it. */

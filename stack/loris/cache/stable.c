@@ -20,6 +20,14 @@
 #include "cache.h"
 #include "segment.h"
 
+_Static_assert((int)SEGMENT_CREATE == (int)RECORD_CREATE &&
+                   (int)SEGMENT_DELETE == (int)RECORD_DELETE,
+               "their numbers are on disks");
+_Static_assert((int)SEGMENT_TRUNCATE == (int)RECORD_TRUNCATE &&
+                   (int)SEGMENT_WRITE == (int)RECORD_WRITE &&
+                   (int)SEGMENT_SETATTR == (int)RECORD_SETATTR && (int)RECORD_OPS == 7,
+               "and each record but the commit has one");
+
 #define LIST_BYTES ((size_t)SEGMENT_LIST_MAX * BLOCK_BYTES)
 
 struct stable { /* the segment that is being filled; its lists and pages come next */

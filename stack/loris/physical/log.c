@@ -13,7 +13,9 @@
 #include "mem.h"
 #include "planted.h"
 
-#define READ_TRIES 2u /* of a segment: its blocks may have been misdirected on the way */
+#define READ_TRIES 2u      /* of a segment: its blocks may have been misdirected on the way */
+#define WINDOW_FIRST 16u   /* blocks read at once: at the start of the region, */
+#define WINDOW_BLOCKS 126u /* and from then on */
 #define WIPE_BLOCKS 64u
 
 void phys_log_release(struct physical *p)
@@ -102,6 +104,7 @@ enum err phys_log_write(struct physical *p, const struct object_request *request
     enum err e = take_in(p, request, source, count);
     if (e == OK)
         e = write_segment(p, count, last);
+    p->window.blocks = 0;
     core->log_open = e == OK; /* what is there now is unknown: nothing may follow it */
     core->log_used += count + 1;
     core->log_next++;
@@ -111,16 +114,57 @@ enum err phys_log_write(struct physical *p, const struct object_request *request
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
+/* Reads the region from `place` on into the window. Blocks that cannot be read are none. */
+static enum err fill_window(struct physical *p, uint64_t place)
+{
+    struct log_window *w = &p->window;
+    uint64_t left = p->layout.log_blocks - place;
+    uint64_t most = place == 0 ? WINDOW_FIRST : WINDOW_BLOCKS; /* mostly there is nothing */
+    if (w->raw == NULL)
+        w->raw = plat_alloc((size_t)WINDOW_BLOCKS * BLOCK_BYTES, TAG_PAGES);
+    ASSERT(w->raw != NULL);
+    w->place = place;
+    w->blocks = 0;
+    uint32_t count = (uint32_t)(left < most ? left : most);
+    for (uint32_t k = 0; k < count; k++)
+        p->items[k] = (struct io_item){.address = address_of(p, place + k),
+                                       .page = w->raw + (size_t)k * BLOCK_BYTES};
+    (void)phys_io_run(p, BLOCK_READ, p->items, count); /* each block has its own status */
+    for (uint32_t k = 0; k < count; k++) {
+        if (p->items[k].status == E_DEAD)
+            return E_DEAD;
+        if (p->items[k].status != OK)
+            memset(p->items[k].page, 0, BLOCK_BYTES);
+    }
+    w->blocks = count;
+    return OK;
+}
+
+/* Blocks [place, place + count) of the region, which must be inside it. OK or E_DEAD. */
+static enum err look(struct physical *p, uint64_t place, uint32_t count, uint8_t **raw)
+{
+    const struct log_window *w = &p->window;
+    ASSERT(count <= WINDOW_BLOCKS && place + count <= p->layout.log_blocks);
+    bool inside = place >= w->place && place + count <= w->place + w->blocks;
+    enum err e = inside ? OK : fill_window(p, place);
+    if (e == OK && place + count > w->place + w->blocks) /* the first one is short */
+        e = fill_window(p, place);
+    *raw = w->raw + (size_t)(place - w->place) * BLOCK_BYTES;
+    return e;
+}
+
 /* The head of the segment that is asked for, in p->intent. E_NOENT: there is none. */
 static enum err read_head(struct physical *p, const struct object_request *request,
                           struct block_head *head)
 {
+    uint8_t *raw;
     if (request->offset >= p->layout.log_blocks)
         return E_NOENT;
-    uint64_t address = address_of(p, request->offset);
-    enum err e = phys_io_block(p, BLOCK_READ, address, p->intent);
+    enum err e = look(p, request->offset, 1, &raw);
     if (e != OK)
         return e;
+    memcpy(p->intent, raw, BLOCK_BYTES);
+    uint64_t address = address_of(p, request->offset);
     if (phys_log_head_decode(head, p->intent, address, p->core.id.disk_uuid) != OK)
         return E_NOENT;
     bool base = head->epoch == request->epoch || PLANTED(PLANTED_GROUP_ANY_BASE);
@@ -129,15 +173,14 @@ static enum err read_head(struct physical *p, const struct object_request *reque
     return wanted ? OK : E_NOENT;
 }
 
-/* Its blocks, into p->batch. E_CORRUPT: one of them is not what the head says. */
-static enum err read_blocks(struct physical *p, const struct block_head *head)
+/* Its blocks. E_CORRUPT: one of them is not what the head says. */
+static enum err read_blocks(struct physical *p, const struct object_request *request,
+                            const struct block_head *head, uint8_t **raw)
 {
-    for (uint32_t k = 0; k < head->count; k++)
-        p->items[k] = (struct io_item){.address = head->address + 1 + k,
-                                       .page = p->batch + (size_t)k * BLOCK_BYTES};
-    enum err e = phys_io_run(p, BLOCK_READ, p->items, head->count);
+    enum err e = look(p, request->offset + 1, head->count, raw);
     for (uint32_t k = 0; k < head->count && e == OK; k++)
-        if (plat_crc32c(p->items[k].page, BLOCK_BYTES) != get_le32(p->intent + LOG_CRC(k)))
+        if (plat_crc32c(*raw + (size_t)k * BLOCK_BYTES, BLOCK_BYTES) !=
+            get_le32(p->intent + LOG_CRC(k)))
             e = E_CORRUPT;
     return e;
 }
@@ -146,11 +189,14 @@ enum err phys_log_read(struct physical *p, const struct object_request *request,
                        struct object_reply *reply)
 {
     struct block_head head;
+    uint8_t *raw = NULL;
     enum err e = E_CORRUPT;
     for (uint32_t k = 0; k < READ_TRIES && e == E_CORRUPT; k++) {
+        if (k > 0)
+            p->window.blocks = 0;
         e = read_head(p, request, &head);
         if (e == OK)
-            e = read_blocks(p, &head);
+            e = read_blocks(p, request, &head, &raw);
     }
     if (e != OK)
         return e;
@@ -160,7 +206,7 @@ enum err phys_log_read(struct physical *p, const struct object_request *request,
     e = plat_copy_out(source, request->grant_meta, 0, p->intent + LOG_CRC(0),
                       (size_t)head.count * OBJECT_LOG_CRC_BYTES);
     if (e == OK)
-        e = plat_copy_out(source, request->grant_data, 0, p->batch, reply->moved);
+        e = plat_copy_out(source, request->grant_data, 0, raw, reply->moved);
     return e;
 }
 

@@ -94,6 +94,13 @@ struct found_root {
     struct root root;
 };
 
+/* Blocks [place, place + blocks) of the region of the log, read ahead; verified at each use. */
+struct log_window {
+    uint8_t *raw; /* NULL: not needed yet */
+    uint64_t place;
+    uint32_t blocks;
+};
+
 struct physical {
     struct layout layout;
     struct core core;
@@ -124,6 +131,7 @@ struct physical {
     struct write_plan *plan;
     struct io_item *items; /* NODES_MAX of them */
     uint8_t *verify;       /* VERIFY_BLOCKS, what is read back; NULL without verify_writes */
+    struct log_window window;
     struct block_client client;
 };
 

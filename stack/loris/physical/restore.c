@@ -24,6 +24,7 @@ static void forget(struct physical *p)
     }
     memset(&p->core, 0, sizeof(p->core));
     memset(p->found, 0, sizeof(p->found));
+    p->window.blocks = 0;
     phys_node_seal_found(p);
     p->highest_epoch = 0;
     p->highest_lsn = 0;
