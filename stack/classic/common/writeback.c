@@ -10,7 +10,8 @@
 #include "assertion.h"
 #include "fs.h"
 
-/* Until blocks that are due and cannot go yet are looked at again: assumption, far below any age. */
+/* Until blocks that are due and cannot go yet are looked at again: assumption, far below any age.
+ */
 #define AGAIN_NS 1000000u
 
 /* By place, ascending; shell sort with Ciura's gaps: no recursion, and quick enough for thousands.
