@@ -184,6 +184,8 @@ static const struct option_spec loris_options[] = {
 /* Choices of the rival designs. */
 static const struct option_choice rename_orders[] = {
     {"add-first", 0, false}, {"remove-first", 1, false}, {NULL, 0, false}};
+static const struct option_choice fat_orphan_modes[] = {
+    {"delete", 1, false}, {"keep", 0, true}, {NULL, 0, false}};
 static const struct option_choice orphan_modes[] = {
     {"keep", 0, false}, {"delete", 1, false}, {NULL, 0, false}};
 static const struct option_choice ffs_orders[] = {
@@ -264,7 +266,7 @@ static const struct option_spec none_options[] = {CLASSIC_OPTIONS(SYNC_DAEMON)};
 static const struct option_spec fat_options[] = {
     CLASSIC_OPTIONS(SYNC_DAEMON),
     CHOICE("rename", rename_orders, "add-first", "fat", "which name of a move is written first"),
-    CHOICE("orphans", orphan_modes, "keep", "fat", "what a crash left without a name"),
+    CHOICE("orphans", fat_orphan_modes, "delete", "fat", "what a crash left without a name"),
     {.name = "tables",
      .type = OPTION_INTEGER,
      .fallback = "2",

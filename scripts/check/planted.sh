@@ -48,6 +48,9 @@ ffs-no-undo            careful/mail/cut                       60 silent
 ffs-r4-off             careful/tree/cut                       60 structural
 ffs-fsync-nameless     careful/tree/cut                      100 prefix
 ffs-clean-early        careful/mail/cut-twice                 60 silent
+link-before-data       table/mail/cut                        100 silent
+link-before-entry      table/mail/cut                        100 detected
+tail-forgotten         table/synced/cut                       60 prefix
 zero-at-mount          control/mail/none                      30 silent
 entries-swapped        control/mail/none                      30 silent
 unlink-keeps-name      control/mail/none                      30 structural

@@ -82,6 +82,10 @@
     X(PLANTED_LOG_UNFLUSHED, "log-unflushed", "cow: an fsync does not flush its log block")        \
     X(PLANTED_LOG_UNCLAIMED, "log-unclaimed", "cow: recovery gives out blocks of the log")         \
     X(PLANTED_LOG_HALF, "log-half", "cow: a log block counts without its images")                  \
+    X(PLANTED_LINK_BEFORE_DATA, "link-before-data",                                                \
+      "fat: chains lead to blocks without their data")                                             \
+    X(PLANTED_LINK_BEFORE_ENTRY, "link-before-entry", "fat: chains lead to entries not written")   \
+    X(PLANTED_TAIL_FORGOTTEN, "tail-forgotten", "fat: what grew inside its last block stays so")   \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \
     X(PLANTED_ENTRIES_SWAPPED, "entries-swapped", "none: two entries swap their inodes")           \
     X(PLANTED_UNLINK_KEEPS_NAME, "unlink-keeps-name", "none: unlink leaves the name")

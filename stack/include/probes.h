@@ -50,6 +50,12 @@
     X(PROBE_COW_DATA, "cow-data", "cow: all blocks of a batch are stable, its root is not sent")   \
     X(PROBE_COW_ROOT_1, "cow-root-1", "cow: the first copy of the root is stable: durable")        \
     X(PROBE_COW_ROOT_2, "cow-root-2", "cow: the second copy of the root is stable")                \
+    X(PROBE_FAT_DATA, "fat-data", "fat: a round begins, its data are sent")                        \
+    X(PROBE_FAT_ENTRY, "fat-entry", "fat: new entries are stable, nothing leads to them")          \
+    X(PROBE_FAT_LINK, "fat-link", "fat: files end with their new entries")                         \
+    X(PROBE_FAT_HEAD, "fat-head", "fat: heads are stable, the round is over")                      \
+    X(PROBE_FAT_REC_SCAN, "fat-rec-scan", "fat: recovery has read the table and its chains")       \
+    X(PROBE_FAT_REC_FREE, "fat-rec-free", "fat: recovery has freed what nothing reaches")          \
     X(PROBE_TXN_BEFORE_START, "txn-before-start", "journal: nobody has joined the transaction")    \
     X(PROBE_TXN_STARTED, "txn-started", "journal: its first operation has left it")                \
     X(PROBE_TXN_LOGGED, "txn-logged", "journal: its images are stable, its commit is not sent")    \

@@ -16,6 +16,7 @@ program_main logical_main;
 program_main physical_main;
 program_main driver_main; /* one driver for all stacks */
 program_main none_main;
+program_main fat_main;
 program_main ffs_main;
 program_main journal_main;
 program_main cow_main;
