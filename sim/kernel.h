@@ -32,9 +32,7 @@
 
 /* ---- Costs in virtual time ------------------------------------------------------------------- */
 
-/* A basic block, on the PC of the messages' cost: five instructions at 2 GHz and 2.5 a cycle
- * (assumption; the host needs 0.3 ns). Also what makes a block budget a time budget. */
-#define COST_BLOCK_NS 1u
+/* A basic block: COST_BLOCK_NS, in coroutine.h. */
 /* A message, a hop: MINIX 3 on PCs of the mid-2000s, as quoted publicly. */
 #define COST_MESSAGE_NS 500u
 /* Any other kernel call (assumption: a null system call measured 91 ns here). */

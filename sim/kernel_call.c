@@ -136,7 +136,9 @@ bool kernel_call_in_place(struct sim_process *p)
     ASSERT((uint32_t)number < CALL_COUNT);
     if (p->m->regions.strict || !is_plain(p))
         return false;
+    uint64_t before_ns = p->co.charged_ns;
     p->co.charged_ns += calls[number].cost_ns;
     calls[number].handle(p);
+    sim_coroutine_shorten((p->co.charged_ns - before_ns) / COST_BLOCK_NS);
     return true;
 }

@@ -453,13 +453,19 @@ static uint64_t run_due_events(struct sim_machine *m)
     return next_ns;
 }
 
-/* How long p may run: until the next event, the end of its quantum or of the run, or the block that
- * somebody waits for. A block is COST_BLOCK_NS long. */
-static uint64_t budget_of(const struct sim_process *p, uint64_t now_ns, uint64_t end_ns)
+/* How long p may run: until the next event, the end of its quantum or of the run. */
+static uint64_t limit_of(const struct sim_process *p, uint64_t now_ns, uint64_t end_ns)
 {
-    uint64_t blocks = (end_ns - now_ns) / COST_BLOCK_NS;
-    uint64_t quantum = p->quantum_left_ns / COST_BLOCK_NS;
-    blocks = blocks < quantum ? blocks : quantum;
+    uint64_t left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+    return left_ns < p->quantum_left_ns ? left_ns : p->quantum_left_ns;
+}
+
+/* The same in blocks, or until the block that somebody waits for. What calls have cost since p ran
+ * is spent first. */
+static uint64_t budget_of(const struct sim_process *p, uint64_t limit_ns)
+{
+    ASSERT(p->co.charged_ns <= limit_ns);
+    uint64_t blocks = (limit_ns - p->co.charged_ns) / COST_BLOCK_NS;
     if (p->arm_left != 0 && p->arm_left < blocks)
         blocks = p->arm_left;
     return blocks > 0 ? blocks : 1;
@@ -539,8 +545,14 @@ static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64
     do {
         uint64_t now_ns = sim_engine_now(m->engine);
         uint64_t end_ns = next_ns < until_ns ? next_ns : until_ns;
+        uint64_t limit_ns = limit_of(p, now_ns, end_ns);
         uint64_t blocks_before = p->co.blocks;
-        uint64_t blocks = budget_of(p, now_ns, end_ns > now_ns ? end_ns : now_ns);
+        if (p->co.charged_ns != 0 && p->co.charged_ns >= limit_ns) {
+            account(p, blocks_before); /* what its last call cost takes all of it */
+            next_ns = run_due_events(m);
+            continue;
+        }
+        uint64_t blocks = budget_of(p, limit_ns);
         if (m->regions.strict)
             sim_regions_enter(&m->regions, p->region, p->survivor);
         m->slice_start_ns = now_ns;

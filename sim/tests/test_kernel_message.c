@@ -282,7 +282,7 @@ static void heir_main(const struct boot *boot)
     plat_subscribe(LAYER_NAMING, 0);
     plat_ready();
     uint32_t from = find(LAYER_NAMING);
-    while (plat_receive(ENDPOINT_CLOCK, &m, plat_now() + MS) == OK)
+    while (plat_receive(ENDPOINT_CLOCK, &m, plat_now() + 2 * MS) == OK)
         say(m.source == ENDPOINT_DS ? 1 : 0); /* it came up, it died */
     say(plat_receive(from, &m, PLAT_FOREVER) == OK && m.id == 5 && m.source == from ? 2 : 0);
     say(plat_receive(from, &m, PLAT_FOREVER) == E_DEAD ? 3 : 0);
