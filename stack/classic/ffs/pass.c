@@ -252,8 +252,8 @@ void ffs_alarm(struct fs *fs)
 {
     fs->now_ns = plat_now();
     fs->alarm_ns = 0;
-    (void)!ffs_pass_all(fs);
-    writeback_set_alarm(fs);
+    if (ffs_pass_all(fs) == OK) /* else what is dirty stays so: no daemon is wanted any more */
+        writeback_set_alarm(fs);
 }
 
 bool ffs_reclaim(struct fs *fs)
