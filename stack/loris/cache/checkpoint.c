@@ -297,6 +297,8 @@ enum err checkpoint_run(struct cache *c, uint32_t how)
         return (enum err)c->down;
     plat_probe(PROBE_CKPT_FROZEN);
     enum err e = data_down(c, &written);
+    if (e == OK && c->free_blocks == 0) /* what is served meanwhile cannot ask for it */
+        e = lower_statfs(c);
     if (e != OK)
         return e;
     plat_probe(PROBE_CKPT_DATA_DOWN);

@@ -94,7 +94,6 @@ struct core {
     uint32_t listed, prepared_list; /* members in the released root, and in the prepared one */
     uint32_t ready;                 /* no members, but up: may join once no root lists them */
     uint64_t moving, moved; /* file that is given another level, blocks that are in both layouts */
-    uint64_t moved_keep;    /* what the last one left may go with this checkpoint */
 };
 
 struct call {

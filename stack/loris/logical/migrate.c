@@ -5,9 +5,11 @@
  *
  *   wish     naming asks with the attributes (OBJECT_ATTR_LEVEL); the entry notes that it waits
  *   begin    the new layout is empty, and in slot OID_NONE of the mapping
- *   copy     blocks [0, moved) are in both; what changes there goes to both, the rest to the old
- * one switch   all are: the two layouts change slots remove   what is in slot OID_NONE goes, once a
- * checkpoint with the switch is released
+ *   copy     blocks [0, moved) are in both: what changes there does in both
+ *   switch   all are: the two layouts change slots
+ *   remove   what is in slot OID_NONE goes
+ *
+ * Physical uses the blocks of what is removed only after the switch is released, as ever.
  *
  * All of it but the cursor is in the mapping, so it is in the same checkpoint as the blocks. The
  * cursor is lost with a restore: a layout found in slot OID_NONE then is removed, whichever it is,
@@ -72,7 +74,7 @@ static void dequeue(struct migrate *m)
 static void give_up(struct logical *l)
 {
     l->core.moving = OID_NONE;
-    l->core.moved = l->core.moved_keep = 0;
+    l->core.moved = 0;
     l->migrate.left = true;
     l->migrate.pushes = 0;
 }
@@ -269,7 +271,7 @@ static enum err make(struct logical *l, struct entry *from, struct entry *to)
     l->migrate.left = false;
     l->migrate.end = blocks;
     l->core.moving = from->file;
-    l->core.moved = l->core.moved_keep = 0;
+    l->core.moved = 0;
     plat_probe(PROBE_MIGRATE_BEGUN);
     return OK;
 }
@@ -386,10 +388,8 @@ static enum err change_slots(struct logical *l, struct entry *from, struct entry
     if (e != OK)
         return E_SESSION; /* half done: only a restore says */
     give_up(l);
-    l->core.moved_keep = l->core.epoch + 1;
     plat_report(REPORT_MIGRATED, to->file, to->level);
     plat_probe(PROBE_MIGRATE_SWITCHED);
-    logical_background_ask(l);
     return OK;
 }
 
@@ -520,16 +520,12 @@ static enum err look_on(struct logical *l)
 
 bool logical_migrate_must_clear(const struct logical *l)
 {
-    return l->migrate.left && l->core.epoch >= l->core.moved_keep &&
-           plat_now() >= l->migrate.due_ns;
+    return l->migrate.left && plat_now() >= l->migrate.due_ns;
 }
 
 uint64_t logical_migrate_due(const struct logical *l)
 {
     const struct migrate *m = &l->migrate;
-    bool waits_for_release = m->left && l->core.epoch < l->core.moved_keep;
-    if (waits_for_release)
-        return l->asked_ns + ASK_AGAIN_NS;
     if (m->left || l->core.moving != OID_NONE || m->queued > 0)
         return m->due_ns;
     return !m->walk ? PLAT_FOREVER : m->due_ns > m->walk_ns ? m->due_ns : m->walk_ns;
@@ -541,10 +537,6 @@ enum err logical_migrate_work(struct logical *l)
     if (m->pages == NULL)
         m->pages = plat_alloc((size_t)MEND_BLOCKS * BLOCK_BYTES, TAG_PAGES);
     ASSERT(m->pages != NULL);
-    if (m->left && l->core.epoch < l->core.moved_keep) {
-        logical_background_ask(l);
-        return OK;
-    }
     if (m->left)
         return clear(l);
     if (l->core.moving != OID_NONE)
