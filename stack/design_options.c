@@ -197,7 +197,7 @@ static const struct option_choice log_scopes[] = {
 static const struct option_choice cow_fsync_modes[] = {
     {"checkpoint", 0, false}, {"log", 1, false}, {NULL, 0, false}};
 static const struct option_choice space_modes[] = {
-    {"map", 0, false}, {"segment", 1, true}, {NULL, 0, false}};
+    {"map", 0, false}, {"segment", 1, false}, {NULL, 0, false}};
 static const struct option_choice journal_modes[] = {{"data", JOURNAL_DATA, false},
                                                      {"ordered", JOURNAL_ORDERED, false},
                                                      {"writeback", JOURNAL_WRITEBACK, false},

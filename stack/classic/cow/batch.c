@@ -7,6 +7,7 @@
 #include "cow.h"
 #include "mem.h"
 
+#define CLEAN_TRIES 16u  /* segments that are cleaned for one request */
 #define ROOTS_TO_FREE 3u /* after so many roots nothing waits any more */
 
 enum err cow_batch_init(struct cow *c)
@@ -75,19 +76,45 @@ static void push(struct cow *c)
     cow_write_wait(c);
 }
 
+void cow_make_memory(struct cow *c, uint64_t more)
+{
+    if (c->fs->dirty_count + more > dirty_limit(c))
+        cow_close(c);
+    if (c->fs->dirty_count + more > dirty_limit(c))
+        cow_write_wait(c);
+}
+
+uint64_t cow_kept_back(const struct cow *c, bool frees)
+{
+    uint64_t some = cow_space_volume(c) / MARGIN_DIVISOR;
+    if (!c->fs->options.space_segment)
+        return frees ? 0 : some;
+    return (frees ? SEGMENTS_KEPT / 2 : SEGMENTS_KEPT) * SEGMENT_BYTES / BLOCK_BYTES +
+           (frees ? 0 : 2 * some);
+}
+
+/* Once a batch, before space is really short. */
+static void clean_ahead(struct cow *c)
+{
+    if (!c->fs->options.space_segment || c->free_segments >= SEGMENTS_LOW || c->cleaned == c->batch)
+        return;
+    c->cleaned = c->batch;
+    (void)cow_segment_clean(c);
+}
+
 enum err cow_reserve(struct cow *c, uint64_t more, bool frees)
 {
     struct fs *fs = c->fs;
-    uint64_t kept = frees ? 0 : cow_space_volume(c) / MARGIN_DIVISOR;
+    uint64_t want = cow_space_map_blocks(c) + more + cow_kept_back(c, frees);
+    uint32_t tries = fs->options.space_segment ? CLEAN_TRIES : ROOTS_TO_FREE;
     ASSERT(more <= REQUEST_BLOCKS_MAX);
-    if (fs->dirty_count + more > dirty_limit(c))
-        cow_close(c);
-    if (fs->dirty_count + more > dirty_limit(c))
-        cow_write_wait(c);
-    for (uint32_t k = 0; k <= ROOTS_TO_FREE && !fs->read_only; k++) {
-        if (cow_space_has(c, fs->dirty_count + cow_space_map_blocks(c) + more + kept))
+    clean_ahead(c);
+    cow_make_memory(c, more);
+    for (uint32_t k = 0; k <= tries && !fs->read_only; k++) {
+        if (cow_space_has(c, fs->dirty_count + want))
             return OK;
-        if (!waits(c))
+        bool moved = fs->options.space_segment && cow_segment_clean(c);
+        if (!moved && !waits(c))
             break;
         push(c);
     }
@@ -159,7 +186,7 @@ static enum err place(struct cow *c, uint64_t key)
     struct buffer *b = cow_present(c, key);
     struct cow_pointer fresh = {.birth = (uint32_t)c->batch};
     ASSERT(b != NULL && b->dirty && !b->writing);
-    enum err e = cow_space_take(c, &fresh.address);
+    enum err e = cow_space_take(c, key, &fresh.address);
     if (e == OK)
         e = cow_copy_add(c, b->page, fresh.address, b);
     if (e != OK)
@@ -211,7 +238,7 @@ void cow_close(struct cow *c)
     plat_probe(PROBE_COW_CLOSED);
     uint32_t count = collect(c);
     enum err e = OK;
-    c->copies = c->copies_sent = 0;
+    c->copies = c->copies_sent = c->summary = 0;
     for (uint32_t k = 0; k < count && e == OK; k++)
         e = place(c, c->order[k]);
     if (e == OK)
@@ -220,6 +247,7 @@ void cow_close(struct cow *c)
         writeback_fail(c->fs, e);
         return;
     }
+    cow_segment_seal(c);
     c->batch++;
     if (!c->fs->options.fsync_log || cow_space_take_log(c, &c->closing_log) != OK)
         c->closing_log = 0;

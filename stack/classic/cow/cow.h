@@ -3,6 +3,7 @@
  * adds to ../common (fs.h): trees of pointers with checksums, the map, batches, roots.
  *
  * tree.c    file block -> buffer; change, cut     space.c  the map: which blocks are whose
+ * segment.c segments and their cleaner            log.c    the log of fsyncs
  * inodes.c  numbers and records, orphans          batch.c  closing a batch: addresses, CRCs, copies
  * write.c   the batch on its way to disk          root.c   root slots: choosing, writing
  * store.c   requests, format, mount, stop         layout.c encoding
@@ -41,6 +42,9 @@
         */
 #define EXPECTED 256u
 #define MARGIN_DIVISOR 50u /* 2 % of the space is kept back for requests that free */
+#define SEGMENT_BYTES (1u << 20)
+#define SEGMENTS_LOW 8u  /* the cleaner works while fewer are free */
+#define SEGMENTS_KEPT 4u /* for the cleaner and for requests that free */
 #define LOG_ENTRIES_MAX 252u
 #define UNLOGGED_MAX 4096u /* changed blocks since the last log block, with repetitions */
 #define LISTINGS_MAX 64u   /* inodes that one request makes orphans, or frees */
@@ -58,6 +62,7 @@ struct cow_map_block {
     bool placed;                /* closing: it has its new address */
     bool has_freed[PLANES];
     uint32_t free;          /* blocks that can be given out */
+    uint32_t free_segments; /* of which nothing is busy */
     uint8_t *bits;          /* reached by the batch to come: what goes to disk */
     uint8_t *busy;          /* not to be given out */
     uint8_t *freed[PLANES]; /* by batch number modulo PLANES */
@@ -132,6 +137,14 @@ struct cow {
     uint32_t cursor;
     uint8_t *scratch; /* a block */
 
+    /* segment.c */
+    uint32_t segment_next, segment_end; /* what is left of the segment that is being filled */
+    uint32_t summary; /* 1 + number of the copy that is the summary being filled; 0: none yet */
+    uint32_t free_segments;
+    uint64_t cleaned;        /* the batch in which the cleaner last ran ahead */
+    uint64_t *segment_birth; /* the batch that wrote it last; 0: before this mount */
+    uint8_t *segment_pages;  /* of the cleaner */
+
     /* batch.c, write.c */
     enum cow_batch_state state;
     struct cow_root closing; /* root of the batch under way */
@@ -185,6 +198,9 @@ MUST_USE enum err cow_tree_want(struct cow *c, struct inode *i, uint32_t at, str
 /* Frees everything from file block `from` on. An error: nothing has changed. What hangs below a
  * block that cannot be read is leaked and reported. */
 MUST_USE enum err cow_tree_cut(struct cow *c, struct inode *i, uint64_t from);
+/* If the tree has this block at `address`: makes it part of the open batch. Returns whether it has.
+ */
+bool cow_tree_move(struct cow *c, uint64_t key, uint32_t address);
 /* Closing: where the pointer to a node is: in the parent's buffer at *slot, or, if NULL, pointer
  * *slot of the inode. */
 struct buffer *cow_tree_parent(struct cow *c, uint64_t key, uint32_t *slot);
@@ -213,9 +229,11 @@ MUST_USE enum err cow_orphans_free(struct cow *c);
 
 /* Of the newest root c->stable. E_MEDIA, E_CORRUPT, E_FULL. */
 MUST_USE enum err cow_space_init(struct cow *c);
-/* Closing: a block for the batch; E_NOSPC: invariant (4) did not hold, as a part of the map cannot
- * be read. */
-MUST_USE enum err cow_space_take(struct cow *c, uint32_t *block);
+/* One leaf with its planes; NULL: it cannot be read. */
+struct cow_map_block *cow_space_leaf(struct cow *c, uint32_t leaf);
+/* Closing: a block for the batch, which will hold the block `key`. E_NOSPC: invariant (4) did not
+ * hold, as a part of the map cannot be read. */
+MUST_USE enum err cow_space_take(struct cow *c, uint64_t key, uint32_t *block);
 /* A block for the log: busy, but in no tree, and free again with what the open batch frees. */
 MUST_USE enum err cow_space_take_log(struct cow *c, uint32_t *block);
 /* The same of a block that a log block of the last life names. */
@@ -233,11 +251,33 @@ uint64_t cow_space_map_blocks(const struct cow *c);
 /* Blocks between the roots. */
 uint64_t cow_space_volume(const struct cow *c);
 
+/* ---- segment.c ---- */
+
+MUST_USE enum err cow_segment_init(struct cow *c);
+/* The key of a block of the map, in summaries. */
+uint64_t cow_segment_map_key(uint32_t level, uint32_t k);
+/* Bits of this leaf have changed otherwise than by filling the current segment. */
+void cow_segment_recount(struct cow *c, uint32_t leaf);
+bool cow_segment_has(struct cow *c, uint64_t blocks);
+/* The next block; key 0: of the log, not in a summary. E_NOSPC. */
+MUST_USE enum err cow_segment_find(struct cow *c, uint64_t key, uint32_t *block);
+/* The batch has its last block: its last summary is complete. */
+void cow_segment_seal(struct cow *c);
+/* Makes what is live in the segment that pays most part of the open batch; closes batches meanwhile
+ * if memory is short. false: there is nothing to gain. Between requests only. */
+bool cow_segment_clean(struct cow *c);
+
 /* ---- batch.c ---- */
+
+/* Room in memory for so many more dirty blocks: closes a batch if need be. Between requests only.
+ */
+void cow_make_memory(struct cow *c, uint64_t more);
 
 /* Before a request changes anything: room for `more` blocks in space and memory. frees: it may use
  * what is kept back for requests that free. E_NOSPC, or why it is read-only. */
 MUST_USE enum err cow_reserve(struct cow *c, uint64_t more, bool frees);
+/* Blocks that such a request leaves for others. */
+uint64_t cow_kept_back(const struct cow *c, bool frees);
 /* Something joined the open batch. */
 void cow_joined(struct cow *c);
 /* Closes the open batch and starts to write it; one under way is waited for. */

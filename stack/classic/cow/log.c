@@ -159,7 +159,7 @@ static enum err add_block(struct cow *c, uint32_t next)
 /* Whether what is not logged yet fits into one log block, and into the volume. */
 static bool fits(struct cow *c)
 {
-    uint64_t kept = cow_space_volume(c) / MARGIN_DIVISOR;
+    uint64_t kept = cow_kept_back(c, false);
     return c->log_address != 0 && !c->log_overflow && c->cuts + c->unlogged <= LOG_ENTRIES_MAX &&
            cow_space_has(c, c->fs->dirty_count + cow_space_map_blocks(c) + c->unlogged + 1 + kept);
 }
@@ -176,7 +176,7 @@ enum err cow_log_sync(struct cow *c)
         return cow_sync(c);
     if (c->unlogged == 0 && c->cuts == 0)
         return OK;
-    c->copies = 0;
+    c->copies = c->summary = 0;
     enum err e = cow_space_take_log(c, &next);
     if (e == OK)
         e = add_block(c, next);

@@ -192,8 +192,7 @@ static bool make_planes(struct cow_map_block *m)
     return true;
 }
 
-/* The leaf with its planes; NULL: it cannot be read. */
-static struct cow_map_block *leaf_get(struct cow *c, uint32_t leaf)
+struct cow_map_block *cow_space_leaf(struct cow *c, uint32_t leaf)
 {
     struct cow_map_block *m = &c->map[0].block[leaf];
     if (m->loaded)
@@ -215,30 +214,39 @@ static struct cow_map_block *leaf_get(struct cow *c, uint32_t leaf)
     close_ends(c, leaf);
     m->free = COW_LEAF_BITS - count_set(m->busy);
     c->free += m->free;
+    cow_segment_recount(c, leaf);
     return m;
 }
 
 bool cow_space_has(struct cow *c, uint64_t blocks)
 {
     uint32_t first = c->cursor / COW_LEAF_BITS;
+    if (c->fs->options.space_segment)
+        return cow_segment_has(c, blocks);
     for (uint32_t k = 0; k < leaf_count(c) && c->free < blocks; k++)
-        (void)leaf_get(c, (first + k) % leaf_count(c));
+        (void)cow_space_leaf(c, (first + k) % leaf_count(c));
     return c->free >= blocks;
 }
 
 /* ---- Taking and freeing ---- */
 
+static void make_busy(struct cow *c, struct cow_map_block *m, uint32_t bit)
+{
+    ASSERT(m->free > 0 && !bit_get(m->busy, bit));
+    bit_set(m->busy, bit, true);
+    m->free--;
+    c->free--;
+}
+
 static bool find_in(struct cow *c, uint32_t leaf, uint32_t from, uint32_t *block)
 {
-    struct cow_map_block *m = leaf_get(c, leaf);
+    struct cow_map_block *m = cow_space_leaf(c, leaf);
     if (m == NULL || m->free == 0)
         return false;
     uint32_t bit = find_clear(m->busy, from);
     if (bit == COW_LEAF_BITS)
         return false;
-    bit_set(m->busy, bit, true);
-    m->free--;
-    c->free--;
+    make_busy(c, m, bit);
     *block = leaf * COW_LEAF_BITS + bit;
     c->cursor = *block + 1;
     ASSERT(cow_is_data(c->fs->blocks, *block));
@@ -246,8 +254,15 @@ static bool find_in(struct cow *c, uint32_t leaf, uint32_t from, uint32_t *block
 }
 
 /* A block that is busy from now on. */
-static enum err find(struct cow *c, uint32_t *block)
+static enum err find(struct cow *c, uint64_t key, uint32_t *block)
 {
+    if (c->fs->options.space_segment) {
+        enum err e = cow_segment_find(c, key, block);
+        if (e == OK)
+            make_busy(c, &c->map[0].block[*block / COW_LEAF_BITS], *block % COW_LEAF_BITS);
+        return e;
+    }
+
     uint32_t count = leaf_count(c);
     ASSERT(count > 0);
     uint32_t first = c->cursor / COW_LEAF_BITS % count;
@@ -257,9 +272,9 @@ static enum err find(struct cow *c, uint32_t *block)
     return E_NOSPC;
 }
 
-enum err cow_space_take(struct cow *c, uint32_t *block)
+enum err cow_space_take(struct cow *c, uint64_t key, uint32_t *block)
 {
-    enum err e = find(c, block);
+    enum err e = find(c, key, block);
     if (e != OK)
         return e;
     struct cow_map_block *m = &c->map[0].block[*block / COW_LEAF_BITS];
@@ -281,7 +296,7 @@ static void free_with_batch(struct cow *c, uint32_t block)
 
 enum err cow_space_take_log(struct cow *c, uint32_t *block)
 {
-    enum err e = find(c, block);
+    enum err e = find(c, 0, block);
     if (e == OK)
         free_with_batch(c, *block);
     return e;
@@ -291,12 +306,11 @@ void cow_space_claim(struct cow *c, uint32_t block)
 {
     if (!cow_is_data(c->fs->blocks, block))
         return;
-    struct cow_map_block *m = leaf_get(c, block / COW_LEAF_BITS);
+    struct cow_map_block *m = cow_space_leaf(c, block / COW_LEAF_BITS);
     if (m == NULL || bit_get(m->busy, block % COW_LEAF_BITS))
         return;
-    bit_set(m->busy, block % COW_LEAF_BITS, true);
-    m->free--;
-    c->free--;
+    make_busy(c, m, block % COW_LEAF_BITS);
+    cow_segment_recount(c, block / COW_LEAF_BITS);
     free_with_batch(c, block);
 }
 
@@ -305,7 +319,7 @@ void cow_space_free(struct cow *c, uint32_t block)
     uint32_t bit = block % COW_LEAF_BITS;
     if (!cow_is_data(c->fs->blocks, block))
         return;
-    struct cow_map_block *m = leaf_get(c, block / COW_LEAF_BITS);
+    struct cow_map_block *m = cow_space_leaf(c, block / COW_LEAF_BITS);
     if (m == NULL || !bit_get(m->bits, bit)) {
         plat_report(REPORT_LEAK, 1, block);
         return;
@@ -342,6 +356,7 @@ void cow_space_stable(struct cow *c, uint64_t batch)
         c->free += count;
         ASSERT(c->deferred[plane] >= count);
         c->deferred[plane] -= count;
+        cow_segment_recount(c, leaf);
     }
 }
 
@@ -352,7 +367,7 @@ static enum err place_one(struct cow *c, uint32_t level, uint32_t k)
 {
     struct cow_map_block *m = &c->map[level].block[k];
     uint32_t old = m->pointer.address, address;
-    enum err e = cow_space_take(c, &address);
+    enum err e = cow_space_take(c, cow_segment_map_key(level, k), &address);
     if (e != OK)
         return e;
     m->pointer = (struct cow_pointer){.address = address, .birth = (uint32_t)c->batch};

@@ -164,7 +164,9 @@ static enum err adopt(struct cow *c)
     c->inodes = c->stable.inodes;
     c->files = c->stable.files;
     c->inode_tree.pointer[0] = c->stable.inode_file;
-    enum err e = cow_space_init(c);
+    enum err e = cow_segment_init(c);
+    if (e == OK)
+        e = cow_space_init(c);
     return e == OK ? cow_batch_init(c) : e;
 }
 

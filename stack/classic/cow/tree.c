@@ -259,6 +259,25 @@ enum err cow_tree_open(struct cow *c, struct inode *i, uint32_t at)
     return parent_change(c, i, &r, 0, at);
 }
 
+bool cow_tree_move(struct cow *c, uint64_t key, uint32_t address)
+{
+    uint32_t ino = cow_key_ino(key), level = cow_key_level(key), base = cow_key_base(key);
+    struct inode *i = &c->inode_file;
+    struct cow_pointer pointer;
+    struct buffer *b = cow_present(c, key);
+    bool fresh;
+    if (b != NULL && b->dirty)
+        return b->block == address;
+    if (base >= COW_FILE_BLOCKS_MAX || (ino != COW_INO_FILE && inode_get(c->fs, ino, &i) != OK))
+        return false;
+    struct region r = region_of(ino, base);
+    if (level > r.height || find_pointer(c, i, &r, level, base, &pointer) != OK ||
+        pointer.address != address)
+        return false;
+    cow_joined(c);
+    return node_change(c, i, &r, level, base, false, &b, &fresh) == OK;
+}
+
 struct buffer *cow_tree_parent(struct cow *c, uint64_t key, uint32_t *slot)
 {
     uint32_t ino = cow_key_ino(key), level = cow_key_level(key), base = cow_key_base(key);

@@ -63,9 +63,9 @@ static void live_and_cut(uint32_t steps)
     (void)cow_life_find(&life);
 }
 
-static void many_lives(enum vfs_op sync)
+static void many_lives(enum vfs_op sync, uint32_t lives)
 {
-    for (uint32_t seed = 1; seed <= LIVES; seed++) {
+    for (uint32_t seed = 1; seed <= lives; seed++) {
         cow_life_begin(&life, &rig, seed, sync);
         for (uint32_t cut = 0; cut < CUTS; cut++)
             live_and_cut(5 + cow_life_draw(&life, 40));
@@ -74,16 +74,23 @@ static void many_lives(enum vfs_op sync)
 
 START_TEST(test_batches__a_cut_leaves_the_tree_of_an_operation_since_the_sync)
 {
-    many_lives(VFS_SYNC);
+    many_lives(VFS_SYNC, LIVES);
 }
 END_TEST
 
 START_TEST(test_batches__the_log_leaves_the_tree_of_an_operation_since_the_fsync)
 {
     rig.boot.options.fsync_log = true;
-    many_lives(VFS_FSYNC);
+    many_lives(VFS_FSYNC, LIVES);
     ck_assert_uint_ge(fake_probe_hits(PROBE_COW_LOG), 50);
     ck_assert_uint_ge(fake_probe_hits(PROBE_COW_REPLAY), 20);
+}
+END_TEST
+
+START_TEST(test_batches__segments_leave_the_tree_of_an_operation_since_the_fsync)
+{
+    rig.boot.options.space_segment = rig.boot.options.fsync_log = true;
+    many_lives(VFS_FSYNC, LIVES / 2);
 }
 END_TEST
 
@@ -132,11 +139,11 @@ START_TEST(test_batches__a_log_block_is_durable_once_it_is_flushed_and_replayed_
 }
 END_TEST
 
-CHECK_MAIN("batches", 120, tcase_add_checked_fixture(tc, setup, teardown);
-           tcase_add_test(tc, test_batches__a_synced_file_is_there_after_a_boot);
-           tcase_add_test(tc, test_batches__a_cut_leaves_the_tree_of_an_operation_since_the_sync);
-           tcase_add_test(tc,
-                          test_batches__the_log_leaves_the_tree_of_an_operation_since_the_fsync);
-           tcase_add_test(tc, test_batches__a_root_is_durable_with_its_first_copy); tcase_add_test(
-               tc,
-               test_batches__a_log_block_is_durable_once_it_is_flushed_and_replayed_twice_over);)
+CHECK_MAIN(
+    "batches", 120, tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_batches__a_synced_file_is_there_after_a_boot);
+    tcase_add_test(tc, test_batches__a_cut_leaves_the_tree_of_an_operation_since_the_sync);
+    tcase_add_test(tc, test_batches__the_log_leaves_the_tree_of_an_operation_since_the_fsync);
+    tcase_add_test(tc, test_batches__segments_leave_the_tree_of_an_operation_since_the_fsync);
+    tcase_add_test(tc, test_batches__a_root_is_durable_with_its_first_copy); tcase_add_test(
+        tc, test_batches__a_log_block_is_durable_once_it_is_flushed_and_replayed_twice_over);)
