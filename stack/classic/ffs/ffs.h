@@ -112,6 +112,7 @@ struct ffs {
     bool off;             /* format and check: changes make no patches */
     bool passing;         /* a pass runs */
     bool moved_directory; /* in this operation: rule R5 */
+    bool cut_a_block;     /* in this operation: rule R6 */
 };
 
 static inline struct ffs *ffs_of(const struct fs *fs)

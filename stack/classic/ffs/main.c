@@ -41,6 +41,14 @@ static bool moves_directory(struct fs *fs, const struct vfs_request *in)
            inode_get(fs, found.ino, &what) == OK && what->d.type == VFS_DIRECTORY;
 }
 
+/* Rule R6 is for a truncate that leaves a part of a block. */
+static bool cuts_a_block(struct fs *fs, const struct vfs_request *in)
+{
+    struct inode *i;
+    return in->op == VFS_TRUNCATE && in->size % BLOCK_BYTES != 0 &&
+           inode_get(fs, in->ino, &i) == OK && in->size < i->d.size;
+}
+
 static enum err ffs_begin(struct fs *fs, const struct vfs_request *in, bool changes)
 {
     struct ffs *f = ffs_of(fs);
@@ -48,6 +56,7 @@ static enum err ffs_begin(struct fs *fs, const struct vfs_request *in, bool chan
     f->moved_directory = false;
     if (!changes)
         return OK;
+    f->cut_a_block = cuts_a_block(fs, in);
     if (ffs_patch_is_short(f) || moves_directory(fs, in))
         e = ffs_pass_all(fs);
     f->op_first_id = f->next_id;
@@ -67,7 +76,8 @@ static enum err ffs_end(struct fs *fs, const struct vfs_request *in, bool change
         return status;
     if (ffs_of(fs)->moved_directory)
         e = ffs_pass_all(fs);
-    else if (fs->options.order_sync && is_of_names(in->op) && status == OK)
+    else if (status == OK &&
+             (ffs_of(fs)->cut_a_block || (fs->options.order_sync && is_of_names(in->op))))
         e = ffs_pass_operation(fs);
     return status == OK ? e : status;
 }

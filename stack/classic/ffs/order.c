@@ -9,6 +9,8 @@
  *      every unstable addition of a name of that inode, in whatever order they were made.
  *      A name comes back only after the one that went: never twice in a directory.
  *   R5 moving a directory to another parent begins and ends with everything stable (main.c).
+ *   R6 a truncate that ends within a block is stable when it returns (main.c): what is written
+ * there next must not be seen with the old size.
  *
  * Bitmaps and overwritten data have no order: the check makes bitmaps anew, and data in place are a
  * whole version each.
