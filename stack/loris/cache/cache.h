@@ -575,6 +575,9 @@ MUST_USE enum err reload_groups(struct cache *c);
 
 /* Brings the layers below back to all that was answered (log on) or to the last checkpoint. */
 void recover(struct cache *c);
+/* What was answered is taken back: nobody may go on as if it held. As with a power cut the
+ * environments end, their processes with them; they start again on the older state. */
+void recover_end_environments(const struct cache *c);
 /* Takes over what the survivor region still holds. */
 void revalidate(struct cache *c);
 /* The effect of one sound record on the overlay; what it wrote counts as lost until it is found. */

@@ -24,11 +24,7 @@ static void redirty_pages(struct cache *c)
     }
 }
 
-/*
- * What was answered is taken back: nobody may go on as if it held. As with a power cut the
- * environments end, their processes with them; they start again on the older state.
- */
-static void end_environments(const struct cache *c)
+void recover_end_environments(const struct cache *c)
 {
     for (uint32_t k = 0; k < c->options.environments && k < ENVIRONMENTS_MAX; k++)
         plat_kill(LAYER_VFS, k);
@@ -38,7 +34,7 @@ static void end_environments(const struct cache *c)
 static void forget_all(struct cache *c, uint64_t epoch)
 {
     if (c->changed)
-        end_environments(c);
+        recover_end_environments(c);
     for (uint32_t k = CACHE_ENVS; k < CACHE_SLOTS; k++)
         if (c->env[k].open)
             user_close(c, &c->env[k]);

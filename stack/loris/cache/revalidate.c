@@ -13,9 +13,11 @@
  * for each dirty object. */
 #define LSN_GAP (2 * CACHE_DIRTY_OBJECTS_MAX)
 
-/* Everything since the checkpoint cannot be known: say so, begin from below. */
+/* Everything since the checkpoint cannot be known: say so, begin from below, and let nobody go on
+ * who was told otherwise. */
 static void begin_empty(struct cache *c)
 {
+    recover_end_environments(c);
     memset(&c->mem.now, 0, sizeof(c->mem.now));
     for (uint32_t k = 0; k < CACHE_ENVS * REPLIES_PER_ENV; k++)
         c->mem.replies[k].seal = 0;

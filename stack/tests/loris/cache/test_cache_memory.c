@@ -234,6 +234,22 @@ START_TEST(test_cache__h08_a_damaged_record_leaves_no_older_version_after_a_cras
 }
 END_TEST
 
+/* Both superblocks are damaged: what was answered is not known any more. */
+START_TEST(test_cache__h08_a_region_that_is_given_up_ends_the_environments)
+{
+    start_with(CHECKSUMS_EAGER);
+    uint32_t before = fake_kills(LAYER_VFS, 0);
+    rig_region()[8] ^= 1;
+    rig_region()[2048 + 8] ^= 1;
+    fake_kill_layer();
+    fake_boot(cache_main, &r.boot);
+    (void)fake_run();
+    ck_assert_uint_eq(fake_kills(LAYER_VFS, 0), before + 1);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), E_LOST);
+    rig_fini(&r);
+}
+END_TEST
+
 CHECK_MAIN(
     "cache_memory", 120,
     tcase_add_test(tc, test_cache__a_flip_in_a_clean_page_is_mended_from_below);
@@ -248,4 +264,5 @@ CHECK_MAIN(
     tcase_add_test(tc,
                    test_cache__h08_a_damaged_record_leaves_no_older_version_after_its_own_crash);
     tcase_add_test(tc,
-                   test_cache__h08_a_damaged_record_leaves_no_older_version_after_a_crash_below);)
+                   test_cache__h08_a_damaged_record_leaves_no_older_version_after_a_crash_below);
+    tcase_add_test(tc, test_cache__h08_a_region_that_is_given_up_ends_the_environments);)
