@@ -267,19 +267,29 @@ static enum err mend(struct scan *s)
     return e;
 }
 
+/* One block of the second copy, if it differs. */
+static enum err copy_block(struct fs *fs, uint32_t at, uint8_t *page, const uint8_t *other)
+{
+    uint64_t block = 1 + fat(fs)->table_blocks + at;
+    if (memcmp(page, other, BLOCK_BYTES) == 0)
+        return OK;
+    return as_media(block_write(&fs->client, block * SECTORS_A_BLOCK, page, BLOCK_BYTES, false));
+}
+
 /* Both copies are as the first one again. */
 static enum err copy_table(struct scan *s)
 {
     struct fs *fs = s->fs;
     struct fat *f = fat(fs);
     uint8_t *other = s->pages + (size_t)SCAN_BLOCKS * BLOCK_BYTES;
-    for (uint32_t k = 0; k < f->table_blocks && f->tables > 1; k++) {
-        enum err e = read_table(fs, k, s->pages, 1);
-        if (e == OK && (read_run(fs, 1 + f->table_blocks + k, other, 1) != OK ||
-                        memcmp(s->pages, other, BLOCK_BYTES) != 0))
-            e = as_media(block_write(&fs->client,
-                                     (uint64_t)(1 + f->table_blocks + k) * SECTORS_A_BLOCK,
-                                     s->pages, BLOCK_BYTES, false));
+    for (uint32_t first = 0; first < f->table_blocks && f->tables > 1; first += SCAN_BLOCKS) {
+        uint32_t left = f->table_blocks - first, count = left < SCAN_BLOCKS ? left : SCAN_BLOCKS;
+        enum err e = read_table(fs, first, s->pages, count);
+        if (e == OK && read_run(fs, 1 + f->table_blocks + first, other, count) != OK)
+            memset(other, 0xff, (size_t)count * BLOCK_BYTES); /* as no table is: all is written */
+        for (uint32_t k = 0; k < count && e == OK; k++)
+            e = copy_block(fs, first + k, s->pages + (size_t)k * BLOCK_BYTES,
+                           other + (size_t)k * BLOCK_BYTES);
         if (e != OK)
             return e;
     }
@@ -290,7 +300,7 @@ enum err recover_scan(struct fs *fs, bool clean)
 {
     struct fat *f = fat(fs);
     struct scan s = {.fs = fs};
-    s.pages = plat_alloc((size_t)(SCAN_BLOCKS + 1) * BLOCK_BYTES, TAG_PAGES);
+    s.pages = plat_alloc((size_t)2 * SCAN_BLOCKS * BLOCK_BYTES, TAG_PAGES);
     if (s.pages == NULL)
         return E_FULL;
     enum err e = read_map(&s);
