@@ -4,6 +4,7 @@
 
 #include "assertion.h"
 #include "workloads/checkers/cow_check.h"
+#include "workloads/checkers/fat_check.h"
 #include "workloads/checkers/loris_check.h"
 #include "workloads/checkers/none_disks.h"
 
@@ -15,6 +16,7 @@ struct row {
 /* Every design that has a checker. */
 static const struct row rows[] = {{"loris", loris_check},
                                   {"cow", cow_check_disks},
+                                  {"fat", fat_check_disks},
                                   {"none", none_check_disks},
                                   {"ffs", none_check_disks},
                                   {"journal", none_check_disks}};

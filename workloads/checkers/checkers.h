@@ -31,7 +31,7 @@ struct checker_verdict {
     char text[CHECKER_TEXT_BYTES]; /* the first of them */
 };
 
-/* Checks the disks of a design ("loris", "cow", "none"). */
+/* Checks the disks of a design ("loris", "cow", "fat", ...). */
 void checker_run(const char *design, const struct checker_disks *disks,
                  struct checker_verdict *verdict);
 
