@@ -258,8 +258,10 @@ static enum err do_object(struct store *s, const struct msg *m, const struct obj
 
 static uint64_t place_of_next(const struct store *s)
 {
+    if (s->segments == 0)
+        return 0;
     const struct store_segment *last = &s->segment[s->segments - 1];
-    return s->segments == 0 ? 0 : last->place + 1 + last->blocks;
+    return last->place + 1 + last->blocks;
 }
 
 /* What the cache may send: the next number, on top of the released checkpoint, for which there is
@@ -296,8 +298,10 @@ static enum err log_write(struct store *s, const struct msg *m, const struct obj
 static enum err log_read(struct store *s, const struct msg *m, const struct object_request *r,
                          struct object_reply *reply)
 {
+    if (s->log_open || r->lsn == 0 || r->lsn > s->segments)
+        return E_NOENT;
     const struct store_segment *from = &s->segment[r->lsn - 1];
-    if (s->log_open || r->lsn > s->segments || from->epoch != r->epoch || from->place != r->offset)
+    if (from->epoch != r->epoch || from->place != r->offset)
         return E_NOENT;
     reply->moved = from->blocks * BLOCK_BYTES;
     reply->size = from->place + 1 + from->blocks;
