@@ -54,8 +54,8 @@ static void lru_append(struct fs *fs, struct buffer *b)
 
 static struct buffer **bucket_of(struct fs *fs, uint64_t key)
 {
-    uint32_t folded = (uint32_t)key ^ (uint32_t)(key >> 32) * 40503u;
-    return &fs->bucket[(folded * 2654435761u >> 7) & fs->bucket_mask]; /* Fibonacci hashing */
+    uint64_t product = key * UINT64_C(0x9e3779b97f4a7c15); /* Fibonacci hashing: its high bits */
+    return &fs->bucket[(product >> 40) & fs->bucket_mask];
 }
 
 struct buffer *cache_find(struct fs *fs, uint64_t key)

@@ -133,6 +133,11 @@ void cow_inode_set_pointer(struct cow *c, uint32_t ino, uint32_t slot,
 static bool is_free(struct cow *c, uint32_t ino)
 {
     struct cow_disk_inode d;
+    struct buffer *b;
+    if (cow_tree_get(c, &c->inode_file, ino / COW_INODES_A_BLOCK, &b) != OK)
+        return false;
+    if (b != NULL && get_le16(b->page + offset_of(ino)) >> 12 != 0)
+        return false; /* in use, without looking at all of it: most are */
     return load(c, ino, &d) == OK && d.type == 0;
 }
 
