@@ -21,7 +21,7 @@ parity-in-place        parity/overwrite/cut-whole-then-disk   60 silent
 crc-unchecked          mirror/mail/rot                        60 detected
 recompute-for-verify   mirror/mail/flip                       60 silent
 resync-region          mirror/overwrite/rot-and-cut           60 silent
-record-dropped         mirror/mail/physical                   60 silent
+record-dropped         mirror/mail/physical                   60 detected
 no-reply-table         mirror/tree/naming-thrice              60 silent
 late-commit            mirror/tree/naming                    300 prefix
 txn-in-place           single/bank/cut                        60 silent
