@@ -14,6 +14,8 @@
 #include "mem.h"
 #include "planted.h"
 
+#define ENTRY_DISKS 16u
+#define ENTRY_GENERATIONS 32u
 #define ENTRY_WANTED 48u
 #define ENTRY_STATE 49u
 #define ENTRY_CRC 60u
@@ -34,8 +36,8 @@ static void encode(uint8_t raw[ENTRY_BYTES], const struct entry *entry)
     raw[9] = entry->count;
     put_le16(raw + 10, entry->flags);
     put_le32(raw + 12, entry->stripe_blocks);
-    memcpy(raw + 16, entry->disk, DISKS_MAX);
-    memcpy(raw + 32, entry->generation, DISKS_MAX);
+    memcpy(raw + ENTRY_DISKS, entry->disk, DISKS_MAX);
+    memcpy(raw + ENTRY_GENERATIONS, entry->generation, DISKS_MAX);
     raw[ENTRY_WANTED] = entry->wanted;
     raw[ENTRY_STATE] = (entry->waits ? STATE_WAITS : 0);
     if (entry->file != OID_NONE && entry->oid != entry->file)
@@ -73,8 +75,8 @@ static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint
                             .count = raw[9],
                             .flags = get_le16(raw + 10),
                             .stripe_blocks = get_le32(raw + 12)};
-    memcpy(entry->disk, raw + 16, DISKS_MAX);
-    memcpy(entry->generation, raw + 32, DISKS_MAX);
+    memcpy(entry->disk, raw + ENTRY_DISKS, DISKS_MAX);
+    memcpy(entry->generation, raw + ENTRY_GENERATIONS, DISKS_MAX);
     uint32_t parities = logical_place_parities(entry);
     bool sane = (entry->level <= 1 || (entry->level >= 4 && entry->level <= 6)) &&
                 entry->count <= DISKS_MAX && entry->count >= (parities == 0 ? 1 : parities + 2) &&
@@ -394,7 +396,14 @@ enum err logical_mapping_put(struct logical *l, const struct entry *entry)
         return e;
     ASSERT(entry->count == 0 || entry->file == OID_NONE ||
            (entry->oid & ~OID_MOVED) == entry->file);
-    encode(raw_of(page, entry->file), entry);
+    uint8_t *raw = raw_of(page, entry->file);
+    struct entry stored = *entry;
+    if (entry->count > 0 && entry->filling > 0) { /* the new disk has it when it is complete */
+        uint32_t slot = entry->filling - 1u;
+        stored.disk[slot] = raw[ENTRY_DISKS + slot];
+        stored.generation[slot] = raw[ENTRY_GENERATIONS + slot];
+    }
+    encode(raw, &stored);
     page->dirty = true;
     return OK;
 }

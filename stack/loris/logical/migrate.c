@@ -89,7 +89,8 @@ static void spoil(struct logical *l)
 /* or, as long as nothing better can be expected, later. */
 static void postpone(struct logical *l, enum err why, uint64_t file)
 {
-    plat_report(REPORT_DETECTED, (uint64_t) - (int)why, file);
+    if (why != E_FULL) /* which is no fault */
+        plat_report(REPORT_DETECTED, (uint64_t) - (int)why, file);
     l->migrate.postponed = l->migrate.walk = true;
     if (l->core.moving != OID_NONE)
         give_up(l);

@@ -541,6 +541,49 @@ START_TEST(test_migrate__what_is_bad_does_not_become_good_or_lost)
 }
 END_TEST
 
+/* Until redundancy is whole once more. */
+static void rebuild(void)
+{
+    uint32_t before = fake_report_count(REPORT_REBUILT);
+    for (uint32_t n = 0; fake_report_count(REPORT_REBUILT) == before; n++) {
+        tick(n);
+        ck_assert_uint_lt(n, TICKS_MAX);
+    }
+}
+
+/* A copy that is being made on a new disk does not count, though its entry is written: here the
+ * disk that left and the new one are of the same generation. */
+START_TEST(test_migrate__a_wish_during_a_rebuild_makes_no_copy_whole)
+{
+    for (uint32_t when = 1; when < 14; when++) {
+        pool_make_spared(4, 2, 1, 2048, 4 * BLOCK_BYTES);
+        pool_ok(pool_op(OBJECT_CREATE, FILE_B, 1, 0));
+        pool_ok(pool_op(OBJECT_CREATE, FILE_A, BLOCKS * BLOCK_BYTES, 0));
+        memset(at, 0, sizeof(at));
+        write_a(0, HOLE_FROM, 1);
+        write_a(HOLE_TO, BLOCKS - HOLE_TO, 1);
+        pool_ok(pool_write(FILE_B, 0, 9, 1, 0));
+        checkpoint();
+        rig.disk[0].gone = true;
+        write_a(0, 5, 2);
+        rebuild();
+        rig.disk[2].gone = true;
+        write_a(0, 5, 3);
+        checkpoint();
+        for (uint32_t n = 0; n < when; n++)
+            ck_assert_int_eq(fake_run_until(fake_now() + 1000000), FAKE_IDLE);
+        wish(LEVEL_N_WAY);
+        checkpoint();
+        rig_power_on(1);
+        boot_again();
+        if (fake_report_count(REPORT_REBUILDING) > 0)
+            rebuild();
+        rig.disk[1].gone = true;
+        check_all();
+    }
+}
+END_TEST
+
 CHECK_MAIN("migrate", 240, tcase_add_test(tc, test_migrate__every_level_becomes_every_other);
            tcase_add_test(tc, test_migrate__there_and_back_and_to_the_pools);
            tcase_add_test(tc, test_migrate__what_changes_meanwhile_is_kept);
@@ -552,5 +595,6 @@ CHECK_MAIN("migrate", 240, tcase_add_test(tc, test_migrate__every_level_becomes_
            tcase_add_test(tc, test_migrate__without_room_the_file_stays_as_it_is);
            tcase_add_test(tc, test_migrate__the_cache_hears_that_room_was_taken);
            tcase_add_test(tc, test_migrate__deleted_or_asked_otherwise_it_ends);
+           tcase_add_test(tc, test_migrate__a_wish_during_a_rebuild_makes_no_copy_whole);
            tcase_add_test(tc, test_migrate__many_files_wait_for_their_turn);
            tcase_add_test(tc, test_migrate__what_is_bad_does_not_become_good_or_lost);)
