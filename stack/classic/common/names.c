@@ -368,6 +368,8 @@ static enum err counts_up(struct fs *fs, const struct move *m)
     enum err e = inode_dirty(fs, m->from);
     if (e == OK)
         e = inode_dirty(fs, m->to);
+    if (e == OK)
+        e = inode_dirty(fs, m->what);
     if (e == OK && changes_parent(m)) {
         m->to->d.nlink++;
         e = inode_settle(fs, m->to);
@@ -405,26 +407,56 @@ static enum err remove_old_name(struct fs *fs, const struct move *m)
     return dir_remove(fs, m->from, &m->what_at, fs->name, fs->name_bytes);
 }
 
-/* The names, in the order that is asked for. */
-static enum err move_names(struct fs *fs, const struct move *m)
+/* The new name goes again: what should have followed cannot be done. */
+static void take_back_new_name(struct fs *fs, const struct move *m)
 {
-    if (fs->remove_first) {
-        enum err e = remove_old_name(fs, m);
-        if (e != OK)
-            return e;
-        e = add_new_name(fs, m);
-        if (e == OK && changes_parent(m))
-            e = dir_set_parent(fs, m->what, m->to->ino);
-        if (e != OK) /* no room for the new one: the old one's is still there */
-            (void)!dir_add(fs, m->from, fs->name, fs->name_bytes, m->what->ino, m->what->d.type);
-        return e;
-    }
+    struct found found;
+    if (m->over != NULL)
+        (void)!dir_point(fs, m->to, &m->over_at, m->over->ino, m->over->d.type);
+    else if (dir_find(fs, m->to, fs->name2, fs->name2_bytes, &found) == OK)
+        (void)!dir_remove(fs, m->to, &found, fs->name2, fs->name2_bytes);
+}
+
+static enum err add_then_remove(struct fs *fs, const struct move *m)
+{
     enum err e = add_new_name(fs, m);
     if (e != OK)
         return e;
     if (changes_parent(m))
         e = dir_set_parent(fs, m->what, m->to->ino);
-    return e == OK ? remove_old_name(fs, m) : e;
+    if (e == OK)
+        e = remove_old_name(fs, m);
+    if (e == OK)
+        return OK;
+    if (changes_parent(m))
+        (void)!dir_set_parent(fs, m->what, m->from->ino);
+    take_back_new_name(fs, m);
+    return e;
+}
+
+/* The slides' order: cut in between, the file has no name. */
+static enum err remove_then_add(struct fs *fs, const struct move *m)
+{
+    enum err e = remove_old_name(fs, m);
+    if (e != OK)
+        return e;
+    e = add_new_name(fs, m);
+    if (e == OK && changes_parent(m))
+        e = dir_set_parent(fs, m->what, m->to->ino);
+    if (e != OK) /* no room for the new one: the old one's is still there */
+        (void)!dir_add(fs, m->from, fs->name, fs->name_bytes, m->what->ino, m->what->d.type);
+    return e;
+}
+
+/* The names, in the order that is asked for. What has to be changed is looked at first, so that a
+ * block that cannot be read stops it before it begins. */
+static enum err move_names(struct fs *fs, const struct move *m)
+{
+    uint32_t parent;
+    enum err e = changes_parent(m) ? dir_parent(fs, m->what, &parent) : OK;
+    if (e != OK)
+        return e;
+    return fs->remove_first ? remove_then_add(fs, m) : add_then_remove(fs, m);
 }
 
 enum err names_rename(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)

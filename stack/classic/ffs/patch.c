@@ -105,6 +105,7 @@ static struct ffs_block *block_of(struct fs *fs, struct buffer *b)
     ASSERT(f->blocks_used <= fs->buffers_max + BUFFER_CHUNK);
     *block = (struct ffs_block){.first = NO_PATCH};
     b->own = block;
+    b->pins++; /* written, it is clean, and still not stable before a flush */
     return block;
 }
 
@@ -294,6 +295,7 @@ void ffs_patch_stable(struct fs *fs, uint32_t p)
         block->next = f->free_blocks;
         f->free_blocks = block;
         b->own = NULL;
+        b->pins--;
     }
     *patch = (struct patch){.state = PATCH_FREE, .all_next = f->free_patches};
     f->free_patches = p;
