@@ -1,8 +1,9 @@
 /*
  * Mounting reads the table for the map of free entries. After a crash: entries that no chain
- * reaches are freed, names that lead to no head go, heads without a name go, link counts are what
- * names say, and a head is no older than what was linked to it. What it computes depends on the
- * disk alone and is the same again if it is cut.
+ * reaches are freed, names that lead to no head go, heads without a name go, of a directory with
+ * two names - a move was cut short - `..` says which one stays, else `..` is what the name says,
+ * link counts are what names say, and a head is no older than what was linked to it. What it
+ * computes depends on the disk alone and is the same again if it is cut.
  */
 #include "assertion.h"
 #include "fat.h"
@@ -13,9 +14,10 @@
 struct scan {
     struct fs *fs;
     uint8_t *pages;
-    uint8_t *reached;                /* a bit an entry */
-    uint16_t *names;                 /* of each head */
-    uint32_t *queue, queued, served; /* directories, each once */
+    uint8_t *reached;        /* a bit an entry */
+    uint16_t *names;         /* of each head */
+    uint32_t *queue, queued; /* directories, each once */
+    bool twice;              /* a directory has two names */
 };
 
 static bool bit(const uint8_t *map, uint32_t k)
@@ -143,52 +145,24 @@ static void enqueue(struct scan *s, uint32_t ino)
     s->queue[s->queued++] = ino;
 }
 
-/* A name of a directory: it leads to a head, or goes. *gone: it went. */
-static enum err take_name(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
-                          const uint8_t *name, bool *gone)
+static enum err remove_name(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
+                            const uint8_t *name)
 {
-    struct table_entry t;
-    uint32_t ino = (uint32_t)entry->ino;
-    *gone = !is_head(s, ino, &t);
-    if (*gone) {
-        struct found at = {.ino = ino, .type = entry->type, .offset = (uint32_t)entry->next - 1};
-        return dir_remove(s->fs, dir, &at, name, entry->name_bytes);
-    }
-    if (s->names[ino] < UINT16_MAX)
-        s->names[ino]++;
-    if (t.type == VFS_DIRECTORY && s->names[ino] == 1)
-        enqueue(s, ino);
-    return OK;
+    struct found at = {
+        .ino = (uint32_t)entry->ino, .type = entry->type, .offset = (uint32_t)entry->next - 1};
+    plat_report(REPORT_REPAIR, entry->ino, dir->ino);
+    return dir_remove(s->fs, dir, &at, name, entry->name_bytes);
 }
 
-static enum err walk_directory(struct scan *s, uint32_t ino)
+/* What a walk does with each name. */
+typedef enum err name_fn(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
+                         const uint8_t *name, void *context);
+
+/* The names of one directory, dots apart. What is broken is an error at its use, and not here. */
+static enum err walk(struct scan *s, uint32_t ino, name_fn *visit, void *context)
 {
     struct inode *dir;
     uint64_t cookie = 0;
-    enum err e = inode_get(s->fs, ino, &dir);
-    while (e == OK) {
-        uint32_t used = 0;
-        e = dir_list(s->fs, dir, &cookie, LISTING_BYTES, &used);
-        bool gone = false;
-        for (uint32_t at = 0; at < used && e == OK;) {
-            struct vfs_dirent entry;
-            vfs_dirent_decode(&entry, s->fs->listing + at);
-            const uint8_t *name = s->fs->listing + at + VFS_DIRENT_BYTES;
-            at += VFS_DIRENT_BYTES + entry.name_bytes;
-            e = take_name(s, dir, &entry, name, &gone);
-        }
-        if (cookie == 0 || used == 0)
-            break;
-    }
-    return e == E_CORRUPT ? OK : e; /* an error at its use */
-}
-
-/* A directory has its own `.`, its name, and the `..` of each directory in it. */
-static enum err count_subdirectories(struct scan *s, uint32_t ino, uint32_t *count)
-{
-    struct inode *dir;
-    uint64_t cookie = 0;
-    *count = 0;
     enum err e = inode_get(s->fs, ino, &dir);
     while (e == OK) {
         uint32_t used = 0;
@@ -196,13 +170,105 @@ static enum err count_subdirectories(struct scan *s, uint32_t ino, uint32_t *cou
         for (uint32_t at = 0; at < used && e == OK;) {
             struct vfs_dirent entry;
             vfs_dirent_decode(&entry, s->fs->listing + at);
+            const uint8_t *name = s->fs->listing + at + VFS_DIRENT_BYTES;
             at += VFS_DIRENT_BYTES + entry.name_bytes;
-            *count += entry.type == VFS_DIRECTORY ? 1 : 0;
+            e = inode_get(s->fs, ino, &dir);
+            e = e == OK ? visit(s, dir, &entry, name, context) : e;
         }
         if (cookie == 0 || used == 0)
             break;
     }
     return e == E_CORRUPT ? OK : e;
+}
+
+/* It leads to a head, or goes. */
+static enum err take_name(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
+                          const uint8_t *name, void *context)
+{
+    struct table_entry t;
+    uint32_t ino = (uint32_t)entry->ino;
+    (void)context;
+    if (!is_head(s, ino, &t))
+        return remove_name(s, dir, entry, name);
+    if (s->names[ino] < UINT16_MAX)
+        s->names[ino]++;
+    if (t.type != VFS_DIRECTORY || ino == FAT_ROOT)
+        return OK;
+    if (s->names[ino] == 1)
+        enqueue(s, ino);
+    s->twice |= s->names[ino] > 1;
+    return OK;
+}
+
+/* A directory has one name: first those go that `..` does not lead to, and then any. */
+static enum err choose_name(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
+                            const uint8_t *name, void *context)
+{
+    const bool *any = context;
+    struct inode *d;
+    uint32_t ino = (uint32_t)entry->ino, parent = dir->ino, here = dir->ino;
+    if (entry->type != VFS_DIRECTORY || ino == FAT_ROOT || s->names[ino] < 2)
+        return OK;
+    enum err e = inode_get(s->fs, ino, &d);
+    e = e == OK ? dir_parent(s->fs, d, &parent) : e;
+    if (e != OK || (parent == here && !*any))
+        return e == E_CORRUPT ? OK : e;
+    e = inode_get(s->fs, here, &dir);
+    if (e != OK)
+        return e;
+    s->names[ino]--;
+    return remove_name(s, dir, entry, name);
+}
+
+/* `..` is where its name is. */
+static enum err mend_parent(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
+                            const uint8_t *name, void *context)
+{
+    struct inode *d;
+    uint32_t parent, here = dir->ino;
+    (void)name, (void)context;
+    if (entry->type != VFS_DIRECTORY || entry->ino == FAT_ROOT)
+        return OK;
+    enum err e = inode_get(s->fs, (uint32_t)entry->ino, &d);
+    e = e == OK ? dir_parent(s->fs, d, &parent) : e;
+    if (e == OK && parent != here) {
+        plat_report(REPORT_REPAIR, entry->ino, here);
+        e = dir_set_parent(s->fs, d, here);
+    }
+    return e == E_CORRUPT ? OK : e;
+}
+
+/* Over all directories that have a name; a walk may find more of them. */
+static enum err walk_all(struct scan *s, name_fn *visit, void *context)
+{
+    enum err e = OK;
+    for (uint32_t k = 0; k < s->queued && e == OK; k++)
+        e = walk(s, s->queue[k], visit, context);
+    return e;
+}
+
+static enum err mend_names(struct scan *s)
+{
+    bool any = false;
+    enqueue(s, FAT_ROOT);
+    enum err e = walk_all(s, take_name, NULL);
+    if (e == OK && s->twice)
+        e = walk_all(s, choose_name, &any);
+    any = true;
+    if (e == OK && s->twice)
+        e = walk_all(s, choose_name, &any);
+    return e == OK ? walk_all(s, mend_parent, NULL) : e;
+}
+
+/* ---- Heads ---- */
+
+static enum err count_directory(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
+                                const uint8_t *name, void *context)
+{
+    uint32_t *count = context;
+    (void)s, (void)dir, (void)name;
+    *count += entry->type == VFS_DIRECTORY ? 1 : 0;
+    return OK;
 }
 
 static enum err mend_entry(struct scan *s, uint32_t entry)
@@ -221,7 +287,7 @@ static enum err mend_entry(struct scan *s, uint32_t entry)
     if (t.state != STATE_HEAD)
         return OK;
     if (t.type == VFS_DIRECTORY) {
-        e = count_subdirectories(s, entry, &subdirectories);
+        e = walk(s, entry, count_directory, &subdirectories);
         if (e != OK)
             return e;
     }
@@ -253,9 +319,8 @@ static enum err mend(struct scan *s)
     struct fat *f = fat(s->fs);
     enum err e = follow_all(s);
     plat_probe(PROBE_FAT_REC_SCAN);
-    enqueue(s, FAT_ROOT);
-    while (e == OK && s->served < s->queued)
-        e = walk_directory(s, s->queue[s->served++]);
+    if (e == OK)
+        e = mend_names(s);
     if (e == OK)
         e = drop_nameless(s);
     for (uint32_t entry = 1; entry < f->entries && e == OK; entry++)

@@ -1,0 +1,5 @@
+/*
+ * The rig and the tests of cuts, for the tests of this folder.
+ */
+#include "stack/tests/classic/cut_rig.c"
+#include "stack/tests/classic/cut_tests.c"
