@@ -18,7 +18,7 @@ static const struct option_choice raid_levels[] = {
 static const struct option_choice classic_raid_levels[] = {
     {"0", 0, false},
     {"1", 1, false},
-    {"5", 5, true},
+    {"5", 5, false},
     {NULL, 0, false},
 };
 static const struct option_choice checksum_modes[] = {
@@ -225,14 +225,12 @@ static const struct option_choice degraded_modes[] = {
          .doc = "stripe unit, a multiple of 4KiB"},                                                \
         {.name = "bitmap",                                                                         \
          .type = OPTION_SWITCH,                                                                    \
-         .not_yet = true,                                                                          \
          .fallback = "on",                                                                         \
          .source = FORMAT,                                                                         \
          .doc = "block RAID: write-intent bitmap; off: all of the disks is resynchronised"},       \
         {.name = "dirty-degraded",                                                                 \
          .type = OPTION_CHOICE,                                                                    \
          .choices = degraded_modes,                                                                \
-         .not_yet = true,                                                                          \
          .fallback = "refuse",                                                                     \
          .source = "Linux md, start_dirty_degraded",                                               \
          .doc = "block RAID-5 that was not stopped and lacks a disk"},                             \

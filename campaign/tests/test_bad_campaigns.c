@@ -201,7 +201,7 @@ START_TEST(test_bad__variants)
         {V "  x: {stack: loris, raid: 5}\n",
          "5:27: variant `x`: RAID-4 and RAID-5 want three disks or more"},
         {V "  x: {stack: loris, raid: 6}\n", "5:27: variant `x`: RAID-6 wants four disks or more"},
-        {V "  x: {stack: none, raid: 5}\n", "5:26: not available yet: `raid: 5`"},
+        {V "  x: {stack: none, raid: 5}\n", "5:26: variant `x`: RAID-4 and RAID-5 want three disks or more"},
         {V "  x: {stack: loris, raid: 0, machine: {disks: {size: 4MiB}}}\n",
          "5:3: variant `x`: disk 0 is too small for stack `loris`; size: 8MiB or more"},
         {V "  x: {stack: loris, raid: 7}\n", "5:27: `7` is not a value of `raid`; allowed: 0, 1"},

@@ -86,6 +86,9 @@
       "fat: chains lead to blocks without their data")                                             \
     X(PLANTED_LINK_BEFORE_ENTRY, "link-before-entry", "fat: chains lead to entries not written")   \
     X(PLANTED_TAIL_FORGOTTEN, "tail-forgotten", "fat: what grew inside its last block stays so")   \
+    X(PLANTED_RAID_BIT_LATE, "raid-bit-late", "blockraid: data do not wait for their bit")         \
+    X(PLANTED_RAID_PARITY_LEFT, "raid-parity-left", "blockraid: degraded, parity is not written")  \
+    X(PLANTED_RAID_UNRECORDED, "raid-unrecorded", "blockraid: a failed disk is not recorded")      \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \
     X(PLANTED_ENTRIES_SWAPPED, "entries-swapped", "none: two entries swap their inodes")           \
     X(PLANTED_UNLINK_KEEPS_NAME, "unlink-keeps-name", "none: unlink leaves the name")

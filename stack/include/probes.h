@@ -77,6 +77,9 @@
     X(PROBE_COW_LOG, "cow-log", "cow: a log block is stable, the fsync is not answered")           \
     X(PROBE_COW_REPLAY, "cow-replay", "cow: a log block was replayed in memory")                   \
     X(PROBE_COW_CLEAN, "cow-clean", "cow: what is live in a segment has joined a batch")           \
+    X(PROBE_RAID_BIT_SET, "raid-bit-set", "block RAID: changed bits are stable")                   \
+    X(PROBE_RAID_PARITY, "raid-parity", "block RAID: blocks and new parity are about to go down")  \
+    X(PROBE_RAID_DATA, "raid-data", "block RAID: blocks and parity were taken by the disks")       \
     X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")
 
 #define PROBE_ENUM(id, name, doc) id,

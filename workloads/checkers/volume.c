@@ -4,6 +4,7 @@
 #include "workloads/checkers/volume.h"
 
 #include <isa-l.h>
+#include <string.h>
 
 #include "assertion.h"
 #include "bytes.h"
@@ -31,7 +32,8 @@ static bool decode(const uint8_t *raw, struct super *s)
                         .disks = get_le32(raw + 32),
                         .index = get_le32(raw + 36),
                         .failed = get_le32(raw + 72)};
-    return s->level <= 1 && s->chunk > 0 && s->chunk % SECTORS == 0;
+    bool known = s->level <= 1 || (s->level == 5 && s->disks >= 3);
+    return known && s->chunk > 0 && s->chunk % SECTORS == 0;
 }
 
 /* The newer of the two copies on a disk. */
@@ -66,7 +68,8 @@ static bool find(struct checker_volume *v)
     if (best == DISKS_MAX)
         return false;
     v->copies = super[best].level == 1 ? 2 : 1;
-    v->columns = v->disks->count / v->copies;
+    v->parity = super[best].level == 5;
+    v->columns = v->parity ? v->disks->count - 1 : v->disks->count / v->copies;
     v->chunk_blocks = super[best].chunk / SECTORS;
     v->data_start = super[best].start;
     v->blocks = super[best].sectors / SECTORS * v->columns;
@@ -85,18 +88,43 @@ bool checker_volume_find(struct checker_volume *v, const struct checker_disks *d
     return disks->count == 1 || find(v);
 }
 
+static bool read_disk(const struct checker_volume *v, uint32_t disk, uint64_t block, uint8_t *raw)
+{
+    bool readable = true;
+    if ((v->failed >> disk & 1) != 0 || v->disks->dead[disk])
+        return false;
+    v->disks->read_block(v->disks->context, disk, block, raw, &readable);
+    return readable;
+}
+
+/* Of level 5: what all disks but one say that it has. */
+static bool read_others(const struct checker_volume *v, uint32_t but, uint64_t block, uint8_t *raw)
+{
+    uint8_t other[BLOCK];
+    memset(raw, 0, BLOCK);
+    for (uint32_t d = 0; d < v->disks->count; d++) {
+        if (d == but)
+            continue;
+        if (!read_disk(v, d, block, other))
+            return false;
+        for (uint32_t k = 0; k < BLOCK; k++)
+            raw[k] ^= other[k];
+    }
+    return true;
+}
+
 bool checker_volume_copy(const struct checker_volume *v, uint32_t copy, uint64_t block,
                          uint8_t *raw)
 {
-    uint64_t chunk = block / v->chunk_blocks;
-    uint64_t at = chunk / v->columns * v->chunk_blocks + block % v->chunk_blocks + v->data_start;
-    uint32_t disk = (uint32_t)(chunk % v->columns) * v->copies + copy;
-    bool readable = true;
+    uint64_t chunk = block / v->chunk_blocks, stripe = chunk / v->columns;
+    uint64_t at = stripe * v->chunk_blocks + block % v->chunk_blocks + v->data_start;
+    uint32_t column = (uint32_t)(chunk % v->columns), disk = column * v->copies + copy;
     ASSERT(copy < v->copies);
-    if ((v->failed >> disk & 1) != 0 || v->disks->dead[disk])
-        return false;
-    v->disks->read_block(v->disks->context, disk, at, raw, &readable);
-    return readable;
+    if (!v->parity)
+        return read_disk(v, disk, at, raw);
+    uint32_t disks = v->disks->count;
+    disk = (disks - 1 - (uint32_t)(stripe % disks) + 1 + column) % disks; /* after its parity */
+    return read_disk(v, disk, at, raw) || read_others(v, disk, at, raw);
 }
 
 bool checker_volume_read(const struct checker_volume *v, uint64_t block, uint8_t *raw)

@@ -1,13 +1,16 @@
 /*
- * The bitmap of level 1: one bit a MiB of a pair, on both members. Set and stable before the first
- * write to the region; cleared when the region was idle for IDLE_NS and flushed since. So after a
- * crash only regions with a bit can differ.
+ * The bitmap of levels 1 and 5: one bit a MiB of a column, on all its members. Set and stable
+ * before the first write to the region; cleared when the region was idle for IDLE_NS and flushed
+ * since. So after a crash only regions with a bit can differ. Without a bitmap (`bitmap: off`) all
+ * bits stand for one: set with the first write, cleared when all was idle for SAFE_NS and flushed
+ * since.
  *
  * Only one write of a column's bitmap is under way at a time. `gen` counts changes of the bits in
  * memory; a write makes the generation stable that it was taken from.
  */
 #include "assertion.h"
 #include "mem.h"
+#include "planted.h"
 #include "raid.h"
 
 #define REGIONS_A_BLOCK (BLOCK_BYTES * 8)
@@ -31,6 +34,18 @@ static void change_bit(struct column *col, uint32_t region, bool on)
     col->gen++;
 }
 
+/* Without a bitmap a write is one to all regions. */
+static void set_all(struct raid *r, struct column *col)
+{
+    if (col->set == col->regions && !r->sweeping)
+        return;
+    for (uint32_t k = 0; k < col->regions; k++) {
+        col->region[k].candidate = false;
+        if (!col->region[k].set)
+            change_bit(col, k, true);
+    }
+}
+
 uint64_t bitmap_begin(struct raid *r, uint32_t column, uint64_t first, uint32_t count)
 {
     struct column *col = &r->column[column];
@@ -38,6 +53,8 @@ uint64_t bitmap_begin(struct raid *r, uint32_t column, uint64_t first, uint32_t 
     bool wait = false;
     if (r->copies < 2)
         return 0;
+    if (!r->options.raid_bitmap)
+        set_all(r, col);
     for (uint64_t k = first / REGION_SECTORS; k <= (first + count - 1) / REGION_SECTORS; k++) {
         struct region *region = &col->region[k];
         region->writes++;
@@ -48,6 +65,8 @@ uint64_t bitmap_begin(struct raid *r, uint32_t column, uint64_t first, uint32_t 
         wait = true;
     }
     /* A bit that is set may still be on its way: then that generation is waited for. */
+    if (PLANTED(PLANTED_RAID_BIT_LATE))
+        return 0;
     return wait && col->stable_gen < col->gen ? col->gen : 0;
 }
 
@@ -103,15 +122,26 @@ void bitmap_written(struct raid *r, const struct request *q)
     ASSERT(col->writing);
     col->writing = false;
     col->stable_gen = col->writing_gen;
+    plat_probe(PROBE_RAID_BIT_SET);
     bitmap_push(r, q->column);
     request_wake(r);
+}
+
+/* Without a bitmap: all bits go together. */
+static bool all_are_candidates(const struct column *col)
+{
+    for (uint32_t k = 0; k < col->regions; k++)
+        if (col->region[k].set && !col->region[k].candidate)
+            return false;
+    return true;
 }
 
 void bitmap_sweep(struct raid *r)
 {
     uint64_t now_ns = plat_now();
+    uint64_t idle_ns = r->options.raid_bitmap ? IDLE_NS : SAFE_NS;
     bool any = false;
-    r->sweep_ns = now_ns + SWEEP_NS;
+    r->sweep_ns = now_ns + (r->options.raid_bitmap ? SWEEP_NS : SAFE_NS);
     if (r->sweeping || r->copies < 2)
         return;
     for (uint32_t c = 0; c < r->columns; c++) {
@@ -119,9 +149,11 @@ void bitmap_sweep(struct raid *r)
         for (uint32_t k = 0; k < col->regions && col->set > 0; k++) {
             struct region *g = &col->region[k];
             g->candidate =
-                g->set && !g->unsynced && g->writes == 0 && now_ns - g->last_ns >= IDLE_NS;
+                g->set && !g->unsynced && g->writes == 0 && now_ns - g->last_ns >= idle_ns;
             any |= g->candidate;
         }
+        if (!r->options.raid_bitmap && !all_are_candidates(col))
+            return; /* later */
     }
     if (!any)
         return;
@@ -145,7 +177,7 @@ void bitmap_swept(struct raid *r, const struct request *q)
     r->sweeping = false;
     for (uint32_t c = 0; c < r->columns; c++) {
         struct column *col = &r->column[c];
-        if ((q->columns_ok >> c & 1) == 0)
+        if ((q->columns_ok >> c & 1) == 0 || q->status != OK)
             continue;
         for (uint32_t k = 0; k < col->regions; k++)
             if (col->region[k].candidate) {
@@ -181,7 +213,40 @@ void bitmap_clear(struct raid *r, uint32_t column, uint32_t region)
     struct column *col = &r->column[column];
     ASSERT(!col->region[region].unsynced);
     ASSERT(col->region[region].writes == 0);
+    if (!r->options.raid_bitmap)
+        return; /* the sweep does it, for all together */
     if (col->region[region].set)
         change_bit(col, region, false);
     bitmap_push(r, column);
+}
+
+void bitmap_clear_all(struct raid *r)
+{
+    struct column *col = &r->column[0];
+    ASSERT(raid_is_5(r));
+    if (col->writing || col->unsynced > 0)
+        return; /* the next time */
+    for (uint32_t k = 0; k < col->regions; k++)
+        if (col->region[k].writes > 0)
+            return;
+    for (uint32_t k = 0; k < col->regions; k++) {
+        col->region[k].candidate = false;
+        if (col->region[k].set)
+            change_bit(col, k, false);
+    }
+    if (col->dirty_first == UINT32_MAX)
+        return;
+    size_t bytes = (size_t)(col->dirty_last - col->dirty_first + 1) * BLOCK_BYTES;
+    uint64_t first = (uint64_t)(BITMAP_BLOCK + col->dirty_first) * SECTORS_A_BLOCK;
+    const uint8_t *from = col->bits + (size_t)col->dirty_first * BLOCK_BYTES;
+    r->recheck = true;
+    col->dirty_first = UINT32_MAX;
+    col->stable_gen = col->gen;
+    for (uint32_t d = 0; d < r->disks; d++) {
+        if (!r->member[d]->usable)
+            continue;
+        enum err e = block_write(&r->member[d]->client, first, from, bytes, true);
+        if (e != OK)
+            repair_fail(r, d, e);
+    }
 }

@@ -62,10 +62,10 @@ enum err super_decode(struct super *super, const uint8_t *raw)
     };
     bool sound =
         super->disks > 0 && super->disks <= DISKS_MAX && super->index < super->disks &&
-        super->level <= 1 && (super->level == 0 || super->disks % 2 == 0) &&
-        super->chunk_sectors > 0 && super->chunk_sectors % SECTORS_A_BLOCK == 0 &&
-        super->chunk_sectors <= UINT32_MAX && super->column_sectors > 0 &&
-        super->column_sectors % super->chunk_sectors == 0 &&
+        (super->level <= 1 || super->level == 5) && (super->level != 1 || super->disks % 2 == 0) &&
+        (super->level != 5 || super->disks >= 3) && super->chunk_sectors > 0 &&
+        super->chunk_sectors % SECTORS_A_BLOCK == 0 && super->chunk_sectors <= UINT32_MAX &&
+        super->column_sectors > 0 && super->column_sectors % super->chunk_sectors == 0 &&
         super->column_sectors < (uint64_t)BITMAP_BLOCKS_MAX * REGIONS_A_BLOCK * REGION_SECTORS &&
         get_le64(raw + SB_DATA_START) == DATA_START_BLOCK;
     return sound ? OK : E_CORRUPT;
@@ -80,10 +80,10 @@ static uint32_t bitmap_blocks(const struct raid *r)
 /* From the superblock: sizes, and memory for the columns. */
 enum err format_tables(struct raid *r)
 {
-    r->copies = r->super.level == 1 ? 2 : 1;
+    r->copies = raid_is_5(r) ? r->disks : r->super.level == 1 ? 2 : 1;
     r->columns = r->disks / r->copies;
-    r->volume_sectors = r->super.column_sectors * r->columns;
-    for (uint32_t c = 0; c < r->columns && r->copies == 2; c++) {
+    r->volume_sectors = r->super.column_sectors * (raid_is_5(r) ? r->disks - 1 : r->columns);
+    for (uint32_t c = 0; c < r->columns && r->copies >= 2; c++) {
         struct column *col = &r->column[c];
         col->regions = (uint32_t)((r->super.column_sectors + REGION_SECTORS - 1) / REGION_SECTORS);
         col->region = plat_alloc(col->regions * sizeof(col->region[0]), TAG_HEAP);
@@ -233,6 +233,22 @@ static void load_bits(struct raid *r, uint32_t column)
         col->source = raid_disk(r, column, 1);
 }
 
+/* Level 5: one disk may be missing, but not if parity may be wrong: it would be taken for what that
+ * disk had. Started nevertheless, all counts as in step. */
+static enum err may_start(struct raid *r)
+{
+    struct column *col = &r->column[0];
+    uint32_t missing = rebuild_missing(r);
+    if (!raid_is_5(r) || missing == 0)
+        return OK;
+    if (missing > 1 || (col->unsynced > 0 && !r->options.dirty_degraded_start))
+        return E_DEAD;
+    for (uint32_t k = 0; k < col->regions; k++)
+        col->region[k].unsynced = false;
+    col->unsynced = 0;
+    return OK;
+}
+
 enum err format_load(struct raid *r)
 {
     struct super super[DISKS_MAX];
@@ -245,8 +261,11 @@ enum err format_load(struct raid *r)
         e = format_tables(r);
     if (e != OK)
         return e;
-    for (uint32_t c = 0; c < r->columns && r->copies == 2; c++)
+    for (uint32_t c = 0; c < r->columns && r->copies >= 2; c++)
         load_bits(r, c);
+    e = may_start(r);
+    if (e != OK)
+        return e;
     uint32_t before = r->super.failed;
     for (uint32_t d = 0; d < r->disks; d++) {
         if (r->member[d]->usable)
@@ -254,7 +273,7 @@ enum err format_load(struct raid *r)
         r->super.failed |= 1u << d;
         plat_report(REPORT_DEGRADED, d, 0);
     }
-    if (uneven || (r->super.failed != before && r->copies == 2)) {
+    if (uneven || (r->super.failed != before && r->copies >= 2)) {
         r->super.events++; /* before anything is written that it misses */
         format_write_supers(r);
     }

@@ -83,7 +83,7 @@ static void recheck(struct raid *r)
         }
         request_reap_all(r);
     }
-    for (uint32_t c = 0; c < r->columns && r->copies == 2; c++)
+    for (uint32_t c = 0; c < r->columns && r->copies >= 2; c++)
         bitmap_push(r, c);
 }
 
@@ -122,9 +122,10 @@ static void start(struct raid *r, const struct boot *boot)
     r->disks = boot->options.disks;
     r->block = plat_alloc(BLOCK_BYTES, TAG_PAGES);
     r->copy = plat_alloc((size_t)RESYNC_BLOCKS * BLOCK_BYTES, TAG_PAGES);
-    struct part *parts = plat_alloc(PARTS_MAX * sizeof(*parts), TAG_HEAP);
+    uint32_t count = REQUESTS_MAX * (r->options.raid == 5 ? PARTS_A_REQUEST_5 : PARTS_A_REQUEST);
+    struct part *parts = plat_alloc(count * sizeof(*parts), TAG_HEAP);
     ASSERT(r->block != NULL && r->copy != NULL && parts != NULL);
-    for (uint32_t k = 0; k < PARTS_MAX; k++) {
+    for (uint32_t k = 0; k < count; k++) {
         parts[k].next = r->free_parts;
         r->free_parts = &parts[k];
     }
@@ -132,7 +133,7 @@ static void start(struct raid *r, const struct boot *boot)
     r->status = boot->format ? format_make(r, sectors) : format_load(r);
     if (r->status != OK)
         plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)r->status, 0);
-    r->sweep_ns = plat_now() + SWEEP_NS;
+    r->sweep_ns = plat_now();
     r->recheck = true;
 }
 

@@ -1,22 +1,28 @@
 /*
- * Block-level RAID 0 and 1 behind the block protocol, over one driver a disk. It
+ * Block-level RAID 0, 1 and 5 behind the block protocol, over one driver a disk. It
  * knows no files and no checksums: what a disk returns is believed.
  *
- * format.c    superblocks and bitmaps on the disks      request.c   requests of clients, split and
- * joined bitmap.c    which regions may differ                  repair.c    failed members, other
- * copies, resync main.c      the loop
+ *   format.c   superblocks and bitmaps on the disks
+ *   request.c  requests of clients, split and joined
+ *   parity.c   the same for level 5: stripes, locks, new parity, what a missing disk had
+ *   bitmap.c   which regions may differ
+ *   repair.c   failed members, other copies, resynchronisation
+ *   rebuild.c  the same for level 5: what the other disks say
+ *   main.c     the loop
  *
- * A column is a disk (level 0) or a pair of disks (level 1: 2k and 2k + 1). The volume is striped
- * over the columns in chunks. Column sectors count from the start of a disk's data.
+ * A column is a disk (level 0), a pair of disks (level 1: 2k and 2k + 1) or all of them (level 5,
+ * whose stripes are parity.c's matter). The volume is striped over the columns in chunks. Column
+ * sectors count from the start of a disk's data; on level 5 they are called rows.
  *
  * Invariants:
- *   (1) level 1: a write is sent to the members only after the bits of its regions are stable on
- * all live members of the pair; (2) a bit is cleared only if all writes to the region were
+ *   (1) levels 1, 5: a write is sent to the members only after the bits of its regions are stable
+ * on all live members of the column; (2) a bit is cleared only if all writes to the region were
  * answered, and flushed since; (3) a member that failed is recorded as failed on all other disks,
  * stable, before anything is answered that it missed; it is not used again; (4) regions that are
- * not in step (`unsynced`) are read from the pair's source alone; (5) what repair.c writes never
- * overlaps a write of a client: it works with none under way there, and to its end before the next
- * request is taken.
+ * not in step (`unsynced`) are read from the pair's source alone, on level 5 without their parity;
+ * (5) what repair.c writes never overlaps a write of a client: it works with none under way there,
+ * and to its end before the next request is taken; (6) level 5: rows with a write under way are
+ * that write's alone, but for reads of what a data disk has.
  */
 #ifndef LORIS_STACK_CLASSIC_BLOCKRAID_RAID_H
 #define LORIS_STACK_CLASSIC_BLOCKRAID_RAID_H
@@ -31,12 +37,16 @@
 #define BITMAP_BLOCK 2u
 #define BITMAP_BLOCKS_MAX 32u /* 1 TiB a disk */
 #define REQUESTS_MAX 64u
-#define PARTS_MAX 1024u  /* 64 requests on 16 disks */
-#define PARTS_A_DISK 28u /* under way; some of the client's slots stay for repair.c */
-#define PAGE_CHUNK 64u   /* pages that are allocated at once */
+#define PARTS_A_REQUEST 16u    /* one a disk */
+#define PARTS_A_REQUEST_5 160u /* of each of 7 segments, and where parity is in the way */
+#define SEGMENTS_MAX 7u        /* 3 of a stripe in part, whole ones, 3 of a stripe in part */
+#define SCRATCH_MAX 4096u      /* pages of old blocks and parity, unless one request is alone */
+#define PARTS_A_DISK 28u       /* under way; some of the client's slots stay for repair.c */
+#define PAGE_CHUNK 64u         /* pages that are allocated at once */
 #define PAGES_A_REQUEST BLOCK_IO_MAX_BLOCKS
 #define SWEEP_NS UINT64_C(2500000000) /* how often idle regions are looked for */
 #define IDLE_NS UINT64_C(5000000000)  /* a region is idle: as md's bitmap daemon, 5 s */
+#define SAFE_NS UINT64_C(200000000)   /* without a bitmap: the array is idle, as md's safe mode */
 #define RESYNC_BLOCKS 128u            /* copied in one step */
 #define RESYNC_RETRY_NS UINT64_C(1000000)
 #define RESYNC_EVERY 16u /* messages between two steps, under load */
@@ -52,6 +62,21 @@ struct super {
 enum kind { KIND_CLIENT, KIND_BITMAP, KIND_SWEEP };
 
 struct part;
+
+/* Level 5: rows in which each data column is written, or read, whole or not at all; either of one
+ * stripe or of a run of stripes that are covered whole. */
+struct segment {
+    uint64_t first; /* row */
+    uint32_t rows;
+    uint32_t want;    /* bit a data column: it is the request's */
+    uint32_t reads;   /* data columns that are read first */
+    bool read_parity; /* parity is read first */
+    bool change; /* a write: new parity is old parity and what changes; else from all columns */
+    uint32_t missing; /* a disk that cannot tell what it has here; DISKS_MAX: none */
+    uint32_t base;    /* of its pages in `scratch`: parity, then columns */
+};
+
+enum phase { PHASE_READ, PHASE_WRITE };
 
 struct request {
     bool used;
@@ -70,7 +95,17 @@ struct request {
     enum err status;                 /* E_INVAL of a member's grant and the like */
     uint64_t bits_wanted[DISKS_MAX]; /* by column: waits until the bitmap is that far, 0: no wait */
     uint64_t order;                  /* of arrival */
-    bool waiting;                    /* for bits */
+    bool waiting;                    /* for bits, a lock, scratch */
+    /* Level 5. */
+    enum phase phase;
+    bool wants_lock, has_lock; /* of rows lock_first to lock_end - 1 */
+    bool careful;              /* a read that met a bad sector: once more, with the lock */
+    bool again;                /* a disk went meanwhile: plan anew */
+    uint64_t lock_first, lock_end;
+    struct segment segment[SEGMENTS_MAX];
+    uint32_t segments;
+    uint8_t **scratch; /* room for as many as a request may want */
+    uint32_t scratches, scratch_wanted;
 };
 
 struct part { /* what a request does on one disk */
@@ -79,7 +114,8 @@ struct part { /* what a request does on one disk */
     uint32_t disk, column;
     uint64_t first; /* column sector; KIND_BITMAP: sector of the disk */
     uint32_t count;
-    uint32_t slot; /* of the block client, while under way */
+    uint32_t slot;    /* of the block client, while under way */
+    uint32_t segment; /* level 5 */
 };
 
 struct member {
@@ -95,6 +131,7 @@ struct region {
     uint64_t last_ns;
     uint16_t writes; /* admitted, not answered */
     bool set, unsynced, candidate;
+    uint8_t lost; /* level 5, unsynced: disk + 1 whose content is old, 0: parity may be */
 };
 
 struct column {
@@ -119,8 +156,9 @@ struct raid {
     struct column column[DISKS_MAX];
     struct request request[REQUESTS_MAX];
     struct part *free_parts;
-    uint8_t *free_pages; /* list through the first bytes */
-    uint32_t pages;
+    uint8_t *free_pages;       /* list through the first bytes */
+    uint32_t scratch_pages;    /* of all requests */
+    uint64_t written, flushed; /* level 5: writes that ended, and how many a flush has seen */
     struct block_fencer fencer;
     uint64_t next_order, sweep_ns;
     bool sweeping;         /* its flush is under way */
@@ -160,6 +198,9 @@ bool bitmap_is_unsynced(const struct raid *r, uint32_t column, uint64_t first, u
 bool bitmap_is_busy(const struct raid *r, uint32_t column, uint64_t first, uint32_t count);
 /* Clears the bit of a region whose copies are equal and stable. */
 void bitmap_clear(struct raid *r, uint32_t column, uint32_t region);
+/* Level 5 without a disk, all that was written is stable: all bits go, at once, if nothing is under
+ * way. */
+void bitmap_clear_all(struct raid *r);
 
 /* ---- request.c ---- */
 
@@ -175,10 +216,36 @@ void request_drain(struct raid *r);
 struct request *request_take(struct raid *r, enum kind kind, enum block_op op);
 void request_add_part(struct raid *r, struct request *q, uint32_t disk, uint32_t column,
                       uint64_t first, uint32_t count);
+/* The same of level 5. */
+void request_add_rows(struct raid *r, struct request *q, uint32_t disk, uint32_t segment,
+                      uint64_t first, uint32_t count);
+/* Where in memory this sector of the volume is, which the request covers. */
+uint8_t *request_place(const struct request *q, uint64_t sector);
+/* All of its parts are answered: answers the client, gives everything back. */
+void request_end(struct raid *r, struct request *q);
+/* A page of the pool, NULL: not enough memory; and back. */
+uint8_t *request_get_page(struct raid *r);
+void request_put_page(struct raid *r, uint8_t *page);
 /* Gets `count` pages; false: not enough memory. */
 bool request_get_pages(struct raid *r, struct request *q, uint32_t count);
 /* The places in memory of a part's sectors, in its order. Returns how many. */
 uint32_t request_spans(const struct raid *r, const struct part *p, struct plat_span *span);
+
+/* ---- parity.c: level 5 ---- */
+
+/* The rows that the request touches, and more where it touches several chunks. */
+void parity_rows(const struct raid *r, const struct request *q, uint64_t *first, uint64_t *end);
+/* Whether nobody else has, or earlier asked for, any of the rows that it wants. */
+bool parity_may_go(const struct raid *r, const struct request *q);
+/* Sends what comes first; or the request waits, for rows or for scratch. */
+void parity_start(struct raid *r, struct request *q);
+/* All parts of this phase are answered. */
+void parity_next(struct raid *r, struct request *q);
+/* A part failed for good. */
+void parity_failed(struct raid *r, struct part *p, enum err e);
+/* Gives back what it got: rows, scratch. */
+void parity_release(struct raid *r, struct request *q);
+uint8_t *parity_place(const struct raid *r, const struct part *p, uint64_t row);
 
 /* ---- repair.c ---- */
 
@@ -192,6 +259,17 @@ bool repair_is_needed(const struct raid *r);
 /* A reset of this disk lost writes: what may differ is copied from the other. */
 void repair_lost_writes(struct raid *r, uint32_t disk);
 
+/* ---- rebuild.c: level 5 ---- */
+
+/* At most a block that `disk` cannot read, from all others; the disk gets it again. The rows are
+ * the caller's. */
+MUST_USE enum err rebuild_piece(struct raid *r, uint32_t disk, uint64_t first, uint32_t count,
+                                uint8_t *at);
+/* Brings a region in step: its parity, or what a disk lost. */
+MUST_USE enum err rebuild_region(struct raid *r, uint32_t region);
+/* How many members are out. */
+uint32_t rebuild_missing(const struct raid *r);
+
 /* ---- Geometry ---- */
 
 static inline uint32_t raid_disk(const struct raid *r, uint32_t column, uint32_t copy)
@@ -202,6 +280,23 @@ static inline uint32_t raid_disk(const struct raid *r, uint32_t column, uint32_t
 static inline uint64_t raid_disk_sector(uint64_t column_sector)
 {
     return (uint64_t)DATA_START_BLOCK * SECTORS_A_BLOCK + column_sector;
+}
+
+static inline bool raid_is_5(const struct raid *r)
+{
+    return r->super.level == 5;
+}
+
+/* Level 5: the disk of a stripe's parity; its data come after it, in turn. */
+static inline uint32_t raid_parity_disk(const struct raid *r, uint64_t stripe)
+{
+    return r->disks - 1 - (uint32_t)(stripe % r->disks);
+}
+
+/* Level 5: which data column of a stripe a disk has; disks - 1: its parity. */
+static inline uint32_t raid_data_column(const struct raid *r, uint64_t stripe, uint32_t disk)
+{
+    return (disk + r->disks - raid_parity_disk(r, stripe) - 1) % r->disks;
 }
 
 /* The sector of the volume behind a column's. */

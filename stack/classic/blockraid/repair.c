@@ -3,26 +3,47 @@
  * request is taken meanwhile, so nothing can overlap (raid.h, invariant 5).
  */
 #include "assertion.h"
+#include "planted.h"
 #include "raid.h"
 
 #define RESYNC_SECTORS (RESYNC_BLOCKS * SECTORS_A_BLOCK)
+
+/* Whether the column can do without this one. */
+static bool is_last(const struct raid *r, uint32_t disk)
+{
+    return raid_is_5(r) ? rebuild_missing(r) > 0 : !r->member[disk ^ 1u]->usable;
+}
+
+/* Level 5 without a disk has nothing to compare. */
+static void forget_unsynced(struct column *col)
+{
+    for (uint32_t k = 0; k < col->regions; k++)
+        col->region[k].unsynced = false;
+    col->unsynced = 0;
+}
 
 void repair_fail(struct raid *r, uint32_t disk, enum err why)
 {
     struct member *m = r->member[disk];
     if (r->copies < 2 || !m->usable)
         return; /* level 0 has nobody to do without: each request answers for itself */
-    if (why != E_DEAD && !r->member[disk ^ 1u]->usable)
+    bool last = is_last(r, disk);
+    if (why != E_DEAD && last)
         return; /* the last copy stays: better some errors than none of it */
     plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)why, disk);
     plat_report(REPORT_DEGRADED, disk, 0);
     m->usable = false;
+    if (raid_is_5(r) && last)
+        return; /* no request succeeds from now on: it misses nothing */
     r->super.failed |= 1u << disk;
     r->super.events++;
     struct column *col = &r->column[disk / r->copies];
-    if (col->source == disk)
+    if (raid_is_5(r))
+        forget_unsynced(col);
+    else if (col->source == disk)
         col->source = disk ^ 1u;
-    format_write_supers(r);
+    if (!PLANTED(PLANTED_RAID_UNRECORDED))
+        format_write_supers(r);
 }
 
 /* ---- Bad sectors ---- */
@@ -70,7 +91,8 @@ enum err repair_read(struct raid *r, const struct part *p)
             uint32_t to_border = SECTORS_A_BLOCK - (uint32_t)(first % SECTORS_A_BLOCK);
             uint32_t count = (uint32_t)(left / SECTOR_BYTES);
             count = count < to_border ? count : to_border;
-            enum err e = read_piece(r, p, first, count, at + done);
+            enum err e = raid_is_5(r) ? rebuild_piece(r, p->disk, first, count, at + done)
+                                      : read_piece(r, p, first, count, at + done);
             if (e != OK)
                 return e;
             done += (size_t)count * SECTOR_BYTES;
@@ -90,8 +112,8 @@ bool repair_is_needed(const struct raid *r)
     return false;
 }
 
-/* Copies the region from the source to the other member, in pieces. Blocks that the source cannot
- * read are taken from the other, which is all that is left of them. */
+/* Level 1: copies the region from the source to the other member, in pieces. Blocks that the source
+ * cannot read are taken from the other, which is all that is left of them. */
 static enum err copy_region(struct raid *r, uint32_t column, uint64_t first, uint64_t sectors)
 {
     struct column *col = &r->column[column];
@@ -130,12 +152,15 @@ static void one_region(struct raid *r, uint32_t column, uint32_t k)
     struct column *col = &r->column[column];
     uint64_t first = (uint64_t)k * REGION_SECTORS;
     uint64_t left = r->super.column_sectors - first;
-    bool both = r->member[col->source]->usable && r->member[col->source ^ 1u]->usable;
+    bool both =
+        raid_is_5(r) || (r->member[col->source]->usable && r->member[col->source ^ 1u]->usable);
     if (both) {
         plat_probe(PROBE_RAID_RESYNC);
-        if (copy_region(r, column, first, left < REGION_SECTORS ? left : REGION_SECTORS) != OK)
-            both = false;
+        uint64_t sectors = left < REGION_SECTORS ? left : REGION_SECTORS;
+        both = (raid_is_5(r) ? rebuild_region(r, k) : copy_region(r, column, first, sectors)) == OK;
     }
+    if (!col->region[k].unsynced)
+        return;                      /* a member failed meanwhile */
     col->region[k].unsynced = false; /* alone, a member is in step with itself */
     col->unsynced--;
     if (both)
@@ -165,13 +190,16 @@ void repair_lost_writes(struct raid *r, uint32_t disk)
     if (r->copies < 2 || !r->member[disk]->usable)
         return;
     struct column *col = &r->column[disk / r->copies];
-    if (r->member[disk ^ 1u]->usable)
+    if (raid_is_5(r) && rebuild_missing(r) > 0)
+        return; /* nobody knows what it had */
+    if (!raid_is_5(r) && r->member[disk ^ 1u]->usable)
         col->source = disk ^ 1u;
     for (uint32_t k = 0; k < col->regions; k++) {
         if (!col->region[k].set || col->region[k].unsynced)
             continue;
         col->region[k].unsynced = true;
         col->region[k].candidate = false;
+        col->region[k].lost = (uint8_t)(disk + 1);
         col->unsynced++;
     }
 }

@@ -22,13 +22,25 @@ static bool add_pages(struct raid *r)
     return true;
 }
 
+uint8_t *request_get_page(struct raid *r)
+{
+    if (r->free_pages == NULL && !add_pages(r))
+        return NULL;
+    uint8_t *at = r->free_pages;
+    memcpy(&r->free_pages, at, sizeof(r->free_pages));
+    return at;
+}
+
+void request_put_page(struct raid *r, uint8_t *page)
+{
+    memcpy(page, &r->free_pages, sizeof(r->free_pages));
+    r->free_pages = page;
+}
+
 static void put_pages(struct raid *r, struct request *q)
 {
-    while (q->pages > 0) {
-        uint8_t *at = q->page[--q->pages];
-        memcpy(at, &r->free_pages, sizeof(r->free_pages));
-        r->free_pages = at;
-    }
+    while (q->pages > 0)
+        request_put_page(r, q->page[--q->pages]);
 }
 
 bool request_get_pages(struct raid *r, struct request *q, uint32_t count)
@@ -36,12 +48,11 @@ bool request_get_pages(struct raid *r, struct request *q, uint32_t count)
     ASSERT(count <= PAGES_A_REQUEST);
     ASSERT(q->pages == 0);
     while (q->pages < count) {
-        if (r->free_pages == NULL && !add_pages(r)) {
+        uint8_t *at = request_get_page(r);
+        if (at == NULL) {
             put_pages(r, q);
             return false;
         }
-        uint8_t *at = r->free_pages;
-        memcpy(&r->free_pages, at, sizeof(r->free_pages));
         q->page[q->pages++] = at;
     }
     return true;
@@ -61,7 +72,11 @@ struct request *request_take(struct raid *r, enum kind kind, enum block_op op)
         q->first = 0;
         q->count = q->pages = q->parts = 0;
         q->columns = q->columns_ok = 0;
+        memset(q->bits_wanted, 0, sizeof(q->bits_wanted));
         q->status = OK;
+        q->phase = PHASE_READ;
+        q->wants_lock = q->has_lock = q->careful = q->again = false;
+        q->segments = q->scratches = q->scratch_wanted = 0;
         q->order = ++r->next_order;
         return q;
     }
@@ -70,24 +85,31 @@ struct request *request_take(struct raid *r, enum kind kind, enum block_op op)
 
 /* ---- To and from the disks ---- */
 
-static uint8_t *place(const struct request *q, uint64_t sector, uint64_t base)
+uint8_t *request_place(const struct request *q, uint64_t sector)
 {
-    uint64_t offset = sector - base;
+    uint64_t offset = sector - q->first / SECTORS_A_BLOCK * SECTORS_A_BLOCK;
     ASSERT(offset / SECTORS_A_BLOCK < q->pages);
     return q->page[offset / SECTORS_A_BLOCK] + offset % SECTORS_A_BLOCK * SECTOR_BYTES;
 }
 
+/* Where a part's sector is. */
+static uint8_t *part_place(const struct raid *r, const struct part *p, uint64_t sector)
+{
+    if (p->request->kind == KIND_BITMAP)
+        return request_place(p->request, sector);
+    if (raid_is_5(r))
+        return parity_place(r, p, sector);
+    return request_place(p->request, raid_volume_sector(r, p->column, sector));
+}
+
 uint32_t request_spans(const struct raid *r, const struct part *p, struct plat_span *span)
 {
-    const struct request *q = p->request;
-    uint64_t base = q->first / SECTORS_A_BLOCK * SECTORS_A_BLOCK;
     uint32_t spans = 0;
     for (uint64_t s = p->first; s < p->first + p->count;) {
-        uint64_t sector = q->kind == KIND_BITMAP ? s : raid_volume_sector(r, p->column, s);
-        uint64_t in_block = SECTORS_A_BLOCK - sector % SECTORS_A_BLOCK;
+        uint64_t in_block = SECTORS_A_BLOCK - s % SECTORS_A_BLOCK; /* chunks are whole blocks */
         uint64_t left = p->first + p->count - s;
         uint64_t sectors = in_block < left ? in_block : left;
-        uint8_t *at = place(q, sector, base);
+        uint8_t *at = part_place(r, p, s);
         size_t bytes = (size_t)sectors * SECTOR_BYTES;
         if (spans > 0 && (uint8_t *)span[spans - 1].base + span[spans - 1].bytes == at)
             span[spans - 1].bytes += bytes;
@@ -105,6 +127,7 @@ static void send_part(struct raid *r, struct part *p)
     struct member *m = r->member[p->disk];
     const struct request *q = p->request;
     uint64_t sector = q->kind == KIND_BITMAP ? p->first : raid_disk_sector(p->first);
+    bool before = q->segments > 0 && q->phase == PHASE_READ; /* level 5: before it writes */
     uint32_t spans = 0;
     if (q->op == BLOCK_FLUSH)
         sector = 0;
@@ -112,7 +135,11 @@ static void send_part(struct raid *r, struct part *p)
         spans = request_spans(r, p, span);
     if (m->flights == 0)
         m->heard_ns = plat_now();
-    p->slot = block_submit(&m->client, q->op, sector, q->fua, span, spans);
+    uint32_t endpoint = m->client.endpoint;
+    p->slot = block_submit(&m->client, before ? BLOCK_READ : q->op, sector, q->fua && !before, span,
+                           spans);
+    if (m->client.endpoint != endpoint)
+        r->recheck = true; /* it waited for a new driver: another's death may have passed by */
     m->flight[m->flights++] = p;
 }
 
@@ -128,20 +155,34 @@ static void send_queued(struct raid *r, uint32_t disk)
     }
 }
 
+static void add_part(struct raid *r, const struct part *part)
+{
+    struct member *m = r->member[part->disk];
+    struct part *p = r->free_parts;
+    ASSERT(p != NULL); /* as many as all requests may have */
+    r->free_parts = p->next;
+    *p = *part;
+    p->request->parts++;
+    p->request->columns |= 1u << p->column;
+    *m->queue_end = p;
+    m->queue_end = &p->next;
+    send_queued(r, p->disk);
+}
+
 void request_add_part(struct raid *r, struct request *q, uint32_t disk, uint32_t column,
                       uint64_t first, uint32_t count)
 {
-    struct member *m = r->member[disk];
-    struct part *p = r->free_parts;
-    ASSERT(p != NULL); /* PARTS_MAX = requests x disks */
-    r->free_parts = p->next;
-    *p =
-        (struct part){.request = q, .disk = disk, .column = column, .first = first, .count = count};
-    q->parts++;
-    q->columns |= 1u << column;
-    *m->queue_end = p;
-    m->queue_end = &p->next;
-    send_queued(r, disk);
+    add_part(r, &(struct part){
+                    .request = q, .disk = disk, .column = column, .first = first, .count = count});
+}
+
+void request_add_rows(struct raid *r, struct request *q, uint32_t disk, uint32_t segment,
+                      uint64_t first, uint32_t count)
+{
+    ASSERT(segment < q->segments);
+    add_part(r,
+             &(struct part){
+                 .request = q, .disk = disk, .segment = segment, .first = first, .count = count});
 }
 
 /* ---- Answers ---- */
@@ -156,12 +197,11 @@ static void reply_to(const struct request *q, enum err status)
 /* Moves a page-sized piece at a time between the client's grant and our pages. */
 static enum err copy_pages(struct request *q, bool in)
 {
-    uint64_t base = q->first / SECTORS_A_BLOCK * SECTORS_A_BLOCK;
     for (uint64_t s = q->first; s < q->first + q->count;) {
         uint64_t in_block = SECTORS_A_BLOCK - s % SECTORS_A_BLOCK;
         uint64_t left = q->first + q->count - s;
         uint64_t sectors = in_block < left ? in_block : left;
-        uint8_t *at = place(q, s, base);
+        uint8_t *at = request_place(q, s);
         size_t offset = (size_t)(s - q->first) * SECTOR_BYTES;
         size_t bytes = (size_t)sectors * SECTOR_BYTES;
         enum err e = in ? plat_copy_in(q->client, q->grant, offset, at, bytes)
@@ -179,6 +219,12 @@ typedef void piece_fn(struct raid *r, struct request *q, uint32_t column, uint64
 
 static void each_column(struct raid *r, struct request *q, piece_fn *fn)
 {
+    if (raid_is_5(r)) { /* all disks are one */
+        uint64_t first, end;
+        parity_rows(r, q, &first, &end);
+        fn(r, q, 0, first, (uint32_t)(end - first));
+        return;
+    }
     for (uint32_t c = 0; c < r->columns; c++) {
         uint64_t from = raid_column_sector(r, c, q->first);
         uint64_t to = raid_column_sector(r, c, q->first + q->count);
@@ -194,6 +240,20 @@ static void end_bits(struct raid *r, struct request *q, uint32_t column, uint64_
     bitmap_end(r, column, first, count);
 }
 
+/* Level 5: counts what no flush has seen. Without a disk a cut while a bit is set is the end of the
+ * array, so there they go as soon as all is stable: a stop is not announced. */
+static void note_stable(struct raid *r, struct request *q, enum err status)
+{
+    if (q->op == BLOCK_READ || status != OK)
+        return;
+    if (q->op == BLOCK_FLUSH)
+        r->flushed = q->first > r->flushed ? q->first : r->flushed; /* what it has seen */
+    else if (!q->fua)
+        r->written++;
+    if (rebuild_missing(r) == 1 && r->flushed == r->written)
+        bitmap_clear_all(r);
+}
+
 static void finish_client(struct raid *r, struct request *q)
 {
     enum err status = q->status;
@@ -201,6 +261,10 @@ static void finish_client(struct raid *r, struct request *q)
         status = E_MEDIA;
     if (q->op == BLOCK_WRITE)
         each_column(r, q, end_bits);
+    if (raid_is_5(r)) {
+        parity_release(r, q);
+        note_stable(r, q, status);
+    }
     if (q->op == BLOCK_READ && status == OK)
         status = copy_pages(q, false);
     if (q->client != ENDPOINT_NONE) /* else a fence has ended it */
@@ -218,6 +282,16 @@ static void finish(struct raid *r, struct request *q)
         bitmap_swept(r, q);
 }
 
+void request_end(struct raid *r, struct request *q)
+{
+    bool rows = q->has_lock;
+    if (q->kind == KIND_CLIENT)
+        finish_client(r, q);
+    finish(r, q);
+    if (rows)
+        request_wake(r);
+}
+
 static void end_part(struct raid *r, struct part *p)
 {
     struct request *q = p->request;
@@ -226,9 +300,10 @@ static void end_part(struct raid *r, struct part *p)
     ASSERT(q->parts > 0);
     if (--q->parts > 0)
         return;
-    if (q->kind == KIND_CLIENT)
-        finish_client(r, q);
-    finish(r, q);
+    if (raid_is_5(r) && q->segments > 0)
+        parity_next(r, q);
+    else
+        request_end(r, q);
 }
 
 /* One disk has answered a part for good. */
@@ -237,6 +312,8 @@ static void take_answer(struct raid *r, struct part *p, enum err e)
     struct request *q = p->request;
     if (e == E_INVAL) {
         q->status = E_INVAL;
+    } else if (e != OK && raid_is_5(r)) {
+        parity_failed(r, p, e);
     } else if (e != OK && q->op == BLOCK_READ) {
         e = repair_read(r, p);
     } else if (e != OK) {
@@ -307,6 +384,10 @@ static void start_piece(struct raid *r, struct request *q, uint32_t column, uint
 static void start(struct raid *r, struct request *q)
 {
     ASSERT(!q->waiting);
+    if (raid_is_5(r) && q->op != BLOCK_FLUSH) {
+        parity_start(r, q);
+        return;
+    }
     q->parts = 1; /* held until all parts are added */
     if (q->op == BLOCK_FLUSH) {
         for (uint32_t d = 0; d < r->disks; d++) {
@@ -314,13 +395,12 @@ static void start(struct raid *r, struct request *q)
             if (r->member[d]->usable)
                 request_add_part(r, q, d, d / r->copies, 0, 0);
         }
+        q->first = r->written;
     } else {
         each_column(r, q, start_piece);
     }
-    if (--q->parts > 0)
-        return;
-    finish_client(r, q);
-    finish(r, q);
+    if (--q->parts == 0)
+        request_end(r, q);
 }
 
 static bool may_go(const struct raid *r, const struct request *q)
@@ -328,7 +408,7 @@ static bool may_go(const struct raid *r, const struct request *q)
     for (uint32_t c = 0; c < r->columns; c++)
         if (q->bits_wanted[c] > r->column[c].stable_gen)
             return false;
-    return true;
+    return !raid_is_5(r) || parity_may_go(r, q);
 }
 
 void request_wake(struct raid *r)
@@ -356,10 +436,10 @@ static void begin_bits(struct raid *r, struct request *q, uint32_t column, uint6
 
 static void admit_write(struct raid *r, struct request *q)
 {
-    memset(q->bits_wanted, 0, sizeof(q->bits_wanted));
     each_column(r, q, begin_bits);
     for (uint32_t c = 0; c < r->columns && q->waiting; c++)
         bitmap_push(r, c);
+    q->wants_lock = raid_is_5(r);
     if (q->waiting && may_go(r, q))
         q->waiting = false; /* no member is left whose bitmap could be written */
     if (!q->waiting)
@@ -423,7 +503,9 @@ static void forget_waiting(struct raid *r)
         q->client = ENDPOINT_NONE; /* nobody asks for the answer */
         if (!q->waiting)
             continue;
-        each_column(r, q, end_bits);
+        if (q->op == BLOCK_WRITE)
+            each_column(r, q, end_bits);
+        parity_release(r, q);
         put_pages(r, q);
         q->used = q->waiting = false;
     }

@@ -1,0 +1,151 @@
+/*
+ * Level 5: what a disk should have, from all others. As in repair.c, everything waits for the disks
+ * in place, and works on rows that no write has.
+ */
+#include "assertion.h"
+#include "mem.h"
+#include "raid.h"
+
+/* What one disk has in r->copy, in blocks: each has a slice. */
+static uint32_t slice_blocks(const struct raid *r)
+{
+    return RESYNC_BLOCKS / r->disks;
+}
+
+static uint8_t *slice(const struct raid *r, uint32_t disk)
+{
+    return r->copy + (size_t)disk * slice_blocks(r) * BLOCK_BYTES;
+}
+
+uint32_t rebuild_missing(const struct raid *r)
+{
+    uint32_t missing = 0;
+    for (uint32_t d = 0; d < r->disks; d++)
+        missing += r->member[d]->usable ? 0 : 1;
+    return missing;
+}
+
+/*
+ * Reads these rows of all disks but one into their slices, at the same time, and xors them into the
+ * slice of that one. E_MEDIA: *bad, and perhaps others, cannot be read (they are failed if gone).
+ */
+static enum err gather(struct raid *r, uint32_t but, uint64_t first, uint32_t count, uint32_t *bad)
+{
+    uint32_t slot[DISKS_MAX];
+    size_t bytes = (size_t)count * SECTOR_BYTES;
+    ASSERT(count <= slice_blocks(r) * SECTORS_A_BLOCK);
+    *bad = DISKS_MAX;
+    for (uint32_t d = 0; d < r->disks; d++) {
+        if (d != but && !r->member[d]->usable)
+            return E_MEDIA;
+    }
+    for (uint32_t d = 0; d < r->disks; d++) {
+        struct plat_span span = {.base = slice(r, d), .bytes = bytes};
+        if (d != but)
+            slot[d] = block_submit(&r->member[d]->client, BLOCK_READ, raid_disk_sector(first),
+                                   false, &span, 1);
+    }
+    memset(slice(r, but), 0, bytes);
+    for (uint32_t d = 0; d < r->disks; d++) {
+        if (d == but)
+            continue;
+        enum err e = block_wait(&r->member[d]->client, slot[d]);
+        if (e == E_DEAD)
+            repair_fail(r, d, e);
+        if (e != OK)
+            *bad = d;
+        else
+            plat_xor(slice(r, but), slice(r, d), bytes);
+    }
+    return *bad == DISKS_MAX ? OK : E_MEDIA;
+}
+
+static enum err put(struct raid *r, uint32_t disk, uint64_t first, uint32_t count)
+{
+    if (!r->member[disk]->usable)
+        return E_DEAD;
+    enum err e = block_write(&r->member[disk]->client, raid_disk_sector(first), slice(r, disk),
+                             (size_t)count * SECTOR_BYTES, false);
+    if (e != OK)
+        repair_fail(r, disk, e);
+    return e;
+}
+
+enum err rebuild_piece(struct raid *r, uint32_t disk, uint64_t first, uint32_t count, uint8_t *at)
+{
+    uint32_t bad;
+    ASSERT(raid_is_5(r));
+    ASSERT(count <= SECTORS_A_BLOCK);
+    r->recheck = true;
+    enum err e = block_read(&r->member[disk]->client, raid_disk_sector(first), at,
+                            (size_t)count * SECTOR_BYTES);
+    if (e == OK)
+        return OK; /* it was a neighbour that cannot be read */
+    if (e == E_DEAD)
+        repair_fail(r, disk, e);
+    if (bitmap_is_unsynced(r, 0, first, count) || gather(r, disk, first, count, &bad) != OK)
+        return E_MEDIA;
+    plat_copy(at, slice(r, disk), (size_t)count * SECTOR_BYTES);
+    plat_report(REPORT_REPAIR, disk, first / SECTORS_A_BLOCK);
+    (void)put(r, disk, first, count); /* what was asked for is here, whatever becomes of that */
+    return OK;
+}
+
+/* A bad sector in rows whose parity is to be made: all that is left of it is what parity says. */
+static enum err resync_block(struct raid *r, uint32_t target, uint64_t first, uint32_t count)
+{
+    uint32_t bad, none;
+    if (gather(r, target, first, count, &bad) == OK)
+        return put(r, target, first, count);
+    if (!r->member[bad == DISKS_MAX ? target : bad]->usable)
+        return E_DEAD;
+    if (gather(r, bad, first, count, &none) == OK) {
+        plat_report(REPORT_REPAIR, bad, first / SECTORS_A_BLOCK);
+        return put(r, bad, first, count);
+    }
+    return rebuild_missing(r) > 0 ? E_DEAD : OK; /* two are bad: there is nothing to be done */
+}
+
+static enum err resync_rows(struct raid *r, uint32_t target, uint64_t first, uint32_t count)
+{
+    uint32_t bad;
+    if (gather(r, target, first, count, &bad) == OK)
+        return put(r, target, first, count);
+    for (uint32_t k = 0; k < count; k += SECTORS_A_BLOCK) {
+        uint32_t left = count - k;
+        enum err e =
+            resync_block(r, target, first + k, left < SECTORS_A_BLOCK ? left : SECTORS_A_BLOCK);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+enum err rebuild_region(struct raid *r, uint32_t region)
+{
+    const struct region *g = &r->column[0].region[region];
+    uint64_t chunk = r->super.chunk_sectors, first = (uint64_t)region * REGION_SECTORS;
+    uint64_t end = first + REGION_SECTORS;
+    uint64_t most = (uint64_t)slice_blocks(r) * SECTORS_A_BLOCK;
+    ASSERT(g->unsynced);
+    ASSERT(g->writes == 0);
+    end = end < r->super.column_sectors ? end : r->super.column_sectors;
+    while (first < end) {
+        uint64_t count = (first / chunk + 1) * chunk - first;
+        count = count < end - first ? count : end - first;
+        count = count < most ? count : most;
+        uint32_t target = g->lost != 0 ? g->lost - 1u : raid_parity_disk(r, first / chunk);
+        enum err e = resync_rows(r, target, first, (uint32_t)count);
+        if (e != OK)
+            return e;
+        first += count;
+    }
+    for (uint32_t d = 0; d < r->disks; d++) {
+        enum err e = block_flush(&r->member[d]->client);
+        if (e != OK) {
+            repair_fail(r, d, e);
+            return e;
+        }
+    }
+    return OK;
+}
