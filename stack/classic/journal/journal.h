@@ -90,12 +90,11 @@ struct journal {
     uint64_t head, tail; /* positions: next to be written; oldest that is live */
     uint64_t tail_txid;  /* of the oldest that is live */
     uint64_t epoch;
-    uint32_t capacity; /* blocks of the log, superblocks apart */
-    uint32_t soft;     /* blocks at which a transaction is closed */
-    uint32_t hard;     /* blocks that one can have */
-    uint32_t super_slot;
-    uint8_t *super_page;
-    uint8_t *stage[4]; /* one for each closing transaction; pages in the order of the log */
+    uint32_t capacity;    /* blocks of the log, superblocks apart */
+    uint32_t soft;        /* blocks at which a transaction is closed */
+    uint32_t hard;        /* blocks that one can have */
+    uint8_t *super_pages; /* LOG_SUPERBLOCKS of them */
+    uint8_t *stage[4];    /* one for each closing transaction; pages in the order of the log */
     bool stage_used[4];
     bool formatting, applying, inside;
     bool reclaim_flushing, reclaim_tail; /* a reclaim is under way */
@@ -186,8 +185,8 @@ uint32_t reclaim_room(struct fs *fs);
 MUST_USE enum err recover_format(struct fs *fs);
 /* Finds the log, does over what was committed, empties it. */
 MUST_USE enum err recover_log(struct fs *fs);
-/* Encodes the log's superblock for the next slot; returns its block. */
-uint32_t recover_super(struct fs *fs);
+/* Encodes the log's superblocks, which are the same, into super_pages. */
+void recover_super(struct fs *fs);
 uint32_t log_block(const struct fs *fs, uint64_t position);
 
 #endif

@@ -34,10 +34,10 @@ static enum err journal_init(struct fs *fs)
     fs->own = plat_alloc(sizeof(struct journal), TAG_HEAP);
     if (fs->own == NULL)
         return E_FULL;
-    journal(fs)->super_page = plat_alloc(BLOCK_BYTES, TAG_PAGES);
+    journal(fs)->super_pages = plat_alloc((size_t)LOG_SUPERBLOCKS * BLOCK_BYTES, TAG_PAGES);
     journal(fs)->capacity = (uint32_t)(fs->options.log_bytes / BLOCK_BYTES) - LOG_SUPERBLOCKS;
     set_sizes(fs);
-    return journal(fs)->super_page != NULL ? c_init(fs, &journal_hooks) : E_FULL;
+    return journal(fs)->super_pages != NULL ? c_init(fs, &journal_hooks) : E_FULL;
 }
 
 static enum err journal_format(struct fs *fs, uint64_t blocks)
@@ -172,16 +172,20 @@ static enum err sync_now(struct fs *fs, struct inode *i)
 {
     if (fs->read_only)
         return fs->write_error;
-    bool all_logged = fs->options.journal_mode == JOURNAL_DATA;
-    enum err e = all_logged ? OK : commit_write_data(fs, i);
+    const struct txn *t = txn_running(fs);
+    enum journal_mode mode = fs->options.journal_mode;
+    bool closes = t != NULL && !txn_is_empty(t);
+    enum err e = mode == JOURNAL_DATA ? OK : commit_write_data(fs, i);
     if (e != OK)
         return e;
     uint64_t txid = close_running(fs);
     if (fs->read_only)
         return fs->write_error;
-    if (txid != 0)
-        return answer_later(fs, txid);
-    return all_logged ? OK : as_media(block_flush(&fs->client));
+    /* A FLUSH that is to come covers the data, or that of an older transaction did. */
+    bool covered = mode == JOURNAL_DATA || closes || (mode == JOURNAL_ORDERED && txid != 0);
+    if (!covered)
+        e = as_media(block_flush(&fs->client));
+    return e == OK && txid != 0 ? answer_later(fs, txid) : e;
 }
 
 /* All that ran before is in the transaction, whatever file it touched: names up to the root too. */

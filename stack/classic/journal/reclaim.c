@@ -91,12 +91,13 @@ static void send_tail(struct fs *fs)
     uint64_t tail = j->tail, tail_txid = j->tail_txid;
     j->tail = last->end;
     j->tail_txid = last->txid + 1;
-    uint32_t block = recover_super(fs);
+    recover_super(fs);
     j->tail = tail;
     j->tail_txid = tail_txid;
-    struct plat_span span = {.base = j->super_page, .bytes = BLOCK_BYTES};
+    struct plat_span span = {.base = j->super_pages, .bytes = LOG_SUPERBLOCKS * BLOCK_BYTES};
     j->reclaim_slot =
-        block_submit(&fs->client, BLOCK_WRITE, (uint64_t)block * SECTORS_A_BLOCK, true, &span, 1);
+        block_submit(&fs->client, BLOCK_WRITE, (uint64_t)fs->c->super.log_first * SECTORS_A_BLOCK,
+                     true, &span, 1);
     j->reclaim_tail = true;
 }
 

@@ -22,7 +22,7 @@ uint32_t log_block(const struct fs *fs, uint64_t position)
     return fs->c->super.log_first + LOG_SUPERBLOCKS + (uint32_t)(position % j->capacity);
 }
 
-uint32_t recover_super(struct fs *fs)
+void recover_super(struct fs *fs)
 {
     struct journal *j = journal(fs);
     struct log_super s = {.uuid = {fs->c->super.log_uuid[0], fs->c->super.log_uuid[1]},
@@ -32,16 +32,15 @@ uint32_t recover_super(struct fs *fs)
                           .blocks = fs->c->super.log_blocks,
                           .orphans = j->orphans};
     memcpy(s.orphan, j->orphan, j->orphans * sizeof(s.orphan[0]));
-    log_super_encode(j->super_page, &s);
-    j->super_slot = (j->super_slot + 1) % LOG_SUPERBLOCKS;
-    return fs->c->super.log_first + j->super_slot;
+    for (uint32_t k = 0; k < LOG_SUPERBLOCKS; k++)
+        log_super_encode(j->super_pages + (size_t)k * BLOCK_BYTES, &s);
 }
 
 static enum err write_super(struct fs *fs)
 {
-    uint64_t block = recover_super(fs);
-    return as_media(block_write(&fs->client, block * SECTORS_A_BLOCK, journal(fs)->super_page,
-                                BLOCK_BYTES, true));
+    recover_super(fs);
+    return as_media(block_write(&fs->client, (uint64_t)fs->c->super.log_first * SECTORS_A_BLOCK,
+                                journal(fs)->super_pages, LOG_SUPERBLOCKS * BLOCK_BYTES, true));
 }
 
 enum err recover_format(struct fs *fs)
@@ -54,12 +53,7 @@ enum err recover_format(struct fs *fs)
     super->log_uuid[1] = super->uuid[0];
     j->epoch = 1;
     j->tail_txid = j->next_txid = 1;
-    for (uint32_t k = 0; k < LOG_SUPERBLOCKS; k++) {
-        enum err e = write_super(fs);
-        if (e != OK)
-            return e;
-    }
-    return OK;
+    return write_super(fs);
 }
 
 /* ---- Walking ---- */
@@ -209,8 +203,10 @@ static enum err read_super(struct fs *fs)
     enum err status = E_CORRUPT;
     for (uint32_t k = 0; k < LOG_SUPERBLOCKS; k++) {
         uint64_t block = fs->c->super.log_first + k;
-        enum err e = block_read(&fs->client, block * SECTORS_A_BLOCK, j->super_page, BLOCK_BYTES);
-        e = e == OK ? log_super_decode(&s, j->super_page) : as_media(e);
+        enum err e = block_read(&fs->client, block * SECTORS_A_BLOCK, j->super_pages, BLOCK_BYTES);
+        e = e == OK ? log_super_decode(&s, j->super_pages) : as_media(e);
+        if (e != OK)
+            plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)e, 0);
         if (e != OK || s.uuid[0] != fs->c->super.log_uuid[0] ||
             s.uuid[1] != fs->c->super.log_uuid[1] || s.blocks != fs->c->super.log_blocks)
             continue;
@@ -218,7 +214,6 @@ static enum err read_super(struct fs *fs)
             (s.epoch < newest.epoch || (s.epoch == newest.epoch && s.tail < newest.tail)))
             continue;
         newest = s;
-        j->super_slot = k;
         status = OK;
     }
     j->epoch = newest.epoch;
