@@ -256,11 +256,14 @@ enum err table_write_marked(struct fs *fs)
 
 enum err table_write_other(struct fs *fs, struct buffer *b)
 {
-    if (b->dirty)
+    if (b->writing)
+        writeback_settle(fs); /* an older version is on its way, and could come in after this one */
+    if (b->dirty) {
         cache_undirty(b);
-    b->writing = true;
-    uint32_t slot = submit(fs, b->block, b->page);
-    await(fs, &slot, 1);
-    cache_written(fs, b);
+        b->writing = true;
+        uint32_t slot = submit(fs, b->block, b->page);
+        await(fs, &slot, 1);
+        cache_written(fs, b);
+    }
     return flush(fs);
 }
