@@ -1,7 +1,7 @@
 /*
  * The check of an unclean volume: (1) inode tables and their claims, (2) directories from the root,
- * (3) directories and (4) files that no name leads to, counts, (5) bitmaps. Then all is stable, and
- * what is kept without a name gets one in lost+found, as an ordinary operation.
+ * (3) directories and (4) files that no name leads to, counts, `..`, (5) bitmaps. Then all is
+ * stable, and what is kept without a name gets one in lost+found, as an ordinary operation.
  */
 #include "fsck.h"
 
@@ -87,6 +87,12 @@ static void unreached_files(struct check *c)
     }
 }
 
+/* A move that took the old name first, or one to lost+found, may have been cut before its `..`. */
+static bool is_strayed(const struct check *c, uint32_t ino, const struct seen *s)
+{
+    return s->type == VFS_DIRECTORY && ino != c->fs->root && s->names > 0 && s->dotdot != s->parent;
+}
+
 static void counts(struct check *c)
 {
     for (uint32_t ino = in_use(c, INO_ROOT); ino < inodes(c) && !c->blind;
@@ -94,6 +100,8 @@ static void counts(struct check *c)
         const struct seen *s = fsck_seen(c, ino);
         if (s == NULL || (s->flags & (SEEN_BAD | SEEN_LOST)) != 0)
             continue;
+        if (is_strayed(c, ino, s))
+            fsck_mend_parent(c, ino);
         uint32_t want = s->type == VFS_DIRECTORY ? 2u + s->subdirectories : s->names;
         if (s->nlink == want || fsck_load(c, ino) != OK)
             continue;

@@ -18,7 +18,8 @@ enum {                       /* struct seen.flags */
 struct seen { /* one inode in use */
     uint8_t type, flags;
     uint16_t nlink, names, subdirectories;
-    uint32_t parent; /* of a directory: where its name is */
+    uint32_t parent; /* of a directory: where its name is, */
+    uint32_t dotdot; /* and where its `..` says that it is */
     uint32_t next;   /* directory to be walked after it */
 };
 
@@ -51,6 +52,8 @@ void fsck_free(struct check *c, uint32_t ino);
 /* Phase 2: walks all directories from those that are queued. */
 void fsck_walk(struct check *c);
 void fsck_queue(struct check *c, uint32_t ino);
+/* Makes a directory's `..` lead to where its name is. */
+void fsck_mend_parent(struct check *c, uint32_t ino);
 /* Whether the directory has no names; what cannot be read has some. */
 bool fsck_is_empty(struct check *c, uint32_t ino);
 /* Marks the directories that this one has names of. */

@@ -170,8 +170,11 @@ static bool visit_name(struct check *c, const struct place *p, void *context)
 {
     struct seen *s = fsck_seen(c, p->entry.ino);
     (void)context;
-    if (is_dots(p))
+    if (is_dots(p)) {
+        if (p->entry.name_bytes == 2)
+            fsck_seen(c, p->dir)->dotdot = p->entry.ino;
         return true;
+    }
     if (s == NULL) {
         if (!c->blind)
             remove_entry(c, p);
@@ -196,6 +199,26 @@ void fsck_walk(struct check *c)
         walk(c, dir, visit_name, NULL);
         c->first = fsck_seen(c, dir)->next;
     }
+}
+
+static bool visit_mend(struct check *c, const struct place *p, void *context)
+{
+    const uint32_t *parent = context;
+    struct disk_entry entry = p->entry;
+    if (p->at != DOTDOT_OFFSET)
+        return p->at < DOTDOT_OFFSET;
+    entry.ino = *parent;
+    entry_encode(p->chunk + p->at, &entry);
+    cache_dirty(c->fs, p->b, NULL);
+    plat_report(REPORT_REPAIR, *parent, p->dir);
+    return false;
+}
+
+void fsck_mend_parent(struct check *c, uint32_t ino)
+{
+    uint32_t parent = fsck_seen(c, ino)->parent;
+    ASSERT(parent != INO_NONE);
+    walk(c, ino, visit_mend, &parent);
 }
 
 /* ---- Phase 3 ---- */
