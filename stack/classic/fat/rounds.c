@@ -42,10 +42,10 @@ static enum err run(struct fs *fs, struct inode *only, round_fn *round)
 static enum err data(struct fs *fs, struct inode *only)
 {
     uint32_t count = writeback_collect(fs, only);
-    if (count == 0)
+    if (count == 0 && fs->runs == 0 && fs->client.unflushed == 0)
         return OK;
     plat_probe(PROBE_FAT_DATA);
-    enum err e = writeback_blocks(fs, fs->sync_order, count);
+    enum err e = writeback_blocks(fs, fs->sync_order, count); /* and what was sent before */
     return e == OK ? as_media(block_flush(&fs->client)) : e;
 }
 
