@@ -51,6 +51,8 @@ ffs-clean-early        careful/mail/cut-twice                 60 silent
 link-before-data       table/mail/cut                        100 silent
 link-before-entry      table/mail/cut                        100 detected
 tail-forgotten         table/synced/cut                       60 prefix
+raid-parity-left       blocks-5/mail/dies                     60 silent
+raid-unrecorded        blocks-5/mail/back                     60 silent
 zero-at-mount          control/mail/none                      30 silent
 entries-swapped        control/mail/none                      30 silent
 unlink-keeps-name      control/mail/none                      30 structural
@@ -66,6 +68,7 @@ h02 not-staggered        campaign/tests/hazards/test_cuts
 h02 resync-region        campaign/tests/hazards/test_cuts
 h02 mirror-2-unflushed   stack/tests/loris/logical/test_pool
 h03 parity-in-place      campaign/tests/hazards/test_deaths
+h03 raid-bit-late        stack/tests/classic/blockraid/test_raid5
 h04 old-incarnation      stack/tests/loris/logical/test_pool
 h05 reuse-at-once        campaign/tests/hazards/test_disks
 h06 poison-retried       stack/tests/loris/cache/test_cache_hazards

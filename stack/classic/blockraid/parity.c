@@ -456,7 +456,7 @@ static void start_writes(struct raid *r, struct request *q)
     q->phase = PHASE_WRITE;
     plat_probe(PROBE_RAID_PARITY);
     if (!send(r, q))
-        end_with(r, q, E_MEDIA);
+        end_with(r, q, PLANTED(PLANTED_RAID_PARITY_LEFT) ? OK : E_MEDIA);
 }
 
 void parity_start(struct raid *r, struct request *q)

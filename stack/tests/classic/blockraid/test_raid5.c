@@ -274,7 +274,7 @@ static bool cut_at(uint64_t n, uint32_t mode, bool bitmap)
     return fired;
 }
 
-START_TEST(test_raid5__parity_is_right_after_a_power_cut_at_any_call)
+START_TEST(test_raid5__h03_parity_is_right_after_a_power_cut_at_any_call)
 {
     for (uint32_t bitmap = 0; bitmap < 2; bitmap++) {
         bool fired = true;
@@ -426,7 +426,7 @@ CHECK_MAIN("blockraid-5", 120, tcase_add_checked_fixture(tc, NULL, teardown);
            tcase_add_test(tc, test_raid5__a_failed_write_takes_the_member_out_but_not_a_second_one);
            tcase_add_test(tc, test_raid5__driver_deaths_are_transparent);
            tcase_add_test(tc, test_raid5__writes_to_one_stripe_do_not_meet);
-           tcase_add_test(tc, test_raid5__parity_is_right_after_a_power_cut_at_any_call);
+           tcase_add_test(tc, test_raid5__h03_parity_is_right_after_a_power_cut_at_any_call);
            tcase_add_test(tc, test_raid5__bits_are_cleared_when_idle_and_flushed);
            tcase_add_test(tc, test_raid5__dirty_without_a_disk_does_not_start);
            tcase_add_test(tc, test_raid5__started_nevertheless_it_tells_what_nobody_wrote);
