@@ -171,6 +171,8 @@ static enum err read_super(struct raid *r, uint32_t disk, struct super *super)
         *super = copy;
         e = OK;
     }
+    if (e == E_MEDIA && e2 != E_MEDIA)
+        e = e2;
     if (e == OK && super->index != disk)
         e = E_CORRUPT;
     return e;
@@ -178,9 +180,10 @@ static enum err read_super(struct raid *r, uint32_t disk, struct super *super)
 
 /*
  * Adopts the newest superblock. Out are the disks that it calls failed, and those of another
- * volume. One that is merely older was passed by when a crash ended the writing of superblocks: a
- * disk that missed data is called failed on all others before anything else happens. *uneven: some
- * are older.
+ * volume. One on which no superblock can be read is in, if the others do not call it failed: they
+ * would, if it had missed anything. One that is merely older was passed by when a crash ended the
+ * writing of superblocks: a disk that missed data is called failed on all others before anything
+ * else happens. *uneven: some are older, or cannot be read.
  */
 static enum err choose(struct raid *r, const struct super *super, const enum err *status,
                        bool *uneven)
@@ -199,8 +202,9 @@ static enum err choose(struct raid *r, const struct super *super, const enum err
     for (uint32_t d = 0; d < r->disks; d++) {
         bool same = status[d] == OK && super[d].uuid[0] == r->super.uuid[0] &&
                     super[d].uuid[1] == r->super.uuid[1];
-        r->member[d]->usable = same && (r->super.failed >> d & 1) == 0;
-        *uneven |= r->member[d]->usable && super[d].events != r->super.events;
+        bool silent = status[d] == E_MEDIA;
+        r->member[d]->usable = (same || silent) && (r->super.failed >> d & 1) == 0;
+        *uneven |= r->member[d]->usable && (silent || super[d].events != r->super.events);
     }
     return OK;
 }

@@ -121,6 +121,23 @@ START_TEST(test_raid__goes_on_without_a_disk_and_remembers_it)
 }
 END_TEST
 
+START_TEST(test_raid__unreadable_superblocks_are_written_anew)
+{
+    build(2, 1);
+    ck_assert_int_eq(put(0, data, 512), OK);
+    disk[0].bad[0] = 0;
+    disk[0].bad[1] = 128 * 8;
+    disk[0].bads = 2;
+    start(false);
+    ck_assert_uint_eq(fake_report_count(REPORT_DEGRADED), 0);
+    disk[1].gone = true; /* what is on the first one is believed */
+    boot.incarnation++;
+    start(false);
+    ck_assert_int_eq(get(0, back, 512), OK);
+    ck_assert_int_eq(memcmp(back, data, 512 * 512), 0);
+}
+END_TEST
+
 START_TEST(test_raid__a_failed_write_takes_the_member_out_but_not_the_last_one)
 {
     build(2, 1);
@@ -391,6 +408,7 @@ CHECK_MAIN("blockraid", 120, tcase_add_checked_fixture(tc, NULL, teardown);
            tcase_add_test(tc, test_raid__refuses_what_is_outside_or_too_long);
            tcase_add_test(tc, test_raid__driver_deaths_are_transparent);
            tcase_add_test(tc, test_raid__goes_on_without_a_disk_and_remembers_it);
+           tcase_add_test(tc, test_raid__unreadable_superblocks_are_written_anew);
            tcase_add_test(tc, test_raid__a_failed_write_takes_the_member_out_but_not_the_last_one);
            tcase_add_test(tc, test_raid__reads_the_other_copy_and_mends_the_bad_one);
            tcase_add_test(tc, test_raid__h24_goes_on_without_a_disk_that_does_not_answer);
