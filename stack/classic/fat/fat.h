@@ -70,6 +70,7 @@ struct fat {
     uint32_t free, hint;
     uint32_t generation;       /* above every one on disk */
     uint64_t delayed_since_ns; /* the oldest delayed change; 0: none */
+    bool unflushed;            /* data were written since the last flush of a round */
     struct shadow *free_shadows;
     uint32_t shadows;               /* in use */
     struct buffer *mark[MARKS_MAX]; /* table blocks to be written in this round */

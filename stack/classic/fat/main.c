@@ -66,6 +66,12 @@ static void fat_changed(struct fs *fs, const struct change *c)
         (void)!inode_settle(fs, dir); /* the block with the name is the directory's on disk */
 }
 
+static void fat_written(struct fs *fs, struct buffer *b, enum err e)
+{
+    (void)b, (void)e;
+    fat(fs)->unflushed = true;
+}
+
 static const struct store fat_store = {
     .name = "fat",
     .inode_bytes = sizeof(struct chain),
@@ -86,6 +92,7 @@ static const struct store fat_store = {
     .alarm = rounds_alarm,
     .pump = writeback_pump,
     .changed = fat_changed,
+    .written = fat_written,
     .inode_load = head_load,
     .inode_prepare = head_prepare,
     .inode_store = head_store,

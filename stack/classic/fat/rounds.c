@@ -39,14 +39,18 @@ static enum err run(struct fs *fs, struct inode *only, round_fn *round)
     return table_write_marked(fs);
 }
 
+/* Also what is on its way already, or was written to make room, is stable after it. */
 static enum err data(struct fs *fs, struct inode *only)
 {
     uint32_t count = writeback_collect(fs, only);
-    if (count == 0 && fs->runs == 0 && fs->client.unflushed == 0)
-        return OK;
-    plat_probe(PROBE_FAT_DATA);
-    enum err e = writeback_blocks(fs, fs->sync_order, count); /* and what was sent before */
-    return e == OK ? as_media(block_flush(&fs->client)) : e;
+    if (count > 0)
+        plat_probe(PROBE_FAT_DATA);
+    enum err e = writeback_blocks(fs, fs->sync_order, count);
+    if (e != OK || !fat(fs)->unflushed)
+        return e;
+    e = as_media(block_flush(&fs->client));
+    fat(fs)->unflushed = e != OK;
+    return e;
 }
 
 static enum err new_entries(struct fs *fs, struct inode *i)
