@@ -91,6 +91,18 @@ static uint32_t end_of(const struct look *l, const struct told_version *v)
     return v->last == 0 ? history_ops(l->h) + 1 : v->last + 1;
 }
 
+/* Whether all of it was written: it was said to be done, or renamed to its place. What is there of
+ * a version that was cut short is no version, even if all that was written of it is there. */
+static bool is_complete(const struct look *l, const struct told_version *v)
+{
+    bool complete = v->done;
+    for (uint32_t op = v->after + 1; op < end_of(l, v) && !complete; op++) {
+        const struct history_op *o = history_op(l->h, op);
+        complete = o->app == l->i->app && o->kind == HISTORY_RENAME;
+    }
+    return complete;
+}
+
 /* Whether the file is this version, all of it and nothing more. */
 static bool is_version(const struct look *l, const struct told_version *v, const struct node *n)
 {
@@ -110,9 +122,11 @@ static bool is_version(const struct look *l, const struct told_version *v, const
 /* The newest version that the file is; NO_VERSION: none. */
 static uint32_t version_of(const struct look *l, uint32_t node)
 {
-    for (uint32_t k = l->h->version_count; k-- > 0;)
-        if (is_ours(l, &l->h->versions[k]) && is_version(l, &l->h->versions[k], &l->o->nodes[node]))
+    for (uint32_t k = l->h->version_count; k-- > 0;) {
+        const struct told_version *v = &l->h->versions[k];
+        if (is_ours(l, v) && is_complete(l, v) && is_version(l, v, &l->o->nodes[node]))
             return k;
+    }
     return NO_VERSION;
 }
 

@@ -81,6 +81,26 @@ START_TEST(test_invariants__what_was_saved_is_there)
 }
 END_TEST
 
+START_TEST(test_invariants__a_backup_that_was_cut_short_is_no_version)
+{
+    for (uint32_t renamed = 0; renamed < 2; renamed++) {
+        scene_open(&s, 1);
+        history_rely(s.h, 0, HISTORY_REPLACED, 0, "text", "backup");
+        (void)version(0, "text", true);
+        history_version_begin(s.h, 0, 0);
+        uint32_t part = scene_file(&s, 0, "backup", 6000);
+        struct history_call rename = {.kind = HISTORY_RENAME, .path = "backup", .path2 = "text"};
+        if (renamed == 1)
+            (void)scene_begin(&s, 0, rename);
+        scene_cut(&s);
+        see(scene_root(&s, 0, false), "backup", 2, part, 6000);
+        ck_assert_uint_eq(broken(), 1 - renamed);
+        ck_assert_str_eq(detail, renamed == 1 ? "" : "text is gone");
+        scene_close(&s);
+    }
+}
+END_TEST
+
 /* A log of three records of 100 bytes, the first two safe; those in `there` are read back. */
 static uint32_t log_of(int there)
 {
@@ -158,6 +178,7 @@ CHECK_MAIN("invariants", 60,
            tcase_add_test(tc, test_invariants__a_replaced_file_is_one_whole_version);
            tcase_add_test(tc, test_invariants__a_replaced_file_is_not_older_than_what_was_saved);
            tcase_add_test(tc, test_invariants__what_was_saved_is_there);
+           tcase_add_test(tc, test_invariants__a_backup_that_was_cut_short_is_no_version);
            tcase_add_test(tc, test_invariants__a_log_has_all_records_that_were_safe);
            tcase_add_test(tc, test_invariants__two_files_are_of_one_version);
            tcase_add_test(tc, test_invariants__what_cannot_be_read_breaks_nothing);)
