@@ -80,6 +80,7 @@ static uint32_t bitmap_blocks(const struct raid *r)
 /* From the superblock: sizes, and memory for the columns. */
 enum err format_tables(struct raid *r)
 {
+    ASSERT(r->disks > 0);
     r->copies = raid_is_5(r) ? r->disks : r->super.level == 1 ? 2 : 1;
     r->columns = r->disks / r->copies;
     r->volume_sectors = r->super.column_sectors * (raid_is_5(r) ? r->disks - 1 : r->columns);

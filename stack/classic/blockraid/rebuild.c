@@ -27,11 +27,12 @@ uint32_t rebuild_missing(const struct raid *r)
 
 /*
  * Reads these rows of all disks but one into their slices, at the same time, and xors them into the
- * slice of that one. E_MEDIA: *bad, and perhaps others, cannot be read (they are failed if gone).
+ * slice of that one. E_MEDIA: *bad, and perhaps others, cannot be read (they are failed if gone),
+ * or, *bad being DISKS_MAX, one of them is out.
  */
 static enum err gather(struct raid *r, uint32_t but, uint64_t first, uint32_t count, uint32_t *bad)
 {
-    uint32_t slot[DISKS_MAX];
+    uint32_t slot[DISKS_MAX] = {0};
     size_t bytes = (size_t)count * SECTOR_BYTES;
     ASSERT(count <= slice_blocks(r) * SECTORS_A_BLOCK);
     *bad = DISKS_MAX;
@@ -97,8 +98,8 @@ static enum err resync_block(struct raid *r, uint32_t target, uint64_t first, ui
     uint32_t bad, none;
     if (gather(r, target, first, count, &bad) == OK)
         return put(r, target, first, count);
-    if (!r->member[bad == DISKS_MAX ? target : bad]->usable)
-        return E_DEAD;
+    if (bad == DISKS_MAX || !r->member[bad]->usable)
+        return E_DEAD; /* a member is out */
     if (gather(r, bad, first, count, &none) == OK) {
         plat_report(REPORT_REPAIR, bad, first / SECTORS_A_BLOCK);
         return put(r, bad, first, count);

@@ -86,6 +86,21 @@ START_TEST(test_raid5__agrees_with_a_model_and_its_parity_is_right)
 }
 END_TEST
 
+/* FORMAT.md by hand, for three disks and chunks of 32 sectors: chunk, stripe, disk. */
+START_TEST(test_raid5__blocks_are_where_the_format_says)
+{
+    static const struct {
+        uint32_t chunk, stripe, disk;
+    } row[] = {{0, 0, 0}, {1, 0, 1}, {2, 1, 2}, {3, 1, 0}, {4, 2, 1}, {5, 2, 2}, {6, 3, 0}};
+    build_5(3, SMALL_BYTES);
+    for (uint32_t k = 0; k < 7; k++) {
+        ck_assert_int_eq(put(row[k].chunk * 32, data + k * 16384, 32), OK);
+        const uint8_t *at = disk[row[k].disk].bytes + DATA_AT + row[k].stripe * 16384;
+        ck_assert_int_eq(memcmp(at, data + k * 16384, 16384), 0);
+    }
+}
+END_TEST
+
 /* Chunks smaller than a request and larger: runs of stripes, and pieces of one chunk. */
 START_TEST(test_raid5__stripes_of_any_width_agree_with_a_model)
 {
@@ -418,6 +433,7 @@ END_TEST
 
 CHECK_MAIN("blockraid-5", 120, tcase_add_checked_fixture(tc, NULL, teardown);
            tcase_add_test(tc, test_raid5__agrees_with_a_model_and_its_parity_is_right);
+           tcase_add_test(tc, test_raid5__blocks_are_where_the_format_says);
            tcase_add_test(tc, test_raid5__stripes_of_any_width_agree_with_a_model);
            tcase_add_test(tc, test_raid5__goes_on_without_any_one_disk);
            tcase_add_test(tc, test_raid5__without_two_disks_every_request_says_so);
