@@ -18,7 +18,8 @@
 uint64_t lazy_deadline(const struct cache *c, uint64_t at)
 {
     ASSERT(c->lazy);
-    uint64_t work = c->frames_used > 0 ? c->sweep_ns : PLAT_FOREVER;
+    bool sweeps = c->frames_used > 0 && c->down == OK; /* as lazy_work does: else it never waits */
+    uint64_t work = sweeps ? c->sweep_ns : PLAT_FOREVER;
     if (c->sum_next != 0)
         work = plat_now() + IDLE_NS;
     return work < at ? work : at;

@@ -98,6 +98,21 @@ START_TEST(test_cache_lazy__the_background_pass_loses_a_dirty_page_before_anyone
 }
 END_TEST
 
+/* There is nothing that the pass could mend from: it waits for what comes, and does not spin. */
+START_TEST(test_cache_lazy__the_background_pass_rests_while_what_is_below_is_down)
+{
+    start_with(CHECKSUMS_LAZY, false);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    r.store.fail_until = UINT64_MAX;
+    r.store.fail_with = E_MEDIA;
+    fake_kill(LAYER_LOGICAL, 0);
+    fake_restart(LAYER_LOGICAL, 0);
+    ck_assert_int_eq(fake_run_until(fake_now() + PASS_NS), FAKE_IDLE);
+    ck_assert_int_eq(rig_sync(&r, 0, OID_NONE), E_MEDIA);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache_lazy__a_partial_write_does_not_bless_a_flip)
 {
     start_with(CHECKSUMS_LAZY, false);
@@ -209,6 +224,7 @@ CHECK_MAIN(
     tcase_add_test(
         tc, test_cache_lazy__hits_are_not_verified_and_the_background_pass_mends_clean_pages);
     tcase_add_test(tc, test_cache_lazy__the_background_pass_loses_a_dirty_page_before_anyone_asks);
+    tcase_add_test(tc, test_cache_lazy__the_background_pass_rests_while_what_is_below_is_down);
     tcase_add_test(tc, test_cache_lazy__a_partial_write_does_not_bless_a_flip);
     tcase_add_test(tc, test_cache_lazy__a_changed_page_gets_a_new_checksum);
     tcase_add_test(tc, test_cache_lazy__its_own_crash_keeps_unverified_pages_and_counts_them);
