@@ -138,6 +138,8 @@ static enum err has_old_copy(struct logical *l, const struct entry *entry, uint3
         if (d->doubt[k] == entry->oid)
             return E_NOENT;
     enum err e = call_disk(l, d->disk, &request, &reply);
+    if (e == OK && reply.flags != entry->flags)
+        return E_NOENT; /* another object had that number */
     if (e == OK && reply.epoch > *end)
         *end = reply.epoch;
     return e;

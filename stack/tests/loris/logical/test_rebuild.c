@@ -343,6 +343,29 @@ START_TEST(test_rebuild__what_a_returning_disk_still_has_is_kept)
 }
 END_TEST
 
+/* Meanwhile the file was removed and another one of its number made, whose blocks are never
+ * overwritten in place: no copy of it stays what the old one was. */
+START_TEST(test_rebuild__a_returning_disk_keeps_no_copy_of_another_kind)
+{
+    make(2, 0);
+    pool_ok(pool_checkpoint());
+    lose(0);
+    pool_ok(pool_checkpoint());
+    pool_ok(pool_op(OBJECT_DELETE, FILE_B, 0, 0));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_B, 1, OBJECT_COW));
+    pool_ok(pool_write(FILE_B, 0, BLOCKS_B, 3, 0));
+    for (uint32_t b = 0; b < BLOCKS_B; b++)
+        at_b[b] = 3;
+    pool_ok(pool_checkpoint());
+    rig.disk[0].gone = false;
+    rebuild_all();
+    lose(1);
+    check_all();
+    pool_ok(pool_op(OBJECT_GETATTR, FILE_B, 0, 0));
+    ck_assert_uint_eq(pool.reply.flags & (OBJECT_META | OBJECT_COW), OBJECT_COW);
+}
+END_TEST
+
 /* H30: cut with any write of join and rebuild; both disks are there again. */
 START_TEST(test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it)
 {
@@ -433,6 +456,7 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__h23_a_latent_error_costs_its_block_alone);
            tcase_add_test(tc, test_rebuild__h30_what_is_half_rebuilt_is_no_pool);
            tcase_add_test(tc, test_rebuild__a_disk_that_comes_back_is_made_whole);
+           tcase_add_test(tc, test_rebuild__a_returning_disk_keeps_no_copy_of_another_kind);
            tcase_add_test(tc, test_rebuild__what_a_returning_disk_still_has_is_kept);
            tcase_add_test(tc, test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it);
            tcase_add_test(tc, test_rebuild__makes_nothing_of_too_few_parts);
