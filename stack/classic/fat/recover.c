@@ -38,18 +38,21 @@ static enum err read_run(struct fs *fs, uint64_t block, uint8_t *to, uint32_t co
         block_read(&fs->client, block * SECTORS_A_BLOCK, to, (size_t)count * BLOCK_BYTES));
 }
 
-/* A run of table blocks; those that cannot be read come from the other copy. */
+/* A run of table blocks; those that cannot be read come from the other copy. E_MEDIA: some could
+ * not be read there either, and are as no table is. */
 static enum err read_table(struct fs *fs, uint32_t first, uint8_t *to, uint32_t count)
 {
     struct fat *f = fat(fs);
-    enum err e = read_run(fs, 1 + first, to, count);
-    for (uint32_t k = 0; k < count && e != OK; k++) {
-        enum err one = read_run(fs, 1 + first + k, to + (size_t)k * BLOCK_BYTES, 1);
+    enum err e = OK;
+    if (read_run(fs, 1 + first, to, count) == OK)
+        return OK;
+    for (uint32_t k = 0; k < count; k++, to += BLOCK_BYTES) {
+        enum err one = read_run(fs, 1 + first + k, to, 1);
         if (one != OK && f->tables > 1)
-            one = read_run(fs, 1 + f->table_blocks + first + k, to + (size_t)k * BLOCK_BYTES, 1);
+            one = read_run(fs, 1 + f->table_blocks + first + k, to, 1);
         if (one != OK)
-            return one;
-        e = k + 1 == count ? OK : e;
+            memset(to, 0xff, BLOCK_BYTES);
+        e = e == OK ? one : e;
     }
     return e;
 }
@@ -59,7 +62,7 @@ static void count_entry(struct fs *fs, uint32_t entry, const uint8_t *raw)
     struct fat *f = fat(fs);
     struct table_entry t;
     bool bad = table_decode(&t, raw, f->entries) != OK;
-    if (t.generation >= f->generation)
+    if (!bad && t.generation >= f->generation)
         f->generation = t.generation + 1;
     if (bad || t.state != STATE_FREE)
         set_bit(f->map, entry);
@@ -67,7 +70,8 @@ static void count_entry(struct fs *fs, uint32_t entry, const uint8_t *raw)
         f->free++;
 }
 
-static enum err read_map(struct scan *s)
+/* After an orderly stop entries that cannot be read are taken, and an error to who needs them. */
+static enum err read_map(struct scan *s, bool clean)
 {
     struct fs *fs = s->fs;
     struct fat *f = fat(fs);
@@ -77,8 +81,10 @@ static enum err read_map(struct scan *s)
         uint32_t count =
             f->table_blocks - first < SCAN_BLOCKS ? f->table_blocks - first : SCAN_BLOCKS;
         enum err e = read_table(fs, first, s->pages, count);
-        if (e != OK)
+        if (e != OK && !clean)
             return e;
+        if (e != OK)
+            plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)e, first);
         for (uint32_t k = 0; k < count * ENTRIES_A_BLOCK; k++) {
             uint32_t entry = first * ENTRIES_A_BLOCK + k;
             if (entry > 0 && entry < f->entries)
@@ -368,7 +374,7 @@ enum err recover_scan(struct fs *fs, bool clean)
     s.pages = plat_alloc((size_t)2 * SCAN_BLOCKS * BLOCK_BYTES, TAG_PAGES);
     if (s.pages == NULL)
         return E_FULL;
-    enum err e = read_map(&s);
+    enum err e = read_map(&s, clean);
     if (e != OK || clean)
         return e;
     s.reached = plat_alloc(f->entries / 8 + 1, TAG_HEAP);
@@ -384,7 +390,7 @@ enum err recover_scan(struct fs *fs, bool clean)
     inode_drop_all(fs);
     if (e == OK) {
         memset(f->map, 0, f->entries / 8 + 1);
-        e = read_map(&s);
+        e = read_map(&s, false);
     }
     plat_report(REPORT_RECOVERY_END, 0, 0);
     return e;
