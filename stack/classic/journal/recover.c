@@ -186,14 +186,15 @@ static void forget_all(struct fs *fs)
         }
 }
 
-/* From here on the log is empty, and what is left in it belongs to no epoch. */
+/* From here on the log is empty, and what is left in it belongs to no epoch. One in which something
+ * was rotten stays on disk as it is: each mount finds it again and is read-only. */
 static enum err start_epoch(struct walk *w)
 {
     struct journal *j = journal(w->fs);
     j->head = j->tail = w->position;
     j->tail_txid = j->next_txid = w->txid;
     j->epoch++;
-    return write_super(w->fs);
+    return w->fs->read_only ? OK : write_super(w->fs);
 }
 
 static enum err read_super(struct fs *fs)
@@ -250,7 +251,7 @@ static enum err redo(struct walk *w, uint32_t *transactions)
 enum err recover_log(struct fs *fs)
 {
     struct journal *j = journal(fs);
-    uint32_t transactions;
+    uint32_t transactions = 0;
     enum err e = read_super(fs);
     if (e != OK)
         return e;
@@ -260,7 +261,8 @@ enum err recover_log(struct fs *fs)
     if (w.page == NULL || w.images == NULL)
         return E_FULL;
     plat_report(REPORT_RECOVERY_BEGIN, j->epoch, 0);
-    e = redo(&w, &transactions);
+    if (!fs->c->super.clean) /* after an orderly stop there is nothing to be read */
+        e = redo(&w, &transactions);
     if (e == OK && PLANTED(PLANTED_TAIL_BEFORE_REDO))
         e = start_epoch(&w);
     if (e == OK)
