@@ -10,6 +10,7 @@
 
 #define FILE_A 1200u
 #define FILE_B 1201u
+#define FILE_C 1202u
 #define BLOCKS 150u
 #define HOLE_FROM 60u
 #define HOLE_TO 75u
@@ -541,6 +542,32 @@ START_TEST(test_migrate__what_is_bad_does_not_become_good_or_lost)
 }
 END_TEST
 
+/* With its only disk goes the word of how far a striped file reaches: no part of it becomes a hole.
+ */
+START_TEST(test_migrate__what_has_left_does_not_become_a_hole)
+{
+    uint32_t lost = 0;
+    for (uint32_t disk = 0; disk < 4; disk++) {
+        int64_t version = 0;
+        make(4, LEVEL_1);
+        pool_ok(pool_op(OBJECT_CREATE, FILE_C, BLOCK_BYTES, LEVEL_0 << OBJECT_LEVEL_SHIFT));
+        pool_ok(pool_write(FILE_C, 0, 1, 1, 0));
+        pool_ok(set_level(FILE_C, 1, LEVEL_0));
+        checkpoint();
+        rig.disk[disk].gone = true;
+        write_a(0, 30, 2);
+        checkpoint();
+        pool_ok(set_level(FILE_C, 1, LEVEL_1));
+        for (uint32_t n = 0; n < 40; n++)
+            tick(n);
+        pool_ok(pool_read(FILE_C, 0, 1, 9, &version));
+        ck_assert_msg(version == 1 || version < 0, "disk %u: %d", disk, (int)version);
+        lost += version < 0 ? 1 : 0;
+    }
+    ck_assert_uint_eq(lost, 1);
+}
+END_TEST
+
 /* Until redundancy is whole once more. */
 static void rebuild(void)
 {
@@ -596,5 +623,6 @@ CHECK_MAIN("migrate", 240, tcase_add_test(tc, test_migrate__every_level_becomes_
            tcase_add_test(tc, test_migrate__the_cache_hears_that_room_was_taken);
            tcase_add_test(tc, test_migrate__deleted_or_asked_otherwise_it_ends);
            tcase_add_test(tc, test_migrate__a_wish_during_a_rebuild_makes_no_copy_whole);
+           tcase_add_test(tc, test_migrate__what_has_left_does_not_become_a_hole);
            tcase_add_test(tc, test_migrate__many_files_wait_for_their_turn);
            tcase_add_test(tc, test_migrate__what_is_bad_does_not_become_good_or_lost);)
