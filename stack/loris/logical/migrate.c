@@ -208,12 +208,17 @@ enum err logical_migrate_write(struct logical *l, const struct intake *in)
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
+/* Slots that a layout can do without. */
+static uint32_t spare_slots(const struct entry *entry)
+{
+    return entry->level == 1 ? entry->count - 1u : logical_place_parities(entry);
+}
+
 /* Disks that may go before something of a file of this layout is lost. */
 static uint32_t bears(const struct logical *l, const struct entry *entry)
 {
-    uint32_t whole = logical_bits(logical_entry_safe(l, entry));
-    uint32_t spare = entry->level == 1 ? entry->count - 1u : logical_place_parities(entry);
-    uint32_t lacks = entry->count - whole;
+    uint32_t lacks = entry->count - logical_bits(logical_entry_safe(l, entry));
+    uint32_t spare = spare_slots(entry);
     return spare > lacks ? spare - lacks : 0;
 }
 
@@ -224,6 +229,25 @@ static uint64_t file_end(const struct entry *entry, uint64_t end)
         return end;
     uint64_t unit = entry->stripe_blocks;
     return (end + unit - 1) / unit * unit * (entry->count - logical_place_parities(entry));
+}
+
+/* The file's attributes, and how many blocks it has. E_MEDIA: so many slots do not say how far they
+ * reach that a part of the file would be taken for a hole. */
+static enum err measure(struct logical *l, const struct entry *from, struct object_reply *whole,
+                        uint64_t *blocks)
+{
+    uint64_t end;
+    uint32_t count = 0, told = 0;
+    struct object_request request = {.op = OBJECT_GETATTR, .oid = from->oid};
+    enum err e = logical_walk_attributes(l, from, whole, &end);
+    if (e == OK)
+        e = logical_calls_all(l, logical_entry_disks(l, from), &request, &count);
+    if (e != OK)
+        return e;
+    for (uint32_t i = 0; i < count; i++)
+        told += l->call[i].status == OK ? 1 : 0;
+    *blocks = file_end(from, end);
+    return told + spare_slots(from) < from->count ? E_MEDIA : OK;
 }
 
 /* Whether each disk of the layout has room for so many blocks beside what the cache may have
@@ -250,11 +274,10 @@ static enum err settle(struct logical *l, struct entry *entry)
 static enum err make(struct logical *l, struct entry *from, struct entry *to)
 {
     struct object_reply whole;
-    uint64_t end;
-    enum err e = logical_walk_attributes(l, from, &whole, &end);
+    uint64_t blocks;
+    enum err e = measure(l, from, &whole, &blocks);
     if (e != OK)
         return e;
-    uint64_t blocks = file_end(from, end);
     e = has_room(l, to, logical_place_kept(to, 0, blocks));
     if (e != OK)
         return e;
@@ -289,8 +312,7 @@ static enum err begin(struct logical *l, uint64_t file)
     to.oid = from.oid ^ OID_MOVED;
     to.file = OID_NONE;
     to.wanted = 0;
-    uint32_t nominal = to.level == 1 ? to.count - 1u : logical_place_parities(&to);
-    if (bears(l, &to) < nominal && bears(l, &to) < bears(l, &from)) {
+    if (bears(l, &to) < spare_slots(&to) && bears(l, &to) < bears(l, &from)) {
         postpone(l, E_DEAD, file); /* a disk is missed: it would bear less than now */
         return OK;
     }
@@ -399,12 +421,12 @@ static enum err change_slots(struct logical *l, struct entry *from, struct entry
 static enum err finish(struct logical *l, struct entry *from, struct entry *to)
 {
     struct object_reply whole;
-    uint64_t end;
-    enum err e = logical_walk_attributes(l, from, &whole, &end);
+    uint64_t blocks;
+    enum err e = measure(l, from, &whole, &blocks);
     if (e != OK)
         return e;
-    if (file_end(from, end) > l->core.moved) {
-        l->migrate.end = file_end(from, end);
+    if (blocks > l->core.moved) {
+        l->migrate.end = blocks;
         return OK;
     }
     struct object_request request = {
