@@ -417,20 +417,22 @@ static void take_back_new_name(struct fs *fs, const struct move *m)
         (void)!dir_remove(fs, m->to, &found, fs->name2, fs->name2_bytes);
 }
 
+/* `..` goes before the new name: if a cut leaves both names, it leads to the new one, which may have
+ * come over a directory that is lost if the move is taken back. */
 static enum err add_then_remove(struct fs *fs, const struct move *m)
 {
-    enum err e = add_new_name(fs, m);
+    enum err e = changes_parent(m) ? dir_set_parent(fs, m->what, m->to->ino) : OK;
     if (e != OK)
         return e;
-    if (changes_parent(m))
-        e = dir_set_parent(fs, m->what, m->to->ino);
-    if (e == OK)
+    e = add_new_name(fs, m);
+    if (e == OK) {
         e = remove_old_name(fs, m);
-    if (e == OK)
-        return OK;
+        if (e == OK)
+            return OK;
+        take_back_new_name(fs, m);
+    }
     if (changes_parent(m))
         (void)!dir_set_parent(fs, m->what, m->from->ino);
-    take_back_new_name(fs, m);
     return e;
 }
 

@@ -119,7 +119,7 @@ static void name_pointed(struct fs *fs, const struct change *c)
     came(fs, p, c, c->target);
 }
 
-/* ".." of directory i: after its new name, before the old one goes. */
+/* ".." of directory i: the new name comes after it, the old one goes after that. */
 static void dotdot(struct fs *fs, const struct change *c)
 {
     struct party *party = ffs_party(fs, c->i->ino);
