@@ -45,6 +45,7 @@ static void expect_content(uint64_t ino, const uint8_t *want, size_t bytes)
 static void script(uint64_t x, uint64_t y, uint64_t f)
 {
     uint64_t g;
+    (void)!none_rig_rename(&rig.none, x, "over", y, "empty");
     (void)!none_rig_rename(&rig.none, x, "f", y, "f");
     (void)!none_rig_rename(&rig.none, x, "d", y, "e");
     if (none_rig_make(&rig.none, VFS_CREATE, x, "f", &g) == OK)
@@ -68,6 +69,8 @@ static bool cut_script(const struct cut_design *design, uint32_t n, uint32_t kee
     uint64_t f = must_make(VFS_CREATE, x, "f"), keeps = must_make(VFS_CREATE, y, "keeps");
     uint64_t d = must_make(VFS_MKDIR, x, "d");
     (void)must_make(VFS_CREATE, d, "inside");
+    (void)must_make(VFS_MKDIR, x, "over");
+    (void)must_make(VFS_MKDIR, y, "empty");
     ck_assert_int_eq(none_rig_write(&rig.none, f, 0, data, 2 * BLOCK_BYTES), OK);
     ck_assert_int_eq(none_rig_write(&rig.none, keeps, 0, data, 5000), OK);
     ck_assert_int_eq(none_rig_plain(&rig.none, VFS_SYNC, 0, 0), OK);
@@ -82,6 +85,7 @@ static bool cut_script(const struct cut_design *design, uint32_t n, uint32_t kee
     ck_assert_msg(at_x != at_y, "request %u: the directory has %s name", n,
                   at_x ? "one more" : "no");
     ck_assert(there(d, "inside", &ino));
+    ck_assert_msg(there(y, "empty", &ino), "request %u: what was moved over is gone", n);
     design->expect_sound(&rig.none);
     cut_rig_fini(&rig);
     return went;
