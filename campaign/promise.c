@@ -2,10 +2,14 @@
  * From the faults of a campaign file to the classes that a design's table of promises is written
  * in.
  */
+#include <string.h>
+
 #include "assertion.h"
 #include "block.h"
 #include "campaign/trial_private.h"
+#include "object.h"
 #include "stack/promises.h"
+#include "workloads/script.h"
 
 static enum fault_class class_of_flip(const struct fault *f)
 {
@@ -155,9 +159,51 @@ static bool may_tear_data(const struct plan_variant *v, const struct plan_worklo
            design_tears_overwrites(v->design, &v->stack);
 }
 
-enum level promise_of_plan(const struct plan_variant *variant, const struct plan_workload *workload,
+/* Some file may get that level (in the numbering of OBJECT_LEVEL_SHIFT) beside the pool's. */
+static void meet_level(struct stack_options *o, uint32_t level)
+{
+    if (level == 1)
+        o->raid = 0;
+    else if (level != OBJECT_LEVELS && o->raid == RAID_N_WAY)
+        o->raid = 1; /* 4 and 5 bear as much, 6 more */
+}
+
+static void meet_script(struct stack_options *o, const char *text)
+{
+    struct script_op op;
+    struct script_place at = {0, 0};
+    char error[SCRIPT_ERROR_BYTES];
+    while (script_next(&text, &op, &at, error) == SCRIPT_OP)
+        if (op.kind == SCRIPT_POLICY)
+            meet_level(o, strcmp(op.path2, "0") == 0       ? 1
+                          : strcmp(op.path2, "n-way") == 0 ? OBJECT_LEVELS
+                                                           : 2);
+}
+
+struct stack_options promise_options(const struct plan_variant *variant,
+                                     const struct plan_workload *workload)
+{
+    struct stack_options o = variant->stack;
+    if (variant->design->classic || (o.raid != 1 && o.raid != RAID_N_WAY))
+        return o; /* all files have the pool's level */
+    for (uint32_t k = 0; k < o.raid_policies; k++)
+        meet_level(&o, o.raid_policy[k].level);
+    for (uint32_t i = 0; i < workload->app_count; i++) {
+        const struct plan_app *app = &workload->apps[i];
+        if (option_has(&app->options, "levels") && option_on(&app->options, "levels"))
+            meet_level(&o, 2);
+        if (app->script != NULL)
+            meet_script(&o, app->script);
+    }
+    return o;
+}
+
+enum level promise_of_plan(const struct plan_variant *pool, const struct plan_workload *workload,
                            const struct fault_plan *faults)
 {
+    struct plan_variant weakest_level = *pool;
+    weakest_level.stack = promise_options(pool, workload);
+    const struct plan_variant *variant = &weakest_level;
     bool borne = faults->count > 1 &&
                  (deaths_may_be_borne(variant, faults) || one_disk_and_others(variant, faults));
     enum level weakest = LEVEL_TRANSPARENT; /* of no fault at all */

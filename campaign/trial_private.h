@@ -118,7 +118,11 @@ void lab_fill_run(struct lab *lab, struct trial_record *record);
 void lab_fill_verdict(struct lab *lab, const struct judge_verdict *verdict,
                       struct trial_record *record);
 
-/* promise.c: what the design promises for a plan of faults under this variant; LEVEL_NONE: nothing.
+/* promise.c: the options that promises are made for: the least redundant level that a file may get.
+ */
+struct stack_options promise_options(const struct plan_variant *variant,
+                                     const struct plan_workload *workload);
+/* What the design promises for a plan of faults under this variant; LEVEL_NONE: nothing.
  */
 enum level promise_of_plan(const struct plan_variant *variant, const struct plan_workload *workload,
                            const struct fault_plan *faults);

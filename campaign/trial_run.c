@@ -38,13 +38,14 @@ static void detected(struct lab *lab, const char *layer)
 static void note_losses(struct lab *lab)
 {
     const struct plan_variant *v = lab_variant(lab);
+    struct stack_options options = promise_options(v, &lab->plan->workloads[lab->workload]);
     uint32_t whole = 0;
     for (uint32_t d = 0; d < v->stack.disks; d++) {
         if (sim_disk_failed(sim_machine_disk(lab->machine, d)))
             lab->run.whole &= ~(1u << d);
         whole += lab->run.whole >> d & 1;
     }
-    if (whole + design_disk_losses(v->design, &v->stack) < v->machine.disk_count)
+    if (whole + design_disk_losses(v->design, &options) < v->machine.disk_count)
         lab->run.beyond = true;
 }
 

@@ -309,6 +309,36 @@ START_TEST(test_plan__one_disk_and_what_its_redundancy_does_not_need_are_promise
 }
 END_TEST
 
+START_TEST(test_plan__the_weakest_level_of_a_file_counts)
+{
+    struct plan *plan = must_load(
+        "campaign: t\n"
+        "machine: {disks: {count: 3}}\n"
+        "variants: {m: {stack: loris}, n: {like: m, raid: n-way}, five: {like: m, raid: 5},\n"
+        "  m0: {like: m, raid-policy: {a: n-way, b: 0}}, m5: {like: m, raid-policy: {a: 5}},\n"
+        "  n5: {like: n, raid-policy: {a: 5}}, nn: {like: n, raid-policy: {a: n-way}}}\n"
+        "workloads:\n"
+        "  a: {app: fsx}\n"
+        "  b: {app: fsx, levels: on}\n"
+        "  c: {app: script, operations: \"create f\\npolicy f 0\"}\n"
+        "faults:\n"
+        "  one: [{kind: disk.fail-stop, disk: 0}]\n"
+        "  two: [{kind: disk.fail-stop, disk: 0}, {kind: disk.fail-stop, disk: 1}]\n",
+        NULL);
+    static const char promised[7][3][3] = {
+        {"t-", "t-", "--"}, {"tt", "t-", "--"}, {"t-", "t-", "t-"}, {"--", "--", "--"},
+        {"t-", "t-", "--"}, {"t-", "t-", "--"}, {"tt", "t-", "--"},
+    };
+    for (size_t v = 0; v < 7; v++)
+        for (size_t w = 0; w < 3; w++)
+            for (size_t f = 0; f < 2; f++)
+                ck_assert_int_eq(
+                    promise_of_plan(&plan->variants[v], &plan->workloads[w], &plan->faults[f]),
+                    promised[v][w][f] == 't' ? LEVEL_TRANSPARENT : LEVEL_NONE);
+    plan_destroy(plan);
+}
+END_TEST
+
 START_TEST(test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left)
 {
     struct plan *plan =
@@ -530,6 +560,7 @@ CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_th
            tcase_add_test(tc, test_plan__deaths_that_are_mended_or_borne_are_promised);
            tcase_add_test(tc,
                           test_plan__one_disk_and_what_its_redundancy_does_not_need_are_promised);
+           tcase_add_test(tc, test_plan__the_weakest_level_of_a_file_counts);
            tcase_add_test(tc, test_plan__what_a_disk_does_wrong_is_promised_by_what_is_left);
            tcase_add_test(tc, test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk);
            tcase_add_test(tc, test_plan__a_variants_machine_is_merged_key_by_key);
