@@ -417,8 +417,8 @@ static void take_back_new_name(struct fs *fs, const struct move *m)
         (void)!dir_remove(fs, m->to, &found, fs->name2, fs->name2_bytes);
 }
 
-/* `..` goes before the new name: if a cut leaves both names, it leads to the new one, which may have
- * come over a directory that is lost if the move is taken back. */
+/* `..` goes before the new name: if a cut leaves both names, it leads to the new one, which may
+ * have come over a directory that is lost if the move is taken back. */
 static enum err add_then_remove(struct fs *fs, const struct move *m)
 {
     enum err e = changes_parent(m) ? dir_set_parent(fs, m->what, m->to->ino) : OK;
