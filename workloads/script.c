@@ -19,6 +19,7 @@ enum argument {
     MODE,
     TIME,
     NAME,
+    LEVEL,
     VALUE,
     ID,
     ID2,
@@ -62,7 +63,7 @@ static const struct syntax syntaxes[] = {
     {"setxattr", SCRIPT_SETXATTR, {PATH, NAME, VALUE}, "setxattr P NAME LENGTH"},
     {"getxattr", SCRIPT_GETXATTR, {PATH, NAME}, "getxattr P NAME"},
     {"removexattr", SCRIPT_REMOVEXATTR, {PATH, NAME}, "removexattr P NAME"},
-    {"policy", SCRIPT_POLICY, {PATH, NAME}, "policy P LEVEL"},
+    {"policy", SCRIPT_POLICY, {PATH, LEVEL}, "policy P LEVEL"},
     {"chown", SCRIPT_CHOWN, {PATH, ID, ID2}, "chown P UID GID"},
     {"user", SCRIPT_USER, {ID, ID2}, "user UID GID"},
 };
@@ -186,6 +187,20 @@ static bool parse_name(const char *word, char *to, char *error)
     return true;
 }
 
+/* One that is none is let through where the line says which error it must be. */
+static bool parse_level(const char *word, struct script_op *op, char *error)
+{
+    static const char *const levels[] = {"0", "1", "4", "5", "6", "n-way"};
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+        if (strcmp(word, levels[i]) == 0)
+            return parse_name(word, op->path2, error);
+    if (op->expected != OK)
+        return parse_name(word, op->path2, error);
+    (void)snprintf(error, SCRIPT_ERROR_BYTES, "`%.64s` is no level; allowed: 0, 1, 4, 5, 6, n-way",
+                   word);
+    return false;
+}
+
 static bool parse_keep(const char *word, bool *keep, char *error)
 {
     *keep = strcmp(word, "keep") == 0;
@@ -233,6 +248,8 @@ static bool parse_argument(enum argument kind, const char *word, struct script_o
     }
     case NAME:
         return parse_name(word, op->path2, error);
+    case LEVEL:
+        return parse_level(word, op, error);
     case VALUE:
         return parse_number(word, SCRIPT_VALUE_MAX, 10, &op->number2, error);
     case ID:

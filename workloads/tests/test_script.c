@@ -85,6 +85,7 @@ START_TEST(test_script__says_where_and_what_and_goes_on_with_the_next_line)
         {"write x 1", 1, "write P OFFSET LENGTH"},
         {"write x one 2", 9, "bad number `one`"},
         {"write x 0 999999999", 11, "bad number"},
+        {"policy x 7", 10, "`7` is no level; allowed: 0, 1, 4, 5, 6, n-way"},
         {"create /x", 8, "no leading slash"},
         {"mkdir ../up", 7, "a path has no `..`"},
         {"rename a b/..", 10, "a path has no `..`"},
