@@ -12,8 +12,9 @@ uint8_t *reclaim_prepare(struct fs *fs, struct buffer *b)
     if (l == NULL || journal(fs)->formatting)
         return b->page; /* data of a file */
     bool early = PLANTED(PLANTED_HOME_EARLY);
-    if ((l->open != NULL || l->freeing != NULL) && !early)
-        return NULL;
+    bool uncommitted = l->open != NULL || l->freeing != NULL;
+    if ((uncommitted || fs->read_only) && !early)
+        return NULL; /* read-only: a block may have found no room in its transaction */
     ASSERT(l->copy == NULL);
     l->copy = copy_take(fs);
     if (l->copy == NULL)
