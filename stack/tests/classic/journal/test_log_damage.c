@@ -10,7 +10,7 @@
 
 #define ROOT 1u
 #define SECTORS (BLOCK_BYTES / SECTOR_BYTES)
-#define LOG_FIRST 44u /* in the superblock of the volume; none/FORMAT.md */
+#define LOG_FIRST 44u /* in the superblock of the volume; stack/classic/none/FORMAT.md */
 #define LOG_TAIL 32u  /* in that of the log; FORMAT.md */
 #define LOG_SUPERS 2u
 
