@@ -94,7 +94,7 @@ static void release(struct fs *fs, struct buffer *b)
     hash_remove(fs, b);
     b->key = 0;
     b->block = 0;
-    b->loading = false;
+    b->loading = b->failed = false;
     b->hash_next = fs->free_buffers;
     fs->free_buffers = b;
     plat_page_state(b->page, PAGE_UNUSED);
@@ -118,11 +118,11 @@ static void add_chunk(struct fs *fs)
     fs->buffers += BUFFER_CHUNK;
 }
 
-/* The clean buffer that was not used for longest and that is not pinned. */
+/* The clean buffer that was not used for longest, is not pinned, and is on disk as it is here. */
 static struct buffer *victim(struct fs *fs)
 {
     struct buffer *b = fs->lru.lru_next;
-    while (b != &fs->lru && b->pins > 0)
+    while (b != &fs->lru && (b->pins > 0 || b->failed))
         b = b->lru_next;
     return b == &fs->lru ? NULL : b;
 }

@@ -63,6 +63,7 @@ struct buffer {
     uint64_t key;   /* 0: free */
     uint32_t block; /* 0: has no place yet, and is not written */
     bool dirty, writing, loading;
+    bool failed; /* its last write: the disk has something else, so it stays in memory */
     struct buffer *hash_next;
     struct buffer *lru_prev, *lru_next;     /* clean */
     struct buffer *dirty_prev, *dirty_next; /* dirty, oldest first */

@@ -4,8 +4,8 @@
  * flush, no FUA, no order between runs: that is the design's, which is asked before each block goes
  * (store->prepare) and told after it (store->written).
  *
- * A write that fails for good makes the file system read-only: what memory held is then lost, and
- * each later sync says so.
+ * A write that fails for good makes the file system read-only: what memory held is lost with it,
+ * and each later sync says so; until then it is what readers get.
  */
 #include "assertion.h"
 #include "fs.h"
@@ -50,6 +50,7 @@ static void finish_oldest(struct fs *fs)
     if (e != OK)
         writeback_fail(fs, e);
     for (uint32_t i = 0; i < r->count; i++) {
+        r->buffer[i]->failed = e != OK;
         cache_written(fs, r->buffer[i]);
         if (fs->store->written != NULL)
             fs->store->written(fs, r->buffer[i], e);
