@@ -227,6 +227,15 @@ static void caption_of(const struct steps *steps, const char *key, char *room, s
              text_time(b, group_quantile(times_of(last->group, panel), 0.5)), last->text);
 }
 
+/* `off` has no place on the axis: what is left may be one value, which is no sweep. */
+static bool has_two_values(const struct steps *steps)
+{
+    for (size_t i = 1; i < steps->count; i++)
+        if (steps->step[i].value != steps->step[0].value)
+            return true;
+    return false;
+}
+
 static void draw(struct plot *plot, struct steps *steps, const char *key, const char *fault)
 {
     char title[300], caption[400];
@@ -242,7 +251,8 @@ static void draw(struct plot *plot, struct steps *steps, const char *key, const 
     }
     snprintf(title, sizeof(title), "What does %s cost? Fault %s", key, fault);
     caption_of(steps, key, caption, sizeof(caption));
-    if (panels == 0 || !plot_begin(plot, "sweep", 76 + PANEL_PX * panels, title, caption))
+    if (panels == 0 || !has_two_values(steps) ||
+        !plot_begin(plot, "sweep", 76 + PANEL_PX * panels, title, caption))
         return;
     size_t count = write_data(plot, steps, series, extent);
     write_x(plot, steps);
