@@ -52,7 +52,7 @@ link-before-data       table/mail/cut                        100 silent
 link-before-entry      table/mail/cut                        100 detected
 tail-forgotten         table/synced/cut                       60 prefix
 raid-parity-left       blocks-5/mail/dies                     60 detected
-raid-unrecorded        blocks-5/mail/back                     60 silent
+raid-unrecorded        blocks-5/mail/back                     60 detected
 zero-at-mount          control/mail/none                      30 silent
 entries-swapped        control/mail/none                      30 silent
 unlink-keeps-name      control/mail/none                      30 structural
