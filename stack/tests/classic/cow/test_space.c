@@ -26,6 +26,7 @@ static uint64_t rng;
 static uint32_t draw(uint32_t below)
 {
     rng = rng * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    ck_assert_uint_gt(below, 0);
     return (uint32_t)(rng >> 33) % below;
 }
 
