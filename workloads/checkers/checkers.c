@@ -14,12 +14,9 @@ struct row {
 };
 
 /* Every design that has a checker. */
-static const struct row rows[] = {{"loris", loris_check},
-                                  {"cow", cow_check_disks},
-                                  {"fat", fat_check_disks},
-                                  {"none", none_check_disks},
-                                  {"ffs", none_check_disks},
-                                  {"journal", none_check_disks}};
+static const struct row rows[] = {{"loris", loris_check},    {"cow", cow_check_disks},
+                                  {"fat", fat_check_disks},  {"none", none_check_disks},
+                                  {"ffs", none_check_disks}, {"journal", none_check_disks}};
 
 void checker_run(const char *design, const struct checker_disks *disks,
                  struct checker_verdict *verdict)
