@@ -247,7 +247,7 @@ enum err table_write_marked(struct fs *fs)
             slot[copy] = submit(fs, f->mark[k]->block + copy * f->table_blocks, s->page);
         await(fs, slot, f->tables);
         s->marked = false;
-        if (memcmp(s->page, f->mark[k]->page, BLOCK_BYTES) == 0)
+        if (!fs->read_only && memcmp(s->page, f->mark[k]->page, BLOCK_BYTES) == 0)
             drop_shadow(fs, f->mark[k]);
     }
     f->marks = 0;
@@ -263,6 +263,7 @@ enum err table_write_other(struct fs *fs, struct buffer *b)
         b->writing = true;
         uint32_t slot = submit(fs, b->block, b->page);
         await(fs, &slot, 1);
+        b->failed = fs->read_only; /* readers get what memory has */
         cache_written(fs, b);
     }
     return flush(fs);
