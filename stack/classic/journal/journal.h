@@ -76,6 +76,7 @@ struct logged {
     bool home;             /* the committed image is home too */
     uint8_t *copy;         /* on its way home */
     uint64_t copy_txid;
+    uint32_t crc; /* recovery: of the image that is to go home */
 };
 
 struct waiter { /* an fsync or sync that is answered when this is committed */

@@ -9,6 +9,8 @@
 #include "mem.h"
 #include "planted.h"
 
+#define IMAGE_TRIES 3u
+
 struct walk {
     struct fs *fs;
     uint64_t position, txid;
@@ -90,6 +92,7 @@ static enum err take_images(struct walk *w, const struct record *r, bool apply)
         } else if (good) {
             struct logged *l = logged_make(w->fs, home);
             l->staged = r->txid;
+            l->crc = crc;
             l->copy_txid = r->position + 1 + k; /* its position */
         }
     }
@@ -123,7 +126,9 @@ static enum err walk_txn(struct walk *w, bool apply, uint64_t *end)
             struct commit commit;
             j->orphans = record_commit_get(w->page, &commit, j->orphan);
             *end = position + 1;
-            return commit.crc == plat_crc32c(crcs, headers * sizeof(crcs[0])) ? OK : E_CORRUPT;
+            bool whole = commit.blocks == *end - w->position &&
+                         commit.crc == plat_crc32c(crcs, headers * sizeof(crcs[0]));
+            return whole ? OK : E_CORRUPT;
         }
         if (headers == TXNS_MAX)
             return E_CORRUPT;
@@ -158,13 +163,24 @@ static enum err look_at(struct walk *w, uint64_t *end)
 
 /* ---- Redo ---- */
 
+/* The image once more; what does not fit is read again: the disk may have read elsewhere. */
+static enum err read_image(struct walk *w, const struct logged *l)
+{
+    for (uint32_t tries = 0; tries < IMAGE_TRIES; tries++) {
+        enum err e = read_log(w->fs, l->copy_txid, w->page, 1);
+        if (e != OK || record_image_crc(l->staged, w->page) == l->crc)
+            return e;
+    }
+    return E_CORRUPT;
+}
+
 static enum err write_home(struct walk *w)
 {
     for (uint32_t k = 0; k < LOGGED_BUCKETS; k++)
         for (struct logged *l = journal(w->fs)->bucket[k]; l != NULL; l = l->next) {
             if (l->copy_txid == 0)
                 continue;
-            enum err e = read_log(w->fs, l->copy_txid, w->page, 1);
+            enum err e = read_image(w, l);
             if (e == OK)
                 e = as_media(block_write(&w->fs->client, (uint64_t)l->block * SECTORS_A_BLOCK,
                                          w->page, BLOCK_BYTES, false));
