@@ -313,6 +313,8 @@ struct place {
 void logical_place_stripe(const struct entry *entry, uint64_t block, struct place *place);
 /* Parity blocks in a row: 0 (levels 0, 1), 1 (4, 5), 2 (6). */
 uint32_t logical_place_parities(const struct entry *entry);
+/* Slots that a layout can do without: the others say all that these held. */
+uint32_t logical_place_spares(const struct entry *entry);
 /* The slot of a role in the row of block `block` of the parts; and the role of a slot there. */
 uint32_t logical_place_slot(const struct entry *entry, uint64_t block, uint32_t role);
 uint32_t logical_place_role(const struct entry *entry, uint64_t block, uint32_t slot);
@@ -475,7 +477,8 @@ void logical_background_released(struct logical *l);
 MUST_USE enum err logical_walk_next(struct logical *l, uint32_t mask, uint64_t from, uint64_t *oid);
 /*
  * Attributes as a whole slot has them, and how many blocks the longest part has, up to its last
- * one. E_NOENT: no disk says; E_SESSION.
+ * one. E_NOENT: no disk says; E_LOST: so few slots say that the longest may be among the others
+ * (the attributes are right, the end may be short); E_SESSION.
  */
 MUST_USE enum err logical_walk_attributes(struct logical *l, const struct entry *entry,
                                           struct object_reply *reply, uint64_t *end);

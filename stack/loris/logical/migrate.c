@@ -208,17 +208,11 @@ enum err logical_migrate_write(struct logical *l, const struct intake *in)
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
-/* Slots that a layout can do without. */
-static uint32_t spare_slots(const struct entry *entry)
-{
-    return entry->level == 1 ? entry->count - 1u : logical_place_parities(entry);
-}
-
 /* Disks that may go before something of a file of this layout is lost. */
 static uint32_t bears(const struct logical *l, const struct entry *entry)
 {
     uint32_t lacks = entry->count - logical_bits(logical_entry_safe(l, entry));
-    uint32_t spare = spare_slots(entry);
+    uint32_t spare = logical_place_spares(entry);
     return spare > lacks ? spare - lacks : 0;
 }
 
@@ -231,23 +225,15 @@ static uint64_t file_end(const struct entry *entry, uint64_t end)
     return (end + unit - 1) / unit * unit * (entry->count - logical_place_parities(entry));
 }
 
-/* The file's attributes, and how many blocks it has. E_MEDIA: so many slots do not say how far they
+/* The file's attributes, and how many blocks it has. E_LOST: so many slots do not say how far they
  * reach that a part of the file would be taken for a hole. */
 static enum err measure(struct logical *l, const struct entry *from, struct object_reply *whole,
                         uint64_t *blocks)
 {
     uint64_t end;
-    uint32_t count = 0, told = 0;
-    struct object_request request = {.op = OBJECT_GETATTR, .oid = from->oid};
     enum err e = logical_walk_attributes(l, from, whole, &end);
-    if (e == OK)
-        e = logical_calls_all(l, logical_entry_disks(l, from), &request, &count);
-    if (e != OK)
-        return e;
-    for (uint32_t i = 0; i < count; i++)
-        told += l->call[i].status == OK ? 1 : 0;
     *blocks = file_end(from, end);
-    return told + spare_slots(from) < from->count ? E_MEDIA : OK;
+    return e;
 }
 
 /* Whether each disk of the layout has room for so many blocks beside what the cache may have
@@ -312,7 +298,7 @@ static enum err begin(struct logical *l, uint64_t file)
     to.oid = from.oid ^ OID_MOVED;
     to.file = OID_NONE;
     to.wanted = 0;
-    if (bears(l, &to) < spare_slots(&to) && bears(l, &to) < bears(l, &from)) {
+    if (bears(l, &to) < logical_place_spares(&to) && bears(l, &to) < bears(l, &from)) {
         postpone(l, E_DEAD, file); /* a disk is missed: it would bear less than now */
         return OK;
     }

@@ -15,6 +15,12 @@ uint32_t logical_place_parities(const struct entry *entry)
     return entry->level == 6 ? 2 : entry->level >= 4 ? 1 : 0;
 }
 
+uint32_t logical_place_spares(const struct entry *entry)
+{
+    ASSERT(entry->count > 0);
+    return entry->level == 1 ? entry->count - 1u : logical_place_parities(entry);
+}
+
 /* Where in the entry the first parity of a stripe is; level 0: where its first unit is. */
 static uint32_t turn_of(const struct entry *entry, uint64_t stripe)
 {

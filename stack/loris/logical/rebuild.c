@@ -102,10 +102,9 @@ static enum err refused(struct logical *l, enum err e)
 static bool is_enough(const struct logical *l, const struct entry *entry)
 {
     uint32_t whole = 0;
-    uint32_t spare = entry->level == 1 ? entry->count - 1u : logical_place_parities(entry);
     for (uint32_t k = 0; k < entry->count; k++)
         whole += logical_entry_whole(l, entry, k);
-    return whole + spare >= entry->count;
+    return whole + logical_place_spares(entry) >= entry->count;
 }
 
 /* The slot that the new disk is to take, entry->count: none. */
@@ -167,8 +166,12 @@ static enum err begin_object(struct logical *l, const struct entry *entry, uint3
     struct object_reply whole;
     uint64_t end;
     enum err e = logical_walk_attributes(l, entry, &whole, &end);
-    if (e != OK)
-        return e == E_NOENT ? OK : e; /* nothing is left of it */
+    if (e == E_SESSION)
+        return e;
+    if (e != OK) { /* nothing is left of it, or too little to make a slot from */
+        plat_report(REPORT_DETECTED, (uint64_t) - (int)e, entry->oid);
+        return OK;
+    }
     e = has_old_copy(l, entry, slot, &end);
     r->compares = e == OK;
     if (e != OK && e != E_SESSION)
@@ -193,8 +196,8 @@ static enum err finish_object(struct logical *l, struct entry *entry)
     uint64_t end;
     enum err e = logical_walk_attributes(l, entry, &whole, &end);
     if (e == E_NOENT)
-        r->filling = false; /* it was lost meanwhile */
-    if (e != OK)
+        r->filling = false;     /* it was lost meanwhile */
+    if (e != OK && e != E_LOST) /* how far it reaches was known when it was begun */
         return e == E_NOENT ? OK : e;
     struct object_request request = {.op = OBJECT_SETATTR,
                                      .oid = entry->oid,
@@ -256,10 +259,13 @@ static enum err begin_anew(struct logical *l, const struct entry *entry)
     struct rebuild *r = &l->rebuild;
     struct object_reply whole;
     enum err e = logical_walk_attributes(l, entry, &whole, &r->end);
-    if (e == OK)
-        e = make_anew(l, entry->oid, &whole);
+    if (e == E_NOENT)
+        r->filling = false; /* it was lost meanwhile */
+    if (e != OK)
+        return e == E_NOENT ? OK : e;
+    e = make_anew(l, entry->oid, &whole);
     r->next = 0;
-    return e == OK || e == E_SESSION ? e : refused(l, e);
+    return refused(l, e);
 }
 
 static enum err fill(struct logical *l)

@@ -32,7 +32,7 @@ enum err logical_walk_next(struct logical *l, uint32_t mask, uint64_t from, uint
 enum err logical_walk_attributes(struct logical *l, const struct entry *entry,
                                  struct object_reply *reply, uint64_t *end)
 {
-    bool found = false;
+    uint32_t told = 0;
     *end = 0;
     for (uint32_t k = 0; k < entry->count; k++) {
         struct call call = {.disk = entry->disk[k],
@@ -46,7 +46,9 @@ enum err logical_walk_attributes(struct logical *l, const struct entry *entry,
             continue; /* another copy, or read-repair, deals with it */
         *end = call.reply.epoch > *end ? call.reply.epoch : *end;
         *reply = call.reply;
-        found = true;
+        told++;
     }
-    return found ? OK : E_NOENT;
+    if (told == 0)
+        return E_NOENT;
+    return told + logical_place_spares(entry) < entry->count ? E_LOST : OK;
 }

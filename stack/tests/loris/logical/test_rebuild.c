@@ -1,5 +1,6 @@
 /* Spares: a new disk is made whole while the pool serves; what crashes, cuts and deaths in between
  * leave. */
+#include "bytes.h"
 #include "scripts/check_main.h"
 #include "stack/tests/loris/logical/rig_pool.h"
 
@@ -410,6 +411,50 @@ START_TEST(test_rebuild__makes_nothing_of_too_few_parts)
 }
 END_TEST
 
+/* What a disk has of the inodes of FILE_A and its neighbours rots. */
+static void rot_leaf(uint32_t disk)
+{
+    uint32_t rotted = 0;
+    for (uint64_t b = 0; b < 2048; b++) {
+        uint8_t *raw = rig.disk[disk].seen + b * BLOCK_BYTES;
+        if (get_le32(raw) != UINT32_C(0x314d524c) || get_le16(raw + 6) != TYPE_LEAF ||
+            get_le64(raw + 32) != FILE_A / FORMAT_LEAF_INODES)
+            continue;
+        raw[200] ^= 1;
+        rotted++;
+    }
+    ck_assert_uint_gt(rotted, 0);
+}
+
+/* Of the only disks that know how far a file reaches one is gone, and the other cannot say: what
+ * they had is no hole. */
+START_TEST(test_rebuild__takes_no_silent_part_for_a_short_one)
+{
+    uint32_t lost = 0;
+    for (uint32_t pair = 0; pair < 16; pair++) {
+        uint32_t gone = pair / 4, silent = pair % 4;
+        int64_t version;
+        if (gone == silent)
+            continue;
+        pool_make_spared(5, 1, 5, 2048, 4 * BLOCK_BYTES);
+        pool_ok(pool_op(OBJECT_CREATE, DIR, 1, OBJECT_META));
+        pool_ok(pool_op(OBJECT_CREATE, FILE_A, BLOCK_BYTES, 0));
+        pool_ok(pool_write(FILE_A, 0, 1, 1, 0));
+        pool_ok(pool_checkpoint());
+        rot_leaf(silent);
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        at_dir = 0;
+        lose(gone);
+        rebuild_all();
+        pool_ok(pool_read(FILE_A, 0, 1, 9, &version));
+        ck_assert_msg(version == 1 || version < 0, "disks %u, %u: %d", gone, silent, (int)version);
+        lost += version < 0 ? 1 : 0;
+    }
+    ck_assert_uint_eq(lost, 6); /* the block's disk and any other one, either way */
+}
+END_TEST
+
 /* The disk that had left has an older checkpoint than one that was answered: it is not gone back
  * to while anybody knows better. */
 START_TEST(test_rebuild__nobody_goes_back_beyond_what_was_released)
@@ -460,5 +505,6 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__what_a_returning_disk_still_has_is_kept);
            tcase_add_test(tc, test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it);
            tcase_add_test(tc, test_rebuild__makes_nothing_of_too_few_parts);
+           tcase_add_test(tc, test_rebuild__takes_no_silent_part_for_a_short_one);
            tcase_add_test(tc, test_rebuild__nobody_goes_back_beyond_what_was_released);
            tcase_add_test(tc, test_rebuild__a_sick_disk_stays_out);)
