@@ -159,6 +159,12 @@ static bool may_tear_data(const struct plan_variant *v, const struct plan_worklo
            design_tears_overwrites(v->design, &v->stack);
 }
 
+static bool may_spoil_sectors(const struct plan_variant *v, const struct fault *f)
+{
+    return f->kind == FAULT_POWER_CUT && f->tears == FAULT_TEARS_ERROR &&
+           !design_bears_bad_tears(v->design);
+}
+
 /* Some file may get that level (in the numbering of OBJECT_LEVEL_SHIFT) beside the pool's. */
 static void meet_level(struct stack_options *o, uint32_t level)
 {
@@ -210,7 +216,8 @@ enum level promise_of_plan(const struct plan_variant *pool, const struct plan_wo
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
         enum fault_class class = class_of(f);
-        if (beyond_redundancy(variant, f) || may_tear_data(variant, workload, f))
+        if (beyond_redundancy(variant, f) || may_tear_data(variant, workload, f) ||
+            may_spoil_sectors(variant, f))
             return LEVEL_NONE;
         if (faults->count > 1 && !borne &&
             !design_promise_combines(variant->design, class, f->layer))

@@ -19,8 +19,8 @@ static const struct option_choice caches[] = {
 static const struct option_choice tears[] = {
     {"none", FAULT_TEARS_NONE, false},
     {"prefix", FAULT_TEARS_PREFIX, false},
-    {"any", FAULT_TEARS_ANY, true},
-    {"error", FAULT_TEARS_ERROR, true},
+    {"any", FAULT_TEARS_ANY, false},
+    {"error", FAULT_TEARS_ERROR, false},
     {NULL, 0, false},
 };
 static const struct option_choice regions[] = {

@@ -163,3 +163,8 @@ bool design_tears_overwrites(const struct design *design, const struct stack_opt
     return design->kind == DESIGN_FAT || design->kind == DESIGN_FFS ||
            (design->kind == DESIGN_JOURNAL && options->journal_mode != JOURNAL_DATA);
 }
+
+bool design_bears_bad_tears(const struct design *design)
+{
+    return design->kind == DESIGN_LORIS || design->kind == DESIGN_COW;
+}

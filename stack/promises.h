@@ -67,4 +67,10 @@ uint32_t design_disk_losses(const struct design *design, const struct stack_opti
  * which the design cannot see: nothing is then promised to who overwrites. */
 bool design_tears_overwrites(const struct design *design, const struct stack_options *options);
 
+/* Whether a power cut may also leave the sector at which a write stopped unreadable (`tears:
+ * error`). Two faults at once to what writes in place or reads a log to its end; nothing to what
+ * never writes where something is that it needs (cow), or has checksums and a second source (loris,
+ * which reports the block where it has none). */
+bool design_bears_bad_tears(const struct design *design);
+
 #endif

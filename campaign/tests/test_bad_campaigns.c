@@ -297,7 +297,6 @@ START_TEST(test_bad__faults)
          "5:14: not available yet: fault kind `process.bug`"},
         {F "  x: [{profile: datacenter-2008, over: 1year}]\n",
          "5:7: not available yet: field prof"},
-        {F "  x: [{kind: power.cut, tears: any}]\n", "5:32: not available yet: `tears: any`"},
         {F "  x: [{kind: power.cut, cache: {keep: [1]}}]\n", "5:32: not available yet: `cache: {"},
         {F "  x: [{kind: power.cut, layer: cache}]\n",
          "5:25: unknown key `layer` of fault `power.c"},

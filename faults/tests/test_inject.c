@@ -550,9 +550,13 @@ START_TEST(test_inject__power_cuts_are_asked_for_with_their_draws)
     f->tears = FAULT_TEARS_NONE;
     f->off_for_ns = (struct amount){.kind = AMOUNT_RANGE, .low = 5, .high = 9};
     rig_fault(FAULT_POWER_CUT, FAULT_AT_OP, 1)->cache = FAULT_CACHE_REORDER;
+    rig_fault(FAULT_POWER_CUT, FAULT_AT_OP, 1)->tears = FAULT_TEARS_ANY;
+    rig_fault(FAULT_POWER_CUT, FAULT_AT_OP, 1)->tears = FAULT_TEARS_ERROR;
     now();
     injector_on_op(rig.injector, 1);
-    ck_assert_uint_eq(rig.cuts, 3);
+    ck_assert_uint_eq(rig.cuts, 5);
+    ck_assert_int_eq(injector_cut_plan(rig.injector, 3).tears, SIM_TEARS_ANY);
+    ck_assert_int_eq(injector_cut_plan(rig.injector, 4).tears, SIM_TEARS_ERROR);
     ck_assert_int_eq(injector_cut_plan(rig.injector, 2).mode, SIM_CUT_REORDER);
     ck_assert(rig_strike(0)->took_effect);
     struct inject_cut first = injector_cut_plan(rig.injector, 0);

@@ -1,0 +1,52 @@
+/* From the faults of a plan to what the designs promise: what a fault's own keys decide. */
+#include "campaign/trial_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "scripts/check_main.h"
+
+static struct plan *plan;
+
+static void begin(const char *faults)
+{
+    static const char head[] =
+        "campaign: t\n"
+        "variants:\n"
+        "  loris: {stack: loris}\n"
+        "  one: {stack: loris, machine: {disks: {count: 1}}}\n"
+        "  ffs: {stack: ffs}\n"
+        "  cow: {stack: cow}\n"
+        "workloads: {a: {app: postmark}}\n"
+        "faults:\n";
+    char text[4096];
+    struct plan_request request = {.path = "t.yaml"};
+    ck_assert_int_lt(snprintf(text, sizeof(text), "%s%s", head, faults), (int)sizeof(text));
+    plan = plan_load_text(text, &request, stderr);
+    ck_assert(plan != NULL);
+}
+
+/* Plan `fault` is promised these levels, in the order of the variants. */
+static void check(uint32_t fault, enum level loris, enum level one, enum level ffs, enum level cow)
+{
+    const enum level want[] = {loris, one, ffs, cow};
+    for (uint32_t v = 0; v < plan->variant_count; v++) {
+        enum level got =
+            promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[fault]);
+        ck_assert_msg(got == want[v], "plan %u, variant %u: %d", fault, v, (int)got);
+    }
+}
+
+START_TEST(test_promise__a_cut_that_leaves_sectors_unreadable_is_two_faults_to_some)
+{
+    begin("  any: [{kind: power.cut, tears: any}]\n"
+          "  error: [{kind: power.cut, tears: error}]\n");
+    check(0, LEVEL_SYNCED, LEVEL_DETECTED, LEVEL_SYNCED, LEVEL_DURABLE);
+    check(1, LEVEL_SYNCED, LEVEL_DETECTED, LEVEL_NONE, LEVEL_DURABLE);
+    plan_destroy(plan);
+}
+END_TEST
+
+CHECK_MAIN("promise", 60, {
+    tcase_add_test(tc, test_promise__a_cut_that_leaves_sectors_unreadable_is_two_faults_to_some);
+})
