@@ -74,5 +74,5 @@ enum err c_reserve(struct fs *fs, struct inode *i, uint64_t first, uint64_t last
     enum err e = fits(fs, i, first, last);
     if (e == E_NOSPC && fs->c->hooks->reclaim != NULL && fs->c->hooks->reclaim(fs))
         e = fits(fs, i, first, last);
-    return e;
+    return e == E_NOSPC ? c_no_space(fs) : e;
 }

@@ -128,6 +128,17 @@ static enum err take_somewhere(struct fs *fs, uint32_t goal, uint32_t *block)
     return E_NOSPC;
 }
 
+enum err c_no_space(struct fs *fs)
+{
+    for (uint32_t group = 0; group < fs->c->super.groups; group++) {
+        struct buffer *map;
+        enum err e = block_map(fs, group, &map);
+        if (e != OK)
+            return e;
+    }
+    return E_NOSPC;
+}
+
 enum err c_block_clear(struct fs *fs, uint32_t block)
 {
     struct buffer *map;
@@ -151,7 +162,7 @@ enum err c_block_take(struct fs *fs, uint32_t goal, uint32_t *block)
     enum err e = take_somewhere(fs, goal, block);
     if (e == E_NOSPC && fs->c->hooks->reclaim != NULL && fs->c->hooks->reclaim(fs))
         e = take_somewhere(fs, goal, block);
-    return e;
+    return e == E_NOSPC ? c_no_space(fs) : e;
 }
 
 enum err c_block_freed(struct fs *fs, struct inode *i, uint32_t block)
@@ -203,13 +214,19 @@ static enum err next_generation(struct fs *fs, uint32_t ino, uint32_t *generatio
     return OK;
 }
 
+/* E_NOSPC; or what is wrong with a bitmap, if the others have none. */
 static enum err take_number(struct fs *fs, uint32_t near, uint32_t *ino)
 {
+    enum err worst = E_NOSPC;
     uint32_t first = near / GROUP_INODES % fs->c->super.groups;
-    for (uint32_t k = 0; k < fs->c->super.groups; k++)
-        if (take_inode_in_group(fs, (first + k) % fs->c->super.groups, ino) == OK)
+    for (uint32_t k = 0; k < fs->c->super.groups; k++) {
+        enum err e = take_inode_in_group(fs, (first + k) % fs->c->super.groups, ino);
+        if (e == OK)
             return OK;
-    return E_NOSPC;
+        if (e != E_NOSPC)
+            worst = e;
+    }
+    return worst;
 }
 
 enum err c_inode_take(struct fs *fs, uint32_t near, uint32_t *ino, uint32_t *generation)
@@ -218,7 +235,7 @@ enum err c_inode_take(struct fs *fs, uint32_t near, uint32_t *ino, uint32_t *gen
     bool reclaimed = false;
     for (uint32_t tries = 0; tries < BAD_TABLE_TRIES; tries++) {
         e = take_number(fs, near, ino);
-        if (e == E_NOSPC && !reclaimed && fs->c->hooks->reclaim != NULL) {
+        if (e != OK && !reclaimed && fs->c->hooks->reclaim != NULL) {
             reclaimed = true;
             if (fs->c->hooks->reclaim(fs))
                 continue;

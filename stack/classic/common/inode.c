@@ -147,6 +147,8 @@ enum err inode_get(struct fs *fs, uint64_t ino, struct inode **out)
         e = fs->store->inode_load(fs, i);
         if (e == OK && i->d.size > fs->store->file_blocks_max * BLOCK_BYTES)
             e = E_CORRUPT;
+        if (ino == fs->root && (e == E_NOENT || (e == OK && i->d.type != VFS_DIRECTORY)))
+            e = E_CORRUPT; /* damage: an error to each path, not a tree without names */
         if (e != OK) {
             release(fs, i);
             return e;

@@ -103,7 +103,7 @@ bool layout_is_data(uint64_t blocks, uint32_t block);   /* may a pointer name it
 
 /* ---- c_space.c: bitmaps ---- */
 
-/* A free block, near goal (any block number, 0: none). E_NOSPC. */
+/* A free block, near goal (any block number, 0: none). c_no_space. */
 MUST_USE enum err c_block_take(struct fs *fs, uint32_t goal, uint32_t *block);
 /* Its bit goes and its buffer is forgotten. Blocks that are no data are ignored: the disk may say
  * anything. */
@@ -116,6 +116,9 @@ MUST_USE enum err c_inode_free(struct fs *fs, uint32_t ino);
 /* Free blocks of the whole volume; stops counting at `enough`. Those of a group whose bitmap cannot
  * be read cannot be given out, so they do not count. */
 uint64_t c_space_count(struct fs *fs, uint64_t enough);
+/* What to answer when no block is free: E_NOSPC; E_MEDIA, E_CORRUPT if some bitmap cannot be read,
+ * which may have had one. */
+MUST_USE enum err c_no_space(struct fs *fs);
 /* The bitmaps on disk were written anew (recovery): counts are made again. */
 void c_space_forget(struct fs *fs);
 

@@ -527,16 +527,18 @@ enum err names_mount(struct fs *fs, const struct vfs_request *in, struct vfs_rep
     struct inode *root;
     (void)in;
     enum err e = inode_free_orphans(fs); /* who had them open is gone: a VFS mounts once */
-    if (e == OK)
-        e = inode_get(fs, fs->root, &root);
-    if (e == OK && root->d.type != VFS_DIRECTORY)
-        e = E_CORRUPT;
     if (e != OK)
-        return e == E_NOENT ? E_CORRUPT : e;
+        return e;
+    out->stat.ino = fs->root;
+    out->ino2 = 0;
+    e = inode_get(fs, fs->root, &root);
+    if (e != OK) { /* served all the same: each path is an error */
+        plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)e, fs->root);
+        return OK;
+    }
     if (fs->store->mounted != NULL)
         fs->store->mounted(fs);
     inode_stat(root, &out->stat);
-    out->ino2 = 0;
     return OK;
 }
 

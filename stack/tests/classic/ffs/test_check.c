@@ -109,6 +109,23 @@ START_TEST(test_check__an_unreadable_record_frees_nothing_and_makes_it_read_only
 }
 END_TEST
 
+/* Its sector read again, all is there as it was. */
+START_TEST(test_check__an_unreadable_root_frees_nothing_and_is_an_error_to_each_path)
+{
+    start((struct stack_options){.orphans_delete = true});
+    uint64_t f = must_make(VFS_CREATE, ROOT, "f");
+    ck_assert_int_eq(none_rig_plain(&rig.none, VFS_SYNC, 0, 0), OK);
+    rig.none.disk.bad[rig.none.disk.bads++] = 3 * 8;
+    none_rig_reboot(&rig.none, false);
+    ck_assert_int_eq(none_rig_lookup(&rig.none, ROOT, "f"), E_MEDIA);
+    rig.none.disk.bads = 0;
+    none_rig_reboot(&rig.none, false);
+    ck_assert_int_eq(none_rig_lookup(&rig.none, ROOT, "f"), OK);
+    ck_assert_uint_eq(rig.none.reply.stat.ino, f);
+    finish();
+}
+END_TEST
+
 START_TEST(test_check__a_disk_that_goes_ends_the_daemon)
 {
     static uint8_t data[8 * BLOCK];
@@ -145,11 +162,11 @@ START_TEST(test_check__a_file_larger_than_the_cache_is_written_and_read)
 }
 END_TEST
 
-CHECK_MAIN("ffs check", 60,
-           tcase_add_test(tc, test_check__a_file_without_a_name_gets_one_in_lost_found);
-           tcase_add_test(tc, test_check__a_directory_without_a_name_comes_back_with_all_in_it);
-           tcase_add_loop_test(tc, test_check__what_has_no_name_is_freed_if_it_is_asked_for, 0, 2);
-           tcase_add_test(tc,
-                          test_check__an_unreadable_record_frees_nothing_and_makes_it_read_only);
-           tcase_add_test(tc, test_check__a_disk_that_goes_ends_the_daemon);
-           tcase_add_test(tc, test_check__a_file_larger_than_the_cache_is_written_and_read);)
+CHECK_MAIN(
+    "ffs check", 60, tcase_add_test(tc, test_check__a_file_without_a_name_gets_one_in_lost_found);
+    tcase_add_test(tc, test_check__a_directory_without_a_name_comes_back_with_all_in_it);
+    tcase_add_loop_test(tc, test_check__what_has_no_name_is_freed_if_it_is_asked_for, 0, 2);
+    tcase_add_test(tc, test_check__an_unreadable_record_frees_nothing_and_makes_it_read_only);
+    tcase_add_test(tc, test_check__an_unreadable_root_frees_nothing_and_is_an_error_to_each_path);
+    tcase_add_test(tc, test_check__a_disk_that_goes_ends_the_daemon);
+    tcase_add_test(tc, test_check__a_file_larger_than_the_cache_is_written_and_read);)

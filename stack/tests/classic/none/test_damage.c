@@ -224,6 +224,45 @@ START_TEST(test_damage__the_nth_failing_read_leaves_a_sound_tree)
 }
 END_TEST
 
+/* The sector of the root's record, so that of nothing else. */
+START_TEST(test_damage__an_unreadable_root_is_an_error_to_each_path)
+{
+    rig.disk.bad[rig.disk.bads++] = TABLE * 8;
+    ck_assert_int_eq(none_rig_boot(&rig, false), OK);
+    ck_assert_int_eq(none_rig_lookup(&rig, ROOT, "d"), E_MEDIA);
+    ck_assert_int_eq(none_rig_make(&rig, VFS_CREATE, ROOT, "n", NULL), E_MEDIA);
+    ck_assert_int_eq(none_rig_plain(&rig, VFS_STAT, ROOT, 0), E_MEDIA);
+}
+END_TEST
+
+START_TEST(test_damage__a_root_that_is_no_directory_is_an_error_to_each_path)
+{
+    if (_i == 0) {
+        memset(inode_at(ROOT), 0, 256);
+    } else {
+        inode_at(ROOT)[1] = 0x10; /* a file */
+    }
+    seal_inode(ROOT);
+    ck_assert_int_eq(none_rig_boot(&rig, false), OK);
+    ck_assert_int_eq(none_rig_lookup(&rig, ROOT, "d"), E_CORRUPT);
+    ck_assert_int_eq(none_rig_plain(&rig, VFS_STAT, ROOT, 0), E_CORRUPT);
+}
+END_TEST
+
+/* The volume has one group. */
+START_TEST(test_damage__without_a_bitmap_the_disk_is_sick_and_not_full)
+{
+    uint64_t f;
+    rig.disk.bad[rig.disk.bads++] = (_i == 0 ? BITMAP : INODE_BITMAP) * 8;
+    ck_assert_int_eq(none_rig_boot(&rig, false), OK);
+    ck_assert_int_eq(none_rig_lookup(&rig, ROOT, "d"), OK);
+    enum err e = none_rig_make(&rig, VFS_CREATE, ROOT, "n", &f);
+    if (_i == 0 && e == OK)
+        e = none_rig_write(&rig, f, 0, data, sizeof(data));
+    ck_assert_int_eq(e, E_MEDIA);
+}
+END_TEST
+
 START_TEST(test_damage__the_nth_failing_write_is_told_and_no_crash)
 {
     bool fired = true;
@@ -278,5 +317,11 @@ CHECK_MAIN("none damage", 120, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_damage__leaks_are_counted_and_no_damage);
            tcase_add_test(tc, test_damage__what_cannot_be_read_is_no_damage);
            tcase_add_test(tc, test_damage__the_nth_failing_read_leaves_a_sound_tree);
+           tcase_add_test(tc, test_damage__an_unreadable_root_is_an_error_to_each_path);
+           tcase_add_loop_test(tc,
+                               test_damage__a_root_that_is_no_directory_is_an_error_to_each_path, 0,
+                               2);
+           tcase_add_loop_test(tc, test_damage__without_a_bitmap_the_disk_is_sick_and_not_full, 0,
+                               2);
            tcase_add_test(tc, test_damage__the_nth_failing_write_is_told_and_no_crash);
            tcase_add_test(tc, test_damage__a_power_cut_may_ruin_it_but_not_crash_it);)
