@@ -6,6 +6,9 @@
 #include "workloads/checkers/loris_check_log.c"
 #include "workloads/checkers/loris_layout.c"
 #include "workloads/checkers/loris_parity.c"
+#include "workloads/checkers/loris_pool.c"
+#include "workloads/checkers/loris_roots.c"
+#include "workloads/checkers/loris_tree.c"
 
 #define DIR 1100u
 #define FILE_A 1200u
@@ -165,7 +168,7 @@ static void recommit(uint32_t disk, uint64_t node)
             continue;
         for (uint32_t k = HEAD; k + 16 <= BLOCK; k += 16)
             if ((get_le64(l + k) & 0xffffffffffff) == node) {
-                put_le32(l + k + 8, crc32c(raw, BLOCK));
+                put_le32(l + k + 8, loris_crc(raw, BLOCK));
                 leaf = b;
             }
     }
@@ -176,7 +179,7 @@ static void recommit(uint32_t disk, uint64_t node)
             continue;
         for (uint32_t k = HEAD; k + 16 <= BLOCK; k += 16)
             if ((get_le64(u + k) & 0xffffffffffff) == leaf) {
-                put_le32(u + k + 8, crc32c(at_block(disk, leaf), BLOCK));
+                put_le32(u + k + 8, loris_crc(at_block(disk, leaf), BLOCK));
                 upper = b;
             }
     }
@@ -185,8 +188,8 @@ static void recommit(uint32_t disk, uint64_t node)
         uint64_t top = upper != 0 ? upper : leaf;
         if (memcmp(r, "LRR1", 4) != 0 || (get_le64(r + 280) & 0xffffffffffff) != top)
             continue;
-        put_le32(r + 288, crc32c(at_block(disk, top), BLOCK));
-        put_le32(r + 508, crc32c(r, 508));
+        put_le32(r + 288, loris_crc(at_block(disk, top), BLOCK));
+        put_le32(r + 508, loris_crc(r, 508));
     }
 }
 
@@ -287,8 +290,8 @@ static void set_entry(uint64_t oid, uint32_t at, uint8_t value)
         uint8_t *e = page + oid % 64 * ENTRY;
         ck_assert_uint_eq(get_le64(e), oid);
         e[at] = value;
-        put_le32(e + 60, crc32c(e, 60));
-        put_le32(pointer + 8, crc32c(page, BLOCK));
+        put_le32(e + 60, loris_crc(e, 60));
+        put_le32(pointer + 8, loris_crc(page, BLOCK));
         recommit(k, node);
     }
 }
@@ -319,7 +322,7 @@ START_TEST(test_check__sees_intents_in_a_wrong_place_of_the_ring)
     ck_assert_uint_eq(get_le16(raw + 6), 4);
     put_le64(raw + 32, get_le64(raw + 32) + 1);
     put_le32(raw + 12, 0);
-    put_le32(raw + 12, crc32c(raw, BLOCK));
+    put_le32(raw + 12, loris_crc(raw, BLOCK));
     expect_damage();
 }
 END_TEST
@@ -333,7 +336,7 @@ START_TEST(test_check__sees_copies_that_differ)
     data[7] ^= 1;
     run_check();
     ck_assert(verdict.ok); /* bad, and mended by the other */
-    put_le32(p + 8, crc32c(data, BLOCK));
+    put_le32(p + 8, loris_crc(data, BLOCK));
     recommit(1, node);
     expect_damage(); /* sound, and different */
 }
@@ -352,7 +355,7 @@ START_TEST(test_check__sees_parity_that_does_not_match)
             data[7] ^= 1;
             run_check();
             ck_assert(verdict.ok); /* bad, and worked out from the others */
-            put_le32(p + 8, crc32c(data, BLOCK));
+            put_le32(p + 8, loris_crc(data, BLOCK));
             recommit(disk, node);
             expect_damage();
         }
@@ -446,8 +449,8 @@ END_TEST
 START_TEST(test_check__the_bytes_of_a_small_pool_are_pinned)
 {
     small_pool(2, 1);
-    ck_assert_uint_eq(crc32c(rig.disk[0].medium, 2048 * BLOCK), GOLDEN_0);
-    ck_assert_uint_eq(crc32c(rig.disk[1].medium, 2048 * BLOCK), GOLDEN_1);
+    ck_assert_uint_eq(loris_crc(rig.disk[0].medium, 2048 * BLOCK), GOLDEN_0);
+    ck_assert_uint_eq(loris_crc(rig.disk[1].medium, 2048 * BLOCK), GOLDEN_1);
 }
 END_TEST
 

@@ -7,6 +7,9 @@
 #include "workloads/checkers/loris_check_log.c"
 #include "workloads/checkers/loris_layout.c"
 #include "workloads/checkers/loris_parity.c"
+#include "workloads/checkers/loris_pool.c"
+#include "workloads/checkers/loris_roots.c"
+#include "workloads/checkers/loris_tree.c"
 
 #define FILE_A 1200u
 #define FILE_B 1201u

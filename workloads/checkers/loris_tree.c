@@ -1,0 +1,316 @@
+/* One member: its intents, the tree of its root, and its map against what the tree reaches. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "bytes.h"
+#include "workloads/checkers/loris_state.h"
+
+#define FANOUT 252u
+#define INODES 15u
+#define INODE_BYTES 256u
+#define MENDING 0x80000000u
+
+/* The line of incarnations: newest first, each once, nothing after the end. */
+static void check_ancestors(struct check *c, uint32_t k)
+{
+    const struct loris_root *r = &c->disk[k].root;
+    for (uint32_t n = 0; n < 24; n++) {
+        bool wrong = r->ancestor[n] == r->incarnation;
+        for (uint32_t m = 0; m < n && r->ancestor[n] != 0; m++)
+            wrong |= r->ancestor[m] == r->ancestor[n] || r->ancestor[m] == 0;
+        if (wrong)
+            loris_damage(c, "disk %u: ancestor %u of the root's incarnation is none", k, n);
+    }
+}
+
+/* ---- Intents --------------------------------------------------------------------------------- */
+
+/* Whether the block at `n` of the region, with a right CRC, follows the rules of FORMAT.md. */
+static bool intents_sane(const struct disk *d, uint32_t n, const uint8_t *raw)
+{
+    uint64_t sequence = get_le64(raw + 32), epoch = get_le64(raw + 40);
+    uint32_t level = get_le16(raw + 8), count = get_le16(raw + 10);
+    return count > 0 && count <= 126 && level <= 1 && sequence % d->at.intent_blocks == n &&
+           (level == 0 || count < d->at.intent_blocks) &&
+           (epoch > d->root.epoch || sequence < d->root.intent_head);
+}
+
+static void note_intents(struct check *c, uint32_t k, const uint8_t *raw)
+{
+    for (uint32_t i = 0; i < get_le16(raw + 10); i++) {
+        const uint8_t *e = raw + HEAD + 32 * (size_t)i;
+        c->intent = loris_grow(c->intent, c->intents, &c->intents_room, sizeof(*c->intent));
+        c->intent[c->intents++] = (struct intent){
+            .oid = get_le64(e), .index = get_le32(e + 8), .address = get_le64(e + 16), .disk = k};
+    }
+}
+
+static int by_intent(const void *left, const void *right)
+{
+    const struct intent *a = left, *b = right;
+    if (a->disk != b->disk)
+        return a->disk < b->disk ? -1 : 1;
+    if (a->oid != b->oid)
+        return a->oid < b->oid ? -1 : 1;
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
+/* Blocks of data after intents have no head; one that looks like intents for its very place would
+ * be taken for some: it is none that the stack has. */
+static void read_intents(struct check *c, uint32_t k)
+{
+    uint8_t raw[BLOCK];
+    struct disk *d = &c->disk[k];
+    size_t before = c->intents;
+    for (uint32_t n = 0; n < d->at.intent_blocks; n++) {
+        if (!loris_read_block(c, k, 16 + (uint64_t)n, raw) || get_le32(raw) != 0x314d524c ||
+            get_le16(raw + 6) != 4 || get_le64(raw + 16) != 16 + (uint64_t)n ||
+            memcmp(raw + 48, d->root.uuid, 16) != 0)
+            continue;
+        uint32_t crc = get_le32(raw + 12);
+        put_le32(raw + 12, 0);
+        if (loris_crc(raw, BLOCK) != crc)
+            continue;
+        if (!intents_sane(d, n, raw))
+            loris_damage(c, "disk %u: block %u of the intents breaks its rules", k, n);
+        else if (get_le64(raw + 40) > d->root.epoch)
+            note_intents(c, k, raw);
+    }
+    if (c->intents > before)
+        qsort(c->intent + before, c->intents - before, sizeof(*c->intent), by_intent);
+}
+
+static bool has_intent(const struct check *c, uint32_t k, uint64_t oid, uint64_t index,
+                       uint64_t address)
+{
+    struct intent key = {.oid = oid, .index = (uint32_t)index, .address = address, .disk = k};
+    return c->intents > 0 && bsearch(&key, c->intent, c->intents, sizeof(key), by_intent) != NULL;
+}
+
+/* ---- Trees ----------------------------------------------------------------------------------- */
+
+static struct loris_pointer get_pointer(const uint8_t *raw)
+{
+    uint64_t word = get_le64(raw);
+    return (struct loris_pointer){.address = word & 0xffffffffffff,
+                                  .flags = (uint32_t)(word >> 48),
+                                  .crc = get_le32(raw + 8),
+                                  .birth = get_le32(raw + 12)};
+}
+
+/* Neither an address nor flags: a hole. */
+static bool is_none(const uint8_t *raw)
+{
+    return get_le64(raw) == 0;
+}
+
+/* What changed last is no older than any of its parents: a parent is rewritten with its child. */
+static void check_birth(struct check *c, uint32_t k, uint64_t oid, const struct loris_pointer *at,
+                        uint64_t newest)
+{
+    if (at->address != 0 && at->birth > (uint32_t)newest)
+        loris_damage(c, "disk %u: block %lu of object %lu is of epoch %u, what points to it of %lu",
+                     k, (unsigned long)at->address, (unsigned long)oid, at->birth,
+                     (unsigned long)newest);
+}
+
+/* Notes that a pointer names this place; false: it must not. */
+static bool reach(struct check *c, uint32_t k, uint64_t oid, uint64_t address, bool data)
+{
+    uint64_t slot = 0;
+    struct disk *d = &c->disk[k];
+    enum loris_zone zone = loris_layout_zone(&d->at, address, &slot);
+    if ((zone == ZONE_DATA) != data || zone == ZONE_NONE) {
+        loris_damage(c, "disk %u: object %lu points to block %lu, which is no place for it", k,
+                     (unsigned long)oid, (unsigned long)address);
+        return false;
+    }
+    if (d->reached[slot]++ > 0) {
+        loris_damage(c, "disk %u: block %lu is used twice, by object %lu too", k,
+                     (unsigned long)slot, (unsigned long)oid);
+        return false;
+    }
+    return true;
+}
+
+/* A metadata block of the tree; false: it cannot be believed. */
+static bool read_node(struct check *c, uint32_t k, uint64_t oid, uint32_t type, uint32_t level,
+                      uint64_t index, const struct loris_pointer *at, uint8_t *raw)
+{
+    if (!reach(c, k, oid, at->address, false))
+        return false;
+    return loris_read_block(c, k, at->address, raw) && loris_crc(raw, BLOCK) == at->crc &&
+           get_le32(raw) == 0x314d524c && get_le16(raw + 4) == 1 && get_le16(raw + 6) == type &&
+           get_le16(raw + 8) == level && get_le64(raw + 16) == at->address &&
+           get_le64(raw + 24) == oid && get_le64(raw + 32) == index &&
+           get_le32(raw + 40) == at->birth && memcmp(raw + 48, c->disk[k].root.uuid, 16) == 0;
+}
+
+static void note_block(struct check *c, uint32_t k, uint64_t oid, uint64_t index,
+                       const struct loris_pointer *at)
+{
+    uint8_t raw[BLOCK];
+    struct block b = {.oid = oid,
+                      .index = index,
+                      .address = at->address,
+                      .disk = k,
+                      .crc = at->crc,
+                      .state = LOST};
+    if (at->address != 0) {
+        if (!reach(c, k, oid, at->address, true))
+            return;
+        bool good = loris_read_block(c, k, at->address, raw) && loris_crc(raw, BLOCK) == at->crc;
+        b.state = good ? GOOD : BAD;
+        b.intent = has_intent(c, k, oid, index, at->address);
+    }
+    c->block = loris_grow(c->block, c->blocks, &c->blocks_room, sizeof(*c->block));
+    c->block[c->blocks++] = b;
+}
+
+/* Map blocks: their bits become `taken`. */
+static void note_map(struct check *c, uint32_t k, uint64_t group, const struct loris_pointer *at)
+{
+    uint8_t raw[BLOCK];
+    struct disk *d = &c->disk[k];
+    uint64_t slot = 0;
+    if (group >= d->at.groups) {
+        loris_damage(c, "disk %u: a map for group %lu", k, (unsigned long)group);
+        return;
+    }
+    uint64_t start = loris_layout_group(&d->at, (uint32_t)group);
+    bool known = read_node(c, k, 2, 3, 0, group, at, raw);
+    if (loris_layout_zone(&d->at, at->address, &slot) != ZONE_NONE && slot != start)
+        loris_damage(c, "disk %u: the map of group %lu is at %lu", k, (unsigned long)group,
+                     (unsigned long)at->address);
+    uint32_t n = loris_layout_group_blocks(&d->at, (uint32_t)group);
+    d->maps_unknown |= !known;
+    for (uint32_t b = n - n / 8; known && b < LORIS_GROUP_BLOCKS; b++)
+        if (raw[HEAD + b / 8] >> (b % 8) & 1u)
+            loris_damage(c, "disk %u: the map of group %lu has bits beyond its data", k,
+                         (unsigned long)group);
+    for (uint32_t b = 0; b < n; b++) {
+        uint32_t bit = known ? (uint32_t)raw[HEAD + b / 8] >> (b % 8) & 1u : 2u;
+        d->taken[start + b] = (uint8_t)bit;
+    }
+}
+
+/* Visits what a pointer of level `level` leads to; newest: epoch of the block that has it. false:
+ * some of it cannot be read. */
+static bool walk(struct check *c, uint32_t k, uint64_t oid, uint32_t level, uint64_t index,
+                 const uint8_t *pointer, uint64_t newest)
+{
+    uint8_t raw[BLOCK];
+    struct loris_pointer at = get_pointer(pointer);
+    if (is_none(pointer))
+        return true;
+    check_birth(c, k, oid, &at, newest);
+    if (level == 0) {
+        if (oid == 2)
+            note_map(c, k, index, &at);
+        else
+            note_block(c, k, oid, index, &at);
+        return true;
+    }
+    if (at.address == 0 || !read_node(c, k, oid, 2, level, index, &at, raw))
+        return false;
+    bool whole = true;
+    for (uint32_t n = 0; n < FANOUT; n++) {
+        const uint8_t *next = raw + HEAD + 16 * (size_t)n;
+        whole &= is_none(next) || walk(c, k, oid, level - 1, index * FANOUT + n, next, at.birth);
+    }
+    return whole;
+}
+
+static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t *inode,
+                       uint64_t newest)
+{
+    if (get_le64(inode) == 0)
+        return;
+    uint32_t height = get_le32(inode + 12);
+    if (get_le64(inode) != oid || height > HEIGHT_MAX) {
+        loris_damage(c, "disk %u: the inode of object %lu names %lu", k, (unsigned long)oid,
+                     (unsigned long)get_le64(inode));
+        return;
+    }
+    size_t before = c->blocks;
+    bool whole = (get_le32(inode + 8) & MENDING) == 0;
+    for (uint32_t n = 0; n < 9; n++)
+        whole &= walk(c, k, oid, height, n, inode + 112 + 16 * (size_t)n, newest);
+    uint64_t counted = 0;
+    for (size_t b = before; b < c->blocks; b++)
+        counted += c->block[b].state != LOST;
+    if (whole && oid != 2 && counted != get_le64(inode + 24))
+        loris_damage(c, "disk %u: object %lu has %lu blocks and says %lu", k, (unsigned long)oid,
+                     (unsigned long)counted, (unsigned long)get_le64(inode + 24));
+    if (oid == 2) {
+        c->disk[k].blind |= !whole;
+        return;
+    }
+    c->object = loris_grow(c->object, c->objects, &c->objects_room, sizeof(*c->object));
+    c->object[c->objects++] = (struct object){.oid = oid,
+                                              .size = get_le64(inode + 16),
+                                              .disk = k,
+                                              .flags = get_le32(inode + 8) & ~MENDING,
+                                              .attributes = loris_crc(inode + 48, 64),
+                                              .partial = !whole};
+    memcpy(c->object[c->objects - 1].attr, inode + 48, 64);
+}
+
+static void walk_inodes(struct check *c, uint32_t k, uint32_t level, uint64_t index,
+                        const uint8_t *pointer, uint64_t newest)
+{
+    uint8_t raw[BLOCK];
+    struct loris_pointer at = get_pointer(pointer);
+    if (is_none(pointer))
+        return;
+    check_birth(c, k, 0, &at, newest);
+    if (at.address == 0 || !read_node(c, k, 0, level == 0 ? 1 : 2, level, index, &at, raw)) {
+        c->disk[k].blind = true;
+        return;
+    }
+    for (uint32_t n = 0; level > 0 && n < FANOUT; n++)
+        walk_inodes(c, k, level - 1, index * FANOUT + n, raw + HEAD + 16 * (size_t)n, at.birth);
+    for (uint32_t n = 0; level == 0 && n < INODES; n++)
+        note_inode(c, k, index * INODES + n, raw + HEAD + INODE_BYTES * (size_t)n, at.birth);
+}
+
+static void check_map(struct check *c, uint32_t k)
+{
+    const struct disk *d = &c->disk[k];
+    uint64_t reached[2] = {0, 0}, taken[2] = {0, 0}; /* slots, data */
+    for (uint64_t b = d->at.first_group; b < d->at.end; b++) {
+        uint64_t slot = 0;
+        if ((d->reached[b] | d->taken[b]) == 0)
+            continue; /* most */
+        uint32_t what = loris_layout_zone(&d->at, b, &slot) == ZONE_DATA ? 1 : 0;
+        reached[what] += d->reached[b] > 0;
+        taken[what] += d->taken[b] == 1;
+        if (d->reached[b] > 0 && d->taken[b] == 0)
+            loris_damage(c, "disk %u: block %lu is in use and free in the map", k,
+                         (unsigned long)b);
+        if (d->reached[b] == 0 && d->taken[b] == 1)
+            c->out->leaked_blocks++;
+    }
+    const uint64_t says[2] = {d->root.used_slots, d->root.used_data};
+    for (uint32_t what = 0; what < 2 && !d->maps_unknown; what++)
+        if (says[what] < reached[what] || says[what] > taken[what])
+            loris_damage(c, "disk %u: the root counts %lu %s in use, the map %lu, the trees %lu", k,
+                         (unsigned long)says[what], what == 1 ? "blocks" : "slots",
+                         (unsigned long)taken[what], (unsigned long)reached[what]);
+}
+
+void loris_check_disk(struct check *c, uint32_t k)
+{
+    struct disk *d = &c->disk[k];
+    d->reached = calloc(d->at.blocks, 1);
+    d->taken = calloc(d->at.blocks, 1);
+    ASSERT(d->reached != NULL && d->taken != NULL);
+    read_intents(c, k);
+    check_ancestors(c, k);
+    walk_inodes(c, k, d->root.height, 0, d->root.top, d->root.epoch);
+    if (!d->blind)
+        check_map(c, k);
+}
