@@ -241,6 +241,8 @@ bool sim_disk_powered(const struct sim_disk *disk);
 void sim_disk_fail_stop(struct sim_disk *disk);
 /* The failed disk answers again with the stable content that it had, cold. */
 void sim_disk_revive(struct sim_disk *disk);
+/* A new one of its kind stands in the failed disk's place: blank, healthy, cold. */
+void sim_disk_replace(struct sim_disk *disk);
 bool sim_disk_failed(const struct sim_disk *disk);
 
 /* `count` sectors from `first` cannot be read until rewritten (stable). Clipped to the disk. */

@@ -73,6 +73,16 @@ void sim_disk_revive(struct sim_disk *disk)
     disk->resets++;
 }
 
+void sim_disk_replace(struct sim_disk *disk)
+{
+    ASSERT(disk->fault.failed);
+    disk_trim_now(disk, 0, disk->sectors);
+    ASSERT(sim_disk_used_count(disk) == 0);
+    disk->fault.slow_permille = 1000;
+    disk->fault.lying_flush = false;
+    sim_disk_revive(disk);
+}
+
 bool sim_disk_failed(const struct sim_disk *disk)
 {
     return disk->fault.failed;

@@ -163,6 +163,14 @@ static void slot_free(struct sim_engine *engine, uint32_t index)
     engine->free_slot = index + 1;
 }
 
+/* Puts all entries in order. */
+static void make_heap(struct sim_engine *engine)
+{
+    for (uint32_t i = engine->count / 4 + 1; i-- > 0;)
+        if (i < engine->count)
+            sift_down(engine->heap, engine->count, i, engine->heap[i]);
+}
+
 /* Throws the dead entries out and makes a heap of the rest; order does not depend on its shape. */
 static void sweep(struct sim_engine *engine)
 {
@@ -179,9 +187,7 @@ static void sweep(struct sim_engine *engine)
     ASSERT(engine->count - kept == engine->dead);
     engine->count = kept;
     engine->dead = 0;
-    for (uint32_t i = kept / 4 + 1; i-- > 0;)
-        if (i < kept)
-            sift_down(engine->heap, kept, i, engine->heap[i]);
+    make_heap(engine);
 }
 
 static uint32_t slot_take(struct sim_engine *engine)
@@ -280,6 +286,27 @@ uint64_t sim_engine_find_next(struct sim_engine *engine)
 {
     engine->clock.next_ns = settle_top(engine) ? engine->heap[0].at_ns : SIM_TIME_NEVER;
     return engine->clock.next_ns;
+}
+
+uint64_t sim_engine_jump(struct sim_engine *engine, uint64_t to_ns, sim_tick_fn *is_tick,
+                         const void *context)
+{
+    uint64_t now_ns = engine->clock.now_ns;
+    ASSERT(to_ns >= now_ns && to_ns != SIM_TIME_NEVER);
+    ASSERT(is_tick != NULL);
+    sweep(engine); /* what is left is alive */
+    for (uint32_t i = 0; i < engine->count; i++)
+        if (engine->heap[i].at_ns < to_ns && !is_tick(context, engine->heap[i].key))
+            to_ns = engine->heap[i].at_ns;
+    if (to_ns <= now_ns)
+        return 0;
+    for (uint32_t i = 0; i < engine->count; i++)
+        if (is_tick(context, engine->heap[i].key))
+            engine->heap[i].at_ns += to_ns - now_ns;
+    make_heap(engine);
+    engine->clock.now_ns = to_ns;
+    engine->clock.next_ns = SIM_NEXT_UNKNOWN;
+    return to_ns - now_ns;
 }
 
 static inline uint64_t rotate(uint64_t x, unsigned bits)

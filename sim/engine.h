@@ -87,6 +87,18 @@ static inline void sim_engine_advance(struct sim_engine *engine, uint64_t to_ns)
     clock->now_ns = to_ns;
 }
 
+/* Whether a pending event is a tick of something periodic, which may come later. */
+typedef bool sim_tick_fn(const void *context, sim_event_id id);
+
+/*
+ * Jumps an idle stretch: the clock goes to `to_ns` (>= now), or to the first pending event that is
+ * no tick if that is nearer. Ticks are moved along by as much, so that they keep their order and
+ * their distance from now; events that are overdue stop it. Returns by how much the clock moved.
+ * O(n) of pending events.
+ */
+uint64_t sim_engine_jump(struct sim_engine *engine, uint64_t to_ns, sim_tick_fn *is_tick,
+                         const void *context);
+
 /* Folds three words into the run's hash: what happened, to whom, with what. Cheap (a few ns). */
 void sim_engine_note(struct sim_engine *engine, uint64_t what, uint64_t who, uint64_t value);
 

@@ -189,6 +189,7 @@ struct sim_process {
     struct sim_map survivor_map;
     struct sim_rng rng;
     sim_event_id alarm;
+    uint32_t timeouts; /* alarms and deadlines that came since sim_machine_worked */
     uint64_t quantum_left_ns;
     struct sim_process *ready_next;
 
@@ -269,7 +270,8 @@ enum sim_note {
     NOTE_PROBE,
     NOTE_POWER,
     NOTE_FLIP,
-    NOTE_HANG
+    NOTE_HANG,
+    NOTE_JUMP
 };
 
 /* Copies a message by 16-byte pieces: for this size compilers take a string instruction whose start

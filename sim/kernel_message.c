@@ -153,6 +153,7 @@ static void on_deadline(void *object, uint64_t endpoint)
     ASSERT(p->endpoint == endpoint);
     ASSERT(p->state == STATE_RECEIVING);
     p->deadline = 0;
+    p->timeouts++;
     release(p, E_TIMEOUT);
 }
 
@@ -350,6 +351,7 @@ static void on_alarm(void *object, uint64_t endpoint)
     ASSERT(p->alive);
     ASSERT(p->endpoint == endpoint);
     p->alarm = 0;
+    p->timeouts++;
     kernel_tell(p, ENDPOINT_CLOCK);
 }
 

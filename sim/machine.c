@@ -85,6 +85,7 @@ static void vanish(struct sim_process *p)
     p->state = STATE_DEAD;
     p->deadline = 0;
     p->alarm = 0;
+    p->timeouts = 0;
     p->restart = 0;
     p->inbox = NULL;
     p->inbox_end = &p->inbox;

@@ -114,6 +114,21 @@ enum sim_run_end sim_machine_run(struct sim_machine *m, uint64_t until_ns);
  * traps. */
 void sim_machine_stop(struct sim_machine *m);
 
+/* Nothing is under way: every process is up and waits for whatever may come, nothing lies in a
+ * disk's queue. */
+bool sim_machine_rests(const struct sim_machine *m);
+
+/* There was work: the timers of processes that came until now were not for nothing. */
+void sim_machine_worked(struct sim_machine *m);
+
+/*
+ * Jumps an idle stretch of a machine that rests (engine.h): up to to_ns, or the next event but the
+ * heartbeats, which are moved along. timers: so are the timers of processes whose last three have
+ * led to no work; a process whose timer hides a date behind a habit then meets the date late.
+ * Returns by how much the clock moved.
+ */
+uint64_t sim_machine_jump(struct sim_machine *m, uint64_t to_ns, bool timers);
+
 struct sim_engine *sim_machine_engine(struct sim_machine *m);
 struct sim_disk *sim_machine_disk(struct sim_machine *m, uint32_t index);
 uint32_t sim_machine_disks(const struct sim_machine *m);

@@ -201,6 +201,43 @@ START_TEST(test_engine__hash_sees_every_bit_of_every_word_and_the_time)
 }
 END_TEST
 
+static bool is_tick(const void *context, sim_event_id id)
+{
+    const sim_event_id *tick = context;
+    return id == tick[0] || id == tick[1];
+}
+
+START_TEST(test_engine__a_jump_takes_ticks_along_and_stops_at_a_date)
+{
+    sim_engine_advance(engine, 100);
+    sim_event_id tick[2] = {sim_engine_at(engine, 130, record, NULL, 1),
+                            sim_engine_at(engine, 110, record, NULL, 2)};
+    (void)sim_engine_at(engine, 5000, record, NULL, 3);
+    sim_event_id gone = sim_engine_at(engine, 120, record, NULL, 4);
+    ck_assert(sim_engine_cancel(engine, gone));
+    ck_assert_uint_eq(sim_engine_jump(engine, 1000000, is_tick, tick), 4900);
+    ck_assert_uint_eq(sim_engine_now(engine), 5000);
+    ck_assert_uint_eq(sim_engine_jump(engine, 1000000, is_tick, tick), 0);
+    ck_assert_uint_eq(sim_engine_next_ns(engine), 5000);
+    run_all();
+    ck_assert_uint_eq(ran.count, 3);
+    const uint64_t order[] = {3, 2, 1}, at[] = {5000, 5010, 5030};
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(ran.value[i], order[i]);
+        ck_assert_uint_eq(ran.at_ns[i], at[i]);
+    }
+}
+END_TEST
+
+START_TEST(test_engine__a_jump_without_events_goes_all_the_way)
+{
+    sim_event_id none[2] = {0, 0};
+    ck_assert_uint_eq(sim_engine_jump(engine, 77, is_tick, none), 77);
+    ck_assert_uint_eq(sim_engine_now(engine), 77);
+    ck_assert_uint_eq(sim_engine_next_ns(engine), SIM_TIME_NEVER);
+}
+END_TEST
+
 START_TEST(test_engine__an_event_in_the_past_is_a_defect)
 {
     sim_engine_advance(engine, 10);
@@ -217,4 +254,6 @@ CHECK_MAIN("engine", 60, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_engine__many_cancelled_timeouts_do_not_fill_the_queue);
            tcase_add_test(tc, test_engine__reset_is_a_new_engine);
            tcase_add_test(tc, test_engine__hash_sees_every_bit_of_every_word_and_the_time);
+           tcase_add_test(tc, test_engine__a_jump_takes_ticks_along_and_stops_at_a_date);
+           tcase_add_test(tc, test_engine__a_jump_without_events_goes_all_the_way);
            tcase_add_exit_test(tc, test_engine__an_event_in_the_past_is_a_defect, 3);)
