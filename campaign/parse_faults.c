@@ -154,6 +154,53 @@ static void parse_when_extras(struct reading *r, const struct yaml *map,
                  info->name, info->name);
 }
 
+#define NS_PER_YEAR (8760 * 3600e9)
+#define RATE_STRIKES_MAX                                                                           \
+    1000.0 /* of a target that are to be expected: beyond, a rate was a slip                       \
+            */
+
+/* A rate, which is a Poisson process, or the distribution of the time between two strikes. */
+static void parse_gap(struct parse *p, const struct yaml *node, struct fault_when *at)
+{
+    static const struct option_spec gap = {
+        .name = "rate", .type = OPTION_TIME, .drawn = true, .min = 1};
+    static const struct option_spec rate = {.name = "rate", .type = OPTION_RATE};
+    struct option_value value;
+    if (!parse_value(p, node->kind == YAML_MAP ? &gap : &rate, node, &value))
+        return;
+    at->per_year = node->kind == YAML_MAP ? 0 : value.real;
+    at->number = value.amount;
+    if (node->kind == YAML_MAP)
+        return;
+    at->number = amount_fixed(AMOUNT_MAX); /* a rate of 0: never */
+    if (at->per_year > 0)
+        at->number = (struct amount){
+            .kind = AMOUNT_EXPONENTIAL, .low = 1, .first = NS_PER_YEAR / at->per_year};
+}
+
+static void parse_rate(struct parse *p, const struct yaml *map, const struct yaml *node,
+                       struct fault_when *at)
+{
+    static const struct option_spec spec = {.name = "over", .type = OPTION_TIME, .min = 1};
+    const struct yaml *over = yaml_get(map, "over");
+    struct option_value value;
+    at->number = amount_fixed(AMOUNT_MAX);
+    parse_gap(p, node, at);
+    if (over == NULL) {
+        complain(
+            p->complaints, map->place,
+            "a rate has no `over`; the time that a trial lasts, as {rate: 0.03/year, over: 1year}");
+        return;
+    }
+    if (!parse_value(p, &spec, over, &value))
+        return;
+    at->over_ns = (uint64_t)value.amount.low;
+    double middle = (double)amount_at(&at->number, 0.5);
+    if ((double)at->over_ns / middle > RATE_STRIKES_MAX)
+        complain(p->complaints, node->place,
+                 "that is more than %.0f strikes of each target in one trial", RATE_STRIKES_MAX);
+}
+
 static void parse_when_map(struct reading *r, const struct yaml *map, struct fault *fault)
 {
     struct parse *p = r->p;
@@ -177,6 +224,8 @@ static void parse_when_map(struct reading *r, const struct yaml *map, struct fau
         at->number = amount_fixed(1);
         if (yaml_get(map, "n") != NULL)
             parse_when_number(p, "n", OPTION_INTEGER, yaml_get(map, "n"), &at->number);
+    } else if (info->kind == FAULT_AT_RATE) {
+        parse_rate(p, map, value, at);
     } else {
         parse_when_number(p, info->name, info->number, value, &at->number);
     }
@@ -217,6 +266,9 @@ static void copy_keys(const struct option_set *set, struct fault *fault)
         fault->factor = *option_amount(set, "factor");
     if (option_has(set, "for") && option_get(set, "for")->given)
         fault->for_ns = *option_amount(set, "for");
+    fault->replaced = option_has(set, "replace") && option_get(set, "replace")->given;
+    if (fault->replaced)
+        fault->for_ns = *option_amount(set, "replace");
     if (option_has(set, "cache"))
         fault->cache = (enum fault_cache)option_number(set, "cache");
     if (option_has(set, "tears"))

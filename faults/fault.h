@@ -53,7 +53,7 @@ enum fault_when_kind {
     FAULT_AT_RECOVERY, /* number: UNIFORM share of (or ns into) the recovery from the fault before
                         */
     FAULT_AT_AFTER,    /* number: ns after the entry before it struck */
-    FAULT_AT_RATE,     /* events per year over `over_ns`: not available yet */
+    FAULT_AT_RATE,     /* number: ns between the strikes of each target, drawn, over `over_ns` */
 };
 
 enum fault_target_kind {
@@ -76,8 +76,8 @@ struct fault_when {
     struct fault_target disk; /* IO, WRITE: NONE if the fault's own or all */
     enum layer layer; /* MESSAGE, BLOCK: never NONE there (taken from the fault if absent) */
     enum probe probe; /* PROBE */
-    double per_year;  /* RATE */
-    int64_t over_ns;  /* RATE */
+    double per_year;  /* RATE: as given, 0 if a distribution was */
+    uint64_t over_ns; /* RATE: calendar time that the trial lasts */
 };
 
 /* What becomes of the volatile write caches at a power cut. */
@@ -148,7 +148,8 @@ struct fault {
     enum fault_where where;   /* latent-error, bit-rot */
     const char *where_path;
     struct amount factor; /* fail-slow: times slower, default 10 */
-    struct amount for_ns; /* how long: hang, fail-slow, lying-flush, default FOREVER */
+    struct amount for_ns; /* how long: fail-stop, fail-slow, lying-flush, default FOREVER */
+    bool replaced;        /* fail-stop: after that time a blank disk stands in its place */
 
     enum fault_cache cache;   /* power.cut, default RANDOM */
     enum fault_tears tears;   /* power.cut, default PREFIX */
@@ -174,6 +175,9 @@ struct fault_plan {
     uint32_t count;        /* 0: the fault-free plan */
     struct fault *faults;
 };
+
+/* The calendar time that a trial of this plan lasts: the longest `over`; 0: no entry has one. */
+uint64_t fault_plan_over_ns(const struct fault_plan *plan);
 
 /* The defaults of campaign/FORMAT.md for a fault of `kind`. */
 struct fault fault_default(enum fault_kind kind);

@@ -17,6 +17,7 @@ struct injector *injector_create(void)
 
 void injector_destroy(struct injector *in)
 {
+    free(in->rated);
     free(in);
 }
 
@@ -24,6 +25,19 @@ const struct strike *injector_strike(const struct injector *in, uint32_t i)
 {
     ASSERT(i < in->count);
     return &in->fault[i].strike;
+}
+
+uint64_t injector_times(const struct injector *in, uint32_t i)
+{
+    ASSERT(i < in->count);
+    return in->fault[i].times;
+}
+
+size_t injector_rated(const struct injector *in, size_t k, uint64_t *at_ns)
+{
+    if (k < in->rated_count)
+        *at_ns = in->rated[k].at_ns;
+    return in->rated_count;
 }
 
 /* ---- Moments -----------------------------------------------------------------------------------
@@ -62,21 +76,39 @@ static void wake_after(struct injector *in, uint32_t i)
 {
     if (i + 1 >= in->count || fault_of(in, i + 1)->at.kind != FAULT_AT_AFTER)
         return;
+    if (in->fault[i + 1].stage != STAGE_WAITING)
+        return; /* of a rate it follows the first strike */
     uint64_t delay = (uint64_t)amount_at(&fault_of(in, i + 1)->at.number, in->fault[i + 1].moment);
     schedule(in, i + 1, sim_machine_now(in->setup.machine) + delay);
 }
 
-static void strike(struct injector *in, uint32_t i)
+/* The plan's own place of a rate tells of the strike that came last, and how many came. */
+static void tell_struck(struct injector *in, uint32_t i)
+{
+    const struct armed *a = &in->fault[i];
+    struct armed *own = &in->fault[a->of];
+    if (inject_is_rated(in, i)) {
+        uint32_t instance = own->times == 0 || own->strike.instance == a->strike.instance
+                                ? a->strike.instance
+                                : OFFER_INSTANCES_MAX;
+        own->times++;
+        own->strike = a->strike;
+        own->strike.instance = instance;
+    }
+    in->setup.struck(in->setup.context, a->of);
+}
+
+void inject_now(struct injector *in, uint32_t i)
 {
     if (!in->live || in->fault[i].strike.struck)
         return;
     inject_strike(in, i);
     if (in->fault[i].stage == STAGE_ARMED)
         return; /* it strikes with the request that it spoils */
-    in->setup.struck(in->setup.context, i);
+    tell_struck(in, i);
     if (fault_of(in, i)->kind == FAULT_POWER_CUT && in->fault[i].strike.took_effect)
         in->setup.cut(in->setup.context, i);
-    wake_after(in, i);
+    wake_after(in, in->fault[i].of);
 }
 
 static void at_event(void *object, uint64_t i)
@@ -85,7 +117,7 @@ static void at_event(void *object, uint64_t i)
     struct armed *a = &in->fault[i];
     double s = (double)(sim_machine_now(in->setup.machine) - in->setup.origin_ns) / 1e9;
     (void)snprintf(a->strike.position, sizeof(a->strike.position), "at %.6f s", s);
-    strike(in, (uint32_t)i);
+    inject_now(in, (uint32_t)i);
 }
 
 /* Strikes every waiting fault of this kind of count whose number is n. */
@@ -95,7 +127,7 @@ static void count_reached(struct injector *in, uint32_t i, const char *word, uin
     if (a->stage != STAGE_WAITING || a->number != n)
         return;
     (void)snprintf(a->strike.position, sizeof(a->strike.position), "%s %" PRIu64, word, n);
-    strike(in, i);
+    inject_now(in, i);
 }
 
 void injector_on_op(struct injector *in, uint64_t n)
@@ -121,7 +153,7 @@ void injector_on_probe(struct injector *in, enum probe probe, uint64_t n)
 
 void injector_on_message(struct injector *in, enum layer layer, uint32_t instance, uint64_t n)
 {
-    for (uint32_t i = 0; in->live && i < in->count; i++) {
+    for (uint32_t i = 0; in->live && i < in->slots; i++) {
         const struct fault *f = fault_of(in, i);
         struct armed *a = &in->fault[i];
         if (f->at.kind == FAULT_AT_MESSAGE && f->at.layer == layer && a->count_instance == instance)
@@ -147,7 +179,7 @@ void injector_on_block(struct injector *in, enum layer layer, uint32_t instance)
 
 void injector_on_ready(struct injector *in, enum layer layer, uint32_t instance)
 {
-    for (uint32_t i = 0; in->live && i < in->count; i++) {
+    for (uint32_t i = 0; in->live && i < in->slots; i++) {
         struct armed *a = &in->fault[i];
         if (fault_of(in, i)->layer == layer && a->deaths_left[instance] > 0)
             a->reborn[instance] = true;
@@ -193,8 +225,8 @@ static void spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
     if (!inject_spoil(in, i, disk, e) || !first)
         return;
     a->strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
-    in->setup.struck(in->setup.context, i);
-    wake_after(in, i);
+    tell_struck(in, i);
+    wake_after(in, a->of);
 }
 
 static void on_request(void *object, struct sim_disk *disk, const struct sim_disk_event *e)
@@ -208,9 +240,10 @@ static void on_request(void *object, struct sim_disk *disk, const struct sim_dis
         in->total_writes++;
         in->writes[e->disk]++;
     }
-    for (uint32_t i = 0; i < in->count; i++) {
+    for (uint32_t i = 0; i < in->slots; i++) {
         struct armed *a = &in->fault[i];
-        count_request(in, i, e);
+        if (i < in->count)
+            count_request(in, i, e);
         if (a->stage == STAGE_ARMED && a->left[e->disk] > 0)
             spoil(in, i, disk, e);
     }
@@ -222,7 +255,11 @@ static void on_request(void *object, struct sim_disk *disk, const struct sim_dis
 void injector_arm(struct injector *in, const struct inject_setup *setup)
 {
     ASSERT(setup->count <= setup->plan->count && setup->plan->count <= FAULTS_PER_PLAN_MAX);
-    *in = (struct injector){.setup = *setup, .count = setup->count, .live = true};
+    *in = (struct injector){.setup = *setup,
+                            .count = setup->count,
+                            .live = true,
+                            .rated = in->rated,
+                            .rated_room = in->rated_room};
     if (in->count == 0)
         return;
     inject_draw_moments(in);
@@ -241,6 +278,7 @@ void injector_arm(struct injector *in, const struct inject_setup *setup)
         else if (at->kind == FAULT_AT_BLOCK)
             arm_next_block(in, at->layer, a->count_instance);
     }
+    inject_rates_arm(in);
 }
 
 void injector_disarm(struct injector *in)
@@ -248,6 +286,9 @@ void injector_disarm(struct injector *in)
     if (!in->live)
         return;
     in->live = false;
+    inject_rates_forget(in);
+    for (uint32_t i = in->count; i < in->slots; i++)
+        inject_lasting_forget(in, i);
     for (uint32_t i = 0; i < in->count; i++) {
         const struct fault_when *at = &fault_of(in, i)->at;
         if (in->fault[i].stage == STAGE_TIMED)
@@ -262,7 +303,9 @@ void injector_disarm(struct injector *in)
 
 bool injector_awaits(const struct injector *in)
 {
-    for (uint32_t i = 0; i < in->count; i++)
+    if (in->rated_next < in->rated_count)
+        return true;
+    for (uint32_t i = 0; i < in->slots; i++)
         if (in->fault[i].stage == STAGE_TIMED ||
             (in->fault[i].ends && fault_of(in, i)->kind == FAULT_DISK_FAIL_STOP))
             return true; /* a disk that will be back is part of the story */

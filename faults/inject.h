@@ -38,15 +38,18 @@ struct inject_setup {
     uint32_t count;   /* the first `count` faults of the plan are armed */
     uint64_t seed, n; /* of the campaign; of the trial in its cell */
     const struct offer *offer;
+    uint64_t over_ns;   /* calendar time of the trial, 0: as long as its run */
     uint64_t origin_ns; /* machine time of the trial's time 0 */
     const uint64_t
         *recovery_ns; /* [count]: length of the recovery after fault i in a run without the
                          faults behind it; 0 if not measured (no `recovery` entry follows) */
     void *context;
-    /* Fault i struck just now; of faults of requests, with the first that it spoils. */
+    /* Fault i struck just now, of a rate once more; of faults of requests, with the first that it
+     * spoils. */
     void (*struck)(void *context, uint32_t i);
-    /* Fault i is a power cut: carry it out as soon as the running process has stopped. */
-    void (*cut)(void *context, uint32_t i);
+    /* A power cut: carry it out as soon as the running process has stopped, as injector_cut_plan
+     * says of `cut`. */
+    void (*cut)(void *context, uint32_t cut);
 };
 
 /* What became of fault i. */
@@ -84,7 +87,15 @@ void injector_disarm(struct injector *in);
  * not count. */
 bool injector_awaits(const struct injector *in);
 
+/* Of a rate: the strike that came last. */
 const struct strike *injector_strike(const struct injector *in, uint32_t i);
+
+/* How often fault i has struck, if it has a rate; else 0. */
+uint64_t injector_times(const struct injector *in, uint32_t i);
+
+/* The k-th strike of all rates of the plan, by time since time 0, if there are so many. Returns how
+ * many there are. Known when it is armed. */
+size_t injector_rated(const struct injector *in, size_t k, uint64_t *at_ns);
 
 /* Told by the trial runner, with counts since time 0. */
 void injector_on_op(struct injector *in, uint64_t n);
@@ -105,7 +116,7 @@ struct inject_cut {
     uint64_t off_for_ns;
 };
 
-/* How power cut i is to be carried out, with its draws. */
-struct inject_cut injector_cut_plan(const struct injector *in, uint32_t i);
+/* How a power cut is to be carried out, with its draws. */
+struct inject_cut injector_cut_plan(const struct injector *in, uint32_t cut);
 
 #endif

@@ -10,7 +10,12 @@
 /* Not the plan's name alone: a workload may have the same. */
 uint64_t inject_purpose(const struct injector *in, uint32_t i)
 {
-    return sim_rng_mix(sim_rng_purpose("fault", i), sim_rng_purpose(in->setup.plan->draw_name, 0));
+    const struct armed *a = &in->fault[i];
+    uint64_t purpose =
+        sim_rng_mix(sim_rng_purpose("fault", a->of), sim_rng_purpose(in->setup.plan->draw_name, 0));
+    if (!inject_is_rated(in, i))
+        return purpose;
+    return sim_rng_mix(purpose, sim_rng_purpose("rate", sim_rng_mix(a->target, a->times)));
 }
 
 double inject_fraction(const struct injector *in, uint32_t i, uint64_t ordinal)
@@ -150,7 +155,7 @@ static uint64_t offered(const struct injector *in, uint32_t i)
     case FAULT_AT_MARK:
         return o->marks;
     default:
-        return o->run_ns;
+        return in->setup.over_ns > 0 ? in->setup.over_ns : o->run_ns;
     }
 }
 
@@ -159,6 +164,8 @@ void inject_draw_number(struct injector *in, uint32_t i)
     const struct fault_when *at = &fault_of(in, i)->at;
     struct armed *a = &in->fault[i];
     bool time = at->kind == FAULT_AT_UNIFORM || at->kind == FAULT_AT_TIME;
+    if (at->kind == FAULT_AT_RATE)
+        return; /* each target has its own */
     if (at->kind == FAULT_AT_RECOVERY || at->kind == FAULT_AT_AFTER)
         return; /* known when the entry before it has struck */
     if (at->kind != FAULT_AT_UNIFORM && at->number.kind != AMOUNT_UNIFORM) {
@@ -172,6 +179,9 @@ void inject_draw_number(struct injector *in, uint32_t i)
 
 void inject_draw_moments(struct injector *in)
 {
+    in->slots = in->setup.plan->count;
+    for (uint32_t i = 0; i < in->slots; i++)
+        in->fault[i].of = i;
     for (uint32_t i = 0; i < in->setup.plan->count; i++)
         in->fault[i].moment = inject_fraction(in, i, DRAW_MOMENT);
     sort_positions(in);

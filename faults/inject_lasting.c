@@ -13,7 +13,7 @@ static void apply(struct injector *in)
     for (uint32_t d = 0; d < in->setup.options->disks; d++) {
         uint64_t permille = HEALTHY_PERMILLE;
         bool lies = false;
-        for (uint32_t i = 0; i < in->count; i++) {
+        for (uint32_t i = 0; i < in->slots; i++) {
             const struct armed *a = &in->fault[i];
             if (!a->acting || !inject_aims_at_disk(a, d))
                 continue;
@@ -26,16 +26,22 @@ static void apply(struct injector *in)
     }
 }
 
-/* A disk that nothing keeps away any more is back, with what it had on its medium. */
+/* A disk that nothing keeps away any more is back, with what it had on its medium, or a blank one
+ * in its place. */
 static void bring_back(struct injector *in, const struct armed *over)
 {
+    bool blank = in->setup.plan->faults[over->of].replaced;
     for (uint32_t d = 0; d < in->setup.options->disks; d++) {
         struct sim_disk *disk = sim_machine_disk(in->setup.machine, d);
         bool away = !inject_aims_at_disk(over, d);
-        for (uint32_t i = 0; i < in->count; i++)
+        for (uint32_t i = 0; i < in->slots; i++)
             away = away || (fault_of(in, i)->kind == FAULT_DISK_FAIL_STOP && in->fault[i].acting &&
                             inject_aims_at_disk(&in->fault[i], d));
-        if (!away && sim_disk_failed(disk))
+        if (away || !sim_disk_failed(disk))
+            continue;
+        if (blank)
+            sim_disk_replace(disk);
+        else
             sim_disk_revive(disk);
     }
 }

@@ -36,6 +36,9 @@ enum stage {
 
 struct armed {
     struct strike strike;
+    uint32_t of;     /* the fault of the plan whose it is */
+    uint32_t target; /* of a rate: which of the targets, each has its own place */
+    uint64_t times;  /* of a rate: strikes so far; in the plan's own place: of all targets */
     enum stage stage;
     double moment;     /* fraction of its position, sorted over the plan */
     uint64_t number;   /* what it waits for: n-th op, write, message, block, probe, mark; 1-based */
@@ -57,19 +60,39 @@ static inline bool inject_aims_at_disk(const struct armed *a, uint32_t d)
     return a->disk == DISKS_MAX || a->disk == d;
 }
 
+/* A strike of a rate, as drawn. */
+struct rated_strike {
+    uint64_t at_ns; /* since time 0 */
+    uint32_t slot;
+};
+
+/* Places of a plan's faults, and behind them one for each target of each fault that has a rate: two
+ * disks may be away at a time. */
+#define SLOTS_MAX (FAULTS_PER_PLAN_MAX * (1 + DISKS_MAX))
+
 struct injector {
     struct inject_setup setup;
-    struct armed fault[FAULTS_PER_PLAN_MAX]; /* all of the plan: moments are sorted over all */
-    uint32_t count;                          /* the first of them are armed */
-    bool live;                               /* between arm and disarm */
-    uint64_t total_requests, total_writes;   /* since time 0 */
+    struct armed fault[SLOTS_MAX]; /* all of the plan first: moments are sorted over all */
+    uint32_t count;                /* of the plan, the first of them, are armed */
+    uint32_t slots;                /* used of `fault` */
+    struct rated_strike *rated;    /* sorted by time; room is kept from trial to trial */
+    size_t rated_count, rated_room, rated_next;
+    sim_event_id rated_event;
+    bool live;                             /* between arm and disarm */
+    uint64_t total_requests, total_writes; /* since time 0 */
     uint64_t requests[DISKS_MAX], writes[DISKS_MAX];
 };
 
 static inline const struct fault *fault_of(const struct injector *in, uint32_t i)
 {
-    ASSERT(i < in->setup.plan->count);
-    return &in->setup.plan->faults[i];
+    ASSERT(i < in->slots && in->fault[i].of < in->setup.plan->count);
+    return &in->setup.plan->faults[in->fault[i].of];
+}
+
+/* Whether this is a place of a rate's target. */
+static inline bool inject_is_rated(const struct injector *in, uint32_t i)
+{
+    return i >= in->setup.plan->count;
 }
 
 /* inject_draw.c: fractions, targets and moments. */
@@ -78,9 +101,17 @@ double inject_fraction(const struct injector *in, uint32_t i, uint64_t ordinal);
 uint64_t inject_amount(const struct injector *in, uint32_t i, const struct amount *amount,
                        enum draw draw);
 void inject_draw_targets(struct injector *in, uint32_t i);
-void inject_draw_moments(struct injector *in); /* of all of the plan */
+/* Makes the places of the plan's faults, with the moments of all of the plan. */
+void inject_draw_moments(struct injector *in);
 void inject_draw_number(struct injector *in, uint32_t i);
 uint32_t inject_instances(const struct injector *in, enum layer layer);
+
+/* inject.c: fault i strikes now. */
+void inject_now(struct injector *in, uint32_t i);
+
+/* field_rate.c: draws the strikes of all rates and waits for the first; and waits no more. */
+void inject_rates_arm(struct injector *in);
+void inject_rates_forget(struct injector *in);
 
 /* inject_strike.c: carries fault i out. Fills strike.took_effect as far as it is known at once. */
 void inject_strike(struct injector *in, uint32_t i);

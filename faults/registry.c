@@ -83,7 +83,15 @@ static const struct option_choice bugs[] = {
         .doc = "dies again at its first message after each of N - 1 restarts"                      \
     }
 
-static const struct option_spec stop_keys[] = {FOR_KEY};
+static const struct option_spec stop_keys[] = {
+    FOR_KEY,
+    {.name = "replace",
+     .type = OPTION_TIME,
+     .drawn = true,
+     .min = 1,
+     .source = FORMAT,
+     .doc = "after so long a blank disk stands in its place; default never"},
+};
 static const struct option_spec slow_keys[] = {
     {.name = "factor",
      .type = OPTION_INTEGER,
@@ -236,7 +244,8 @@ static const struct fault_when_info whens[] = {
     {FAULT_AT_MARK, "mark", false, OPTION_INTEGER, "the n-th mark of an operation script"},
     {FAULT_AT_RECOVERY, "recovery", false, OPTION_TIME, "in recovery from the entry before"},
     {FAULT_AT_AFTER, "after", false, OPTION_TIME, "a time after the entry before struck"},
-    {FAULT_AT_RATE, "rate", true, OPTION_RATE, "field rates over calendar time"},
+    {FAULT_AT_RATE, "rate", false, OPTION_RATE,
+     "strikes of each target a year, or a distribution of the time between them, `over` a time"},
 };
 
 #define PROBE_NAME(id, name, doc) name,
@@ -265,6 +274,15 @@ struct fault fault_default(enum fault_kind kind)
         .bits = amount_fixed(1),
     };
     return fault;
+}
+
+uint64_t fault_plan_over_ns(const struct fault_plan *plan)
+{
+    uint64_t over_ns = 0;
+    for (uint32_t i = 0; i < plan->count; i++)
+        if (plan->faults[i].at.kind == FAULT_AT_RATE && plan->faults[i].at.over_ns > over_ns)
+            over_ns = plan->faults[i].at.over_ns;
+    return over_ns;
 }
 
 const char *fault_kind_name(enum fault_kind kind)
