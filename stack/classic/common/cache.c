@@ -373,6 +373,16 @@ void cache_forget(struct fs *fs, uint64_t key)
     release(fs, b);
 }
 
+void cache_drop_private(struct fs *fs, struct buffer *b)
+{
+    ASSERT((b->key & KEY_PRIVATE) != 0 && b->block == 0);
+    if (b->dirty)
+        cache_undirty(b);
+    else
+        lru_remove(b);
+    release(fs, b);
+}
+
 void cache_drop(struct fs *fs)
 {
     ASSERT(fs->dirty_count == 0);

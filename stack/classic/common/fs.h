@@ -7,6 +7,7 @@
  * server.c    requests, the loop              names.c  requests on names and attributes
  * file.c      reading, writing, truncating    dir.c    entries of directories
  * index.c     which name is where, in memory  entry.c  encoding of an entry
+ * user.h      user transactions: private views of it all, and their commit
  * inode.c     inodes in memory                change.c changes of blocks, told to the design
  * cache.c     blocks in memory, reading       writeback.c  dirty blocks to disk
  * layout_c.h  the layout that none, ffs and journal have on top of this
@@ -46,10 +47,12 @@
 #define PREFETCH_MAX 64u      /* blocks of one call; at most a quarter of the cache */
 #define CHANGE_BYTES_MAX 512u /* of metadata: a record never crosses a sector */
 #define SECTORS_A_BLOCK (BLOCK_BYTES / SECTOR_BYTES)
+#define KEY_PRIVATE (UINT64_C(1) << 62) /* in keys of pages of user transactions, in no others */
 
 struct fs;
 struct inode;
 struct store;
+struct users;
 
 typedef enum err request_fn(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out);
 
@@ -118,6 +121,7 @@ enum change_kind {
     CHANGE_ADDED,     /* a name of inode `target` came into directory i */
     CHANGE_REMOVED,   /* a name of inode `target` left directory i */
     CHANGE_POINTED,   /* a name in i that led to `old_target` leads to `target` now */
+    CHANGE_GOING,     /* the name of directory `target` in i is marked: another comes, this goes */
     CHANGE_DOTDOT,    /* ".." of directory i is `target` now, and was `old_target` */
     CHANGE_INODE,     /* the record of inode `target` (layout C: in its table block) */
     CHANGE_POINTER,   /* in an indirect block of i: block `old_target` -> `target`, 0 a hole */
@@ -149,6 +153,9 @@ struct fs {
     enum err mount_status; /* OK, or why there is nothing to serve */
     bool read_only;
     bool remove_first;    /* a rename removes the old name before the new one comes */
+    struct users *users;  /* user transactions; NULL: there was none yet */
+    bool together;        /* their changes are being put in: all or none, contents too */
+    bool more_follows;    /* the change being closed goes to disk with the next, of the same sector */
     bool deferred;        /* set by a request function: the answer comes later, by server_answer */
     enum err write_error; /* why it is read-only */
     const struct msg *message; /* the request being served; copy it to answer later */
@@ -215,7 +222,10 @@ struct store {
     void (*mounted)(struct fs *fs);
     request_fn *sync, *unmount, *statfs;
     request_fn *fsync; /* with begin and end, like a change: it may have to write */
-    request_fn *txn_begin, *txn_commit, *txn_abort; /* optional: user transactions */
+    /* Optional: there are user transactions, and one may change so many blocks. A commit is one
+     * operation: `begin` with VFS_COMMIT, length = bytes of blocks that change, size = blocks of
+     * these that have no place yet; fs->together is set while it changes. */
+    uint32_t (*user_blocks)(const struct fs *fs);
 
     /* -- requests -- */
 
@@ -292,6 +302,9 @@ _Noreturn void server_main(const struct boot *boot, const struct store *store);
 /* Answers a request that was deferred; `request` is the copy that was made of *fs->message. */
 void server_answer(struct fs *fs, const struct msg *request, enum err status,
                    const struct vfs_reply *reply);
+/* One operation of the design: room, begin, `function`, end. Not inside another. */
+MUST_USE enum err server_operate(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out,
+                                 request_fn *function, bool changes);
 /* E_DEAD of a disk or RAID is E_MEDIA to those above. */
 enum err as_media(enum err e);
 
@@ -320,6 +333,8 @@ void cache_undirty(struct buffer *b);
 /* No inode's fsync has to write it any more. */
 void cache_disown(struct buffer *b);
 void cache_written(struct fs *fs, struct buffer *b);
+/* A page of a user transaction, dirty or not, is nobody's any more. */
+void cache_drop_private(struct fs *fs, struct buffer *b);
 
 /* ---- writeback.c ---- */
 
@@ -404,6 +419,7 @@ MUST_USE enum err file_set_target(struct fs *fs, struct inode *link, uint32_t by
 
 struct found {
     uint32_t ino, type;
+    bool going;
     uint32_t offset; /* of the entry, bytes */
 };
 /* E_NOENT, E_CORRUPT, E_MEDIA. */
@@ -416,6 +432,8 @@ MUST_USE enum err dir_remove(struct fs *fs, struct inode *dir, const struct foun
 /* Makes the entry at `found` lead to another inode. */
 MUST_USE enum err dir_point(struct fs *fs, struct inode *dir, const struct found *found,
                             uint32_t ino, uint32_t type);
+/* Marks the entry: if a cut leaves this and another name of a directory, this one goes. */
+MUST_USE enum err dir_mark_going(struct fs *fs, struct inode *dir, const struct found *found);
 /* The first block with "." and "..". */
 MUST_USE enum err dir_make(struct fs *fs, struct inode *dir, uint32_t parent);
 MUST_USE enum err dir_parent(struct fs *fs, struct inode *dir, uint32_t *parent);
@@ -434,6 +452,19 @@ struct name *index_next(struct fs *fs, uint32_t dir, uint32_t hash, struct name 
 /* Whether `more` names fit. */
 bool index_has_room(struct fs *fs, uint32_t more);
 void index_drop(struct fs *fs);
+/* All names of one directory. */
+void index_forget(struct fs *fs, struct inode *dir);
+
+/* ---- user.c ---- */
+
+request_fn user_begin, user_commit, user_abort;
+/* A request inside a user transaction (in->outer). E_ABORT, E_2BIG: it is aborted whole. E_WAIT:
+ * another's is in the way; nothing has changed. */
+MUST_USE enum err user_request(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out,
+                               request_fn *function, bool changes);
+/* Before a request outside changes anything. E_WAIT. */
+MUST_USE enum err user_outside(struct fs *fs, const struct vfs_request *in);
+void user_abort_all(struct fs *fs);
 
 /* ---- names.c ---- */
 

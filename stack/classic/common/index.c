@@ -95,3 +95,19 @@ void index_drop(struct fs *fs)
     for (struct inode *i = fs->inode_lru.lru_next; i != &fs->inode_lru; i = i->lru_next)
         i->indexed = false;
 }
+
+void index_forget(struct fs *fs, struct inode *dir)
+{
+    for (uint32_t k = 0; dir->indexed && k < NAME_BUCKETS; k++)
+        for (struct name **at = &fs->name_bucket[k]; *at != NULL;) {
+            struct name *name = *at;
+            if (name->dir != dir->ino) {
+                at = &name->next;
+                continue;
+            }
+            *at = name->next;
+            name->next = fs->free_names;
+            fs->free_names = name;
+        }
+    dir->indexed = false;
+}

@@ -36,11 +36,11 @@ static request_fn *function_of(const struct store *store, enum vfs_op op)
     case VFS_UNMOUNT:
         return store->unmount;
     case VFS_BEGIN:
-        return store->txn_begin;
+        return store->user_blocks != NULL ? user_begin : NULL;
     case VFS_COMMIT:
-        return store->txn_commit;
+        return store->user_blocks != NULL ? user_commit : NULL;
     case VFS_ABORT:
-        return store->txn_abort;
+        return store->user_blocks != NULL ? user_abort : NULL;
     default:
         return operations[op].run;
     }
@@ -72,23 +72,11 @@ static enum err fetch_names(struct fs *fs, const struct vfs_request *in, uint32_
     return e;
 }
 
-static enum err run(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
+enum err server_operate(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out,
+                        request_fn *function, bool changes)
 {
     const struct store *store = fs->store;
-    const struct operation *op = &operations[in->op];
-    request_fn *function = function_of(store, in->op);
-    bool changes = op->changes;
-    if (function == NULL)
-        return E_NOTSUP;
-    if (fs->mount_status != OK)
-        return fs->mount_status;
-    enum err e = fetch_names(fs, in, op->names);
-    if (e != OK)
-        return e;
-    if (changes && fs->read_only)
-        return in->op == VFS_RELEASE ? OK : E_ROFS;
-    if (in->op == VFS_MOUNT)
-        changes = !fs->read_only && inode_has_orphans(fs);
+    enum err e = OK;
     inode_make_room(fs);
     if (changes)
         store->throttle(fs);
@@ -99,6 +87,46 @@ static enum err run(struct fs *fs, const struct vfs_request *in, struct vfs_repl
     e = function(fs, in, out);
     inode_store_all(fs);
     return store->end != NULL ? store->end(fs, in, changes, e) : e;
+}
+
+static bool is_transaction(enum vfs_op op)
+{
+    return op == VFS_BEGIN || op == VFS_COMMIT || op == VFS_ABORT;
+}
+
+/* A mount or an orderly stop ends those that are open: whose they were is gone, or has stopped. */
+static bool ends_transactions(enum vfs_op op)
+{
+    return op == VFS_MOUNT || op == VFS_UNMOUNT;
+}
+
+static enum err run(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
+{
+    const struct operation *op = &operations[in->op];
+    request_fn *function = function_of(fs->store, in->op);
+    bool changes = op->changes;
+    if (function == NULL)
+        return E_NOTSUP;
+    if (fs->mount_status != OK)
+        return fs->mount_status;
+    enum err e = fetch_names(fs, in, op->names);
+    if (e != OK)
+        return e;
+    if (changes && fs->read_only)
+        return in->op == VFS_RELEASE ? OK : E_ROFS;
+    if (is_transaction(in->op))
+        return function(fs, in, out);
+    if (in->outer != 0)
+        return op->run != NULL ? user_request(fs, in, out, function, changes) : E_INVAL;
+    if (ends_transactions(in->op))
+        user_abort_all(fs);
+    if (changes)
+        e = user_outside(fs, in);
+    if (e != OK)
+        return e;
+    if (in->op == VFS_MOUNT)
+        changes = !fs->read_only && inode_has_orphans(fs);
+    return server_operate(fs, in, out, function, changes);
 }
 
 enum err as_media(enum err e)

@@ -36,7 +36,16 @@ static uint64_t worst_case(const struct vfs_request *in)
     if (in->op == VFS_MOUNT)
         return REQUEST_BLOCKS_MAX;
     uint64_t data = in->op == VFS_WRITE ? in->length / BLOCK_BYTES + 2 : 0;
+    if (in->op == VFS_COMMIT)
+        data = in->length / BLOCK_BYTES;
     return data + TREE_BLOCKS + NAME_REQUEST_BLOCKS;
+}
+
+/* A user transaction joins the open batch as one request. */
+static uint32_t user_blocks(const struct fs *fs)
+{
+    (void)fs;
+    return REQUEST_BLOCKS_MAX - TREE_BLOCKS - NAME_REQUEST_BLOCKS;
 }
 
 static bool frees(const struct vfs_request *in)
@@ -292,6 +301,7 @@ const struct store cow_store = {
     .unmount = unmount,
     .statfs = statfs,
     .fsync = fsync,
+    .user_blocks = user_blocks,
     .begin = begin,
     .end = end,
     .throttle = throttle,

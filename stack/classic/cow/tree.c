@@ -313,8 +313,8 @@ static void leak(struct cut *x, uint32_t level, uint32_t base)
         for (struct buffer *b = c->fs->bucket[at]; b != NULL; b = next) {
             next = b->hash_next;
             uint32_t below = cow_key_base(b->key) - base;
-            if (cow_key_ino(b->key) == x->i->ino && cow_key_level(b->key) < level &&
-                below < span_of(level))
+            if ((b->key & KEY_PRIVATE) == 0 && cow_key_ino(b->key) == x->i->ino &&
+                cow_key_level(b->key) < level && below < span_of(level))
                 forget(c, b->key);
         }
     }

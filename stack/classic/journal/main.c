@@ -94,7 +94,18 @@ static uint32_t credit_of(const struct fs *fs, const struct vfs_request *in)
     uint32_t data = 0;
     if (in->op == VFS_WRITE && data_credit(fs) > 0)
         data = (uint32_t)(in->length / BLOCK_BYTES) + 2;
+    if (in->op == VFS_COMMIT)
+        data = (uint32_t)(in->length / BLOCK_BYTES);
     return META_CREDIT + maps + data;
+}
+
+/* A user transaction is one operation, whose data are in the log in every mode. */
+static uint32_t journal_user_blocks(const struct fs *fs)
+{
+    const struct journal *j = journal(fs);
+    uint32_t maps = fs->c->super.groups < MAPS_CREDIT ? fs->c->super.groups : MAPS_CREDIT;
+    uint32_t most = j->hard - META_CREDIT - maps;
+    return most < j->soft ? most : j->soft;
 }
 
 /* What the running transaction freed is free only when it is committed. */
@@ -111,6 +122,14 @@ static enum err make_space(struct fs *fs, const struct vfs_request *in)
     return commit_wait(fs);
 }
 
+/* A user transaction that is applied does not fail any more. */
+static enum err has_space(struct fs *fs, const struct vfs_request *in)
+{
+    if (in->op != VFS_COMMIT || in->size == 0)
+        return OK;
+    return c_space_count(fs, in->size) >= in->size ? OK : E_NOSPC;
+}
+
 static enum err journal_begin(struct fs *fs, const struct vfs_request *in, bool changes)
 {
     if (!changes)
@@ -118,6 +137,8 @@ static enum err journal_begin(struct fs *fs, const struct vfs_request *in, bool 
     enum err e = c_touch(fs, true);
     if (e == OK)
         e = make_space(fs, in);
+    if (e == OK)
+        e = has_space(fs, in);
     if (e == OK)
         e = commit_make_room(fs, credit_of(fs, in));
     if (e != OK)
@@ -267,12 +288,19 @@ static void journal_alarm(struct fs *fs)
         plat_alarm(fs->alarm_ns);
 }
 
+/* What is on its way home is the page itself: it must not become what is not committed. */
+static void journal_will_change(struct fs *fs, struct buffer *b)
+{
+    if (fs->together && b->writing)
+        writeback_settle(fs);
+}
+
 static void journal_changed(struct fs *fs, const struct change *c)
 {
     struct journal *j = journal(fs);
     if (j->formatting || j->applying)
         return;
-    bool data = c->kind == CHANGE_DATA;
+    bool data = c->kind == CHANGE_DATA && !fs->together;
     if (data && fs->options.journal_mode != JOURNAL_DATA) {
         const struct logged *l = logged_find(fs, c->b->block);
         if (l == NULL || !logged_is_live(fs, l))
@@ -294,12 +322,14 @@ static const struct store journal_store = {
     .fsync = journal_fsync,
     .unmount = c_unmount,
     .statfs = c_statfs,
+    .user_blocks = journal_user_blocks,
     .begin = journal_begin,
     .end = journal_end,
     .throttle = journal_throttle,
     .make_room = journal_make_room,
     .alarm = journal_alarm,
     .pump = journal_pump,
+    .will_change = journal_will_change,
     .changed = journal_changed,
     .prepare = reclaim_prepare,
     .written = reclaim_written,
