@@ -227,7 +227,7 @@ static void check_name(struct check *c, uint32_t dir, const uint8_t *raw, uint32
     if (dot || dots || bytes == 0 || memchr(name, '/', bytes) || memchr(name, 0, bytes))
         damage(c, "directory %u: impossible name", dir);
     else
-        take_name(c, dir, ino, raw[7]);
+        take_name(c, dir, ino, raw[7] & 0x7fu);
 }
 
 static void check_chunk(struct check *c, uint32_t dir, const uint8_t *chunk, bool first)

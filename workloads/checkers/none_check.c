@@ -300,7 +300,7 @@ static void check_entry(struct check *c, uint32_t dir, const uint8_t *entry, uin
         damage(c, "directory %u: impossible name", dir);
         return;
     }
-    take_name(c, dir, ino, entry[7]);
+    take_name(c, dir, ino, entry[7] & 0x7fu);
 }
 
 static void check_chunk(struct check *c, uint32_t dir, const uint8_t *chunk, bool is_first)

@@ -155,7 +155,8 @@ static bool visit_scan(struct fs *fs, struct inode *dir, void *ctx, const struct
         memcmp(name, s->name, s->bytes) != 0)
         return true;
     s->hit = true;
-    s->found = (struct found){.ino = entry->ino, .type = entry->type, .offset = offset};
+    s->found = (struct found){
+        .ino = entry->ino, .type = entry->type, .going = entry->going, .offset = offset};
     return false;
 }
 
@@ -333,6 +334,7 @@ enum err dir_remove(struct fs *fs, struct inode *dir, const struct found *found,
         entry_encode(chunk + before_at, &before);
     } else {
         entry.ino = INO_NONE;
+        entry.going = false;
         entry_encode(chunk, &entry);
     }
     change_name(fs, name, bytes);
@@ -348,6 +350,7 @@ enum err dir_remove(struct fs *fs, struct inode *dir, const struct found *found,
 static enum err point(struct fs *fs, struct inode *dir, uint32_t offset, uint32_t ino,
                       uint32_t type, enum change_kind kind)
 {
+    ASSERT(kind == CHANGE_POINTED || kind == CHANGE_DOTDOT || kind == CHANGE_GOING);
     struct buffer *b;
     uint8_t *chunk;
     struct disk_entry entry;
@@ -360,6 +363,7 @@ static enum err point(struct fs *fs, struct inode *dir, uint32_t offset, uint32_
     change_open(fs, b, offset % BLOCK_BYTES, ENTRY_BYTES);
     entry.ino = ino;
     entry.type = type;
+    entry.going = kind == CHANGE_GOING;
     entry_encode(chunk + offset % CHUNK_BYTES, &entry);
     change_close(fs, kind, dir, ino, old);
     return OK;
@@ -369,6 +373,11 @@ enum err dir_point(struct fs *fs, struct inode *dir, const struct found *found, 
                    uint32_t type)
 {
     return point(fs, dir, found->offset, ino, type, CHANGE_POINTED);
+}
+
+enum err dir_mark_going(struct fs *fs, struct inode *dir, const struct found *found)
+{
+    return point(fs, dir, found->offset, found->ino, found->type, CHANGE_GOING);
 }
 
 /* ---- The two dots ---- */

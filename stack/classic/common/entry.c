@@ -7,14 +7,17 @@
 #include "bytes.h"
 #include "vfs.h"
 
+#define GOING 0x80u /* in the byte of the type */
+
 void entry_encode(uint8_t raw[ENTRY_BYTES], const struct disk_entry *entry)
 {
     ASSERT(entry->length <= CHUNK_BYTES);
     ASSERT(entry->name_bytes <= VFS_NAME_MAX);
+    ASSERT(entry->type < GOING);
     put_le32(raw, entry->ino);
     put_le16(raw + 4, (uint16_t)entry->length);
     raw[6] = (uint8_t)entry->name_bytes;
-    raw[7] = (uint8_t)entry->type;
+    raw[7] = (uint8_t)(entry->type | (entry->going ? GOING : 0));
 }
 
 enum err entry_decode(struct disk_entry *entry, const uint8_t *chunk, uint32_t at)
@@ -24,7 +27,8 @@ enum err entry_decode(struct disk_entry *entry, const uint8_t *chunk, uint32_t a
     entry->ino = get_le32(raw);
     entry->length = get_le16(raw + 4);
     entry->name_bytes = raw[6];
-    entry->type = raw[7];
+    entry->type = raw[7] & (uint8_t)~GOING;
+    entry->going = (raw[7] & GOING) != 0;
     if (entry->length < ENTRY_BYTES || entry->length % 4 != 0 || entry->length > CHUNK_BYTES - at)
         return E_CORRUPT;
     if (entry->ino != INO_NONE && entry_room(entry->name_bytes) > entry->length)

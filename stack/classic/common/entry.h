@@ -5,6 +5,7 @@
 #ifndef LORIS_STACK_CLASSIC_COMMON_ENTRY_H
 #define LORIS_STACK_CLASSIC_COMMON_ENTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "errors.h"
@@ -18,6 +19,7 @@ struct disk_entry {
     uint32_t ino;    /* 0: free */
     uint32_t length; /* to the next entry, this header included */
     uint32_t name_bytes, type;
+    bool going; /* the old one of a directory's two names, if a cut leaves both */
 };
 
 void entry_encode(uint8_t raw[ENTRY_BYTES], const struct disk_entry *entry);

@@ -417,14 +417,34 @@ static void take_back_new_name(struct fs *fs, const struct move *m)
         (void)!dir_remove(fs, m->to, &found, fs->name2, fs->name2_bytes);
 }
 
-/* `..` goes before the new name: if a cut leaves both names, it leads to the new one, which may
- * have come over a directory that is lost if the move is taken back. */
+/* Over another name in the same sector: both changes are one. */
+static bool is_one_write(const struct move *m)
+{
+    return m->from == m->to && m->over != NULL &&
+           m->what_at.offset / CHUNK_BYTES == m->over_at.offset / CHUNK_BYTES;
+}
+
+/* What comes before the new name: if a cut leaves both names of a directory, `..` leads to the new
+ * one, or the old one is marked; the new one may have come over a directory that is lost if the
+ * move is taken back. */
+static enum err before_new_name(struct fs *fs, const struct move *m)
+{
+    if (changes_parent(m))
+        return dir_set_parent(fs, m->what, m->to->ino);
+    bool replaces = m->over != NULL && m->over->d.type == VFS_DIRECTORY;
+    if (!replaces || !fs->store->careful || is_one_write(m))
+        return OK;
+    return dir_mark_going(fs, m->from, &m->what_at);
+}
+
 static enum err add_then_remove(struct fs *fs, const struct move *m)
 {
-    enum err e = changes_parent(m) ? dir_set_parent(fs, m->what, m->to->ino) : OK;
+    enum err e = before_new_name(fs, m);
     if (e != OK)
         return e;
+    fs->more_follows = is_one_write(m);
     e = add_new_name(fs, m);
+    fs->more_follows = false;
     if (e == OK) {
         e = remove_old_name(fs, m);
         if (e == OK)

@@ -60,6 +60,8 @@ static void fat_changed(struct fs *fs, const struct change *c)
     }
     struct inode *dir = c->i;
     bool named = c->kind != CHANGE_DIR_BLOCK;
+    if (fs->more_follows)
+        return;
     if (table_write_other(fs, c->b) != OK)
         return;
     if (named && dir->dirty && chain_of(dir)->entries != chain_of(dir)->stable_entries)

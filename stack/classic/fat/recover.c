@@ -206,7 +206,16 @@ static enum err take_name(struct scan *s, struct inode *dir, const struct vfs_di
     return OK;
 }
 
-/* A directory has one name: first those go that `..` does not lead to, and then any. */
+/* It is the one that a move was about to take. */
+static bool is_going(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
+                     const uint8_t *name)
+{
+    struct found found;
+    return dir_find(s->fs, dir, name, entry->name_bytes, &found) == OK && found.going;
+}
+
+/* A directory has one name: first those go that `..` does not lead to or that a move was about to
+ * take, and then any. */
 static enum err choose_name(struct scan *s, struct inode *dir, const struct vfs_dirent *entry,
                             const uint8_t *name, void *context)
 {
@@ -217,11 +226,10 @@ static enum err choose_name(struct scan *s, struct inode *dir, const struct vfs_
         return OK;
     enum err e = inode_get(s->fs, ino, &d);
     e = e == OK ? dir_parent(s->fs, d, &parent) : e;
-    if (e != OK || (parent == here && !*any))
+    if (e == OK)
+        e = inode_get(s->fs, here, &dir);
+    if (e != OK || (parent == here && !*any && !is_going(s, dir, entry, name)))
         return e == E_CORRUPT ? OK : e;
-    e = inode_get(s->fs, here, &dir);
-    if (e != OK)
-        return e;
     s->names[ino]--;
     return remove_name(s, dir, entry, name);
 }

@@ -132,10 +132,29 @@ static bool visit_remove(struct check *c, const struct place *p, void *context)
     return false;
 }
 
-/* `ino` has a name in `dir` already and one in p->dir. True: the one here stays. */
+struct going {
+    uint32_t ino;
+    bool is;
+};
+
+/* Of the first name that leads there. */
+static bool visit_going(struct check *c, const struct place *p, void *context)
+{
+    struct going *going = context;
+    (void)c;
+    if (p->entry.ino != going->ino || is_dots(p))
+        return true;
+    going->is = p->entry.going;
+    return false;
+}
+
+/* `ino` has a name in `dir` already and one in `here`. True: the one here stays. */
 static bool choose_name(struct check *c, uint32_t ino, uint32_t dir, uint32_t here)
 {
-    if (dir == here || dotdot_of(c, ino) != here)
+    struct going first = {.ino = ino};
+    if (dir == here)
+        walk(c, dir, visit_going, &first);
+    if (dir == here ? !first.is : dotdot_of(c, ino) != here)
         return false;
     if (!c->blind)
         walk(c, dir, visit_remove, &ino);

@@ -129,6 +129,15 @@ static void dotdot(struct fs *fs, const struct change *c)
     ffs_of(fs)->moved_directory = true;
 }
 
+/* The mark of a name that will go: the new name comes after it. */
+static void name_going(struct fs *fs, const struct change *c)
+{
+    struct party *party = ffs_party(fs, c->target);
+    uint32_t p = ffs_patch_make(fs, c, c->target);
+    ffs_patch_depends(fs, p, party->added);
+    party->added = ffs_patch_ref(ffs_of(fs), p);
+}
+
 void ffs_changed(struct fs *fs, const struct change *c)
 {
     struct ffs *f = ffs_of(fs);
@@ -151,6 +160,9 @@ void ffs_changed(struct fs *fs, const struct change *c)
         break;
     case CHANGE_POINTED:
         name_pointed(fs, c);
+        break;
+    case CHANGE_GOING:
+        name_going(fs, c);
         break;
     case CHANGE_DOTDOT:
         dotdot(fs, c);

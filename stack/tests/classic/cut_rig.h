@@ -49,6 +49,10 @@ void cut_rig_reboot(struct cut_rig *rig, uint32_t more, uint32_t keep_percent);
  * a directory has one name, all is sound. */
 void cut_at_every_request(const struct cut_design *design);
 
+/* A directory is moved over an empty one in the same parent, cut at every request: either nothing
+ * or all of the move is there. */
+void cut_replacing(const struct cut_design *design);
+
 /* Random operations on some files, cut at random requests, life after life: what was synced and not
  * touched since is there. */
 void cut_at_random(const struct cut_design *design, uint64_t seed, uint32_t lives);

@@ -104,6 +104,70 @@ void cut_at_every_request(const struct cut_design *design)
     }
 }
 
+/* ---- A directory over an empty one beside it ---- */
+
+enum {
+    NEAR,
+    FAR,
+    FAR_BACK,
+    LAYOUTS
+}; /* both entries in one sector; not; the new one comes first */
+
+/* Makes what is moved and what it is moved over, with names between that fill a sector. */
+static void make_both(uint64_t parent, uint32_t layout, uint64_t *moves, uint64_t *over)
+{
+    char name[201];
+    uint64_t *second = layout == FAR_BACK ? moves : over;
+    *(layout == FAR_BACK ? over : moves) =
+        must_make(VFS_MKDIR, parent, layout == FAR_BACK ? "new" : "old");
+    memset(name, 'n', sizeof(name));
+    name[200] = '\0';
+    for (uint32_t k = 0; k < 4 && layout != NEAR; k++) {
+        name[0] = (char)('a' + k);
+        (void)must_make(VFS_CREATE, parent, name);
+    }
+    *second = must_make(VFS_MKDIR, parent, layout == FAR_BACK ? "old" : "new");
+}
+
+/* Returns whether the n-th request came. */
+static bool cut_replace(const struct cut_design *design, uint32_t layout, uint32_t n,
+                        uint32_t keep_percent)
+{
+    uint64_t moves, over, old, new;
+    cut_rig_init(&rig, design);
+    rig.rng = n * 1000 + keep_percent;
+    uint64_t parent = must_make(VFS_MKDIR, ROOT, "parent");
+    make_both(parent, layout, &moves, &over);
+    (void)must_make(VFS_CREATE, moves, "inside");
+    ck_assert_int_eq(none_rig_plain(&rig.none, VFS_SYNC, 0, 0), OK);
+    cut_rig_arm(&rig, n);
+    if (none_rig_rename(&rig.none, parent, "old", parent, "new") == OK)
+        (void)!none_rig_plain(&rig.none, VFS_SYNC, 0, 0);
+    bool went = cut_rig_cut(&rig, keep_percent);
+    cut_rig_reboot(&rig, n % 3, keep_percent);
+    bool at_old = there(parent, "old", &old), at_new = there(parent, "new", &new);
+    ck_assert_msg(at_new, "layout %u, request %u: what was moved over has no name", layout, n);
+    ck_assert_msg(at_old ? old == moves && new == over : new == moves,
+                  "layout %u, request %u: half of a move", layout, n);
+    ck_assert_int_eq(none_rig_lookup(&rig.none, moves, "inside"), OK);
+    design->expect_sound(&rig.none);
+    cut_rig_fini(&rig);
+    return went;
+}
+
+void cut_replacing(const struct cut_design *design)
+{
+    static const uint32_t percents[] = {0, 50, 100};
+    for (uint32_t k = 0; k < 3 * LAYOUTS; k++) {
+        uint32_t n = 1;
+        while (cut_replace(design, k % LAYOUTS, n, percents[k / LAYOUTS])) {
+            n++;
+            ck_assert_uint_lt(n, REQUESTS_MAX);
+        }
+        ck_assert_uint_gt(n, 3);
+    }
+}
+
 /* ---- At random, against a model of what was synced ---- */
 
 struct model {            /* one file of the directory */

@@ -19,6 +19,13 @@ START_TEST(test_cuts__a_cut_at_any_request_leaves_each_directory_once_and_all_so
 }
 END_TEST
 
+START_TEST(test_cuts__a_directory_comes_over_an_empty_one_as_a_whole)
+{
+    struct cut_design design = design_of(1);
+    cut_replacing(&design);
+}
+END_TEST
+
 START_TEST(test_cuts__the_same_with_one_table)
 {
     struct cut_design design = design_of(1);
@@ -36,5 +43,6 @@ END_TEST
 CHECK_MAIN("fat cuts", 120,
            tcase_add_test(tc,
                           test_cuts__a_cut_at_any_request_leaves_each_directory_once_and_all_sound);
+           tcase_add_test(tc, test_cuts__a_directory_comes_over_an_empty_one_as_a_whole);
            tcase_add_test(tc, test_cuts__the_same_with_one_table);
            tcase_add_loop_test(tc, test_cuts__what_was_synced_outlives_random_cuts, 0, 4);)

@@ -13,6 +13,12 @@ START_TEST(test_cuts__a_cut_at_any_request_leaves_each_directory_once_and_all_so
 }
 END_TEST
 
+START_TEST(test_cuts__a_directory_comes_over_an_empty_one_as_a_whole)
+{
+    cut_replacing(&soft);
+}
+END_TEST
+
 START_TEST(test_cuts__the_same_with_synchronous_names)
 {
     struct cut_design design = soft;
@@ -32,5 +38,6 @@ END_TEST
 CHECK_MAIN("ffs cuts", 120,
            tcase_add_test(tc,
                           test_cuts__a_cut_at_any_request_leaves_each_directory_once_and_all_sound);
+           tcase_add_test(tc, test_cuts__a_directory_comes_over_an_empty_one_as_a_whole);
            tcase_add_test(tc, test_cuts__the_same_with_synchronous_names);
            tcase_add_loop_test(tc, test_cuts__what_was_synced_outlives_random_cuts, 0, 4);)
