@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "workloads/oracle/content.h"
-#include "workloads/oracle/order.h"
+#include "workloads/oracle/order_log.h"
 #include "workloads/oracle/values.h"
 
 struct reader {

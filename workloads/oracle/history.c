@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "workloads/oracle/content.h"
-#include "workloads/oracle/order.h"
+#include "workloads/oracle/order_log.h"
 #include "workloads/oracle/range.h"
 #include "workloads/oracle/transaction.h"
 

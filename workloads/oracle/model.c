@@ -98,17 +98,23 @@ uint32_t model_find(const struct history *h, uint32_t dir, const char *name, uin
     return at;
 }
 
+void model_rechain(struct history *h)
+{
+    memset(h->buckets, 0, h->bucket_count * sizeof(*h->buckets));
+    for (uint32_t k = 1; k <= h->slot_count; k++) {
+        uint32_t *bucket = &h->buckets[h->slots[k].hash & (h->bucket_count - 1)];
+        h->slots[k].chain = *bucket;
+        *bucket = k;
+    }
+}
+
 static void rehash(struct history *h)
 {
     h->bucket_count *= 2;
     free(h->buckets);
     h->buckets = calloc(h->bucket_count, sizeof(*h->buckets));
     ASSERT(h->buckets != NULL);
-    for (uint32_t k = 1; k <= h->slot_count; k++) {
-        uint32_t *bucket = &h->buckets[h->slots[k].hash & (h->bucket_count - 1)];
-        h->slots[k].chain = *bucket;
-        *bucket = k;
-    }
+    model_rechain(h);
 }
 
 uint32_t model_text(struct history *h, const char *text, uint32_t bytes)

@@ -225,6 +225,9 @@ uint32_t model_find(const struct history *h, uint32_t dir, const char *name, uin
 /* The same; makes it if it is new. */
 uint32_t model_slot(struct history *h, uint32_t dir, const char *name, uint32_t bytes);
 
+/* Makes the hash chains of all name slots that there are. O(slots + buckets). */
+void model_rechain(struct history *h);
+
 /* Keeps a copy of a text, ended by NUL. Returns its place in the pool. */
 uint32_t model_text(struct history *h, const char *text, uint32_t bytes);
 

@@ -1,102 +1,59 @@
-/* Orders of racing operations: see order.h. A depth-first search over places for operations; the
- * world that an order makes is an ordinary history that is told one operation after the other. */
+/* Orders of racing operations: see order.h. For each part a depth-first search over places for its
+ * operations, as far as orders are asked for; then all choices of one order for each part. */
 #include "workloads/oracle/order.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_TEXT UINT32_MAX
+#include "workloads/oracle/order_parts.h"
+#include "workloads/oracle/order_world.h"
 
-static uint32_t keep_bytes(struct history *h, const void *bytes, uint64_t count)
-{
-    struct history_log *log = &h->log;
-    if (bytes == NULL || count > LOG_BYTES_MAX - log->bytes)
-        return NO_TEXT;
-    log->pool = model_grow(log->pool, &log->pool_room, log->bytes + (uint32_t)count + 1, 1);
-    uint32_t at = log->bytes;
-    memcpy(log->pool + at, bytes, count);
-    log->bytes += (uint32_t)count;
-    return at;
-}
+/* A state of the search: so many operations of the part have a place. */
+struct frame {
+    struct step step;  /* the one that was told last from here */
+    uint32_t choice;   /* next to try: 2 x place of the application, + 1 without effects */
+    uint32_t choices;  /* that there are */
+    uint64_t hash;     /* of what the judge sees, where all that was answered has its place */
+    bool forced, grew; /* one choice is enough; some other state follows from here */
+};
 
-static uint32_t keep_path(struct history *h, const char *path)
-{
-    return path == NULL ? NO_TEXT : keep_bytes(h, path, strlen(path) + 1);
-}
-
-void order_keep_call(struct history *h, uint32_t op, const struct history_call *call)
-{
-    struct history_log *log = &h->log;
-    if (h->linear)
-        return;
-    log->record = model_grow(log->record, &log->record_room, op + 1, sizeof(*log->record));
-    log->record[op] = (struct history_record){.call = *call, .data = NO_TEXT};
-    log->record[op].path = keep_path(h, call->path);
-    log->record[op].path2 = keep_path(h, call->path2);
-    log->full = log->full || (call->path != NULL && log->record[op].path == NO_TEXT) ||
-                (call->path2 != NULL && log->record[op].path2 == NO_TEXT);
-}
-
-void order_keep_entry(struct history *h, uint32_t op, const char *name, uint32_t type)
-{
-    struct history_log *log = &h->log;
-    if (h->linear)
-        return;
-    log->entry = model_grow(log->entry, &log->entry_room, log->entries + 1, sizeof(*log->entry));
-    uint32_t text = keep_path(h, name);
-    log->full = log->full || text == NO_TEXT;
-    log->entry[log->entries] = (struct history_entry_record){
-        .type = type, .text = text, .older = log->record[op].newest_entry};
-    log->record[op].newest_entry = ++log->entries;
-}
-
-void order_keep_answer(struct history *h, uint32_t op, const struct history_answer *answer)
-{
-    if (h->linear)
-        return;
-    struct history_record *r = &h->log.record[op];
-    r->answer = *answer;
-    r->answer.data = NULL;
-    r->answer.stat = NULL;
-    bool met = !h->raced && r->call.kind == HISTORY_READ; /* checked; every order agrees on it */
-    if (answer->data != NULL && answer->result == OK && !met)
-        r->data = keep_bytes(h, answer->data, answer->moved);
-    if (answer->stat != NULL)
-        r->stat = *answer->stat;
-    r->has_stat = answer->stat != NULL;
-}
-
-/* ---- Telling ---- */
-
-enum step_kind { STEP_IN, STEP_OUT };
-
-struct step {
-    uint32_t op;         /* what was told here */
-    uint32_t choice;     /* next choice to try: 2 x application, + 1 without effects */
-    enum step_kind kind; /* STEP_OUT: an operation in trouble that did nothing */
+/* Applications that are searched together. */
+struct part {
+    uint32_t first, count;  /* in `apps` */
+    uint32_t op, ops;       /* its operations, in `ops` */
+    uint32_t order, orders; /* the one that is told now; those that were found */
+    uint32_t depth, wait;   /* operations with a place; answered ones without */
+    struct frame *frame;    /* of depth 0, 1, ... */
+    uint32_t *found;        /* orders, `ops` + 1 numbers each: count, 2 x operation, + 1 out */
+    uint32_t frame_room, found_room;
+    bool plain; /* one application, each answer with its effects: one order */
+    bool done;  /* no further order */
 };
 
 struct order {
     const struct history *h;
-    struct history *world;
-    uint32_t *ops; /* of the applications, each in order of begin */
-    uint32_t ops_room, first[HISTORY_APPS_MAX], count[HISTORY_APPS_MAX], at[HISTORY_APPS_MAX];
-    struct step *step;
-    uint32_t step_room, depth, told; /* told: steps that the world has */
-    uint32_t wait;                   /* answered operations that have no place yet */
-    uint64_t *seen;                  /* hash of states */
+    struct world told, tried;    /* the order that is judged; the one that is searched */
+    const struct part *searched; /* the part that `tried` is about */
+    bool stale;                  /* `tried` has something else than the frames say */
+    struct parts parts;
+    struct part part[HISTORY_APPS_MAX];
+    uint32_t app[HISTORY_APPS_MAX];                           /* by part */
+    uint32_t from[HISTORY_APPS_MAX], count[HISTORY_APPS_MAX]; /* operations of each in `ops` */
+    uint32_t at[HISTORY_APPS_MAX];                            /* of these, with a place */
+    uint32_t *ops;
+    uint32_t ops_room;
+    uint64_t *seen; /* hash of states */
     uint32_t seen_room, seen_count;
-    uint32_t steps, found;
-    bool stale; /* the world must be told again */
-    bool undecided;
-    bool offered; /* the state at depth was given to the judge, or needs not be */
+    uint32_t steps, offered;
+    bool begun, undecided;
 };
 
 struct order *order_create(void)
 {
     struct order *s = calloc(1, sizeof(*s));
     ASSERT(s != NULL);
-    s->world = history_create();
+    world_init(&s->told);
+    world_init(&s->tried);
     return s;
 }
 
@@ -104,9 +61,14 @@ void order_destroy(struct order *s)
 {
     if (s == NULL)
         return;
-    history_destroy(s->world);
+    world_fini(&s->told);
+    world_fini(&s->tried);
+    parts_free(&s->parts);
+    for (uint32_t k = 0; k < HISTORY_APPS_MAX; k++) {
+        free(s->part[k].frame);
+        free(s->part[k].found);
+    }
     free(s->ops);
-    free(s->step);
     free(s->seen);
     free(s);
 }
@@ -116,132 +78,7 @@ static bool is_open(const struct history *h, uint32_t op)
     return h->ops[op].state == HISTORY_IN_FLIGHT;
 }
 
-/* An empty world with all operations still in flight. */
-static void world_reset(struct order *s)
-{
-    const struct history *h = s->h;
-    struct history *w = s->world;
-    history_reset(w, h->environments);
-    w->linear = true;
-    for (uint32_t a = 0; a < h->app_count; a++)
-        (void)history_add_app(w, h->apps[a].environment);
-    uint32_t room = w->op_room;
-    w->ops = model_grow(w->ops, &room, h->op_count + 2, sizeof(*w->ops));
-    w->inodes = model_grow(w->inodes, &w->op_room, h->op_count + 2, sizeof(*w->inodes));
-    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
-        w->ops[op] = h->ops[op];
-        w->ops[op].state = HISTORY_IN_FLIGHT;
-        w->ops[op].effects = w->ops[op].txn = w->ops[op].inode = 0;
-        w->ops[op].wrong = false;
-        w->inodes[op] = (struct inode){0};
-    }
-    w->op_count = h->op_count;
-    s->told = 0;
-    s->stale = false;
-}
-
-static const char *text_of(const struct history *h, uint32_t at)
-{
-    return at == NO_TEXT ? NULL : h->log.pool + at;
-}
-
-/* Tells the entries of a listing from the first on. */
-static void tell_entries(struct order *s, uint32_t op, uint32_t entry)
-{
-    for (; entry != 0; entry = s->h->log.entry[entry - 1].older)
-        history_entry(s->world, op, s->h->log.pool + s->h->log.entry[entry - 1].text,
-                      s->h->log.entry[entry - 1].type);
-}
-
-/* Tells one operation. Returns whether its answer is right there. */
-static bool tell(struct order *s, const struct step *step)
-{
-    const struct history *h = s->h;
-    struct history *w = s->world;
-    const struct history_op *o = &h->ops[step->op];
-    const struct history_record *r = &h->log.record[step->op];
-    struct history_call call = r->call;
-    call.path = text_of(h, r->path);
-    call.path2 = text_of(h, r->path2);
-    s->steps++;
-    s->told++;
-    w->number = step->op;
-    w->tick = o->begin_tick - 1;
-    (void)history_begin(w, o->app, o->start_ns, &call);
-    w->ops[step->op].key = o->key;
-    if (o->kind == HISTORY_WRITE && call.offset == HISTORY_AT_END && o->state != HISTORY_DONE)
-        w->ops[step->op].offset = o->offset;
-    if (is_open(h, step->op))
-        return !w->ops[step->op].forbade; /* without effects it is as if it had no place */
-    if (step->kind == STEP_OUT)
-        history_forget(w, step->op);
-    struct history_answer answer = r->answer;
-    answer.data = (const uint8_t *)text_of(h, r->data);
-    answer.stat = r->has_stat ? &r->stat : NULL;
-    if (o->kind == HISTORY_READDIR && r->answer.result == OK)
-        tell_entries(s, step->op, r->newest_entry);
-    w->tick = o->end_tick == UINT32_MAX ? o->begin_tick : o->end_tick - 1;
-    (void)history_end(w, step->op, o->end_ns, &answer);
-    return w->wrong_count == 0;
-}
-
-static bool tell_all(struct order *s)
-{
-    world_reset(s);
-    bool right = true;
-    while (s->told < s->depth)
-        right = tell(s, &s->step[s->told]) && right;
-    return right;
-}
-
-/* ---- States ---- */
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    uint64_t z = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-    return z ^ z >> 29;
-}
-
-static uint64_t effect_hash(uint64_t hash, const struct effect *e, const struct history *w)
-{
-    const struct name_slot *n = e->slot == SLOT_NAME ? &w->slots[e->object] : NULL;
-    hash = mix(hash, n == NULL ? e->object : n->hash ^ n->dir);
-    hash = mix(hash, e->slot + ((uint64_t)e->what << 8) + ((uint64_t)e->is_void << 16));
-    hash = mix(hash, e->value);
-    hash = mix(mix(hash, e->from), e->to);
-    return mix(mix(hash, e->grown_from), e->shift);
-}
-
-/* All that later answers and the judge can tell apart: positions, what each did, who came last. */
-static uint64_t state_hash(const struct order *s)
-{
-    const struct history *w = s->world;
-    uint64_t hash = 0;
-    for (uint32_t a = 0; a < w->app_count; a++)
-        hash = mix(mix(hash, s->at[a]), w->apps[a].txn);
-    for (uint32_t op = w->setup_ops + 1; op <= w->op_count; op++) {
-        const struct history_op *o = &w->ops[op];
-        hash = mix(hash, o->inode);
-        hash = mix(hash, o->name == 0 ? 0 : w->slots[o->name].hash ^ w->slots[o->name].dir);
-        for (uint32_t k = 0; k < o->effects; k++)
-            hash = effect_hash(hash, &w->effects[o->first_effect + k], w);
-        const struct inode *i = &w->inodes[op];
-        const uint32_t heads[] = {i->size, i->mode, i->owner, i->xattrs, i->range};
-        for (uint32_t k = 0; k < 5; k++) /* the order of a list is that of its operations */
-            for (uint32_t at = heads[k]; at != 0; at = w->effects[at].older)
-                hash = mix(hash, w->effects[at].op);
-        hash = mix(mix(mix(hash, i->dead_op), i->sync_tick), i->entries_tick);
-    }
-    uint64_t names = 0; /* slots are numbered as they are first named: any order */
-    for (uint32_t n = 1; n <= w->slot_count; n++) {
-        uint64_t list = w->slots[n].hash ^ w->slots[n].dir;
-        for (uint32_t at = w->slots[n].newest; at != 0; at = w->effects[at].older)
-            list = mix(list, w->effects[at].op);
-        list = mix(list, w->slots[n].sync_tick);
-        names += w->slots[n].newest == 0 ? 0 : list;
-    }
-    return mix(hash, names) | 1;
-}
+/* ---- States that were seen ---- */
 
 static void seen_put(struct order *s, uint64_t hash)
 {
@@ -265,9 +102,9 @@ static void seen_grow(struct order *s)
 }
 
 /* Whether the state is new; then it is not any more. */
-static bool is_new(struct order *s)
+static bool is_new(struct order *s, uint64_t hash)
 {
-    uint64_t hash = mix(state_hash(s), 0) | 1;
+    hash |= 1;
     if (2 * s->seen_count >= s->seen_room)
         seen_grow(s);
     for (uint32_t at = (uint32_t)hash & (s->seen_room - 1); s->seen[at] != 0;
@@ -279,128 +116,293 @@ static bool is_new(struct order *s)
     return true;
 }
 
-/* ---- The search ---- */
+/* ---- The parts ---- */
+
+/* Lists the part's applications and their operations; they follow those of the parts before. */
+static void list_part(struct order *s, struct part *p, uint32_t number)
+{
+    const struct history *h = s->h;
+    bool calm = true;
+    p->count = p->ops = p->wait = 0;
+    for (uint32_t a = 0; a < h->app_count; a++) {
+        if (s->parts.of[a] != number)
+            continue;
+        s->app[p->first + p->count++] = a;
+        s->from[a] = p->op + p->ops;
+        s->at[a] = 0;
+        for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+            if (h->ops[op].app != a)
+                continue;
+            s->ops[p->op + p->ops++] = op;
+            p->wait += !is_open(h, op);
+            calm = calm && h->ops[op].state != HISTORY_TROUBLED;
+        }
+        s->count[a] = p->op + p->ops - s->from[a];
+    }
+    p->plain = calm && p->count == 1;
+    p->done = p->plain;
+    p->order = p->depth = 0;
+    p->orders = p->plain;
+    p->frame = model_grow(p->frame, &p->frame_room, p->ops + 1, sizeof(*p->frame));
+    p->frame[0] = (struct frame){0};
+}
 
 void order_begin(struct order *s, const struct history *h)
 {
     s->h = h;
-    s->depth = s->wait = s->steps = s->found = s->seen_count = 0;
-    s->offered = false;
+    s->steps = s->offered = s->seen_count = 0;
+    s->begun = false;
     s->undecided = h->log.full;
+    s->searched = NULL;
     if (s->seen_room != 0)
         memset(s->seen, 0, s->seen_room * sizeof(*s->seen));
     s->ops = model_grow(s->ops, &s->ops_room, h->op_count + 1, sizeof(*s->ops));
-    s->step = model_grow(s->step, &s->step_room, h->op_count + 2, sizeof(*s->step));
-    uint32_t all = 0;
-    for (uint32_t a = 0; a < h->app_count; a++) {
-        s->first[a] = all;
-        s->at[a] = 0;
-        for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++)
-            if (h->ops[op].app == a)
-                s->ops[all++] = op;
-        s->count[a] = all - s->first[a];
+    parts_find(&s->parts, h);
+    struct part *before = NULL;
+    for (uint32_t k = 0; k < s->parts.count; k++) {
+        struct part *p = &s->part[k];
+        p->first = before == NULL ? 0 : before->first + before->count;
+        p->op = before == NULL ? 0 : before->op + before->ops;
+        list_part(s, p, k);
+        before = p;
     }
-    for (uint32_t k = 0; k < all; k++)
-        s->wait += !is_open(h, s->ops[k]);
-    s->step[0] = (struct step){0};
-    world_reset(s);
 }
+
+static struct world_ops about(const struct order *s, const struct part *p)
+{
+    return (struct world_ops){
+        .op = s->ops + p->op, .count = p->ops, .app = s->app + p->first, .app_count = p->count};
+}
+
+/* ---- The search in one part ---- */
 
 /* The operation of application a that comes next, or 0. */
 static uint32_t next_of(const struct order *s, uint32_t a)
 {
-    return s->at[a] < s->count[a] ? s->ops[s->first[a] + s->at[a]] : 0;
+    return s->at[a] < s->count[a] ? s->ops[s->from[a] + s->at[a]] : 0;
 }
 
-/* Whether nothing that ended before op began is still without a place. */
-static bool may_come(const struct order *s, uint32_t op)
+/* Whether nothing of the part that ended before op began is still without a place. */
+static bool may_come(const struct order *s, const struct part *p, uint32_t op)
 {
-    for (uint32_t a = 0; a < s->h->app_count; a++) {
-        uint32_t other = next_of(s, a);
+    for (uint32_t k = 0; k < p->count; k++) {
+        uint32_t other = next_of(s, s->app[p->first + k]);
         if (other != 0 && precedes(s->h, other, op))
             return false;
     }
     return true;
 }
 
-static void step_back(struct order *s)
+/* Whether it neither changes nor sees anything that others do. */
+static bool is_apart(const struct history_op *o)
 {
-    ASSERT(s->depth > 0);
-    const struct step *last = &s->step[--s->depth];
-    s->at[s->h->ops[last->op].app]--;
-    s->wait += !is_open(s->h, last->op);
-    s->stale = true;
+    return o->state == HISTORY_DONE && (o->kind == HISTORY_CLOSE || o->kind == HISTORY_OTHER ||
+                                        o->kind == HISTORY_SYNC || o->kind == HISTORY_BEGIN);
 }
 
-/* Gives the next choice at this depth a place. Returns false if there is none. */
-static bool step_on(struct order *s)
+/* The operation of a choice, or 0 if it is none. */
+static uint32_t op_of(const struct order *s, const struct part *p, uint32_t choice)
 {
-    struct step *step = &s->step[s->depth];
-    while (step->choice < 2 * s->h->app_count) {
-        uint32_t app = step->choice / 2;
-        bool out = step->choice % 2 == 1;
-        step->choice++;
-        uint32_t op = next_of(s, app);
-        if (op == 0 || !may_come(s, op) || (out && s->h->ops[op].state != HISTORY_TROUBLED))
+    uint32_t op = next_of(s, s->app[p->first + choice / 2]);
+    bool out = choice % 2 == 1;
+    if (op == 0 || (out && s->h->ops[op].state != HISTORY_TROUBLED) || !may_come(s, p, op))
+        return 0;
+    return op;
+}
+
+/* Counts the choices of a state; one that is enough is the only one. */
+static void open_frame(const struct order *s, const struct part *p, struct frame *f)
+{
+    f->choices = 0;
+    for (uint32_t c = 0; c < 2 * p->count; c++) {
+        uint32_t op = op_of(s, p, c);
+        f->choices += op != 0;
+        if (op != 0 && is_apart(&s->h->ops[op])) {
+            f->choice = c;
+            f->choices = 1;
+            f->forced = true;
+            return;
+        }
+    }
+}
+
+static void place(struct order *s, struct part *p, uint32_t op, bool back)
+{
+    uint32_t a = s->h->ops[op].app;
+    uint32_t answered = !is_open(s->h, op);
+    p->depth += back ? -1u : 1u;
+    s->at[a] += back ? -1u : 1u;
+    p->wait += back ? answered : -answered;
+}
+
+/* Gives the next choice of this state a place. Returns false if there is none. */
+static bool step_on(struct order *s, struct part *p)
+{
+    struct frame *f = &p->frame[p->depth];
+    while (f->choice < 2 * p->count) {
+        uint32_t c = f->choice;
+        uint32_t op = op_of(s, p, c);
+        f->choice = f->forced ? 2 * p->count : c + 1;
+        if (op == 0)
             continue;
-        step->op = op;
-        step->kind = out ? STEP_OUT : STEP_IN;
-        s->depth++;
-        s->at[app]++;
-        s->wait -= !is_open(s->h, op);
-        s->step[s->depth] = (struct step){0};
+        f->step = (struct step){.op = op, .out = c % 2 == 1};
+        place(s, p, op, false);
+        p->frame[p->depth] = (struct frame){0};
         return true;
     }
     return false;
 }
 
-/* What is known besides the operations: who died, marks. */
-static void finish_world(struct order *s)
+static void step_back(struct order *s, struct part *p)
 {
-    const struct history *h = s->h;
-    struct history *w = s->world;
-    for (uint32_t a = 0; a < h->app_count; a++) {
-        if (h->apps[a].txn == 0)
-            history_leave(w, a);
-        if (h->apps[a].death != HISTORY_ALIVE)
-            history_kill(w, a, h->apps[a].died_ns, h->apps[a].death);
-    }
-    memcpy(w->fault_ns, h->fault_ns, sizeof(w->fault_ns));
-    w->fault_count = h->fault_count;
-    w->detected_ns = h->detected_ns;
-    w->detected_by = h->detected_by;
-    w->service_ns = h->service_ns;
-    w->tick = h->tick;
+    ASSERT(p->depth > 0);
+    place(s, p, p->frame[p->depth - 1].step.op, true);
     s->stale = true;
+}
+
+/* Tells what the frames have and the world has not. Returns whether the last answer is right. */
+static bool tell(struct order *s, struct part *p)
+{
+    if (s->stale && world_back(&s->tried, p->depth - 1) != 0)
+        s->steps += WORLD_MARK_STEPS; /* about what a copy costs */
+    s->stale = false;
+    bool right = true;
+    while (s->tried.told < p->depth) {
+        right = world_tell(&s->tried, &p->frame[s->tried.told].step);
+        s->steps++;
+    }
+    return right;
+}
+
+/* Keeps the order that the frames hold. */
+static void keep_found(struct part *p)
+{
+    uint32_t at = p->orders++ * (p->ops + 1);
+    p->found = model_grow(p->found, &p->found_room, at + p->ops + 1, sizeof(*p->found));
+    p->found[at] = p->depth;
+    for (uint32_t k = 0; k < p->depth; k++)
+        p->found[at + 1 + k] = 2 * p->frame[k].step.op + p->frame[k].step.out;
+}
+
+/* A state that was reached rightly: opens it, unless it is known. */
+static bool enter(struct order *s, struct part *p)
+{
+    struct frame *before = &p->frame[p->depth - 1];
+    struct frame *f = &p->frame[p->depth];
+    before->grew = true;
+    uint32_t number = (uint32_t)(p - s->part);
+    if (before->choices > 1) {
+        uint64_t hash = world_mix(world_hash(&s->tried, true), number);
+        for (uint32_t k = 0; k < p->count; k++)
+            hash = world_mix(hash, s->at[s->app[p->first + k]]);
+        if (!is_new(s, hash))
+            return false;
+    }
+    if (p->wait == 0)
+        f->hash = world_mix(world_hash(&s->tried, false), number);
+    open_frame(s, p, f);
+    return true;
+}
+
+/* Finds one more order of the part. */
+static bool search(struct order *s, struct part *p)
+{
+    uint32_t number = (uint32_t)(p - s->part);
+    if (s->searched != p) {
+        world_begin(&s->tried, s->h, about(s, p));
+        s->searched = p;
+        s->stale = false;
+        if (p->depth == 0)
+            open_frame(s, p, &p->frame[0]);
+        p->frame[0].hash = world_mix(0, number);
+    }
+    while (s->steps < ORDER_STEPS_MAX) {
+        if (step_on(s, p)) {
+            if (!tell(s, p) || !enter(s, p))
+                step_back(s, p);
+            continue;
+        }
+        const struct frame *f = &p->frame[p->depth];
+        bool found = p->wait == 0 && !f->grew && is_new(s, f->hash);
+        if (found)
+            keep_found(p);
+        if (p->depth == 0)
+            p->done = true;
+        else
+            step_back(s, p);
+        if (found || p->done)
+            return found;
+    }
+    s->undecided = true;
+    p->done = true;
+    return false;
+}
+
+/* ---- All parts ---- */
+
+/* Whether the part has an order of this number. */
+static bool has_order(struct order *s, struct part *p, uint32_t number)
+{
+    return number < p->orders || (!p->done && search(s, p));
+}
+
+/* The next choice of an order for each part, the first part's first. */
+static bool choose(struct order *s)
+{
+    bool first = !s->begun;
+    s->begun = true;
+    for (uint32_t k = 0; k < s->parts.count; k++) {
+        struct part *p = &s->part[k];
+        uint32_t number = first ? 0 : p->order + 1;
+        bool has = has_order(s, p, number);
+        if (first && !has)
+            return false;
+        p->order = has ? number : 0;
+        if (has && !first)
+            return true;
+    }
+    return first;
+}
+
+/* Tells the part's order. Returns whether all answers are right. */
+static bool tell_part(struct order *s, const struct part *p)
+{
+    bool right = true;
+    if (p->plain) {
+        for (uint32_t k = 0; k < p->ops; k++) {
+            struct step step = {.op = s->ops[p->op + k]};
+            right = (world_tell(&s->told, &step) || is_open(s->h, step.op)) && right;
+        }
+        return right;
+    }
+    const uint32_t *found = p->found + p->order * (p->ops + 1);
+    for (uint32_t k = 1; k <= found[0]; k++) {
+        struct step step = {.op = found[k] / 2, .out = found[k] % 2 == 1};
+        right = world_tell(&s->told, &step) && right;
+    }
+    return right;
 }
 
 const struct history *order_next(struct order *s)
 {
-    while (s->steps < ORDER_STEPS_MAX && s->found < ORDER_FOUND_MAX) {
-        if (s->wait == 0 && !s->offered) {
-            s->offered = true;
-            s->found++;
-            if (s->stale)
-                (void)tell_all(s);
-            finish_world(s);
-            return s->world;
-        }
-        if (!step_on(s)) {
-            if (s->depth == 0)
-                return NULL;
-            step_back(s);
-            s->offered = true; /* when it was reached */
-            continue;
-        }
-        bool right = s->stale ? tell_all(s) : tell(s, &s->step[s->depth - 1]);
-        s->offered = false;
-        if (!right || !is_new(s)) {
-            step_back(s);
-            s->offered = true;
-        }
+    if (s->offered == ORDER_FOUND_MAX) {
+        s->undecided = s->undecided || choose(s);
+        return NULL;
     }
-    s->undecided = true;
-    return NULL;
+    if (!choose(s))
+        return NULL;
+    s->offered++;
+    struct world_ops all = {.op = s->ops};
+    for (uint32_t k = 0; k < s->parts.count; k++)
+        all.count += s->part[k].ops;
+    world_begin(&s->told, s->h, all);
+    bool right = true;
+    for (uint32_t k = 0; k < s->parts.count; k++)
+        right = tell_part(s, &s->part[k]) && right;
+    if (!right)
+        return NULL; /* an answer that no order gives */
+    world_finish(&s->told);
+    return s->told.w;
 }
 
 bool order_undecided(const struct order *s)
