@@ -76,6 +76,9 @@ static void print_names(const struct plan *plan)
         (void)printf("  %-24s", workload->name);
         for (uint32_t k = 0; k < workload->app_count; k++)
             (void)printf("%s %s", k == 0 ? "" : " +", workload->apps[k].info->name);
+        if (workload->sequences != 0)
+            (void)printf(": %" PRIu64 " sequences, the first %" PRIu64 " run, one a trial",
+                         workload->sequences, plan_cell_trials(plan, w));
         (void)printf("\n");
     }
     (void)printf("\nfault plans\n");

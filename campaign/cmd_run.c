@@ -107,6 +107,22 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* Campaigns of all sequences of operations: whether these are all. */
+static void tell_sequences(const struct plan *plan)
+{
+    for (uint32_t w = 0; w < plan->workload_count; w++) {
+        unsigned long long all = plan->workloads[w].sequences, some = plan_cell_trials(plan, w);
+        if (all == 0)
+            continue;
+        if (some == all)
+            (void)fprintf(stderr, "loris: workload %s: all %llu sequences, one a trial\n",
+                          plan->workloads[w].name, all);
+        else
+            (void)fprintf(stderr, "loris: workload %s: the first %llu of %llu sequences\n",
+                          plan->workloads[w].name, some, all);
+    }
+}
+
 int cmd_run(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&cli_campaign_argp, 0, "The campaign:", 1}, {0}};
@@ -133,6 +149,8 @@ int cmd_run(int argc, char **argv)
     if (input.run.format == NULL)
         input.run.format = "table";
     input.run.request = &input.campaign.request;
+    if (input.run.progress != PROGRESS_OFF)
+        tell_sequences(plan);
     int code = run_campaign(plan, &input.run);
     plan_destroy(plan);
     return code;

@@ -63,7 +63,8 @@ static bool disk_missing(const struct plan_variant *variant, const struct fault_
 static bool has_script(const struct plan_workload *workload)
 {
     for (uint32_t k = 0; k < workload->app_count; k++)
-        if (workload->apps[k].info->kind == APP_SCRIPT)
+        if (workload->apps[k].info->kind == APP_SCRIPT ||
+            workload->apps[k].info->kind == APP_BOUNDED)
             return true;
     return false;
 }
@@ -176,10 +177,8 @@ static void check_copies(struct parse *p, const struct plan *plan, uint32_t work
         const struct plan_variant *variant = &plan->variants[v];
         uint64_t total = 0, unsaid = variant->design->classic ? variant->machine.environments
                                                               : variant->stack.environments;
-        for (uint32_t k = 0; k < w->app_count; k++) {
-            const struct option_set *o = &w->apps[k].options;
-            total += option_get(o, "copies")->given ? option_number(o, "copies") : unsaid;
-        }
+        for (uint32_t k = 0; k < w->app_count; k++)
+            total += app_copies(&w->apps[k].options, unsaid);
         if (total <= WORKLOAD_APPS_MAX)
             continue;
         complain(p->complaints, p->workload[workload]->place,

@@ -55,6 +55,17 @@ static void take_script(struct parse *p, const struct yaml *map, struct plan_app
         parse_script(p, text->text, NULL, text->place);
 }
 
+/* The index of its sequences; every trial looks up its own. */
+static void take_sequences(struct parse *p, struct plan_app *app, struct plan_workload *workload)
+{
+    struct bounded *b = ARENA_ARRAY(p->arena, struct bounded, 1);
+    bounded_init(b, (uint32_t)option_number(&app->options, "length"),
+                 option_number(&app->options, "set") != 0, option_on(&app->options, "related"));
+    app->bounded = b;
+    if (workload->sequences == 0 || b->count < workload->sequences)
+        workload->sequences = b->count;
+}
+
 static void parse_app(struct parse *p, struct yaml *map, struct plan_workload *workload)
 {
     static const char *const own[] = {"app", "like"};
@@ -68,6 +79,8 @@ static void parse_app(struct parse *p, struct yaml *map, struct plan_workload *w
     app->options = parse_options(p, map, app->info->options, app->info->option_count, own, 2, of);
     if (app->info->kind == APP_SCRIPT)
         take_script(p, map, app);
+    if (app->info->kind == APP_BOUNDED)
+        take_sequences(p, app, workload);
     if (option_has(&app->options, "user-transactions") &&
         option_on(&app->options, "user-transactions"))
         workload->user_transactions = true;

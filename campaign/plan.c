@@ -184,18 +184,26 @@ uint64_t plan_find_trial(const struct plan *plan, const char *name, char *error)
     return 0;
 }
 
+uint64_t plan_cell_trials(const struct plan *plan, uint32_t workload)
+{
+    ASSERT(workload < plan->workload_count);
+    uint64_t sequences = plan->workloads[workload].sequences, count = plan->trials.count;
+    return sequences != 0 && sequences < count ? sequences : count;
+}
+
 bool plan_wants(const struct plan *plan, uint32_t cell, uint64_t n)
 {
     ASSERT(cell < plan->cell_count);
-    if (!plan->cells[cell].selected || n >= plan->trials.count)
+    if (!plan->cells[cell].selected || n >= plan_cell_trials(plan, plan->cells[cell].workload))
         return false;
     return (plan_trial_number(plan, cell, n) - 1) % plan->shards == plan->shard - 1;
 }
 
 uint64_t plan_wanted(const struct plan *plan, uint32_t cell)
 {
-    uint64_t count = plan->trials.count, shards = plan->shards, in_period = 0, in_rest = 0;
     ASSERT(cell < plan->cell_count);
+    uint64_t count = plan_cell_trials(plan, plan->cells[cell].workload), shards = plan->shards,
+             in_period = 0, in_rest = 0;
     ASSERT(shards > 0);
     if (!plan->cells[cell].selected)
         return 0;

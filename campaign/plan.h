@@ -24,6 +24,7 @@
 #include "sim/option.h"
 #include "sim/profiles.h"
 #include "stack/designs.h"
+#include "workloads/apps/bounded.h"
 #include "workloads/registry.h"
 
 #define PLAN_DISKS_MAX DISKS_MAX    /* of a machine, spares included */
@@ -73,9 +74,10 @@ struct plan_variant {
 
 struct plan_app {
     const struct app_info *info;
-    struct option_set options; /* `copies` is resolved: never 0 */
-    const char *script;        /* app script: the text of the operation list, else NULL */
-    const char *script_path;   /* as the campaign names it */
+    struct option_set options;     /* `copies` is resolved: never 0 */
+    const char *script;            /* app script: the text of the operation list, else NULL */
+    const char *script_path;       /* as the campaign names it */
+    const struct bounded *bounded; /* app bounded: its sequences, else NULL */
 };
 
 struct plan_workload {
@@ -83,6 +85,7 @@ struct plan_workload {
     uint32_t app_count;
     struct plan_app *apps;
     bool user_transactions; /* some app of it uses them */
+    uint64_t sequences;     /* app bounded: how many there are, of several apps the least; else 0 */
 };
 
 struct plan_cell {
@@ -190,7 +193,11 @@ uint32_t plan_cell_index(const struct plan *plan, uint32_t variant, uint32_t wor
  */
 uint64_t plan_find_trial(const struct plan *plan, const char *name, char *error);
 
-/* Whether trial `n` of `cell` belongs to this run: selected, below trials.count, of this shard. */
+/* How many trials each cell of a workload has: trials.count, but not more than it has sequences. */
+uint64_t plan_cell_trials(const struct plan *plan, uint32_t workload);
+
+/* Whether trial `n` of `cell` belongs to this run: selected, below plan_cell_trials, of this shard.
+ */
 bool plan_wants(const struct plan *plan, uint32_t cell, uint64_t n);
 
 /* How many trials of `cell` belong to this run. O(shards). */

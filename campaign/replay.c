@@ -187,6 +187,19 @@ static bool run_apart(struct replay *r)
     return false;
 }
 
+/* What apps `bounded` did: the campaign tells its number only. */
+static void print_sequences(const struct replay *r)
+{
+    const struct plan_workload *w = &r->plan->workloads[r->plan->cells[r->cell].workload];
+    char text[BOUNDED_SCRIPT_BYTES];
+    for (uint32_t k = 0; k < w->app_count; k++) {
+        if (w->apps[k].bounded == NULL || r->n >= w->apps[k].bounded->count)
+            continue;
+        bounded_script(w->apps[k].bounded, r->n, text);
+        (void)printf("%s", text);
+    }
+}
+
 static void print_story(const struct replay *r)
 {
     const struct trial_record *record = r->record;
@@ -196,6 +209,7 @@ static void print_story(const struct replay *r)
     (void)printf("trial %" PRIu64 ": %s/%s/%s/%" PRIu64 "\n", r->trial,
                  r->plan->variants[cell->variant].name, r->plan->workloads[cell->workload].name,
                  r->plan->faults[cell->fault].name, r->n);
+    print_sequences(r);
     if (!r->options->verbose)
         for (uint32_t k = 0; k < record->event_count; k++) {
             const struct record_event *e = &record->event[k];

@@ -99,7 +99,7 @@ void store_plan_make(const struct plan *plan, struct store_plan *out)
             .variant = plan->variants[cell->variant].name,
             .workload = plan->workloads[cell->workload].name,
             .fault = plan->faults[cell->fault].name,
-            .planned = cell->skipped == NULL ? plan->trials.count : 0,
+            .planned = cell->skipped == NULL ? plan_cell_trials(plan, cell->workload) : 0,
             .skipped = cell->skipped,
         };
     }

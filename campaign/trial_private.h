@@ -74,6 +74,7 @@ struct lab {
     size_t samples_room;
     FILE *tell;
     enum planted planted;
+    char sequence[PLAN_APPS_MAX][BOUNDED_SCRIPT_BYTES]; /* what apps `bounded` run in this trial */
     bool retire;
 };
 

@@ -424,9 +424,15 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
     const struct plan_variant *v = lab_variant(lab);
     const struct plan_workload *w = &lab->plan->workloads[lab->workload];
     struct workload_part parts[PLAN_APPS_MAX];
-    for (uint32_t i = 0; i < w->app_count; i++)
+    for (uint32_t i = 0; i < w->app_count; i++) {
+        const struct plan_app *app = &w->apps[i];
         parts[i] = (struct workload_part){
-            .info = w->apps[i].info, .options = &w->apps[i].options, .script = w->apps[i].script};
+            .info = app->info, .options = &app->options, .script = app->script};
+        if (app->bounded == NULL)
+            continue;
+        bounded_script(app->bounded, lab->n, lab->sequence[i]);
+        parts[i].script = lab->sequence[i];
+    }
     lab->run.faults = faults != NULL ? faults : &no_faults;
     lab->run.fault_count = count;
     uint32_t copies = v->design->classic ? v->machine.environments : v->stack.environments;

@@ -10,7 +10,8 @@
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
 
 /* What every application takes; SYNC is its own default. */
-#define COMMON(SYNC)                                                                               \
+#define COMMON(SYNC) COMMON_COPIES(SYNC, NULL, "instances; default one an environment")
+#define COMMON_COPIES(SYNC, COPIES, COPIES_DOC)                                                    \
     {.name = "think",                                                                              \
      .type = OPTION_TIME,                                                                          \
      .drawn = true,                                                                                \
@@ -26,10 +27,11 @@
          .doc = "a sync every N operations, 0: never"},                                            \
         {.name = "copies",                                                                         \
          .type = OPTION_INTEGER,                                                                   \
+         .fallback = COPIES,                                                                       \
          .min = 1,                                                                                 \
          .max = 32,                                                                                \
          .source = FORMAT,                                                                         \
-         .doc = "instances; default one an environment"},                                          \
+         .doc = COPIES_DOC},                                                                       \
     {                                                                                              \
         .name = "share", .type = OPTION_PERCENT, .fallback = "0%", .source = FORMAT,               \
         .doc = "share of its files that lie in the shared tree"                                    \
@@ -128,19 +130,19 @@ static const struct option_spec bounded_options[] = {
      .min = 1,
      .max = 3,
      .source = FORMAT,
-     .doc = "operations of a sequence; every one of that length is a trial"},
+     .doc = "operations of a sequence; trial n runs the n-th one of that length"},
     {.name = "set",
      .type = OPTION_CHOICE,
      .choices = sets,
      .fallback = "full",
      .source = FORMAT,
-     .doc = "which operations"},
+     .doc = "which operations: all, or not chmod, symlink and sparse writes"},
     {.name = "related",
      .type = OPTION_SWITCH,
-     .fallback = "on",
+     .fallback = "off",
      .source = FORMAT,
      .doc = "only sequences whose operations touch common files"},
-    COMMON("0"),
+    COMMON_COPIES("0", "1", "instances; each runs the whole sequence"),
 };
 
 #define ROW(KIND, NAME, OPTIONS, NOT_YET, OVERWRITES, DOC)                                         \
@@ -165,7 +167,8 @@ static const struct app_info apps[APP_KINDS] = {
     ROW(APP_APPEND_LOG, "append-log", append_log_options, false, false,
         "records at the end of one file"),
     ROW(APP_SCRIPT, "script", script_options, false, true, "an operation list of the user"),
-    ROW(APP_BOUNDED, "bounded", bounded_options, true, true, "every sequence of a length"),
+    ROW(APP_BOUNDED, "bounded", bounded_options, false, true,
+        "every sequence of operations of a length, one a trial"),
 };
 
 const struct app_info *app_table(uint32_t *count)
@@ -182,4 +185,13 @@ const struct app_info *app_find(const char *name)
         if (strcmp(apps[k].name, name) == 0)
             return &apps[k];
     return NULL;
+}
+
+uint64_t app_copies(const struct option_set *options, uint64_t unsaid)
+{
+    ASSERT(unsaid >= 1);
+    const struct option_spec *spec = option_find(options->specs, options->count, "copies");
+    ASSERT(spec != NULL);
+    bool known = spec->fallback != NULL || option_get(options, "copies")->given;
+    return known ? option_number(options, "copies") : unsaid;
 }

@@ -41,4 +41,7 @@ const struct app_info *app_table(uint32_t *count);
 /* The application of that name, or NULL. */
 const struct app_info *app_find(const char *name);
 
+/* How many instances run: as the options say, else `unsaid`, one an environment. */
+uint64_t app_copies(const struct option_set *options, uint64_t unsaid);
+
 #endif

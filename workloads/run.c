@@ -11,6 +11,7 @@ static app_main *const mains[APP_KINDS] = {
     [APP_FSSTRESS] = fsstress_main, [APP_SCRIPT] = script_main,
     [APP_BANK] = bank_main,         [APP_MV_GREP] = mv_grep_main,
     [APP_EDITOR] = editor_main,     [APP_APPEND_LOG] = append_log_main,
+    [APP_BOUNDED] = script_main,
 };
 
 static void add_copy(struct workload_run *run, const struct workload_part *part, uint32_t copy,
@@ -37,8 +38,7 @@ void workload_prepare(struct workload_run *run, struct sim_machine *machine,
     *run = (struct workload_run){.machine = machine, .history = history};
     history_reset(history, environments);
     for (uint32_t i = 0; i < count; i++) {
-        bool given = option_get(parts[i].options, "copies")->given;
-        uint64_t wanted = given ? option_number(parts[i].options, "copies") : copies;
+        uint64_t wanted = app_copies(parts[i].options, copies);
         for (uint32_t c = 0; c < wanted; c++)
             add_copy(run, &parts[i], c, environments, draw_seed);
     }

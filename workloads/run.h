@@ -55,9 +55,10 @@ struct workload_run {
 /*
  * Lays the applications out: copy c of a part runs in environment c mod environments. Resets the
  * history.
- * copies: of a part that does not say. It is the machine's number of environments also where a
- * stack has one VFS for all (environments 1), so that every design gets the same work. draw_seed:
- * keyed by (campaign seed, workload's name, n) so that every variant sees the same draws.
+ * copies: of a part that does not say (app_copies). It is the machine's number of environments also
+ * where a stack has one VFS for all (environments 1), so that every design gets the same work.
+ * draw_seed: keyed by (campaign seed, workload's name, n) so that every variant sees the same
+ * draws.
  */
 void workload_prepare(struct workload_run *run, struct sim_machine *machine,
                       struct history *history, const struct workload_part *parts, uint32_t count,

@@ -138,7 +138,7 @@ static bool bad_word(const char *word, char *error)
                    "unknown operation `%.64s`; allowed: begin commit abort create mkdir write "
                    "append read truncate "
                    "rename link symlink unlink rmdir chmod fsync sync sleep mark fallocate zero "
-                   "punch setxattr getxattr removexattr policy chown user expect%s%s",
+                   "punch setxattr getxattr removexattr policy chown user expect try%s%s",
                    word, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
     return false;
 }
@@ -264,9 +264,16 @@ static bool parse_argument(enum argument kind, const char *word, struct script_o
     return false;
 }
 
-/* Takes `expect ERROR` off the front; *first is the word that names the operation. */
+/* Takes `expect ERROR` or `try` off the front; *first is the word that names the operation. */
 static bool parse_expect(const struct line *l, uint32_t *first, struct script_op *op, char *error)
 {
+    if (strcmp(l->word[0], "try") == 0) {
+        *first = 1;
+        op->any_answer = true;
+        if (l->words == 1)
+            (void)snprintf(error, SCRIPT_ERROR_BYTES, "bad `try`; allowed: try operation");
+        return l->words > 1;
+    }
     if (strcmp(l->word[0], "expect") != 0)
         return true;
     *first = 2;

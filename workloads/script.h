@@ -5,8 +5,8 @@
  * fsync P, sync, sleep TIME, mark; fallocate P OFFSET LENGTH, zero P OFFSET LENGTH (both may end in
  * `keep`: the size stays), punch P OFFSET LENGTH; setxattr P NAME LENGTH, getxattr P NAME,
  * removexattr P NAME; policy P LEVEL (0 1 4 5 6 n-way: of file P, or of those made in directory P);
- * chown P UID GID, user UID GID (whom the operations that follow act for); and `expect ERROR
- * operation`.
+ * chown P UID GID, user UID GID (whom the operations that follow act for); `expect ERROR
+ * operation`; and `try operation`, which may be answered in any way.
  *
  * A script's paths are relative to the application's home directory ("app0"), except those that
  * begin with "shared/", so that several copies do not meet by accident: they have no part `..`.
@@ -62,6 +62,7 @@ struct script_op {
     uint64_t number, number2; /* OFFSET LENGTH; LENGTH; SIZE; MODE; ns; UID GID */
     bool keep;                /* FALLOCATE, ZERO */
     enum err expected;        /* OK unless the line says `expect` */
+    bool any_answer;          /* the line says `try` */
 };
 
 struct script_place {

@@ -549,7 +549,26 @@ START_TEST(test_plan__includes_lie_beneath_and_scripts_are_stored)
 }
 END_TEST
 
-CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__fills_in_the_defaults_of_the_interface);
+START_TEST(test_plan__a_cell_has_no_more_trials_than_sequences)
+{
+    struct plan *plan = must_load("campaign: t\ntrials: 200\nvariants: {v: {stack: none}}\n"
+                                  "workloads:\n  b: {app: bounded}\n"
+                                  "  c: [{app: bounded, set: core}, {app: bounded}]\n"
+                                  "  d: {app: bank}\nfaults: {none: []}\n",
+                                  NULL);
+    static const uint64_t want[] = {139, 104, 200};
+    for (uint32_t w = 0; w < 3; w++) {
+        uint32_t cell = plan_cell_index(plan, 0, w, 0);
+        ck_assert_uint_eq(plan_cell_trials(plan, w), want[w]);
+        ck_assert_uint_eq(plan_wanted(plan, cell), want[w]);
+        ck_assert(plan_wants(plan, cell, want[w] - 1) && !plan_wants(plan, cell, want[w]));
+    }
+    plan_destroy(plan);
+}
+END_TEST
+
+CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__a_cell_has_no_more_trials_than_sequences);
+           tcase_add_test(tc, test_plan__fills_in_the_defaults_of_the_interface);
            tcase_add_test(tc, test_plan__raid_is_0_on_one_disk_unless_asked);
            tcase_add_test(tc, test_plan__numbers_trials_by_cell_whatever_is_selected);
            tcase_add_test(tc, test_plan__shards_split_the_trials_without_overlap);

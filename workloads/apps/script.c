@@ -1,7 +1,7 @@
 /*
  * script: the operations of a list, in its order. What a line expects is compared with the answer;
  * a difference is counted (column `anomalies`) and told (an event), beside what the oracle says of
- * it.
+ * it. bounded: the same, of a list that bounded.c has made.
  */
 #include "workloads/script.h"
 #include "workloads/app.h"
@@ -160,7 +160,7 @@ void script_main(struct app *a)
         if (s.next == SCRIPT_END)
             return;
         s.answer = e = run_step(a, &op);
-        if (e != op.expected && e != E_DEAD)
+        if (e != op.expected && !op.any_answer && e != E_DEAD)
             sim_trap(tell_unexpected, &s);
         if (e != E_DEAD)
             e = app_pause(a);

@@ -74,6 +74,20 @@ START_TEST(test_script__expects_the_named_error)
 }
 END_TEST
 
+START_TEST(test_script__tries_what_may_be_refused)
+{
+    const char *text = "try unlink x\ntry\n";
+    struct script_op op;
+    struct script_place place = {0};
+    ck_assert_int_eq(script_next(&text, &op, &place, error), SCRIPT_OP);
+    ck_assert_int_eq(op.kind, SCRIPT_UNLINK);
+    ck_assert(op.any_answer);
+    ck_assert_str_eq(op.path, "x");
+    ck_assert_int_eq(script_next(&text, &op, &place, error), SCRIPT_BAD);
+    ck_assert_ptr_nonnull(strstr(error, "allowed: try operation"));
+}
+END_TEST
+
 START_TEST(test_script__says_where_and_what_and_goes_on_with_the_next_line)
 {
     static const struct {
@@ -163,6 +177,7 @@ END_TEST
 CHECK_MAIN("script", 20, tcase_add_test(tc, test_script__reads_every_operation_with_its_words);
            tcase_add_test(tc, test_script__reads_ranges_attributes_and_users);
            tcase_add_test(tc, test_script__expects_the_named_error);
+           tcase_add_test(tc, test_script__tries_what_may_be_refused);
            tcase_add_test(tc, test_script__says_where_and_what_and_goes_on_with_the_next_line);
            tcase_add_test(tc, test_script__survives_lines_of_any_length_and_bytes);
            tcase_add_test(tc, test_script__takes_dots_in_names_and_in_targets);
