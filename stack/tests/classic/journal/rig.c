@@ -3,3 +3,4 @@
  */
 #include "stack/tests/classic/cut_rig.c"
 #include "stack/tests/classic/cut_tests.c"
+#include "stack/tests/classic/user_tests.c"

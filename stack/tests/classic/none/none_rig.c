@@ -61,6 +61,7 @@ enum err none_rig_call(struct none_rig *rig, struct vfs_request *request, const 
 {
     struct msg m;
     request->sequence = ++rig->sequence;
+    request->outer = rig->outer;
     request->attempt = 1;
     if (name != NULL) {
         request->name_bytes = (uint32_t)strlen(name);

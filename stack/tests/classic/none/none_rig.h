@@ -12,6 +12,7 @@ struct none_rig {
     struct ramdisk disk;
     uint32_t vfs; /* endpoint */
     uint64_t sequence;
+    uint64_t outer;         /* user transaction that requests are in, 0: none */
     struct vfs_reply reply; /* of the last request */
     struct boot boot;
     program_main *program;
