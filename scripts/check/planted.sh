@@ -41,6 +41,8 @@ no-revoke              redo-ordered/reused/mark-cut           30 silent
 log-unflushed          anywhere-log/overwrite/cut            60 prefix
 log-unclaimed          anywhere-log/overwrite/cut-twice     200 prefix
 log-half               anywhere-log/overwrite/cut            60 prefix
+user-torn              anywhere/pair/none                     30 silent
+user-unlogged          redo-ordered/bank/cut                 100 silent
 ffs-size-first         careful/mail/cut                       60 silent
 ffs-cleared-first      careful/tree/cut                      300 structural
 ffs-reused-early       careful/tree/cut                       60 detected

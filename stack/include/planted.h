@@ -82,6 +82,8 @@
     X(PLANTED_LOG_UNFLUSHED, "log-unflushed", "cow: an fsync does not flush its log block")        \
     X(PLANTED_LOG_UNCLAIMED, "log-unclaimed", "cow: recovery gives out blocks of the log")         \
     X(PLANTED_LOG_HALF, "log-half", "cow: a log block counts without its images")                  \
+    X(PLANTED_USER_TORN, "user-torn", "classic: half of a user transaction is committed")          \
+    X(PLANTED_USER_UNLOGGED, "user-unlogged", "journal: a user transaction's data go in place")    \
     X(PLANTED_LINK_BEFORE_DATA, "link-before-data",                                                \
       "fat: chains lead to blocks without their data")                                             \
     X(PLANTED_LINK_BEFORE_ENTRY, "link-before-entry", "fat: chains lead to entries not written")   \

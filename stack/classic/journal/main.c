@@ -4,6 +4,7 @@
 #include "assertion.h"
 #include "journal.h"
 #include "mem.h"
+#include "planted.h"
 #include "programs.h"
 
 static const struct hooks_c journal_hooks = {.block_freed = txn_free_block,
@@ -300,7 +301,7 @@ static void journal_changed(struct fs *fs, const struct change *c)
     struct journal *j = journal(fs);
     if (j->formatting || j->applying)
         return;
-    bool data = c->kind == CHANGE_DATA && !fs->together;
+    bool data = c->kind == CHANGE_DATA && (!fs->together || PLANTED(PLANTED_USER_UNLOGGED));
     if (data && fs->options.journal_mode != JOURNAL_DATA) {
         const struct logged *l = logged_find(fs, c->b->block);
         if (l == NULL || !logged_is_live(fs, l))
