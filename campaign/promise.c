@@ -96,6 +96,12 @@ static uint64_t deaths_of(const struct fault_plan *faults, enum layer layer)
     return deaths;
 }
 
+/* Sectors or writes that it spoils at most. */
+static uint64_t strikes_of(const struct fault *f)
+{
+    return f->count.high > 0 ? (uint64_t)f->count.high : 1;
+}
+
 /* Disks that die one after the other: whether that is more than the level bears depends on what was
  * made whole in between, which only the run knows (lab->run.beyond). */
 static bool deaths_may_be_borne(const struct plan_variant *v, const struct fault_plan *faults)
@@ -227,7 +233,8 @@ enum level promise_of_plan(const struct plan_variant *pool, const struct plan_wo
             level =
                 level_weaker(level, design_promise_deaths(variant->design, &variant->stack,
                                                           f->layer, deaths_of(faults, f->layer)));
-        if (level == LEVEL_NONE)
+        if (level == LEVEL_NONE ||
+            strikes_of(f) > design_promise_strikes(variant->design, &variant->stack, class))
             return LEVEL_NONE;
         weakest = level_weaker(weakest, level);
     }

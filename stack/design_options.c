@@ -172,6 +172,13 @@ static const struct option_spec loris_options[] = {
      .fallback = "off",
      .source = "stack/loris/physical/README.md",
      .doc = "read every write back"},
+    {.name = "meta-copies",
+     .type = OPTION_INTEGER,
+     .fallback = "1",
+     .min = 1,
+     .max = 2,
+     .source = "stack/loris/physical/README.md",
+     .doc = "copies of each metadata block on its disk"},
     {.name = "tries",
      .type = OPTION_INTEGER,
      .fallback = "3",
@@ -378,6 +385,7 @@ static void loris_read(const struct option_set *options, struct stack_options *o
     out->fsync_log = option_number(options, "fsync") == 1;
     out->doublewrite = option_number(options, "torn") == 1;
     out->verify_writes = option_number(options, "verify-writes") == 1;
+    out->meta_copies = (uint32_t)option_number(options, "meta-copies");
     out->meta_guard = option_number(options, "meta-guard") == 1;
     out->steal = option_number(options, "steal") == 1;
     out->unverified_drop = option_number(options, "unverified") == 1;

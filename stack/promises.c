@@ -23,6 +23,13 @@ static bool redundant(const struct stack_options *o)
     return mirrored(o) || has_parity(o);
 }
 
+/* Faults that spoil one of two copies of metadata on a disk, never both. */
+static bool second_copies_help(const struct stack_options *o, enum fault_class fault)
+{
+    return o->meta_copies == 2 && (fault == CLASS_LATENT_ERROR || fault == CLASS_BIT_ROT ||
+                                   fault == CLASS_TORN_WRITE || fault == CLASS_LOST_WRITE);
+}
+
 /* A crash of a process below the cache, by itself transparent: rollback and replay. Without the log
  * it is the end of all since the last checkpoint, as a power cut is. */
 static enum level loris_after_cut(const struct stack_options *o)
@@ -71,10 +78,13 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_MISDIRECTED_READ:
         if (o->verify_writes && (fault == CLASS_TORN_WRITE || fault == CLASS_LOST_WRITE))
             return LEVEL_TRANSPARENT; /* read back, and written again before anybody builds on it */
-        /* Parental checksums tell which copy is right. Without a second one each data block is told
-         * apart too, but one bad block near the root takes its disk, and a pool that lacks a member
-         * refuses to start (logical/choose.c): measured. */
-        return redundant(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
+        if (redundant(o))             /* parental checksums tell which copy is right */
+            return LEVEL_TRANSPARENT;
+        /* Each data block is told apart without a second copy too, but one bad block near the root
+         * takes its disk, and a pool that lacks a member refuses to start (logical/choose.c):
+         * measured. Not if it has a second copy on the disk itself, which one bad sector or one
+         * spoiled write leaves alone. */
+        return second_copies_help(o, fault) ? LEVEL_DETECTED : LEVEL_NONE;
     case CLASS_POWER_CUT:
         return loris_after_cut(o);
     case CLASS_CRASH:
@@ -156,6 +166,14 @@ uint32_t design_disk_losses(const struct design *design, const struct stack_opti
     if (options->raid == RAID_N_WAY)
         return disks - 1;
     return has_parity(options) ? (options->raid == 6 ? 2 : 1) : 0;
+}
+
+uint64_t design_promise_strikes(const struct design *design, const struct stack_options *options,
+                                enum fault_class fault)
+{
+    bool hurt = !design->classic && !redundant(options) && second_copies_help(options, fault);
+    bool mended = options->verify_writes && fault != CLASS_LATENT_ERROR && fault != CLASS_BIT_ROT;
+    return hurt && !mended ? 1 : UINT64_MAX;
 }
 
 bool design_tears_overwrites(const struct design *design, const struct stack_options *options)

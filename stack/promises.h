@@ -63,6 +63,11 @@ bool design_promise_beside_disk(const struct design *design, const struct stack_
  * A disk that was made whole in the place of one that is gone makes up for it. */
 uint32_t design_disk_losses(const struct design *design, const struct stack_options *options);
 
+/* How many sectors, or writes, one such fault may spoil while its promise holds: the next one might
+ * hit the copy that stands in for the first. */
+uint64_t design_promise_strikes(const struct design *design, const struct stack_options *options,
+                                enum fault_class fault);
+
 /* Whether a power cut may leave data that were overwritten in place as a mix of old and new sectors
  * which the design cannot see: nothing is then promised to who overwrites. */
 bool design_tears_overwrites(const struct design *design, const struct stack_options *options);

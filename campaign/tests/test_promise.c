@@ -10,15 +10,14 @@ static struct plan *plan;
 
 static void begin(const char *faults)
 {
-    static const char head[] =
-        "campaign: t\n"
-        "variants:\n"
-        "  loris: {stack: loris}\n"
-        "  one: {stack: loris, machine: {disks: {count: 1}}}\n"
-        "  ffs: {stack: ffs}\n"
-        "  cow: {stack: cow}\n"
-        "workloads: {a: {app: postmark}}\n"
-        "faults:\n";
+    static const char head[] = "campaign: t\n"
+                               "variants:\n"
+                               "  loris: {stack: loris}\n"
+                               "  one: {stack: loris, machine: {disks: {count: 1}}}\n"
+                               "  ffs: {stack: ffs}\n"
+                               "  cow: {stack: cow}\n"
+                               "workloads: {a: {app: postmark}}\n"
+                               "faults:\n";
     char text[4096];
     struct plan_request request = {.path = "t.yaml"};
     ck_assert_int_lt(snprintf(text, sizeof(text), "%s%s", head, faults), (int)sizeof(text));
@@ -47,6 +46,33 @@ START_TEST(test_promise__a_cut_that_leaves_sectors_unreadable_is_two_faults_to_s
 }
 END_TEST
 
+START_TEST(test_promise__second_copies_on_one_disk_bear_one_bad_sector)
+{
+    static const enum level want[][2] = {
+        {LEVEL_NONE, LEVEL_DETECTED}, {LEVEL_NONE, LEVEL_NONE}, {LEVEL_NONE, LEVEL_DETECTED}};
+    struct plan_request request = {.path = "t.yaml"};
+    plan = plan_load_text("campaign: t\n"
+                          "machine: {disks: {count: 1}}\n"
+                          "variants:\n"
+                          "  one: {stack: loris, raid: 0}\n"
+                          "  two: {stack: loris, raid: 0, meta-copies: 2}\n"
+                          "workloads: {a: {app: postmark}}\n"
+                          "faults:\n"
+                          "  single: [{kind: disk.latent-error, disk: any}]\n"
+                          "  several: [{kind: disk.bit-rot, disk: any, count: 2}]\n"
+                          "  write: [{kind: disk.lost-write, disk: any}]\n",
+                          &request, stderr);
+    ck_assert(plan != NULL);
+    for (uint32_t f = 0; f < 3; f++)
+        for (uint32_t v = 0; v < 2; v++)
+            ck_assert_int_eq(
+                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
+                want[f][v]);
+    plan_destroy(plan);
+}
+END_TEST
+
 CHECK_MAIN("promise", 60, {
+    tcase_add_test(tc, test_promise__second_copies_on_one_disk_bear_one_bad_sector);
     tcase_add_test(tc, test_promise__a_cut_that_leaves_sectors_unreadable_is_two_faults_to_some);
 })

@@ -47,6 +47,7 @@ struct stack_options {
     bool data_cow;                /* loris: data=cow instead of in place */
     bool fsync_log;               /* loris, cow: an fsync logs instead of a whole checkpoint */
     bool doublewrite;             /* loris: torn=doublewrite: data of overwrites in the intents */
+    uint32_t meta_copies;         /* loris: of each metadata block on its disk, 1 or 2 */
     bool verify_writes;           /* loris: every write is read back */
     bool meta_guard;              /* loris: checksums of metadata in physical's memory */
     bool steal;                   /* loris: dirty pages may go down before a checkpoint */

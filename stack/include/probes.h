@@ -18,6 +18,8 @@
     X(PROBE_PHYS_INTENT, "phys-intent", "physical: an intent block is stable")                     \
     X(PROBE_PHYS_LOG_WRITTEN, "phys-log-written", "physical: a log segment is written, unflushed") \
     X(PROBE_PHYS_LOG_STABLE, "phys-log-stable", "physical: a group of the log is stable")          \
+    X(PROBE_PHYS_SECOND_COPY, "phys-second-copy",                                                  \
+      "physical: metadata mended from its second copy")                                            \
     X(PROBE_PHYS_ROOTS_READ, "phys-roots-read", "physical: restore has read the roots")            \
     X(PROBE_PHYS_ADOPTED, "phys-adopted", "physical: restore has adopted the chosen root")         \
     X(PROBE_LOGICAL_CHOSEN, "logical-chosen", "logical: restore has chosen the checkpoint")        \

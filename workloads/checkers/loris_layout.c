@@ -22,8 +22,9 @@ bool loris_layout_log_possible(const struct loris_layout *l, uint32_t log_blocks
     return log_blocks == 0 || log_blocks == clamp(l->blocks / 32 / 16 * 16, 64, 1024);
 }
 
-void loris_layout_end(struct loris_layout *l, uint32_t log_blocks)
+void loris_layout_end(struct loris_layout *l, uint32_t log_blocks, uint32_t copies)
 {
+    l->copies = copies;
     l->first_group = l->first_log + log_blocks;
     uint64_t room = l->blocks - MARGIN - l->first_group;
     uint64_t groups = room / LORIS_GROUP_BLOCKS;
@@ -50,18 +51,39 @@ uint32_t loris_layout_group_blocks(const struct loris_layout *l, uint32_t group)
     return (uint32_t)(left < LORIS_GROUP_BLOCKS ? left : LORIS_GROUP_BLOCKS);
 }
 
+uint32_t loris_layout_slots(const struct loris_layout *l, uint32_t group)
+{
+    return loris_layout_group_blocks(l, group) / 8;
+}
+
+uint32_t loris_layout_zone_blocks(const struct loris_layout *l, uint32_t group)
+{
+    return l->copies * loris_layout_slots(l, group);
+}
+
+uint64_t loris_layout_second(const struct loris_layout *l, uint64_t address)
+{
+    uint32_t group = (uint32_t)((address - l->first_group) / LORIS_GROUP_BLOCKS);
+    uint64_t inside = address - loris_layout_group(l, group);
+    uint32_t slots = loris_layout_slots(l, group);
+    uint64_t zone_b = loris_layout_group_blocks(l, group) - loris_layout_zone_blocks(l, group);
+    uint64_t place = inside < slots ? zone_b + inside : inside - zone_b;
+    return loris_layout_group(l, group) + place + slots;
+}
+
 enum loris_zone loris_layout_zone(const struct loris_layout *l, uint64_t address, uint64_t *slot)
 {
     if (address < l->first_group || address >= l->end)
         return ZONE_NONE;
     uint32_t group = (uint32_t)((address - l->first_group) / LORIS_GROUP_BLOCKS);
     uint64_t inside = address - loris_layout_group(l, group);
-    uint32_t n = loris_layout_group_blocks(l, group);
+    uint32_t slots = loris_layout_slots(l, group), zone = loris_layout_zone_blocks(l, group);
+    uint64_t zone_b = loris_layout_group_blocks(l, group) - zone;
     *slot = address;
-    if (inside < n / 8)
-        return ZONE_A;
-    if (inside < n - n / 8)
+    if (inside < zone)
+        return inside < slots ? ZONE_A : ZONE_NONE;
+    if (inside < zone_b)
         return ZONE_DATA;
-    *slot = address - (n - n / 8);
-    return ZONE_B;
+    *slot = address - zone_b;
+    return inside - zone_b < slots ? ZONE_B : ZONE_NONE;
 }

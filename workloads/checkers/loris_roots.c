@@ -11,7 +11,7 @@ static bool decode_root(const struct disk *d, uint32_t disk, uint64_t sector, co
         get_le32(raw + 508) != loris_crc(raw, 508) || get_le64(raw + 496) != sector ||
         get_le64(raw + 272) != d->at.blocks || get_le32(raw + 300) != d->at.intent_blocks ||
         get_le32(raw + 264) != disk || get_le32(raw + 296) > HEIGHT_MAX ||
-        !loris_layout_log_possible(&d->at, get_le32(raw + 360)))
+        !loris_layout_log_possible(&d->at, get_le32(raw + 360)) || get_le32(raw + 364) > 1)
         return false;
     *r = (struct loris_root){.valid = true,
                              .epoch = get_le64(raw + 40),
@@ -23,6 +23,7 @@ static bool decode_root(const struct disk *d, uint32_t disk, uint64_t sector, co
                              .intent_head = get_le64(raw + 304),
                              .rebuilding = get_le32(raw + 328),
                              .log_blocks = get_le32(raw + 360),
+                             .copies = get_le32(raw + 364) + 1,
                              .used_data = get_le64(raw + 312),
                              .used_slots = get_le64(raw + 320)};
     for (uint32_t k = 0; k < 24; k++)
@@ -108,7 +109,7 @@ bool loris_choose(struct check *c)
         c->disk[k].member = (best->members >> k & 1) != 0 && mine != NULL;
         if (c->disk[k].member) {
             c->disk[k].root = *mine;
-            loris_layout_end(&c->disk[k].at, mine->log_blocks);
+            loris_layout_end(&c->disk[k].at, mine->log_blocks, mine->copies);
         }
     }
     return true;

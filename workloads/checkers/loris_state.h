@@ -21,7 +21,7 @@ enum state { GOOD, BAD, LOST };
 struct loris_root {
     bool valid;
     uint64_t epoch, lsn, incarnation, ancestor[24], intent_head, used_data, used_slots;
-    uint32_t rev, members, rebuilding, height, log_blocks;
+    uint32_t rev, members, rebuilding, height, log_blocks, copies;
     uint8_t pool[16], uuid[16], top[16], generation[16];
 };
 
@@ -30,8 +30,8 @@ struct loris_pointer {
     uint32_t flags, crc, birth;
 };
 
-struct block { /* one data block on one disk */
-    uint64_t oid, index, address;
+struct block {                    /* one data block on one disk */
+    uint64_t oid, index, address; /* address: of its second copy if only that is good */
     uint32_t disk, crc;
     enum state state;
     bool intent; /* a live intent names it */
@@ -74,6 +74,7 @@ struct check {
     struct block *block;
     struct object *object;
     struct intent *intent;
+    bool meta;              /* the object whose tree is walked is a META object */
     struct row row;         /* the one being checked */
     struct loris_root root; /* the chosen one */
     size_t blocks, blocks_room, objects, objects_room, intents, intents_room;

@@ -123,7 +123,9 @@ static bool reach(struct check *c, uint32_t k, uint64_t oid, uint64_t address, b
     uint64_t slot = 0;
     struct disk *d = &c->disk[k];
     enum loris_zone zone = loris_layout_zone(&d->at, address, &slot);
-    if ((zone == ZONE_DATA) != data || zone == ZONE_NONE) {
+    bool in_slot = zone == ZONE_A || zone == ZONE_B;
+    bool doubled = d->at.copies == 2 && c->meta;
+    if (!(data ? zone == ZONE_DATA || (in_slot && doubled) : in_slot)) {
         loris_damage(c, "disk %u: object %lu points to block %lu, which is no place for it", k,
                      (unsigned long)oid, (unsigned long)address);
         return false;
@@ -136,17 +138,35 @@ static bool reach(struct check *c, uint32_t k, uint64_t oid, uint64_t address, b
     return true;
 }
 
+/* The content that a pointer names, from its second copy if the first is bad; false: there is none.
+ */
+static bool read_copy_of(const struct check *c, uint32_t k, const struct loris_pointer *at,
+                         uint8_t *raw, uint64_t *place)
+{
+    uint64_t slot;
+    const struct loris_layout *l = &c->disk[k].at;
+    enum loris_zone zone = loris_layout_zone(l, at->address, &slot);
+    *place = at->address;
+    if (loris_read_block(c, k, *place, raw) && loris_crc(raw, BLOCK) == at->crc)
+        return true;
+    if (l->copies == 1 || (zone != ZONE_A && zone != ZONE_B))
+        return false;
+    *place = loris_layout_second(l, at->address);
+    return loris_read_block(c, k, *place, raw) && loris_crc(raw, BLOCK) == at->crc;
+}
+
 /* A metadata block of the tree; false: it cannot be believed. */
 static bool read_node(struct check *c, uint32_t k, uint64_t oid, uint32_t type, uint32_t level,
                       uint64_t index, const struct loris_pointer *at, uint8_t *raw)
 {
     if (!reach(c, k, oid, at->address, false))
         return false;
-    return loris_read_block(c, k, at->address, raw) && loris_crc(raw, BLOCK) == at->crc &&
-           get_le32(raw) == 0x314d524c && get_le16(raw + 4) == 1 && get_le16(raw + 6) == type &&
-           get_le16(raw + 8) == level && get_le64(raw + 16) == at->address &&
-           get_le64(raw + 24) == oid && get_le64(raw + 32) == index &&
-           get_le32(raw + 40) == at->birth && memcmp(raw + 48, c->disk[k].root.uuid, 16) == 0;
+    uint64_t place;
+    return read_copy_of(c, k, at, raw, &place) && get_le32(raw) == 0x314d524c &&
+           get_le16(raw + 4) == 1 && get_le16(raw + 6) == type && get_le16(raw + 8) == level &&
+           get_le64(raw + 16) == at->address && get_le64(raw + 24) == oid &&
+           get_le64(raw + 32) == index && get_le32(raw + 40) == at->birth &&
+           memcmp(raw + 48, c->disk[k].root.uuid, 16) == 0;
 }
 
 static void note_block(struct check *c, uint32_t k, uint64_t oid, uint64_t index,
@@ -162,8 +182,7 @@ static void note_block(struct check *c, uint32_t k, uint64_t oid, uint64_t index
     if (at->address != 0) {
         if (!reach(c, k, oid, at->address, true))
             return;
-        bool good = loris_read_block(c, k, at->address, raw) && loris_crc(raw, BLOCK) == at->crc;
-        b.state = good ? GOOD : BAD;
+        b.state = read_copy_of(c, k, at, raw, &b.address) ? GOOD : BAD;
         b.intent = has_intent(c, k, oid, index, at->address);
     }
     c->block = loris_grow(c->block, c->blocks, &c->blocks_room, sizeof(*c->block));
@@ -187,10 +206,12 @@ static void note_map(struct check *c, uint32_t k, uint64_t group, const struct l
                      (unsigned long)at->address);
     uint32_t n = loris_layout_group_blocks(&d->at, (uint32_t)group);
     d->maps_unknown |= !known;
-    for (uint32_t b = n - n / 8; known && b < LORIS_GROUP_BLOCKS; b++)
-        if (raw[HEAD + b / 8] >> (b % 8) & 1u)
-            loris_damage(c, "disk %u: the map of group %lu has bits beyond its data", k,
-                         (unsigned long)group);
+    uint32_t slots = loris_layout_slots(&d->at, (uint32_t)group);
+    uint32_t zone = loris_layout_zone_blocks(&d->at, (uint32_t)group);
+    for (uint32_t b = slots; known && b < LORIS_GROUP_BLOCKS; b++)
+        if ((b < zone || b >= n - zone) && (raw[HEAD + b / 8] >> (b % 8) & 1u) != 0)
+            loris_damage(c, "disk %u: the map of group %lu has bits of what it does not speak of",
+                         k, (unsigned long)group);
     for (uint32_t b = 0; b < n; b++) {
         uint32_t bit = known ? (uint32_t)raw[HEAD + b / 8] >> (b % 8) & 1u : 2u;
         d->taken[start + b] = (uint8_t)bit;
@@ -236,6 +257,7 @@ static void note_inode(struct check *c, uint32_t k, uint64_t oid, const uint8_t 
         return;
     }
     size_t before = c->blocks;
+    c->meta = (get_le32(inode + 8) & 1u) != 0;
     bool whole = (get_le32(inode + 8) & MENDING) == 0;
     for (uint32_t n = 0; n < 9; n++)
         whole &= walk(c, k, oid, height, n, inode + 112 + 16 * (size_t)n, newest);

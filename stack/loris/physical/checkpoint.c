@@ -104,7 +104,8 @@ static void make_root(struct physical *p, const struct object_root *id, struct r
                           .data_group = core->data_group,
                           .slot_group = core->slot_group,
                           .intent_blocks = p->layout.intent_blocks,
-                          .log_blocks = p->layout.log_blocks};
+                          .log_blocks = p->layout.log_blocks,
+                          .copies = p->layout.copies};
     memcpy(root->inodes, core->inodes, FORMAT_POINTER_BYTES);
 }
 

@@ -37,15 +37,15 @@ static bool look_up(struct physical *p, uint64_t oid, const uint8_t *inode, uint
         meta->status = E_LOST;
     else if (at->address == 0)
         meta->flags = META_BLOCK_HOLE;
-    else if (!phys_layout_is_data(&p->layout, at->address))
+    else if (!phys_space_holds(p, at->address))
         meta->status = E_CORRUPT;
     meta->crc = at->crc;
     meta->birth = at->birth;
     return meta->status == OK && at->address != 0;
 }
 
-static void verify_read(struct physical *p, const struct io_item *item,
-                        struct object_block_meta *meta)
+static void verify_first(struct physical *p, const struct io_item *item,
+                         struct object_block_meta *meta)
 {
     meta->status = item->status;
     if (item->status == E_MEDIA)
@@ -60,6 +60,15 @@ static void verify_read(struct physical *p, const struct io_item *item,
         meta->status = E_CORRUPT;
     if (meta->status != OK)
         plat_report(REPORT_DETECTED, (uint64_t)-meta->status, item->address);
+}
+
+static void verify_read(struct physical *p, const struct io_item *item,
+                        struct object_block_meta *meta)
+{
+    verify_first(p, item, meta);
+    bool bad = meta->status == E_CORRUPT || meta->status == E_MEDIA;
+    if (bad && phys_io_second(p, item->address, meta->crc, item->page))
+        meta->status = OK;
 }
 
 static void read_blocks(struct physical *p, struct object_block_meta *meta, uint32_t count,
@@ -142,7 +151,8 @@ static void release_old(struct physical *p, struct write_plan *w, const struct p
 static enum err take_new(struct physical *p, struct write_plan *w, const struct pointer *old)
 {
     uint64_t address;
-    enum err e = phys_space_data(p, w->privileged, &address);
+    bool meta = (get_le32(w->inode + INODE_FLAGS) & OBJECT_META) != 0;
+    enum err e = phys_space_block(p, meta, w->privileged, &address);
     if (e != OK)
         return e;
     release_old(p, w, old);
@@ -217,7 +227,7 @@ static enum err plan_one(struct physical *p, struct write_plan *w)
     if (e != OK)
         return e;
     phys_pointer_decode(&old, spot.raw);
-    if (old.address != 0 && !phys_layout_is_data(&p->layout, old.address))
+    if (old.address != 0 && !phys_space_holds(p, old.address))
         return E_CORRUPT;
     w->leaf = leaf;
     phys_node_change(p, leaf);

@@ -12,10 +12,11 @@
 
 /* ---- Layout ---------------------------------------------------------------------------------- */
 
-enum err phys_layout_init(struct layout *l, uint64_t blocks, bool log)
+enum err phys_layout_init(struct layout *l, uint64_t blocks, bool log, uint32_t copies)
 {
     ASSERT(l != NULL);
-    *l = (struct layout){.blocks = blocks};
+    ASSERT(copies == 1 || copies == 2);
+    *l = (struct layout){.blocks = blocks, .copies = copies};
     if (blocks < FORMAT_DISK_BLOCKS_MIN || blocks >= UINT64_C(1) << 47)
         return E_INVAL;
     uint64_t intents = blocks / 128;
@@ -51,9 +52,14 @@ uint32_t phys_layout_group_blocks(const struct layout *l, uint32_t group)
     return left < FORMAT_GROUP_BLOCKS ? (uint32_t)left : FORMAT_GROUP_BLOCKS;
 }
 
-uint32_t phys_layout_zone_blocks(const struct layout *l, uint32_t group)
+uint32_t phys_layout_slots(const struct layout *l, uint32_t group)
 {
     return phys_layout_group_blocks(l, group) / 8;
+}
+
+uint32_t phys_layout_zone_blocks(const struct layout *l, uint32_t group)
+{
+    return phys_layout_slots(l, group) * l->copies;
 }
 
 uint32_t phys_layout_group_of(const struct layout *l, uint64_t address)
@@ -84,7 +90,11 @@ bool phys_layout_is_data(const struct layout *l, uint64_t address)
 bool phys_layout_is_slot(const struct layout *l, uint64_t address)
 {
     uint32_t offset, group;
-    return place(l, address, &offset, &group) && !phys_layout_is_data(l, address);
+    if (!place(l, address, &offset, &group))
+        return false;
+    uint32_t zone_b = phys_layout_group_blocks(l, group) - phys_layout_zone_blocks(l, group);
+    uint32_t slots = phys_layout_slots(l, group);
+    return offset < slots || (offset >= zone_b && offset - zone_b < slots);
 }
 
 uint64_t phys_layout_twin(const struct layout *l, uint64_t address)
@@ -101,6 +111,13 @@ uint64_t phys_layout_slot(const struct layout *l, uint64_t address)
 {
     uint64_t twin = phys_layout_twin(l, address);
     return twin < address ? twin : address;
+}
+
+uint64_t phys_layout_second(const struct layout *l, uint64_t address)
+{
+    ASSERT(l->copies == 2);
+    uint64_t twin = phys_layout_twin(l, address);
+    return twin + phys_layout_slots(l, phys_layout_group_of(l, address));
 }
 
 uint64_t phys_layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy)
@@ -260,6 +277,7 @@ void phys_root_encode(uint8_t raw[FORMAT_ROOT_BYTES], const struct root *root, u
     put_le32(raw + 352, root->data_group);
     put_le32(raw + 356, root->slot_group);
     put_le32(raw + 360, root->log_blocks);
+    put_le32(raw + 364, root->copies - 1);
     put_le64(raw + 496, sector);
     put_le32(raw + ROOT_CRC, plat_crc32c(raw, ROOT_CRC));
 }
@@ -299,6 +317,7 @@ enum err phys_root_decode(struct root *root, const uint8_t raw[FORMAT_ROOT_BYTES
     root->data_group = get_le32(raw + 352);
     root->slot_group = get_le32(raw + 356);
     root->log_blocks = get_le32(raw + 360);
+    root->copies = get_le32(raw + 364) + 1;
     id->valid = true;
     return root->height <= FORMAT_HEIGHT_MAX ? OK : E_CORRUPT;
 }

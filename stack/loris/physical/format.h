@@ -5,8 +5,8 @@
  * Invariants:
  *   (1) every block of the disk belongs to exactly one of: roots, intent region, log region, zone
  * A, data or zone B of one group, the unused margins; (2) phys_layout_twin(phys_layout_twin(a)) ==
- * a, and the two lie at least 1 MiB apart; (3) what decode accepts, encode gives back byte for
- * byte.
+ * a, and the two lie at least 1 MiB apart, as a block and its second copy do; (3) what decode
+ * accepts, encode gives back byte for byte.
  */
 #ifndef LORIS_STACK_LORIS_PHYSICAL_FORMAT_H
 #define LORIS_STACK_LORIS_PHYSICAL_FORMAT_H
@@ -55,6 +55,7 @@ struct layout {
     uint64_t group_first; /* first block of group 0 */
     uint64_t group_end;   /* first block after the last group */
     uint32_t groups;
+    uint32_t copies; /* of each metadata block: 1 or 2 */
 };
 
 struct pointer {
@@ -78,22 +79,26 @@ struct root {
     uint32_t height;                 /* of the inode file's tree */
     uint32_t data_group, slot_group; /* where blocks were found last: hints */
     uint32_t intent_blocks, log_blocks;
+    uint32_t copies; /* of metadata blocks */
 };
 
-/* log: with a region of the log. E_INVAL: too small a disk. */
-MUST_USE enum err phys_layout_init(struct layout *l, uint64_t blocks, bool log);
+/* log: with a region of the log; copies of each metadata block. E_INVAL: too small a disk. */
+MUST_USE enum err phys_layout_init(struct layout *l, uint64_t blocks, bool log, uint32_t copies);
 uint64_t phys_layout_group_start(const struct layout *l, uint32_t group);
 uint32_t phys_layout_group_blocks(const struct layout *l, uint32_t group);
-/* Slots of zone A, which are as many as blocks of zone B. */
+/* Blocks of zone A, and of zone B: `copies` for each slot. */
 uint32_t phys_layout_zone_blocks(const struct layout *l, uint32_t group);
+uint32_t phys_layout_slots(const struct layout *l, uint32_t group);
 /* Group of an address inside the groups. */
 uint32_t phys_layout_group_of(const struct layout *l, uint64_t address);
-/* In the data part of a group; in zone A or B of one. */
+/* In the data part of a group; one of the two places of a slot (no second copy). */
 bool phys_layout_is_data(const struct layout *l, uint64_t address);
 bool phys_layout_is_slot(const struct layout *l, uint64_t address);
 /* The other place of a metadata block; the place in zone A, which the map speaks of. */
 uint64_t phys_layout_twin(const struct layout *l, uint64_t address);
 uint64_t phys_layout_slot(const struct layout *l, uint64_t address);
+/* Where the second copy of the metadata block at this place is; with two copies. */
+uint64_t phys_layout_second(const struct layout *l, uint64_t address);
 /* First sector of a copy (0, 1) of a root slot (0, 1). */
 uint64_t phys_layout_root_sector(const struct layout *l, uint32_t slot, uint32_t copy);
 

@@ -2,6 +2,9 @@
  * Many blocks at once: neighbours travel in one request, and up to IO_OUTSTANDING requests are on
  * their way, so that a disk with a queue can use it. With verify_writes what was written is read
  * back from the medium: after a flush, since the drive would answer out of its write cache.
+ *
+ * With two copies of metadata whatever goes to a slot goes to its second place too, and is read
+ * from there if the first is bad.
  */
 #include "physical.h"
 
@@ -12,6 +15,7 @@
 #define IO_OUTSTANDING 16u
 #define SECTORS (BLOCK_BYTES / SECTOR_BYTES)
 #define IO_SPANS 64u
+#define READ_TRIES 2u
 #define VERIFY_ROUNDS 2u /* the write, and once more what is not there */
 
 struct run {
@@ -140,7 +144,7 @@ static bool write_again(struct physical *p, struct io_item *items, uint32_t coun
     return again;
 }
 
-enum err phys_io_write(struct physical *p, struct io_item *items, uint32_t count)
+static enum err write_all(struct physical *p, struct io_item *items, uint32_t count)
 {
     enum err e = phys_io_run(p, BLOCK_WRITE, items, count);
     if (!p->verify_writes)
@@ -156,6 +160,76 @@ enum err phys_io_write(struct physical *p, struct io_item *items, uint32_t count
         if (items[i].status != OK)
             return items[i].status;
     return OK;
+}
+
+/* ---- Second copies --------------------------------------------------------------------------- */
+
+static bool has_second(const struct physical *p, uint64_t address)
+{
+    return p->layout.copies == 2 && phys_layout_is_slot(&p->layout, address);
+}
+
+/* One of two copies is enough: the other is written with the next change, or by a scrub. */
+static void merge(struct io_item *first, const struct io_item *second)
+{
+    enum err one = first->status, other = second->status;
+    bool both = one == OK && other == OK;
+    if (both || one == E_DEAD)
+        return;
+    if (one == OK || other == OK)
+        plat_report(REPORT_DETECTED, (uint64_t) - (int)(one == OK ? other : one),
+                    one == OK ? second->address : first->address);
+    if (other == OK || other == E_DEAD)
+        first->status = other;
+}
+
+/* The second copies of those of items[0..count) that have one. */
+static void write_seconds(struct physical *p, struct io_item *items, uint32_t count)
+{
+    struct io_item second[IO_SPANS];
+    uint32_t of[IO_SPANS], used = 0;
+    for (uint32_t i = 0; i <= count; i++) {
+        if (used == IO_SPANS || (i == count && used > 0)) {
+            (void)write_all(p, second, used); /* each has its own status */
+            for (uint32_t k = 0; k < used; k++)
+                merge(&items[of[k]], &second[k]);
+            used = 0;
+        }
+        if (i == count || !has_second(p, items[i].address))
+            continue;
+        second[used] = (struct io_item){.address = phys_layout_second(&p->layout, items[i].address),
+                                        .page = items[i].page,
+                                        .crc = items[i].crc};
+        of[used++] = i;
+    }
+}
+
+enum err phys_io_write(struct physical *p, struct io_item *items, uint32_t count)
+{
+    enum err e = write_all(p, items, count);
+    if (p->layout.copies == 1)
+        return e;
+    write_seconds(p, items, count);
+    for (uint32_t i = 0; i < count; i++)
+        if (items[i].status != OK)
+            return items[i].status;
+    return OK;
+}
+
+bool phys_io_second(struct physical *p, uint64_t address, uint32_t crc, void *page)
+{
+    bool good = false;
+    if (!has_second(p, address))
+        return false;
+    uint64_t second = phys_layout_second(&p->layout, address);
+    for (uint32_t k = 0; k < READ_TRIES && !good; k++) /* a read may be misdirected */
+        good = phys_io_block(p, BLOCK_READ, second, page) == OK &&
+               plat_crc32c(page, BLOCK_BYTES) == crc;
+    if (good && phys_io_block(p, BLOCK_WRITE, address, page) == OK) {
+        plat_report(REPORT_REPAIR, OID_INODES, address);
+        plat_probe(PROBE_PHYS_SECOND_COPY);
+    }
+    return good;
 }
 
 /* ---- One at a time --------------------------------------------------------------------------- */

@@ -515,7 +515,8 @@ static enum err check_loaded(struct physical *p, const struct node *n)
     return phys_block_head_check(n->raw, &want);
 }
 
-/* Reads what `from` names; once more if it is wrong, since a read can be misdirected. */
+/* Reads what `from` names; once more if it is wrong, since a read can be misdirected; its second
+ * copy if it stays wrong. */
 static enum err read_node(struct physical *p, struct node *n, const struct pointer *from)
 {
     enum err e = E_CORRUPT;
@@ -529,7 +530,10 @@ static enum err read_node(struct physical *p, struct node *n, const struct point
         if (e == OK && !PLANTED(PLANTED_META_UNCHECKED))
             e = check_loaded(p, n);
     }
-    return e;
+    if ((e != E_CORRUPT && e != E_MEDIA) || !phys_io_second(p, from->address, from->crc, n->raw))
+        return e;
+    plat_report(REPORT_DETECTED, (uint64_t) - (int)e, from->address);
+    return check_loaded(p, n);
 }
 
 /* What stands in for a leaf that cannot be read: nothing of its objects is known. */

@@ -108,6 +108,7 @@ struct physical {
     bool identified, active;     /* active: a tree is loaded, this session */
     uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
     uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
+    uint32_t copies;             /* of each metadata block */
     bool data_cow, meta_guard, verify_writes, doublewrite, replaceable, log;
     uint32_t session, disk;
     uint32_t stamp;   /* rises whenever memory may have been damaged unseen */
@@ -150,13 +151,20 @@ struct io_item {
 enum err phys_io_run(struct physical *p, enum block_op op, struct io_item *items, uint32_t count);
 MUST_USE enum err phys_io_block(struct physical *p, enum block_op op, uint64_t address, void *page);
 /*
- * Writes all items. With verify_writes they are flushed and read back, and what is not there is
- * written once more; E_MEDIA: it still is not. Status and result as of phys_io_run.
+ * Writes all items, metadata blocks in all their copies. With verify_writes they are flushed and
+ * read back, and what is not there is written once more; E_MEDIA: it still is not. Status and
+ * result as of phys_io_run; a block of which one copy was written counts as written.
  */
 enum err phys_io_write(struct physical *p, struct io_item *items, uint32_t count);
 MUST_USE enum err phys_io_flush(struct physical *p);
 /* SECTOR_BYTES at the start of a block that has nothing else, as one sector of the device. */
 MUST_USE enum err phys_io_sector(struct physical *p, enum block_op op, uint64_t sector, void *raw);
+
+/*
+ * The second copy of a metadata block whose first, at `address`, cannot be read or is wrong. true:
+ * it has this checksum and is in `page` now, and the first was written again. false: there is none.
+ */
+bool phys_io_second(struct physical *p, uint64_t address, uint32_t crc, void *page);
 
 /* ---- node.c ---- */
 
@@ -209,6 +217,14 @@ void phys_node_check_found(const struct physical *p);
 void phys_space_reset(struct physical *p);
 MUST_USE enum err phys_space_data(struct physical *p, bool privileged, uint64_t *address);
 MUST_USE enum err phys_space_slot(struct physical *p, bool privileged, uint64_t *address);
+/* For a block of an object; meta: of a META object. */
+MUST_USE enum err phys_space_block(struct physical *p, bool meta, bool privileged,
+                                   uint64_t *address);
+/* Whether a block of an object may lie there. */
+bool phys_space_holds(const struct physical *p, uint64_t address);
+/* Blocks that ordinary requests may count on, each with its share of a metadata slot, if so many
+ * slots were gone. */
+uint64_t phys_space_promise(const struct physical *p, uint64_t slots_gone);
 void phys_space_free(struct physical *p, uint64_t address); /* data, or either twin of a slot */
 bool phys_space_in_last(struct physical *p, uint64_t address);
 void phys_space_release(struct physical *p);

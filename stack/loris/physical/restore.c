@@ -44,7 +44,8 @@ static enum err identify(struct physical *p)
     if (e == OK && (identity.sector_bytes < SECTOR_BYTES || identity.sector_bytes > BLOCK_BYTES))
         e = E_INVAL; /* a block is whole sectors */
     if (e == OK)
-        e = phys_layout_init(&layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES), p->log);
+        e = phys_layout_init(&layout, identity.sectors / (BLOCK_BYTES / SECTOR_BYTES), p->log,
+                             p->copies);
     if (e == OK && p->identified && layout.groups != p->layout.groups) {
         p->client.gone = true; /* another disk in its place: memory is laid out for the first */
         e = E_INVAL;
@@ -109,7 +110,7 @@ static enum err read_copy(struct physical *p, uint32_t slot, uint32_t copy)
     found->bad |= e != OK && !empty;
     if (e != OK || root.blocks != p->layout.blocks ||
         root.intent_blocks != p->layout.intent_blocks || root.log_blocks != p->layout.log_blocks ||
-        root.id.self != p->disk)
+        root.copies != p->layout.copies || root.id.self != p->disk)
         return OK; /* no root, or another disk's: a slot holds its newest valid copy */
     if (!found->valid || newer(&root.id, &found->root.id)) {
         found->valid = true;

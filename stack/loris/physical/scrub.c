@@ -10,19 +10,24 @@
 
 #define SCRUB_BLOCKS 32u /* read in one request */
 
-/* Clean nodes from frame `at` on; answers how many, *next: the frame to go on at, 0: that was all.
+/* Copies of clean nodes from frame `at` on; answers how many, *next: the frame to go on at, 0: that
+ * was all.
  */
 static uint32_t list_clean(struct physical *p, uint32_t at, uint32_t *next)
 {
-    uint32_t count = 0;
-    for (; at < p->nodes && count < SCRUB_BLOCKS; at++) {
+    uint32_t count = 0, copies = p->layout.copies;
+    for (; at < p->nodes && count + copies <= SCRUB_BLOCKS; at++) {
         struct node *n = p->node[at];
         if (!n->used || n->dirty)
             continue;
         phys_node_use(p, n);
-        p->items[count] = (struct io_item){
-            .address = n->address, .page = p->batch + (size_t)count * BLOCK_BYTES, .owner = n};
-        count++;
+        for (uint32_t k = 0; k < copies; k++) {
+            p->items[count] = (struct io_item){
+                .address = k == 0 ? n->address : phys_layout_second(&p->layout, n->address),
+                .page = p->batch + (size_t)count * BLOCK_BYTES,
+                .owner = n};
+            count++;
+        }
     }
     *next = at < p->nodes ? at : 0;
     return count;
@@ -44,7 +49,8 @@ enum err phys_scrub(struct physical *p, const struct object_request *request,
             return E_DEAD;
         if (e == OK && plat_crc32c(p->items[i].page, BLOCK_BYTES) == n->crc)
             continue;
-        plat_report(REPORT_DETECTED, (uint64_t) - (int)(e == OK ? E_CORRUPT : e), n->address);
+        plat_report(REPORT_DETECTED, (uint64_t) - (int)(e == OK ? E_CORRUPT : e),
+                    p->items[i].address);
         phys_node_use(p, n);
         phys_node_change(p, n);
         reply->moved++;

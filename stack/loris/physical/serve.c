@@ -14,6 +14,7 @@
 void physical_init(struct physical *p, uint32_t disk, const struct stack_options *options)
 {
     p->disk = disk;
+    p->copies = options->meta_copies == 2 ? 2 : 1;
     p->data_cow = options->data_cow;
     p->meta_guard = options->meta_guard;
     p->verify_writes = options->verify_writes;
@@ -146,14 +147,8 @@ static enum err put_attributes(struct physical *p, const struct object_request *
 /* Blocks that a caller may count on: each may cost a share of a metadata slot too. */
 static enum err statfs(const struct physical *p, struct object_reply *reply)
 {
-    const struct core *core = &p->core;
-    uint64_t data = core->total_data - core->used_data - core->held_data;
-    uint64_t slots = core->total_slots - core->used_slots - core->held_slots;
-    uint64_t keep = phys_space_reserve(p);
-    data = data > keep ? data - keep : 0;
-    slots = slots > SLOTS_RESERVE ? (slots - SLOTS_RESERVE) * DATA_PER_SLOT : 0;
-    reply->size = core->total_data;
-    reply->blocks = data < slots ? data : slots;
+    reply->size = p->core.total_data;
+    reply->blocks = phys_space_promise(p, 0);
     return OK;
 }
 

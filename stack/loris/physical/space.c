@@ -103,8 +103,9 @@ void phys_space_reset(struct physical *p)
     uint32_t groups = p->layout.groups, last = groups - 1;
     uint64_t whole = last; /* all but the last are of full size */
     uint64_t zone = phys_layout_zone_blocks(&p->layout, last);
-    uint64_t full_zone = FORMAT_GROUP_BLOCKS / 8;
-    core->total_slots = zone + whole * full_zone;
+    uint64_t full_zone = whole > 0 ? phys_layout_zone_blocks(&p->layout, 0) : 0;
+    core->total_slots = phys_layout_slots(&p->layout, last) +
+                        (whole > 0 ? whole * phys_layout_slots(&p->layout, 0) : 0);
     core->total_data = phys_layout_group_blocks(&p->layout, last) - 2 * zone +
                        whole * (FORMAT_GROUP_BLOCKS - 2 * full_zone);
     memset(core->changed, 0, sizeof(core->changed));
@@ -151,7 +152,7 @@ static enum err group_open(struct physical *p, uint32_t index, struct node *map)
     memcpy(g->last, map->raw + FORMAT_HEAD_BYTES, BITMAP_BYTES);
     g->last_guard = plat_crc32c(g->last, BITMAP_BYTES);
     g->stamp = p->stamp;
-    g->free_slots = count_clear(g, 0, zone);
+    g->free_slots = count_clear(g, 0, phys_layout_slots(&p->layout, index));
     g->free_data = count_clear(g, zone, blocks - zone);
     note_room(p, index);
     return OK;
@@ -284,15 +285,45 @@ static bool take_slot(struct physical *p, uint32_t index, uint64_t *address)
     struct group *g = group_get(p, index);
     if (g == NULL || g->free_slots == 0)
         return false;
-    uint32_t zone = phys_layout_zone_blocks(&p->layout, index);
-    uint32_t bit = find_clear(bits_now(g), g->last, 0, zone);
-    ASSERT(bit < zone);
+    uint32_t slots = phys_layout_slots(&p->layout, index);
+    uint32_t bit = find_clear(bits_now(g), g->last, 0, slots);
+    ASSERT(bit < slots);
     mark(p, index, bit, true);
     g->free_slots--;
     note_room(p, index);
     p->core.used_slots++;
     *address = phys_layout_group_start(&p->layout, index) + bit;
     return true;
+}
+
+uint64_t phys_space_promise(const struct physical *p, uint64_t slots_gone)
+{
+    const struct core *core = &p->core;
+    uint64_t data = core->total_data - core->used_data - core->held_data;
+    uint64_t slots = core->total_slots - core->used_slots - core->held_slots;
+    uint64_t keep = phys_space_reserve(p);
+    data = data > keep ? data - keep : 0;
+    slots = slots > SLOTS_RESERVE + slots_gone ? slots - SLOTS_RESERVE - slots_gone : 0;
+    return data < slots * DATA_PER_SLOT ? data : slots * DATA_PER_SLOT;
+}
+
+/*
+ * With two copies of metadata the blocks of META objects lie in slots, so that they have two as
+ * well: as long as slots are not what there is least of, else what was promised would shrink by
+ * more than the block.
+ */
+enum err phys_space_block(struct physical *p, bool meta, bool privileged, uint64_t *address)
+{
+    bool spare = phys_space_promise(p, 1) == phys_space_promise(p, 0);
+    if (meta && p->layout.copies == 2 && spare && phys_space_slot(p, privileged, address) == OK)
+        return OK;
+    return phys_space_data(p, privileged, address);
+}
+
+bool phys_space_holds(const struct physical *p, uint64_t address)
+{
+    return phys_layout_is_data(&p->layout, address) ||
+           (p->layout.copies == 2 && phys_layout_is_slot(&p->layout, address));
 }
 
 /* No room: for good, until the next release, or because a group's map cannot be read: then there

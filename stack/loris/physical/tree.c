@@ -267,7 +267,7 @@ static void free_below(struct physical *p, const struct cut *cut, const struct s
         free_node(p, cut, spot, level, index, &at);
         return;
     }
-    if (at.address != 0 && phys_layout_is_data(&p->layout, at.address)) {
+    if (at.address != 0 && phys_space_holds(p, at.address)) {
         phys_space_free(p, at.address);
         phys_tree_count(p, cut->leaf, cut->inode, -1);
     }

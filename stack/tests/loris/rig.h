@@ -34,6 +34,7 @@ struct rig_disk {
     bool gone;                        /* fail-stop: E_DEAD for good */
     bool bad_write;                   /* every write fails with E_MEDIA */
     uint64_t bad_sector, bad_sectors; /* reads of this range fail with E_MEDIA */
+    bool bad_for_writes;              /* and writes to it too */
     uint64_t reads, writes, flushes;
     uint64_t die_at;  /* dies with its own n-th write: 0 never */
     uint32_t scale;   /* SECTOR_BYTES in a sector of the device; 0: 1 */
@@ -148,9 +149,10 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
     if (d->scale > 1 && (sector % d->scale != 0 || count % d->scale != 0))
         return E_INVAL;
     uint8_t *at = d->seen + sector * SECTOR_BYTES;
+    bool bad = sector < d->bad_sector + d->bad_sectors && sector + count > d->bad_sector;
     if (op == BLOCK_READ) {
         d->reads++;
-        if (sector < d->bad_sector + d->bad_sectors && sector + count > d->bad_sector)
+        if (bad)
             return E_MEDIA;
         for (uint32_t i = 0; i < count_spans; at += spans[i++].bytes)
             memcpy(spans[i].base, at, spans[i].bytes);
@@ -163,7 +165,7 @@ static enum err rig_do(struct rig_disk *d, enum block_op op, uint64_t sector,
         d->gone = true;
         return E_DEAD;
     }
-    if (d->bad_write || rig.writes == rig.fail_at)
+    if (d->bad_write || (bad && d->bad_for_writes) || rig.writes == rig.fail_at)
         return E_MEDIA;
     uint64_t loses = rig.loses == 0 ? 1 : rig.loses;
     if (rig.lose_at != 0 && rig.writes >= rig.lose_at && rig.writes - rig.lose_at < loses)

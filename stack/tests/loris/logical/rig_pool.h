@@ -15,6 +15,7 @@ static struct {
     struct stack_options options;
     uint32_t client, session, id;
     uint64_t epoch, lsn;
+    uint32_t meta_copies; /* of the next pool; 0: one */
     uint64_t blocks_read; /* below, in all */
     void (*idle)(void); /* moves the clock when logical waits for nobody but time; NULL: the rig */
     struct object_reply reply;
@@ -133,6 +134,7 @@ static inline void pool_make_spared(uint32_t disks, uint32_t spares, uint32_t ra
                                           .raid_copies = 2,
                                           .stripe_bytes = stripe,
                                           .meta_guard = true,
+                                          .meta_copies = pool.meta_copies,
                                           .tries = 3,
                                           .seed = 7};
     pool.session = 0;

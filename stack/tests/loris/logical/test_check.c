@@ -82,9 +82,11 @@ static void work(uint64_t seed, uint32_t steps)
 START_TEST(test_check__is_content_with_what_the_stack_leaves)
 {
     static const struct {
-        uint32_t disks, raid;
-    } pools[] = {{1, 0}, {2, 1}, {3, 1}, {4, 0}, {3, 4}, {3, 5}, {5, 5}, {4, 6}, {3, RAID_N_WAY}};
+        uint32_t disks, raid, meta_copies;
+    } pools[] = {{1, 0, 1}, {2, 1, 1}, {3, 1, 1},          {4, 0, 1}, {3, 4, 1}, {3, 5, 1},
+                 {5, 5, 1}, {4, 6, 1}, {3, RAID_N_WAY, 1}, {1, 0, 2}, {2, 1, 2}, {3, 5, 2}};
     for (uint32_t k = 0; k < sizeof(pools) / sizeof(pools[0]); k++) {
+        pool.meta_copies = pools[k].meta_copies;
         for (uint64_t seed = 1; seed < 4; seed++) {
             pool_make(pools[k].disks, pools[k].raid, 4096, 4 * BLOCK_BYTES);
             expect_sound();
@@ -98,12 +100,14 @@ START_TEST(test_check__is_content_with_what_the_stack_leaves)
             expect_sound();
         }
     }
+    pool.meta_copies = 1;
 }
 END_TEST
 
 START_TEST(test_check__is_content_after_cuts_and_recovery)
 {
     for (uint64_t seed = 1; seed < 120; seed++) {
+        pool.meta_copies = seed % 5 > 2 ? 2 : 1;
         if (seed % 4 == 3)
             pool_make(4, seed % 8 == 3 ? 5 : 6, 2048, 2 * BLOCK_BYTES);
         else
@@ -121,6 +125,7 @@ START_TEST(test_check__is_content_after_cuts_and_recovery)
         pool_ok(pool_checkpoint());
         expect_sound();
     }
+    pool.meta_copies = 1;
 }
 END_TEST
 
@@ -155,6 +160,75 @@ static uint8_t *at_block(uint32_t disk, uint64_t block)
 {
     return rig.disk[disk].medium + block * BLOCK_BYTES;
 }
+
+/* Content of the pool of small_pool, each block of it or how many errors. */
+static uint32_t count_lost(void)
+{
+    uint32_t lost = 0;
+    int64_t version[20];
+    pool_boot(false);
+    if (pool_restore(true) != OK)
+        return UINT32_MAX;
+    pool_ok(pool_read(DIR, 0, 3, 1, version));
+    for (uint32_t k = 0; k < 3; k++)
+        lost += version[k] != 1;
+    if (pool_read(FILE_A, 0, 20, 1, version) != OK)
+        return UINT32_MAX;
+    for (uint32_t k = 0; k < 20; k++) {
+        ck_assert(version[k] == 1 || version[k] < 0);
+        lost += version[k] != 1;
+    }
+    return lost;
+}
+
+/* One disk, nothing beside it: what any one sector takes with it is a block of a file at most. */
+START_TEST(test_check__h17_with_two_copies_no_sector_takes_more_than_its_file_block)
+{
+    static uint8_t image[2048 * BLOCK_BYTES];
+    uint32_t files = 0, mended = 0;
+    pool.meta_copies = 2;
+    small_pool(1, 0);
+    memcpy(image, rig.disk[0].medium, sizeof(image));
+    for (uint64_t block = 0; block < 2048; block++) {
+        if (image[block * BLOCK] == 0 &&
+            memcmp(image + block * BLOCK, image + block * BLOCK + 1, BLOCK - 1) == 0)
+            continue;
+        memcpy(rig.disk[0].medium, image, sizeof(image));
+        at_block(0, block)[41] ^= 1;
+        rig_power_on(0);
+        run_check();
+        uint32_t lost = count_lost();
+        ck_assert_msg(lost <= 1 && verdict.ok == (lost == 0), "block %lu: %u lost, %s",
+                      (unsigned long)block, lost, verdict.text);
+        files += lost;
+        mended += fake_report_count(REPORT_REPAIR) > 0 ? 1 : 0;
+    }
+    ck_assert_uint_eq(files, 20);
+    ck_assert_uint_gt(mended, 8); /* map, leaves, nodes, mapping, directory */
+    pool.meta_copies = 1;
+}
+END_TEST
+
+/* The newest inode leaf, and its second copy. */
+START_TEST(test_check__sees_metadata_of_which_both_copies_are_bad)
+{
+    pool.meta_copies = 2;
+    small_pool(1, 0);
+    uint64_t leaf = find_head(0, TYPE_LEAF, 0);
+    for (uint64_t b = 0; b < 2048; b++) {
+        if (b == leaf || memcmp(at_block(0, b), at_block(0, leaf), BLOCK) != 0)
+            continue;
+        at_block(0, b)[200] ^= 1;
+        run_check();
+        ck_assert_msg(verdict.ok, "%s", verdict.text);
+        at_block(0, leaf)[200] ^= 1;
+        expect_damage();
+        pool.meta_copies = 1;
+        return;
+    }
+    ck_abort_msg("there is one copy only");
+}
+END_TEST
 
 /* Makes every block from a changed node up to the roots valid again, on one disk: as a bug of the
  * stack would. Only for nodes whose parent is the inode leaf. */
@@ -449,6 +523,7 @@ END_TEST
 START_TEST(test_check__the_bytes_of_a_small_pool_are_pinned)
 {
     small_pool(2, 1);
+    pool.meta_copies = 1;
     ck_assert_uint_eq(loris_crc(rig.disk[0].medium, 2048 * BLOCK), GOLDEN_0);
     ck_assert_uint_eq(loris_crc(rig.disk[1].medium, 2048 * BLOCK), GOLDEN_1);
 }
@@ -457,6 +532,9 @@ END_TEST
 CHECK_MAIN("loris check", 120,
            tcase_add_test(tc, test_check__is_content_with_what_the_stack_leaves);
            tcase_add_test(tc, test_check__is_content_after_cuts_and_recovery);
+           tcase_add_test(tc,
+                          test_check__h17_with_two_copies_no_sector_takes_more_than_its_file_block);
+           tcase_add_test(tc, test_check__sees_metadata_of_which_both_copies_are_bad);
            tcase_add_test(tc, test_check__sees_rot_that_nothing_mends);
            tcase_add_test(tc, test_check__sees_a_block_used_twice);
            tcase_add_test(tc, test_check__sees_a_pointer_out_of_place);

@@ -94,6 +94,7 @@ START_TEST(test_commit__keeps_old_or_new_at_every_cut_and_any_unflushed_subset)
     while (fired) {
         cut++;
         for (uint64_t seed = 0; seed < 12; seed++) {
+            ph.options.meta_copies = seed % 3 == 0 ? 2 : 1;
             fired = cut_in_epoch(cut, seed);
             ph_boot();
             ph_ok(ph_restore());
@@ -101,6 +102,7 @@ START_TEST(test_commit__keeps_old_or_new_at_every_cut_and_any_unflushed_subset)
         }
         ck_assert_uint_lt(cut, 200);
     }
+    ph.options.meta_copies = 1;
     ck_assert_uint_gt(cut, 5);
 }
 END_TEST
@@ -213,6 +215,32 @@ START_TEST(test_commit__the_reserve_serves_replay_and_repair_alone)
 }
 END_TEST
 
+/* Of two copies of metadata: what STATFS promised shrinks by no more than what was written. */
+START_TEST(test_commit__second_copies_take_nothing_of_what_was_promised)
+{
+    ph.options.meta_copies = 2;
+    start();
+    ph_ok(ph_op(OBJECT_CREATE, OID, 0, OBJECT_META));
+    ph_ok(ph_op(OBJECT_CREATE, OID + 1, 0, 0));
+    ph_ok(ph_op(OBJECT_STATFS, 0, 0, 0));
+    uint64_t slots = ph.p->core.used_slots, promised = ph.reply.blocks, b = 0;
+    for (; promised > 1; b++) {
+        ph_ok(ph_write(OID + (b % 5 == 4), b, 1, 1, 0));
+        ph_ok(ph_op(OBJECT_STATFS, 0, 0, 0));
+        ck_assert_uint_ge(ph.reply.blocks + 1 + DATA_PER_SLOT, promised); /* a node now and then */
+        promised = ph.reply.blocks;
+    }
+    ck_assert_uint_gt(b, ph.p->core.total_data / 2);
+    ck_assert_uint_gt(ph.p->core.used_slots, slots + 50);
+    ph_ok(ph_checkpoint());
+    ph_boot();
+    ph_ok(ph_restore());
+    for (uint64_t k = 0; k < b; k++)
+        ck_assert_int_eq(version_of(OID + (k % 5 == 4), k), 1);
+    ph.options.meta_copies = 1;
+}
+END_TEST
+
 START_TEST(test_commit__prepare_and_release_are_idempotent)
 {
     start();
@@ -303,6 +331,7 @@ CHECK_MAIN("physical commit", 120, tcase_add_test(tc, test_commit__gives_back_wh
            tcase_add_test(tc, test_commit__roots_are_whole_sectors_of_the_device);
            tcase_add_test(tc, test_commit__a_freed_block_is_not_reused_before_release);
            tcase_add_test(tc, test_commit__the_reserve_serves_replay_and_repair_alone);
+           tcase_add_test(tc, test_commit__second_copies_take_nothing_of_what_was_promised);
            tcase_add_test(tc, test_commit__prepare_and_release_are_idempotent);
            tcase_add_test(tc, test_commit__a_dead_root_is_void_before_anything_else_is_written);
            tcase_add_test(tc, test_commit__format_writes_little);)

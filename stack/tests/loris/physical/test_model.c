@@ -143,6 +143,7 @@ START_TEST(test_model__every_operation_agrees_with_the_model)
         uint64_t state = seed;
         rig_disk_init(0, seed % 2 == 0 ? 4096 : 40000);
         pool = seed % 3 == 0 ? NODES_MAX : 64; /* blocks are evicted, dirty ones too */
+        ph.options.meta_copies = seed % 5 == 0 ? 2 : 1;
         ph_boot();
         ph.p->nodes_max = pool;
         ph_ok(ph_format());

@@ -73,6 +73,81 @@ START_TEST(test_rot__of_any_block_is_an_error_and_never_wrong_data)
 }
 END_TEST
 
+/* What one sector of metadata says is said once more elsewhere on the disk. */
+START_TEST(test_rot__of_any_metadata_is_mended_from_its_second_copy)
+{
+    uint32_t mended = 0;
+    ph.options.meta_copies = 2;
+    start();
+    for (uint64_t block = ph.p->layout.group_first; block < ph.p->layout.group_end; block++) {
+        const uint8_t *was = image + block * BLOCK_BYTES;
+        if (get_le32(was) != UINT32_C(0x314d524c) || !phys_layout_is_slot(&ph.p->layout, block))
+            continue;
+        for (uint32_t kind = 0; kind < 2; kind++) {
+            use_image();
+            if (kind == 0)
+                rig.disk[0].seen[block * BLOCK_BYTES + block * 37 % BLOCK_BYTES] ^= 1;
+            rig.disk[0].bad_sector = 8 * block + block % 8;
+            rig.disk[0].bad_sectors = kind;
+            ph_boot();
+            ph_ok(ph_restore());
+            ck_assert_uint_eq(read_all(), 0);
+            if (fake_report_count(REPORT_REPAIR) == 0)
+                continue; /* of a tree that is no more, or not looked at */
+            ck_assert_uint_gt(fake_report_count(REPORT_DETECTED), 0);
+            mended++;
+            rig.disk[0].bad_sectors = 0;
+            ck_assert_mem_eq(rig.disk[0].seen + block * BLOCK_BYTES, was, BLOCK_BYTES);
+        }
+    }
+    ck_assert_uint_gt(mended, 40);
+    rig.disk[0].bad_sectors = 0;
+    ph.options.meta_copies = 1;
+}
+END_TEST
+
+START_TEST(test_rot__of_a_second_copy_is_found_by_a_scrub)
+{
+    ph.options.meta_copies = 2;
+    start();
+    uint64_t place = phys_layout_second(&ph.p->layout, ph.p->node[0]->address);
+    rig.disk[0].seen[place * BLOCK_BYTES + 99] ^= 1;
+    ph_ok(ph_call(&(struct object_request){.op = OBJECT_VERIFY}));
+    ck_assert_uint_eq(ph.reply.moved, 1);
+    ph_ok(ph_checkpoint());
+    ph_ok(ph_call(&(struct object_request){.op = OBJECT_VERIFY}));
+    ck_assert_uint_eq(ph.reply.moved, 0);
+    ph.options.meta_copies = 1;
+}
+END_TEST
+
+/* A write of one copy that fails, for good, moves nothing and loses nothing. */
+START_TEST(test_rot__one_copy_that_cannot_be_written_is_enough)
+{
+    ph.options.meta_copies = 2;
+    for (uint32_t which = 0; which < 2; which++) {
+        rig_disk_init(0, DISK_BLOCKS);
+        ph_boot();
+        ph_ok(ph_format());
+        uint64_t map = phys_layout_twin(&ph.p->layout, ph.p->layout.group_first);
+        rig.disk[0].bad_sector = 8 * (which == 0 ? map : phys_layout_second(&ph.p->layout, map));
+        rig.disk[0].bad_sectors = 1;
+        rig.disk[0].bad_for_writes = true;
+        ph_ok(ph_op(OBJECT_CREATE, OID, 0, 0));
+        ph_ok(ph_write(OID, 0, 20, 1, 0));
+        ph_ok(ph_checkpoint());
+        ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), 1);
+        ph_boot();
+        ph_ok(ph_restore());
+        int64_t version;
+        ph_ok(ph_read(OID, 5, 1, &version));
+        ck_assert_int_eq(version, 1);
+    }
+    rig_disk_init(0, DISK_BLOCKS);
+    ph.options.meta_copies = 1;
+}
+END_TEST
+
 START_TEST(test_rot__of_one_root_copy_is_survived)
 {
     start();
@@ -294,6 +369,9 @@ END_TEST
 
 CHECK_MAIN("physical rot", 120,
            tcase_add_test(tc, test_rot__of_any_block_is_an_error_and_never_wrong_data);
+           tcase_add_test(tc, test_rot__of_any_metadata_is_mended_from_its_second_copy);
+           tcase_add_test(tc, test_rot__of_a_second_copy_is_found_by_a_scrub);
+           tcase_add_test(tc, test_rot__one_copy_that_cannot_be_written_is_enough);
            tcase_add_test(tc, test_rot__of_one_root_copy_is_survived);
            tcase_add_test(tc, test_rot__unreadable_and_misplaced_blocks_are_errors);
            tcase_add_test(tc, test_rot__repair_mends_a_leaf_a_node_and_a_block);
