@@ -86,6 +86,9 @@ static void parse_all(struct parse *p)
     parse_cells(p);
     check_compare(p);
     parse_parameters(p);
+    p->plan->variant_nodes = p->variant;
+    p->plan->workload_nodes = p->workload;
+    p->plan->fault_nodes = p->fault;
     write_yaml(p);
 }
 

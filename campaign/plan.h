@@ -119,6 +119,8 @@ struct plan_trials {
     double detect, from, power, alpha;
 };
 
+struct yaml;
+
 struct plan {
     const char *name, *question, *notes; /* question, notes: "" if absent */
     const struct plan_setting *tags;
@@ -144,11 +146,13 @@ struct plan {
     const struct plan_parameter *parameters; /* everything that shapes a run */
     uint32_t parameter_count;
 
-    uint64_t shard, shards; /* 1 of 1 unless --shard */
-    const char *yaml;       /* the merged campaign, canonical: what the database stores */
-    const char *identity;   /* yaml without what resume lets differ: question, notes, tags, compare,
-                               trials */
-    struct arena *arena;    /* owns all of the above */
+    uint64_t shard, shards;                                       /* 1 of 1 unless --shard */
+    struct yaml **variant_nodes, **workload_nodes, **fault_nodes; /* of each, as the file has it,
+                                with includes, `like` and sweeps worked in */
+    const char *yaml;     /* the merged campaign, canonical: what the database stores */
+    const char *identity; /* yaml without what resume lets differ: question, notes, tags, compare,
+                             trials */
+    struct arena *arena;  /* owns all of the above */
 };
 
 /* What the command line adds; all lists may be empty. */

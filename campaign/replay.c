@@ -14,125 +14,21 @@
 #include "assertion.h"
 #include "campaign/cli.h"
 #include "campaign/run.h"
-#include "campaign/store_plan.h"
+#include "campaign/stored.h"
 #include "campaign/trial.h"
 #include "campaign/worker.h"
-#include "results/store.h"
 #include "results/text.h"
 
 struct replay {
     const struct replay_options *options;
-    sqlite3 *db;
-    struct plan *plan;
-    uint64_t trial, n;
-    uint32_t cell;
-    bool stored;                 /* the file has the trial */
-    uint64_t hash;               /* of the stored one */
-    enum level level;            /* the same */
+    struct stored file;
     struct trial_record *record; /* of the run, shared with the child */
 };
-
-/* A text of the campaign's row; the caller frees it. */
-static char *campaign_text(sqlite3 *db, const char *column)
-{
-    char sql[64];
-    sqlite3_stmt *s = NULL;
-    char *copy = NULL;
-    (void)snprintf(sql, sizeof(sql), "SELECT %s FROM campaigns", column);
-    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW &&
-        sqlite3_column_text(s, 0) != NULL)
-        copy = strdup((const char *)sqlite3_column_text(s, 0));
-    (void)sqlite3_finalize(s);
-    return copy;
-}
-
-/* Whether this build may replay the file. */
-static bool check_build(const struct replay *r)
-{
-    char *build = campaign_text(r->db, "build");
-    bool same = build != NULL && strcmp(build, build_id()) == 0;
-    if (!same && !r->options->any_build)
-        (void)fprintf(stderr,
-                      "%s:1:1: was made by another build (%s, this is %s); --any-build compares "
-                      "the outcome instead of the hash\n",
-                      r->options->db_path, build == NULL ? "unknown" : build, build_id());
-    free(build);
-    return same || r->options->any_build;
-}
-
-static bool load_plan(struct replay *r)
-{
-    char *yaml = campaign_text(r->db, "yaml");
-    if (yaml == NULL) {
-        (void)fprintf(stderr, "%s:1:1: holds no campaign\n", r->options->db_path);
-        return false;
-    }
-    struct plan_request request = {.path = r->options->db_path};
-    r->plan = plan_load_text(yaml, &request, stderr);
-    free(yaml);
-    return r->plan != NULL;
-}
-
-/* How many trials of the cell the file is to hold: more than its text says after a --trials. */
-static uint64_t planned_trials(const struct replay *r)
-{
-    const struct plan_cell *cell = &r->plan->cells[r->cell];
-    uint64_t planned = 0;
-    sqlite3_stmt *s = NULL;
-    if (sqlite3_prepare_v2(r->db,
-                           "SELECT planned FROM cells WHERE variant = ? AND workload = ? AND "
-                           "fault = ?",
-                           -1, &s, NULL) == SQLITE_OK) {
-        (void)sqlite3_bind_text(s, 1, r->plan->variants[cell->variant].name, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_text(s, 2, r->plan->workloads[cell->workload].name, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_text(s, 3, r->plan->faults[cell->fault].name, -1, SQLITE_STATIC);
-        if (sqlite3_step(s) == SQLITE_ROW)
-            planned = (uint64_t)sqlite3_column_int64(s, 0);
-    }
-    (void)sqlite3_finalize(s);
-    return planned;
-}
-
-static bool find_trial(struct replay *r)
-{
-    char error[OPTION_ERROR_BYTES];
-    r->trial = plan_find_trial(r->plan, r->options->trial, error);
-    if (r->trial == 0) {
-        (void)fprintf(stderr, "%s:1:1: %s\n", r->options->db_path, error);
-        return false;
-    }
-    plan_trial_place(r->plan, r->trial, &r->cell, &r->n);
-    const struct plan_cell *cell = &r->plan->cells[r->cell];
-    if (cell->skipped != NULL || r->n >= PLAN_TRIALS_MAX) {
-        (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " cannot be: %s\n", r->options->db_path,
-                      r->trial, cell->skipped == NULL ? "no such number" : cell->skipped);
-        return false;
-    }
-    sqlite3_stmt *s = NULL;
-    if (sqlite3_prepare_v2(r->db, "SELECT hash, level FROM trials WHERE trial = ?", -1, &s, NULL) ==
-            SQLITE_OK &&
-        sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW) {
-        r->stored = true;
-        r->hash = strtoull((const char *)sqlite3_column_text(s, 0), NULL, 16);
-        r->level = (enum level)level_from_name((const char *)sqlite3_column_text(s, 1));
-    }
-    (void)sqlite3_finalize(s);
-    if (r->stored || r->n < planned_trials(r))
-        return true;
-    (void)fprintf(stderr,
-                  "%s:1:1: trial %" PRIu64 " is none of the file: %s/%s/%s has %" PRIu64
-                  " trials, numbered from 0\n",
-                  r->options->db_path, r->trial, r->plan->variants[cell->variant].name,
-                  r->plan->workloads[cell->workload].name, r->plan->faults[cell->fault].name,
-                  planned_trials(r));
-    return false;
-}
 
 /* A told trial whose fault can store anywhere: a store into the laboratory is to be seen as one. */
 static void close_laboratory(const struct replay *r, struct lab *lab)
 {
-    const struct fault_plan *plan = &r->plan->faults[r->plan->cells[r->cell].fault];
+    const struct fault_plan *plan = &r->file.plan->faults[r->file.plan->cells[r->file.cell].fault];
     bool wild = false;
     for (uint32_t i = 0; i < plan->count; i++)
         wild = wild || fault_corrupts_memory(plan->faults[i].kind);
@@ -149,12 +45,12 @@ static void close_laboratory(const struct replay *r, struct lab *lab)
 /* Runs the trial in this process. */
 static void run_here(struct replay *r)
 {
-    const struct plan_cell *cell = &r->plan->cells[r->cell];
-    bool alone = r->plan->faults[cell->fault].count == 0; /* the fault-free run is the trial */
-    struct lab *lab = lab_create(r->plan);
+    const struct plan_cell *cell = &r->file.plan->cells[r->file.cell];
+    bool alone = r->file.plan->faults[cell->fault].count == 0; /* the fault-free run is the trial */
+    struct lab *lab = lab_create(r->file.plan);
     if (r->options->verbose && alone)
         lab_tell(lab, stdout);
-    lab_begin(lab, cell->variant, cell->workload, r->n);
+    lab_begin(lab, cell->variant, cell->workload, r->file.n);
     if (r->options->verbose) {
         lab_tell(lab, stdout);
         close_laboratory(r, lab);
@@ -183,19 +79,20 @@ static bool run_apart(struct replay *r)
     char text[128];
     worker_status_text(status, text, sizeof(text));
     (void)fprintf(stderr, "loris: a defect of loris, please report it: trial %" PRIu64 ": %s\n",
-                  r->trial, text);
+                  r->file.trial, text);
     return false;
 }
 
 /* What apps `bounded` did: the campaign tells its number only. */
 static void print_sequences(const struct replay *r)
 {
-    const struct plan_workload *w = &r->plan->workloads[r->plan->cells[r->cell].workload];
+    const struct plan_workload *w =
+        &r->file.plan->workloads[r->file.plan->cells[r->file.cell].workload];
     char text[BOUNDED_SCRIPT_BYTES];
     for (uint32_t k = 0; k < w->app_count; k++) {
-        if (w->apps[k].bounded == NULL || r->n >= w->apps[k].bounded->count)
+        if (w->apps[k].bounded == NULL || r->file.n >= w->apps[k].bounded->count)
             continue;
-        bounded_script(w->apps[k].bounded, r->n, text);
+        bounded_script(w->apps[k].bounded, r->file.n, text);
         (void)printf("%s", text);
     }
 }
@@ -203,12 +100,13 @@ static void print_sequences(const struct replay *r)
 static void print_story(const struct replay *r)
 {
     const struct trial_record *record = r->record;
-    const struct plan_cell *cell = &r->plan->cells[r->cell];
+    const struct plan_cell *cell = &r->file.plan->cells[r->file.cell];
     char time[TEXT_SHORT_BYTES];
     int kept = record_kept(record);
-    (void)printf("trial %" PRIu64 ": %s/%s/%s/%" PRIu64 "\n", r->trial,
-                 r->plan->variants[cell->variant].name, r->plan->workloads[cell->workload].name,
-                 r->plan->faults[cell->fault].name, r->n);
+    (void)printf("trial %" PRIu64 ": %s/%s/%s/%" PRIu64 "\n", r->file.trial,
+                 r->file.plan->variants[cell->variant].name,
+                 r->file.plan->workloads[cell->workload].name,
+                 r->file.plan->faults[cell->fault].name, r->file.n);
     print_sequences(r);
     if (!r->options->verbose)
         for (uint32_t k = 0; k < record->event_count; k++) {
@@ -241,10 +139,10 @@ static void print_difference(const struct replay *r)
     uint32_t k = 0;
     char time[TEXT_SHORT_BYTES];
     int code = sqlite3_prepare_v2(
-        r->db, "SELECT time_ns, layer, what, detail FROM event WHERE trial = ? ORDER BY seq", -1,
-        &s, NULL);
+        r->file.db, "SELECT time_ns, layer, what, detail FROM event WHERE trial = ? ORDER BY seq",
+        -1, &s, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial);
+        code = sqlite3_bind_int64(s, 1, (sqlite3_int64)r->file.trial);
     bool row = code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
     while (row && k < record->event_count && same_event(s, &record->event[k])) {
         k++;
@@ -268,21 +166,21 @@ static void print_difference(const struct replay *r)
 static int judge(const struct replay *r)
 {
     const struct trial_record *record = r->record;
-    if (!r->stored) {
+    if (!r->file.present) {
         (void)printf("hash %016" PRIx64 "; the file does not have this trial\n", record->hash);
         return EXIT_DONE;
     }
-    if (record->hash == r->hash) {
+    if (record->hash == r->file.hash) {
         (void)printf("hash %016" PRIx64 ": the same run, event by event\n", record->hash);
         return EXIT_DONE;
     }
-    if (r->options->any_build && record->level == r->level) {
+    if (r->options->any_build && record->level == r->file.level) {
         (void)printf("hash %016" PRIx64 ", stored %016" PRIx64 ": another run, the same outcome\n",
-                     record->hash, r->hash);
+                     record->hash, r->file.hash);
         return EXIT_DONE;
     }
     (void)printf("DIVERGED: hash %016" PRIx64 ", stored %016" PRIx64 "; level %s, stored %s\n",
-                 record->hash, r->hash, level_name(record->level), level_name(r->level));
+                 record->hash, r->file.hash, level_name(record->level), level_name(r->file.level));
     print_difference(r);
     return EXIT_WORSE;
 }
@@ -315,13 +213,8 @@ static bool write_trace(const struct replay *r)
 int replay_trial(const struct replay_options *options)
 {
     struct replay r = {.options = options};
-    char error[STORE_ERROR_BYTES];
-    if (store_open_read(&r.db, options->db_path, error) != OK) {
-        (void)fprintf(stderr, "%s\n", error);
-        return EXIT_WRONG_INPUT;
-    }
     int code = EXIT_WRONG_INPUT;
-    if (check_build(&r) && load_plan(&r) && find_trial(&r)) {
+    if (stored_open(&r.file, options->db_path, options->trial, options->any_build)) {
         r.record = mmap(NULL, sizeof(*r.record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                         -1, 0);
         ASSERT(r.record != MAP_FAILED);
@@ -334,7 +227,6 @@ int replay_trial(const struct replay_options *options)
         }
         (void)munmap(r.record, sizeof(*r.record));
     }
-    plan_destroy(r.plan);
-    (void)sqlite3_close(r.db);
+    stored_close(&r.file);
     return code;
 }

@@ -77,6 +77,7 @@ static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *ve
     if (lab->boots_judged > 0)
         judge_join(verdict, &lab->boots);
     lab_fill_verdict(lab, verdict, record);
+    lab->last = *verdict;
     record->hash = sim_machine_hash(lab->machine);
     lab->times.judge_ns += progress_now_ns() - start;
     lab->times.trials++;
@@ -151,6 +152,7 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
     ASSERT(lab->has_base);
     if (faults->count == 0) {
         *record = lab->base;
+        lab->last = lab->base_verdict;
         fill_place(lab, fault, record);
         return;
     }
@@ -190,6 +192,26 @@ void lab_tell(struct lab *lab, FILE *out)
 bool lab_set_strict(struct lab *lab, enum sim_strict strict)
 {
     return sim_machine_set_strict(lab->machine, strict);
+}
+
+void lab_listen(struct lab *lab, const struct lab_listener *listener)
+{
+    lab->listener = listener;
+}
+
+const struct judge_verdict *lab_verdict(const struct lab *lab)
+{
+    return &lab->last;
+}
+
+const struct strike *lab_strike(const struct lab *lab, uint32_t i)
+{
+    return injector_strike(lab->injector, i);
+}
+
+const struct offer *lab_offer(const struct lab *lab)
+{
+    return &lab->offer;
 }
 
 #ifdef LORIS_PLANTED

@@ -50,6 +50,33 @@ void lab_tell(struct lab *lab, FILE *out);
  * outcome but that of wild stores. False if the laboratory's own memory cannot be closed here. */
 bool lab_set_strict(struct lab *lab, enum sim_strict strict);
 
+/* ---- For `loris shrink`: more than a record tells ----------------------------------------------
+ */
+
+struct history_call;
+struct history_answer;
+struct judge_verdict;
+struct offer;
+struct strike;
+
+/* Who hears each call of an application; the times are since time 0. */
+struct lab_listener {
+    void *context;
+    void (*start)(void *context, uint32_t apps); /* a run begins: what was heard is void */
+    void (*call)(void *context, uint32_t app, uint64_t now_ns, const struct history_call *call);
+    void (*answer)(void *context, uint32_t app, uint64_t now_ns, const struct history_call *call,
+                   const struct history_answer *answer);
+};
+
+/* All runs from now on tell it; NULL: nobody. It must outlive the laboratory's runs. */
+void lab_listen(struct lab *lab, const struct lab_listener *listener);
+
+/* Of the last trial: why it has its level; what became of fault i; and what the fault-free run of
+ * its job offered. Valid until the next trial or job. */
+const struct judge_verdict *lab_verdict(const struct lab *lab);
+const struct strike *lab_strike(const struct lab *lab, uint32_t i);
+const struct offer *lab_offer(const struct lab *lab);
+
 #ifdef LORIS_PLANTED
 /* Trials run with this defect of the stack from now on. */
 void lab_plant(struct lab *lab, enum planted bug);

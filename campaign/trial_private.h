@@ -73,6 +73,8 @@ struct lab {
     struct sample *samples; /* room for latencies, kept */
     size_t samples_room;
     FILE *tell;
+    const struct lab_listener *listener; /* or NULL */
+    struct judge_verdict last;           /* of the last run that was judged */
     enum planted planted;
     char sequence[PLAN_APPS_MAX][BOUNDED_SCRIPT_BYTES]; /* what apps `bounded` run in this trial */
     bool retire;

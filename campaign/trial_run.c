@@ -315,6 +315,19 @@ static void on_mark(void *context, uint64_t n)
     injector_on_mark(((struct lab *)context)->injector, n);
 }
 
+static void on_call(void *context, uint32_t app, const struct history_call *call)
+{
+    struct lab *lab = context;
+    lab->listener->call(lab->listener->context, app, lab_now(lab), call);
+}
+
+static void on_answer(void *context, uint32_t app, const struct history_call *call,
+                      const struct history_answer *answer)
+{
+    struct lab *lab = context;
+    lab->listener->answer(lab->listener->context, app, lab_now(lab), call, answer);
+}
+
 static void on_end(void *context)
 {
     struct lab *lab = context;
@@ -444,6 +457,11 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
                                               .on_mark = on_mark,
                                               .on_end = on_end,
                                               .on_unexpected = on_unexpected};
+    if (lab->listener != NULL) {
+        lab->work.hooks.on_call = on_call;
+        lab->work.hooks.on_answer = on_answer;
+        lab->listener->start(lab->listener->context, lab->work.app_count);
+    }
     sim_machine_zero_counters(lab->machine);
     lab->run.origin_ns = lab->run.progress_ns = sim_machine_now(lab->machine);
     lab->run.cut_wanted = lab->run.last_struck = NO_FAULT;

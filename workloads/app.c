@@ -85,6 +85,8 @@ static void record_begin(void *argument)
     if (r->fill > 0)
         history_fill(run->history, r->op, 0, r->a->buffer, r->fill);
     run->operations++;
+    if (run->hooks.on_call != NULL)
+        run->hooks.on_call(run->hooks.context, r->a->self->number, r->call);
     if (run->hooks.on_op != NULL)
         run->hooks.on_op(run->hooks.context, run->operations);
 }
@@ -95,6 +97,8 @@ static void record_end(void *argument)
     struct workload_run *run = r->a->self->run;
     (void)history_end(run->history, r->op, sim_machine_now(run->machine) - run->origin_ns,
                       r->answer);
+    if (run->hooks.on_answer != NULL)
+        run->hooks.on_answer(run->hooks.context, r->a->self->number, r->call, r->answer);
 }
 
 static void record_entry(void *argument)

@@ -39,6 +39,10 @@ struct workload_hooks {
     void (*on_mark)(void *context, uint64_t n); /* the n-th mark of all scripts was passed */
     void (*on_end)(void *context);              /* an application ended */
     void (*on_unexpected)(void *context, const char *detail); /* not what a script's line expects */
+    /* An application asks; it has its answer. In the order in which it does so. */
+    void (*on_call)(void *context, uint32_t app, const struct history_call *call);
+    void (*on_answer)(void *context, uint32_t app, const struct history_call *call,
+                      const struct history_answer *answer);
 };
 
 struct workload_run {

@@ -1,0 +1,126 @@
+#include "campaign/stored.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "campaign/store_plan.h"
+#include "results/store.h"
+
+/* A text of the campaign's row; the caller frees it. */
+static char *campaign_text(sqlite3 *db, const char *column)
+{
+    char sql[64];
+    sqlite3_stmt *s = NULL;
+    char *copy = NULL;
+    (void)snprintf(sql, sizeof(sql), "SELECT %s FROM campaigns", column);
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW &&
+        sqlite3_column_text(s, 0) != NULL)
+        copy = strdup((const char *)sqlite3_column_text(s, 0));
+    (void)sqlite3_finalize(s);
+    return copy;
+}
+
+/* Whether this build may replay the file. */
+static bool check_build(const struct stored *r, bool any_build)
+{
+    char *build = campaign_text(r->db, "build");
+    bool same = build != NULL && strcmp(build, build_id()) == 0;
+    if (!same && !any_build)
+        (void)fprintf(stderr,
+                      "%s:1:1: was made by another build (%s, this is %s); --any-build compares "
+                      "the outcome instead of the hash\n",
+                      r->db_path, build == NULL ? "unknown" : build, build_id());
+    free(build);
+    return same || any_build;
+}
+
+static bool load_plan(struct stored *r)
+{
+    char *yaml = campaign_text(r->db, "yaml");
+    if (yaml == NULL) {
+        (void)fprintf(stderr, "%s:1:1: holds no campaign\n", r->db_path);
+        return false;
+    }
+    struct plan_request request = {.path = r->db_path};
+    r->plan = plan_load_text(yaml, &request, stderr);
+    free(yaml);
+    return r->plan != NULL;
+}
+
+/* How many trials of the cell the file is to hold: more than its text says after a --trials. */
+static uint64_t planned_trials(const struct stored *r)
+{
+    const struct plan_cell *cell = &r->plan->cells[r->cell];
+    uint64_t planned = 0;
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(r->db,
+                           "SELECT planned FROM cells WHERE variant = ? AND workload = ? AND "
+                           "fault = ?",
+                           -1, &s, NULL) == SQLITE_OK) {
+        (void)sqlite3_bind_text(s, 1, r->plan->variants[cell->variant].name, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(s, 2, r->plan->workloads[cell->workload].name, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(s, 3, r->plan->faults[cell->fault].name, -1, SQLITE_STATIC);
+        if (sqlite3_step(s) == SQLITE_ROW)
+            planned = (uint64_t)sqlite3_column_int64(s, 0);
+    }
+    (void)sqlite3_finalize(s);
+    return planned;
+}
+
+static bool find_trial(struct stored *r, const char *trial)
+{
+    char error[OPTION_ERROR_BYTES];
+    r->trial = plan_find_trial(r->plan, trial, error);
+    if (r->trial == 0) {
+        (void)fprintf(stderr, "%s:1:1: %s\n", r->db_path, error);
+        return false;
+    }
+    plan_trial_place(r->plan, r->trial, &r->cell, &r->n);
+    const struct plan_cell *cell = &r->plan->cells[r->cell];
+    if (cell->skipped != NULL || r->n >= PLAN_TRIALS_MAX) {
+        (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " cannot be: %s\n", r->db_path, r->trial,
+                      cell->skipped == NULL ? "no such number" : cell->skipped);
+        return false;
+    }
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(r->db, "SELECT hash, level FROM trials WHERE trial = ?", -1, &s, NULL) ==
+            SQLITE_OK &&
+        sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW) {
+        r->present = true;
+        r->hash = strtoull((const char *)sqlite3_column_text(s, 0), NULL, 16);
+        r->level = (enum level)level_from_name((const char *)sqlite3_column_text(s, 1));
+    }
+    (void)sqlite3_finalize(s);
+    if (r->present || r->n < planned_trials(r))
+        return true;
+    (void)fprintf(stderr,
+                  "%s:1:1: trial %" PRIu64 " is none of the file: %s/%s/%s has %" PRIu64
+                  " trials, numbered from 0\n",
+                  r->db_path, r->trial, r->plan->variants[cell->variant].name,
+                  r->plan->workloads[cell->workload].name, r->plan->faults[cell->fault].name,
+                  planned_trials(r));
+    return false;
+}
+
+bool stored_open(struct stored *r, const char *db_path, const char *trial, bool any_build)
+{
+    ASSERT(r != NULL && db_path != NULL && trial != NULL);
+    char error[STORE_ERROR_BYTES];
+    *r = (struct stored){.db_path = db_path};
+    if (store_open_read(&r->db, db_path, error) != OK) {
+        (void)fprintf(stderr, "%s\n", error);
+        return false;
+    }
+    return check_build(r, any_build) && load_plan(r) && find_trial(r, trial);
+}
+
+void stored_close(struct stored *r)
+{
+    plan_destroy(r->plan);
+    (void)sqlite3_close(r->db);
+    *r = (struct stored){0};
+}
