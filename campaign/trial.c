@@ -76,6 +76,7 @@ static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *ve
     lab_judge(lab, end, verdict);
     if (lab->boots_judged > 0)
         judge_join(verdict, &lab->boots);
+    lab_calendar_end(lab, end, verdict->level);
     lab_fill_verdict(lab, verdict, record);
     lab->last = *verdict;
     record->hash = sim_machine_hash(lab->machine);
@@ -101,6 +102,8 @@ void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
     bool booted = run_once(lab, NULL, 0, NULL, true, &end);
     ASSERT(booted); /* healthy disks, as formatted */
     lab_fill_offer(lab);
+    for (uint32_t a = 0; a < lab->work.app_count; a++)
+        lab->app_operations[a] = lab->work.app[a].operations;
     conclude(lab, end, &lab->base_verdict, &lab->base);
     lab->has_base = true;
     lab->record = NULL;
@@ -123,6 +126,24 @@ static void measure_recoveries(struct lab *lab, const struct fault_plan *faults,
     }
 }
 
+/* A rate that struck several times is as many faults; more than a few promise no less. */
+#define PROMISED_STRIKES_MAX 4u
+
+/* What is promised for the strikes that came: a rate that never struck is no fault. */
+static enum level promise_of_strikes(const struct lab *lab, const struct fault_plan *plan)
+{
+    struct fault faults[FAULTS_PER_PLAN_MAX * PROMISED_STRIKES_MAX];
+    struct fault_plan came = {.name = plan->name, .draw_name = plan->draw_name, .faults = faults};
+    for (uint32_t i = 0; i < plan->count; i++) {
+        bool rated = plan->faults[i].at.kind == FAULT_AT_RATE;
+        uint64_t times = rated ? injector_times(lab->injector, i) : 1;
+        times = times < PROMISED_STRIKES_MAX ? times : PROMISED_STRIKES_MAX;
+        for (uint64_t k = 0; k < times; k++)
+            faults[came.count++] = plan->faults[i];
+    }
+    return promise_of_plan(lab_variant(lab), &lab->plan->workloads[lab->workload], &came);
+}
+
 static void fill_place(const struct lab *lab, uint32_t fault, struct trial_record *record)
 {
     const struct plan *plan = lab->plan;
@@ -132,9 +153,7 @@ static void fill_place(const struct lab *lab, uint32_t fault, struct trial_recor
     record->n = lab->n;
     record->trial = plan_trial_number(plan, cell, lab->n);
     record->design_promise =
-        lab->run.beyond ? LEVEL_NONE
-                        : promise_of_plan(lab_variant(lab), &plan->workloads[lab->workload],
-                                          &plan->faults[fault]);
+        lab->run.beyond ? LEVEL_NONE : promise_of_strikes(lab, &plan->faults[fault]);
     record->promised = c->promise_given ? c->promise : record->design_promise;
 }
 

@@ -1,8 +1,8 @@
 /*
- * The judgement of a boot that something follows: applications that go on, another fault. It reads
- * the whole tree, which costs virtual time, fills caches and may even repair; so it is made in a
- * forked child, whose machine is a copy of the trial's and ends with it. The trial itself keeps its
- * hash, its clock and the moments of all faults to come.
+ * The judgement of a boot that something follows (applications that go on, another fault), and of a
+ * strike in calendar time. It reads the whole tree, which costs virtual time, fills caches and may
+ * even repair; so it is made in a forked child, whose machine is a copy of the trial's and ends
+ * with it. The trial itself keeps its hash, its clock and the moments of all faults to come.
  *
  * The child's verdict comes back through a page that both share. A child that dies is a defect of
  * the laboratory, as it would have been in the trial.
@@ -25,13 +25,19 @@ struct message {
     bool given;
 };
 
-static _Noreturn void judge_as_child(struct lab *lab, pid_t parent, struct message *message)
+static _Noreturn void judge_as_child(struct lab *lab, pid_t parent, bool to_the_end,
+                                     struct message *message)
 {
     worker_die_with((int)parent);
     lab->tell = NULL;
     lab->record = NULL;
     injector_disarm(lab->injector); /* what is still to strike does not strike the reader */
-    lab_judge_walk(lab, &message->verdict);
+    for (uint32_t a = 0; a < lab->work.app_count; a++) /* nor does anybody work while it looks */
+        (void)sim_machine_hang(lab->machine, LAYER_APP, lab->work.app[a].number);
+    if (to_the_end)
+        lab_judge(lab, RUN_OVER, &message->verdict);
+    else
+        lab_judge_walk(lab, &message->verdict);
     message->given = true;
     _exit(0);
 }
@@ -45,19 +51,19 @@ static void await(pid_t child)
     ASSERT(WEXITSTATUS(status) == 0);
 }
 
-/* Adds the verdict to those of the boots before. */
-static void add(struct lab *lab, struct judge_verdict *verdict)
+/* Adds the verdict to those of the looks before. after: what it followed. */
+static void add(struct lab *lab, const char *after, struct judge_verdict *verdict)
 {
     char story[JUDGE_STORY_BYTES], detail[RECORD_DETAIL_BYTES];
     uint32_t number = ++lab->boots_judged;
     memcpy(story, verdict->story, sizeof(story));
-    (void)snprintf(detail, sizeof(detail), "after boot %" PRIu32 ": %s%s%.80s", number,
+    (void)snprintf(detail, sizeof(detail), "after %s %" PRIu32 ": %s%s%.80s", after, number,
                    level_name(verdict->level), story[0] == '\0' ? "" : ", ", story);
     lab_event(lab, "oracle", "judged", detail);
     if (verdict->apps_broken > 0)
         lab_event(lab, "oracle", "app-broken", verdict->broken_invariant);
     if (story[0] != '\0')
-        (void)snprintf(verdict->story, sizeof(verdict->story), "after boot %" PRIu32 ": %.*s",
+        (void)snprintf(verdict->story, sizeof(verdict->story), "after %s %" PRIu32 ": %.*s", after,
                        number, (int)(sizeof(story) - 32), story);
     if (number == 1)
         lab->boots = *verdict;
@@ -65,9 +71,9 @@ static void add(struct lab *lab, struct judge_verdict *verdict)
         judge_join(&lab->boots, verdict);
 }
 
-void lab_judge_boot(struct lab *lab)
+static void judge_now(struct lab *lab, const char *after, bool to_the_end)
 {
-    lab->run.boot_unjudged = false;
+    lab->run.boot_unjudged = lab->run.unseen = false;
     if (lab->record == NULL)
         return; /* a run that only measures */
     uint64_t start = progress_now_ns();
@@ -78,10 +84,21 @@ void lab_judge_boot(struct lab *lab)
     pid_t child = fork();
     ASSERT(child >= 0);
     if (child == 0)
-        judge_as_child(lab, parent, message);
+        judge_as_child(lab, parent, to_the_end, message);
     await(child);
     ASSERT(message->given);
-    add(lab, &message->verdict);
+    lab_calendar_note_loss(lab, message->verdict.level);
+    add(lab, after, &message->verdict);
     (void)munmap(message, sizeof(*message));
     lab->times.judge_ns += progress_now_ns() - start;
+}
+
+void lab_judge_boot(struct lab *lab)
+{
+    judge_now(lab, "boot", false);
+}
+
+void lab_judge_strike(struct lab *lab)
+{
+    judge_now(lab, "strike", true);
 }

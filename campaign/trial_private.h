@@ -39,6 +39,11 @@ struct run_state {
     uint64_t recovery_begin_ns[FAULTS_PER_PLAN_MAX]; /* after fault i; 0: none */
     uint64_t recovery_end_ns[FAULTS_PER_PLAN_MAX];
     uint32_t returns;    /* to full service so far */
+    uint64_t lost_ns;    /* machine time at which service was last lost */
+    uint64_t down_ns;    /* without full service, in all, while it came back */
+    uint64_t longest_ns; /* the longest of these times */
+    uint64_t struck_ns;  /* since time 0: the last strike */
+    bool unseen;         /* it struck since the tree was last looked at */
     uint64_t rebuilt_ns; /* since time 0; 0: never */
     uint32_t rebuilding; /* disks that are being made whole: a bit a disk */
     uint32_t whole;      /* disks that have all that they should: as far as we know, a bit a disk */
@@ -46,6 +51,22 @@ struct run_state {
     bool judging;        /* the run is over: what is noticed from now on, the judge provoked */
     bool boot_unjudged;  /* power came back, and what it found has not been judged yet */
     bool lists_events;   /* into the record */
+};
+
+/* Calendar time of a trial (trial_calendar.c). */
+#define CALENDAR_ANCHORS_MAX 1024u
+#define CALENDAR_EVENTS 2u /* of lab_calendar_end */
+struct calendar {
+    uint64_t over_ns; /* how long the trial lasts; 0: as long as its applications */
+    uint32_t count;   /* moments around which the applications work */
+    struct {
+        uint64_t at_ns; /* since time 0 */
+        double share;   /* of the work that is done by then */
+    } anchor[CALENDAR_ANCHORS_MAX];
+    uint64_t worked_ns; /* machine time of the last sign of work */
+    uint64_t work;      /* the counts that showed it */
+    uint64_t loss_ns;   /* since time 0: the strike after which something synced was missing */
+    bool lost;
 };
 
 struct lab {
@@ -61,8 +82,10 @@ struct lab {
     struct injector *injector;
     struct workload_run work;
     struct run_state run;
-    struct offer offer; /* of the job's fault-free run */
-    bool has_base;      /* of the job */
+    struct offer offer;                         /* of the job's fault-free run */
+    uint64_t app_operations[WORKLOAD_APPS_MAX]; /* of the same, by application */
+    struct calendar calendar;
+    bool has_base; /* of the job */
     struct judge_verdict base_verdict;
     struct judge_verdict boots; /* of all boots before the last: the weakest of each */
     uint32_t boots_judged;
@@ -114,6 +137,24 @@ void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict);
 /* trial_boot.c: judges what the present boot found, in a child that is a copy of this process, so
  * that the trial goes on as if nobody had looked; adds the verdict to lab->boots. */
 void lab_judge_boot(struct lab *lab);
+
+/* The same after a strike, but as at the end of a trial, with a stop and a boot, since a cache
+ * hides what the disks have lost; notes the first loss that it finds. */
+void lab_judge_strike(struct lab *lab);
+
+/* trial_calendar.c: before lab_run arms its faults, after it has; whether the calendar is over; and
+ * jumps an idle stretch if this is one. */
+void lab_calendar_begin(struct lab *lab);
+void lab_calendar_spread(struct lab *lab);
+bool lab_calendar_over(const struct lab *lab);
+void lab_calendar_skip(struct lab *lab);
+/* The machine's time until which an application rests: of struct workload_hooks. */
+uint64_t lab_rests_until(void *context, uint32_t number);
+/* Once the trial is judged: into the record, as events, how long there was no full service (ns) and
+ * when something was lost. */
+void lab_calendar_end(struct lab *lab, enum run_end end, enum level level);
+/* Something of it that was synced is missing at this judgement. */
+void lab_calendar_note_loss(struct lab *lab, enum level level);
 
 /* trial_record.c */
 void lab_fill_offer(struct lab *lab);

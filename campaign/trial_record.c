@@ -13,6 +13,10 @@
 /* Checkpoints come by the dozen: they leave half of the list to what happens because of a fault. */
 static bool has_room_for(struct trial_record *record, const char *what)
 {
+    if (record->event_count + CALENDAR_EVENTS >= RECORD_EVENTS_MAX) {
+        record->dropped++; /* the calendar's own come last */
+        return false;
+    }
     if (strcmp(what, "checkpoint") != 0 || record->event_count < RECORD_EVENTS_MAX / 2)
         return true;
     record->dropped++;
@@ -66,23 +70,32 @@ static const char *share_done(const struct strike *s, char *to, size_t room)
     return to;
 }
 
+/* Of a rate the strike that is told is the last: how many there were. */
+static const char *times_struck(const struct lab *lab, uint32_t i, char *to, size_t room)
+{
+    (void)snprintf(to, room, ",\"strikes\":%" PRIu64, injector_times(lab->injector, i));
+    return to;
+}
+
 static void fill_struck(const struct lab *lab, struct trial_record *r)
 {
     size_t at = 0;
-    char share[48];
+    char share[48], times[40];
     r->injected = true;
     at += (size_t)snprintf(r->struck, sizeof(r->struck), "[");
     for (uint32_t i = 0; i < lab->run.fault_count; i++) {
         const struct strike *s = injector_strike(lab->injector, i);
-        r->injected = r->injected && strike_is_whole(s);
+        bool rated = lab->run.faults->faults[i].at.kind == FAULT_AT_RATE;
+        r->injected = r->injected && (rated || strike_is_whole(s));
         if (at >= sizeof(r->struck) - 256)
             break; /* FAULTS_PER_PLAN_MAX entries fit */
         if (s->struck)
             at += (size_t)snprintf(r->struck + at, sizeof(r->struck) - at,
                                    "%s{\"time_ns\":%" PRIu64
-                                   ",\"target\":\"%s\",\"position\":\"%s%s\"}",
+                                   ",\"target\":\"%s\",\"position\":\"%s%s\"%s}",
                                    i > 0 ? "," : "", s->time_ns, s->target, s->position,
-                                   share_done(s, share, sizeof(share)));
+                                   share_done(s, share, sizeof(share)),
+                                   rated ? times_struck(lab, i, times, sizeof(times)) : "");
         else
             at += (size_t)snprintf(r->struck + at, sizeof(r->struck) - at, "%snull",
                                    i > 0 ? "," : "");
@@ -95,6 +108,8 @@ void lab_fill_run(struct lab *lab, struct trial_record *r)
     struct sim_counts totals = sim_machine_totals(lab->machine);
     fill_struck(lab, r);
     r->sim_ns = r->exposure_ns = lab_now(lab);
+    if (lab->calendar.over_ns > 0)
+        r->exposure_ns = lab->calendar.over_ns;
     r->events = sim_engine_dispatched(sim_machine_engine(lab->machine));
     r->messages = totals.messages;
     r->blocks = totals.blocks;
@@ -143,21 +158,36 @@ static void seconds(char *to, size_t room, uint64_t ns)
         (void)snprintf(to, room, "%.0f us", (double)ns / 1e3);
     else if (ns < 1000000000)
         (void)snprintf(to, room, "%.1f ms", (double)ns / 1e6);
+    else if (ns >= UINT64_C(172800000000000))
+        (void)snprintf(to, room, "%.2f days", (double)ns / 86400e9);
     else
         (void)snprintf(to, room, "%.2f s", (double)ns / 1e9);
+}
+
+/* "disk 1 at 2.13 s", of a rate with how many strikes came before. */
+static void story_strike(const struct lab *lab, uint32_t i, char *to, size_t room)
+{
+    const struct strike *s = injector_strike(lab->injector, i);
+    uint64_t times = injector_times(lab->injector, i);
+    char when[32];
+    if (!s->struck) {
+        (void)snprintf(to, room, "never struck");
+        return;
+    }
+    seconds(when, sizeof(when), s->time_ns);
+    int at = snprintf(to, room, "%s at %s", s->target, when);
+    if (times > 1)
+        (void)snprintf(to + at, room - (size_t)at, ", %" PRIu64 " before", times - 1);
 }
 
 static size_t story_strikes(const struct lab *lab, char *to, size_t room)
 {
     size_t at = 0;
-    for (uint32_t i = 0; i < lab->run.fault_count && at + 96 < room; i++) {
-        const struct strike *s = injector_strike(lab->injector, i);
-        const char *kind = fault_kind_name(lab->run.faults->faults[i].kind);
-        char when[32];
-        seconds(when, sizeof(when), s->time_ns);
-        at += (size_t)snprintf(to + at, room - at, "%s%s %s%s%s", i > 0 ? "; " : "", kind,
-                               s->struck ? s->target : "never struck", s->struck ? " at " : "",
-                               s->struck ? when : "");
+    for (uint32_t i = 0; i < lab->run.fault_count && at + 128 < room; i++) {
+        char strike[128];
+        story_strike(lab, i, strike, sizeof(strike));
+        at += (size_t)snprintf(to + at, room - at, "%s%s %s", i > 0 ? "; " : "",
+                               fault_kind_name(lab->run.faults->faults[i].kind), strike);
     }
     return at;
 }
@@ -173,8 +203,8 @@ static void fill_story(const struct lab *lab, const struct judge_verdict *v, str
         at += (size_t)snprintf(to, room, "no fault");
     if (v->detected_by != NULL)
         at += (size_t)snprintf(to + at, room - at, "; noticed by %s", v->detected_by);
-    if (v->recovery_ns > 0) {
-        seconds(text, sizeof(text), (uint64_t)v->recovery_ns);
+    if (r->recovery_ns > 0) {
+        seconds(text, sizeof(text), (uint64_t)r->recovery_ns);
         at += (size_t)snprintf(to + at, room - at, "; full service after %s", text);
     }
     if (r->ops_lost > 0)
@@ -197,6 +227,8 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct tri
     r->bytes_wrong = v->bytes_wrong;
     r->rpo_ns = v->rpo_ns;
     r->recovery_ns = v->recovery_ns < 0 ? RECORD_NULL : v->recovery_ns;
+    if (lab->calendar.over_ns > 0 && r->recovery_ns != RECORD_NULL)
+        r->recovery_ns = (int64_t)lab->run.longest_ns; /* of many recoveries the longest */
     r->outage_ns = (int64_t)judge_outage_ns(v, lab->has_base ? &lab->base_verdict : NULL);
     bool rebuilt = v->detected_ns != HISTORY_NEVER && lab->run.rebuilt_ns > v->detected_ns;
     r->rebuild_ns = rebuilt ? (int64_t)(lab->run.rebuilt_ns - v->detected_ns) : RECORD_NULL;

@@ -18,6 +18,13 @@
 /* ---- Strikes -----------------------------------------------------------------------------------
  */
 
+static void lose_service(struct lab *lab)
+{
+    if (lab->run.in_service)
+        lab->run.lost_ns = sim_machine_now(lab->machine);
+    lab->run.in_service = false;
+}
+
 /* Somebody noticed the last fault: recovery from it begins. */
 static void detected(struct lab *lab, const char *layer)
 {
@@ -30,7 +37,7 @@ static void detected(struct lab *lab, const char *layer)
         injector_on_recovery(lab->injector, i);
     }
     history_mark(lab->history, HISTORY_MARK_DETECTED, lab_now(lab), layer);
-    lab->run.in_service = false; /* the loop looks anew, and marks when it is whole */
+    lose_service(lab); /* the loop looks anew, and marks when it is whole */
     sim_machine_stop(lab->machine);
 }
 
@@ -62,6 +69,8 @@ static void on_struck(void *context, uint32_t i)
         history_mark(lab->history, HISTORY_MARK_FAULT, lab_now(lab), NULL);
     lab->run.last_struck = i;
     lab->run.undetected = true;
+    lab->run.struck_ns = lab_now(lab);
+    lab->run.unseen = true;
     note_losses(lab);
     lab->run.progress_ns = sim_machine_now(lab->machine);
     if (s->took_effect && !power && !sim_machine_all_ready(lab->machine))
@@ -345,7 +354,7 @@ static void cut_power(struct lab *lab)
     lab->run.cut_wanted = NO_FAULT;
     lab->run.recovering = 0;
     lab->run.rebuilding = 0;
-    lab->run.in_service = false;
+    lose_service(lab);
     (void)workload_kill(&lab->work, UINT32_MAX, HISTORY_POWER);
     sim_machine_power_cut(lab->machine, cut.mode, cut.tears, cut.rng_key);
     lab->run.power_on_ns = sim_machine_now(lab->machine) + cut.off_for_ns;
@@ -383,14 +392,21 @@ static void look_at_service(struct lab *lab)
             lab->run.recovery_end_ns[i] = sim_machine_now(lab->machine);
         lab->run.progress_ns = sim_machine_now(lab->machine);
         lab->run.returns++;
+        uint64_t down_ns = sim_machine_now(lab->machine) - lab->run.lost_ns;
+        lab->run.down_ns += down_ns;
+        if (down_ns > lab->run.longest_ns)
+            lab->run.longest_ns = down_ns;
     }
+    if (!now)
+        lose_service(lab);
     lab->run.in_service = now;
 }
 
 static bool over(const struct lab *lab)
 {
     return lab->run.in_service && lab->run.rebuilding == 0 && workload_over(&lab->work) &&
-           !injector_awaits(lab->injector) && lab->run.cut_wanted == NO_FAULT;
+           !injector_awaits(lab->injector) && lab->run.cut_wanted == NO_FAULT &&
+           lab_calendar_over(lab);
 }
 
 static uint64_t next_look(const struct lab *lab)
@@ -423,6 +439,7 @@ static enum run_end loop(struct lab *lab)
         if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&
             !idle)
             return lab->run.in_service ? RUN_HANGS : RUN_RECOVERS;
+        lab_calendar_skip(lab);
         uint64_t until = next_look(lab);
         /* Without power nothing is pending: the clock has to be moved. */
         if (sim_machine_run(lab->machine, until) == SIM_RUN_IDLE)
@@ -448,6 +465,7 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
     }
     lab->run.faults = faults != NULL ? faults : &no_faults;
     lab->run.fault_count = count;
+    lab_calendar_begin(lab);
     uint32_t copies = v->design->classic ? v->machine.environments : v->stack.environments;
     uint64_t draw = sim_rng_draw(lab->plan->seed, lab->n, sim_rng_purpose(w->draw_name, 0), 0);
     workload_prepare(&lab->work, lab->machine, lab->history, parts, w->app_count,
@@ -467,6 +485,8 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
     lab->run.cut_wanted = lab->run.last_struck = NO_FAULT;
     lab->run.in_service = true;
     lab->run.whole = (1u << v->machine.disk_count) - 1;
+    if (lab->calendar.over_ns > 0)
+        lab->work.hooks.rests_until = lab_rests_until;
     injector_arm(lab->injector, &(struct inject_setup){.machine = lab->machine,
                                                        .options = &v->stack,
                                                        .classic = v->design->classic,
@@ -475,11 +495,13 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
                                                        .seed = lab->plan->seed,
                                                        .n = lab->n,
                                                        .offer = &lab->offer,
+                                                       .over_ns = lab->calendar.over_ns,
                                                        .origin_ns = lab->run.origin_ns,
                                                        .recovery_ns = recovery_ns,
                                                        .context = lab,
                                                        .struck = on_struck,
                                                        .cut = on_cut});
+    lab_calendar_spread(lab);
     lab_observe(lab);
     workload_start(&lab->work);
     enum run_end end = loop(lab);

@@ -81,6 +81,7 @@ static void record_begin(void *argument)
     struct record *r = argument;
     struct workload_run *run = r->a->self->run;
     uint64_t now = sim_machine_now(run->machine) - run->origin_ns;
+    r->a->self->operations++;
     r->op = history_begin(run->history, r->a->self->number, now, r->call);
     if (r->fill > 0)
         history_fill(run->history, r->op, 0, r->a->buffer, r->fill);
@@ -411,11 +412,31 @@ enum err app_read_file(struct app *a, const char *path)
     return e == OK ? closed : e;
 }
 
+struct rest {
+    const struct workload_app *app;
+    uint64_t ns;
+};
+
+static void ask_rest(void *argument)
+{
+    struct rest *rest = argument;
+    const struct workload_run *run = rest->app->run;
+    uint64_t now = sim_machine_now(run->machine);
+    uint64_t until = run->hooks.rests_until(run->hooks.context, rest->app->number);
+    rest->ns = until > now ? until - now : 0;
+}
+
 void app_think(struct app *a)
 {
     const struct amount *think = option_amount(a->options, "think");
     if (!amount_is(think, 0))
         client_sleep(app_amount(a, "think"));
+    if (!a->rests)
+        return;
+    struct rest rest = {.app = a->self};
+    sim_trap(ask_rest, &rest);
+    if (rest.ns > 0)
+        client_sleep(rest.ns);
 }
 
 enum err app_pause(struct app *a)

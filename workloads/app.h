@@ -33,6 +33,7 @@ struct app {
     double share;                   /* of its files in the shared tree */
     uint64_t sync_every;            /* operations until the next sync, 0: never */
     uint64_t operations;            /* since the last sync */
+    bool rests;                     /* its steps are spread over calendar time */
     uint8_t *buffer;                /* APP_BUFFER_BYTES */
 };
 
@@ -108,7 +109,7 @@ void app_versions_safe(struct app *a, uint32_t file);
 MUST_USE enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length);
 MUST_USE enum err app_read_file(struct app *a, const char *path);
 
-/* Pauses as the option `think` says. */
+/* Pauses as the option `think` says, and as the trial's calendar does. */
 void app_think(struct app *a);
 /* Thinks, and syncs when it is time: call it after each step of the application. */
 MUST_USE enum err app_pause(struct app *a);

@@ -62,6 +62,7 @@ static void configure(void *argument)
     a->script = w->part->script;
     a->copy = w->copy;
     a->share = option_real(o, "share");
+    a->rests = w->run->hooks.rests_until != NULL;
     (void)snprintf(a->home, sizeof(a->home), "app%u", w->number);
     (void)snprintf(a->shared_home, sizeof(a->shared_home), "shared/app%u", w->number);
 }

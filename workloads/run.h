@@ -28,13 +28,16 @@ struct workload_app {
     uint32_t copy;   /* within its part */
     uint32_t environment;
     uint64_t draw_key;
-    bool ended; /* main returned */
-    bool dead;  /* killed */
+    uint64_t operations; /* begun so far */
+    bool ended;          /* main returned */
+    bool dead;           /* killed */
 };
 
 /* Each may be NULL. They run in traps: they may kill, cut and stop. */
 struct workload_hooks {
     void *context;
+    /* The machine's time until which an application is to rest between two steps. */
+    uint64_t (*rests_until)(void *context, uint32_t number);
     void (*on_op)(void *context, uint64_t n);   /* the n-th operation of all is about to be sent */
     void (*on_mark)(void *context, uint64_t n); /* the n-th mark of all scripts was passed */
     void (*on_end)(void *context);              /* an application ended */
