@@ -69,7 +69,7 @@ static void set_name(struct apply *a, uint32_t slot, uint32_t inode)
     struct history *h = a->h;
     uint32_t was = model_name(h, slot, a->view, a->op);
     (void)model_effect(h, a->op, SLOT_NAME, slot, inode);
-    h->slots[slot].seen = 0;
+    h->slots[slot].set_since = true;
     if (was != 0 && model_names(h, was, VIEW_ALL, a->op) == 0)
         h->inodes[was].dead_op = a->op;
 }

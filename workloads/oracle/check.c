@@ -219,8 +219,9 @@ void history_entry(struct history *h, uint32_t op, const char *name, uint32_t ty
         for (uint32_t k = 0; k < v.count; k++)
             right = right || (v.option[k].value != 0 &&
                               (type == 0 || h->inodes[v.option[k].value].type == type));
-        right = right && h->slots[slot].seen != op;
+        right = right && (h->slots[slot].seen != op || h->slots[slot].set_since);
         h->slots[slot].seen = op;
+        h->slots[slot].set_since = false;
     }
     if (!right)
         check_wrong(h, op, CLAUSE_NAME, 0, "readdir: %.60s should not be there", name);

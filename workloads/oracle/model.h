@@ -54,6 +54,7 @@ struct name_slot {
     uint32_t newest;    /* effect */
     uint32_t sync_tick; /* what ended before this tick is synced by an fsync through this name */
     uint32_t seen;      /* stamp of a listing in progress */
+    bool set_since;     /* set since that: the listing may have it once more */
     uint64_t hash;
 };
 

@@ -256,6 +256,28 @@ START_TEST(test_history__a_user_transaction_is_seen_by_its_own_application_only)
 }
 END_TEST
 
+/* Another's transaction removes a name that a listing has given already: it is not missing. */
+START_TEST(test_history__a_listing_keeps_what_another_transaction_removes_meanwhile)
+{
+    scene_open(&s, 1);
+    uint32_t other = history_add_app(s.h, 0);
+    (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "d"), OK);
+    (void)scene_file(&s, 0, "d/f", 100);
+    (void)scene_do(&s, other, (struct history_call){.kind = HISTORY_BEGIN}, OK);
+    uint32_t list = scene_begin(&s, 0, path_call(HISTORY_READDIR, "d"));
+    history_entry(s.h, list, "f", 0);
+    uint32_t move = scene_begin(
+        &s, other, (struct history_call){.kind = HISTORY_RENAME, .path = "d/f", .path2 = "f"});
+    scene_end(&s, list, (struct history_answer){0});
+    ck_assert_uint_eq(history_wrongs(s.h), 0);
+    scene_end(&s, move, (struct history_answer){0});
+    list = scene_begin(&s, 0, path_call(HISTORY_READDIR, "d"));
+    scene_end(&s, list, (struct history_answer){0}); /* before the commit it is missing */
+    ck_assert_uint_eq(history_wrongs(s.h), 1);
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(test_history__nothing_is_done_in_an_aborted_user_transaction)
 {
     scene_open(&s, 1);
@@ -289,4 +311,6 @@ CHECK_MAIN("history", 60, tcase_add_test(tc, test_history__a_read_is_the_newest_
            tcase_add_test(tc, test_history__an_unlinked_file_is_read_through_its_descriptor);
            tcase_add_exit_test(tc, test_history__a_request_while_one_is_in_flight_is_a_bug, 3);
            tcase_add_test(tc, test_history__a_user_transaction_is_seen_by_its_own_application_only);
+           tcase_add_test(tc,
+                          test_history__a_listing_keeps_what_another_transaction_removes_meanwhile);
            tcase_add_test(tc, test_history__nothing_is_done_in_an_aborted_user_transaction);)
