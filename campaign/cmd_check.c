@@ -91,6 +91,41 @@ static void print_names(const struct plan *plan)
     }
 }
 
+/* "0.417/year of the machine power.cut": what a rate, or a field profile, stands for. */
+static void print_rate(const struct fault *f)
+{
+    const char *of = f->kind == FAULT_POWER_CUT ? "the machine" : "each disk";
+    if (f->layer != LAYER_NONE)
+        of = "each process";
+    if (f->disk.kind == FAULT_TARGET_INDEX || f->instance.kind == FAULT_TARGET_INDEX)
+        of = "one target";
+    if (f->disk.kind == FAULT_TARGET_ALL || f->instance.kind == FAULT_TARGET_ALL)
+        of = "all targets at once";
+    char gap[32];
+    option_format_time(amount_at(&f->at.number, 0.5), gap, sizeof(gap));
+    if (f->at.per_year > 0 || amount_is(&f->at.number, AMOUNT_MAX))
+        (void)printf("    %-26s %.4g/year of %s\n", fault_kind_name(f->kind), f->at.per_year, of);
+    else
+        (void)printf("    %-26s of %s, half of the times between two below %s\n",
+                     fault_kind_name(f->kind), of, gap);
+}
+
+static void print_rates(const struct plan *plan)
+{
+    for (uint32_t p = 0; p < plan->fault_count; p++) {
+        const struct fault_plan *fault = &plan->faults[p];
+        uint64_t over_ns = fault_plan_over_ns(fault);
+        if (over_ns == 0)
+            continue;
+        char over[32];
+        option_format_time((int64_t)over_ns, over, sizeof(over));
+        (void)printf("\nrates of %s, over %s\n", fault->name, over);
+        for (uint32_t k = 0; k < fault->count; k++)
+            if (fault->faults[k].at.kind == FAULT_AT_RATE)
+                print_rate(&fault->faults[k]);
+    }
+}
+
 static void print_skipped(const struct plan *plan)
 {
     bool first = true;
@@ -126,6 +161,7 @@ static void print_plan(const struct plan *plan)
         (void)printf("%s\n", plan->question);
     print_variants(plan);
     print_names(plan);
+    print_rates(plan);
     print_skipped(plan);
     (void)printf("\n%" PRIu64 " cells run, %" PRIu64 " are skipped, %" PRIu64
                  " are not selected; %" PRIu64 " trials a cell, %" PRIu64 " in all",

@@ -6,6 +6,7 @@
 #include "assertion.h"
 #include "campaign/arena.h"
 #include "campaign/cli.h"
+#include "faults/field_profiles.h"
 #include "faults/registry.h"
 #include "results/plot.h"
 
@@ -138,6 +139,24 @@ static void add_profiles(struct table *t)
             add(t, (struct row){"profiles", sim_profile_name(k),
                                 arena_text(t->arena, info.name, strlen(info.name)), "parameter",
                                 info.unit, value, source, "", false});
+        }
+    }
+}
+
+/* What a campaign may name in place of a fault. */
+static void add_field_profiles(struct table *t)
+{
+    uint32_t count = 0;
+    const struct field_profile *table = field_profile_table(&count);
+    for (uint32_t k = 0; k < count; k++) {
+        const struct field_profile *profile = &table[k];
+        add_name(t, "profiles", profile->name, profile->title, false);
+        for (uint32_t i = 0; i < profile->count; i++) {
+            const struct field_fault *f = &profile->faults[i];
+            add(t, (struct row){"profiles", profile->name,
+                                arena_printf(t->arena, "%s, at: {rate: %s}", f->fault, f->rate), "",
+                                "", "", arena_printf(t->arena, "%s (%s)", f->source, f->status), "",
+                                false});
         }
     }
 }
@@ -318,6 +337,7 @@ int cmd_list(int argc, char **argv)
     add_apps(t);
     add_faults(t);
     add_profiles(t);
+    add_field_profiles(t);
     add_rest(t);
     bool sound = known(t, &in) && !in.wrong;
     if (sound && in.json)

@@ -87,6 +87,13 @@ void parse_variants(struct parse *p, const struct entries *entries);
 void parse_workloads(struct parse *p, const struct entries *entries);
 void parse_faults(struct parse *p, const struct entries *entries);
 
+/* parse_field.c: the faults that a field profile stands for; empty after a complaint. And one as a
+ * campaign has it; layer may be NULL. */
+struct field_fault;
+struct yaml *parse_field(struct parse *p, const struct yaml *map);
+const char *parse_field_fault(struct arena *arena, const struct field_fault *fault,
+                              const char *over, const char *layer);
+
 /* parse_script.c: complains of every wrong line of an operation list. file: its path; NULL if it
  * stands in the campaign itself, at `place`. */
 void parse_script(struct parse *p, const char *text, const char *file, struct place place);

@@ -322,6 +322,10 @@ static void parse_keys(struct reading *r, struct fault *fault)
     struct option_set set =
         parse_options(p, map, info->keys, info->key_count, also, also_count, of);
     copy_keys(&set, fault);
+    if (fault->replaced && option_get(&set, "for")->given)
+        complain(
+            p->complaints, r->map->place,
+            "`for` and `replace` exclude each other; the disk comes back, or another one does");
     const struct yaml *disk = yaml_get(map, "disk"), *layer = yaml_get(map, "layer");
     const struct yaml *instance = yaml_get(map, "instance");
     if (info->on_disk && disk != NULL)
@@ -345,10 +349,6 @@ static const struct fault_kind_info *find_kind(struct parse *p, const struct yam
     for (uint32_t k = 0; k < count; k++)
         names[k] = table[k].name;
     const struct yaml *node = yaml_get(map, "kind");
-    if (node == NULL && yaml_get(map, "profile") != NULL) {
-        complain(p->complaints, map->place, "not available yet: field profiles as a fault");
-        return NULL;
-    }
     if (node == NULL && parse_misspelt(p, map, "kind", "a fault"))
         return NULL;
     if (node == NULL) {
@@ -389,6 +389,36 @@ static void parse_fault(struct parse *p, const struct yaml *map, struct fault_pl
         parse_when(&r, yaml_get(map, "at"), fault);
 }
 
+/* The list with each field profile replaced by the faults that it stands for. */
+static const struct yaml *expand_profiles(struct parse *p, const struct yaml *node)
+{
+    struct yaml *list = yaml_new(p->arena, YAML_LIST, node->place);
+    for (uint32_t k = 0; k < node->count; k++) {
+        struct yaml *item = node->item[k];
+        if (item->kind != YAML_MAP || yaml_get(item, "profile") == NULL) {
+            yaml_append(p->arena, list, item);
+            continue;
+        }
+        const struct yaml *faults = parse_field(p, item);
+        for (uint32_t i = 0; i < faults->count; i++)
+            yaml_append(p->arena, list, faults->item[i]);
+    }
+    return list;
+}
+
+/* All rates of a plan are over the same time: that is how long its trials last. */
+static void check_over(struct parse *p, const struct yaml *node, const struct fault_plan *plan)
+{
+    uint64_t over_ns = fault_plan_over_ns(plan);
+    for (uint32_t i = 0; i < plan->count; i++)
+        if (plan->faults[i].at.kind == FAULT_AT_RATE && plan->faults[i].at.over_ns != over_ns) {
+            complain(p->complaints, node->place,
+                     "fault plan `%.80s` has rates `over` different times; one time for all",
+                     plan->name);
+            return;
+        }
+}
+
 static void parse_plan(struct parse *p, const struct entry *entry, struct fault_plan *plan)
 {
     const struct yaml *node = entry->node;
@@ -401,14 +431,16 @@ static void parse_plan(struct parse *p, const struct entry *entry, struct fault_
                  entry->name, yaml_kind_name(node));
         return;
     }
-    if (node->count > FAULTS_PER_PLAN_MAX) {
+    const struct yaml *list = expand_profiles(p, node);
+    if (list->count > FAULTS_PER_PLAN_MAX) {
         complain(p->complaints, node->place, "fault plan `%.80s` has %u faults; at most %d",
-                 entry->name, node->count, FAULTS_PER_PLAN_MAX);
+                 entry->name, list->count, FAULTS_PER_PLAN_MAX);
         return;
     }
-    plan->faults = ARENA_ARRAY(p->arena, struct fault, node->count);
-    for (uint32_t k = 0; k < node->count; k++)
-        parse_fault(p, node->item[k], plan);
+    plan->faults = ARENA_ARRAY(p->arena, struct fault, list->count);
+    for (uint32_t k = 0; k < list->count; k++)
+        parse_fault(p, list->item[k], plan);
+    check_over(p, node, plan);
 }
 
 void parse_faults(struct parse *p, const struct entries *entries)

@@ -100,6 +100,10 @@ static void on_strike(void *object, uint64_t unused)
         .of = a->of, .target = a->target, .disk = a->disk, .instance = a->instance, .times = times};
     (void)snprintf(a->strike.position, sizeof(a->strike.position), "on day %.6f",
                    (double)s->at_ns / (24 * 3600 * 1e9));
+    struct armed *own = &in->fault[a->of];
+    bool same = !own->strike.struck || own->strike.instance == a->instance;
+    own->strike.instance = same ? a->instance : OFFER_INSTANCES_MAX;
+    own->strike.struck = true; /* known before anybody dies of it */
     inject_now(in, s->slot);
 }
 

@@ -88,9 +88,7 @@ static void tell_struck(struct injector *in, uint32_t i)
     const struct armed *a = &in->fault[i];
     struct armed *own = &in->fault[a->of];
     if (inject_is_rated(in, i)) {
-        uint32_t instance = own->times == 0 || own->strike.instance == a->strike.instance
-                                ? a->strike.instance
-                                : OFFER_INSTANCES_MAX;
+        uint32_t instance = own->strike.instance; /* of all strikes so far */
         own->times++;
         own->strike = a->strike;
         own->strike.instance = instance;
