@@ -24,7 +24,7 @@ static const struct command commands[] = {
     {"report", cmd_report, "one HTML file that opens offline"},
     {"compare", cmd_compare, "is one design, or one build, significantly worse?"},
     {"replay", cmd_replay, "run one trial again and tell its story"},
-    {"explore", cmd_not_yet, "every crash state, not a sample (not available yet)"},
+    {"explore", cmd_explore, "every crash state, not a sample"},
     {"shrink", cmd_not_yet, "the smallest campaign with the same failure (not available yet)"},
     {"merge", cmd_merge, "join the shards of one campaign"},
     {"list", cmd_list, "every name that a campaign may use"},

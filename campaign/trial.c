@@ -40,11 +40,8 @@ void lab_destroy(struct lab *lab)
     free(lab);
 }
 
-/* From reset to the end of the run, with the first `count` faults. False: it did not even boot. */
-static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t count,
-                     const uint64_t *recovery_ns, bool lists_events, enum run_end *end)
+void lab_reset(struct lab *lab, bool lists_events)
 {
-    uint64_t start = progress_now_ns();
     sim_machine_reset(lab->machine, lab->plan->seed, lab->n);
 #ifdef LORIS_PLANTED
     sim_machine_plant(lab->machine, lab->planted);
@@ -53,6 +50,14 @@ static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t 
     lab->run = (struct run_state){
         .last_struck = NO_FAULT, .cut_wanted = NO_FAULT, .lists_events = lists_events};
     lab_observe(lab);
+}
+
+/* From reset to the end of the run, with the first `count` faults. False: it did not even boot. */
+static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t count,
+                     const uint64_t *recovery_ns, bool lists_events, enum run_end *end)
+{
+    uint64_t start = progress_now_ns();
+    lab_reset(lab, lists_events);
     uint64_t reset = progress_now_ns();
     bool booted = lab_boot(lab);
     uint64_t boot = progress_now_ns();
@@ -84,9 +89,8 @@ static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *ve
     lab->times.trials++;
 }
 
-void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
+bool lab_prepare(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
 {
-    uint64_t start = progress_now_ns();
     bool other = lab->variant != variant;
     lab->variant = variant;
     lab->workload = workload;
@@ -95,6 +99,13 @@ void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
     lab->record = NULL;
     if (other)
         lab_build_machine(lab);
+    return other;
+}
+
+void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
+{
+    uint64_t start = progress_now_ns();
+    (void)lab_prepare(lab, variant, workload, n);
     record_init(&lab->base);
     lab->record = &lab->base;
     lab->offer = (struct offer){0};
@@ -144,7 +155,7 @@ static enum level promise_of_strikes(const struct lab *lab, const struct fault_p
     return promise_of_plan(lab_variant(lab), &lab->plan->workloads[lab->workload], &came);
 }
 
-static void fill_place(const struct lab *lab, uint32_t fault, struct trial_record *record)
+void lab_fill_place(const struct lab *lab, uint32_t fault, struct trial_record *record)
 {
     const struct plan *plan = lab->plan;
     uint32_t cell = plan_cell_index(plan, lab->variant, lab->workload, fault);
@@ -172,7 +183,7 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
     if (faults->count == 0) {
         *record = lab->base;
         lab->last = lab->base_verdict;
-        fill_place(lab, fault, record);
+        lab_fill_place(lab, fault, record);
         return;
     }
     uint64_t start = progress_now_ns();
@@ -186,7 +197,7 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
     lab->record = record;
     bool booted = run_once(lab, faults, faults->count, recovery_ns, true, &end);
     ASSERT(booted);
-    fill_place(lab, fault, record); /* what happened decides what is promised */
+    lab_fill_place(lab, fault, record); /* what happened decides what is promised */
     conclude(lab, end, &verdict, record);
     lab->record = NULL;
     lab->retire = lab->retire || corrupts(faults);
@@ -225,7 +236,7 @@ const struct judge_verdict *lab_verdict(const struct lab *lab)
 
 const struct strike *lab_strike(const struct lab *lab, uint32_t i)
 {
-    return injector_strike(lab->injector, i);
+    return lab->told != NULL ? &lab->told[i] : injector_strike(lab->injector, i);
 }
 
 const struct offer *lab_offer(const struct lab *lab)

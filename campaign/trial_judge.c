@@ -128,34 +128,49 @@ static bool first_look(struct lab *lab, struct judge_input *in)
 }
 
 /* What applications rely on beside the levels. */
-static void check_invariants(struct lab *lab, struct judge_verdict *verdict)
+static void check_invariants(struct lab *lab, const struct judge_input *in,
+                             struct judge_verdict *verdict)
 {
     verdict->apps_broken =
-        invariants_broken(lab->history, lab->seen, lab_variant(lab)->design->classic,
+        invariants_broken(lab->history, in->observed, lab_variant(lab)->design->classic,
                           verdict->broken_invariant, sizeof(verdict->broken_invariant));
+}
+
+bool lab_look(struct lab *lab, enum run_end end, struct judge_input *in)
+{
+    uint32_t count = lab_variant(lab)->stack.environments;
+    *in = (struct judge_input){0};
+    lab->run.judging = true;
+    if (end == RUN_RECOVERS) {
+        set_all(in->machine, count, JUDGE_MACHINE_RECOVERS);
+        return false;
+    }
+    if (end == RUN_HANGS)
+        set_all(in->machine, count, JUDGE_MACHINE_HANGS);
+    bool walked = first_look(lab, in);
+    if (walked)
+        second_look(lab, in);
+    return walked;
+}
+
+void lab_conclude(struct lab *lab, const struct judge_input *in, bool walked,
+                  struct judge_verdict *verdict)
+{
+    ASSERT(in->history == lab->history);
+    tell_wrongs(lab);
+    judge_trial(lab->judge, in, verdict);
+    if (walked)
+        check_invariants(lab, in, verdict);
+    if (verdict->apps_broken > 0)
+        lab_event(lab, "oracle", "app-broken", verdict->broken_invariant);
 }
 
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict)
 {
-    uint32_t count = lab_variant(lab)->stack.environments;
-    struct judge_input in = {.history = lab->history};
-    bool walked = false;
-    lab->run.judging = true;
-    if (end == RUN_RECOVERS) {
-        set_all(in.machine, count, JUDGE_MACHINE_RECOVERS);
-    } else {
-        if (end == RUN_HANGS)
-            set_all(in.machine, count, JUDGE_MACHINE_HANGS);
-        walked = first_look(lab, &in);
-        if (walked)
-            second_look(lab, &in);
-    }
-    tell_wrongs(lab);
-    judge_trial(lab->judge, &in, verdict);
-    if (walked)
-        check_invariants(lab, verdict);
-    if (verdict->apps_broken > 0)
-        lab_event(lab, "oracle", "app-broken", verdict->broken_invariant);
+    struct judge_input in;
+    bool walked = lab_look(lab, end, &in);
+    in.history = lab->history;
+    lab_conclude(lab, &in, walked, verdict);
 }
 
 void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict)
@@ -165,5 +180,5 @@ void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict)
     bool walked = first_look(lab, &in);
     judge_trial(lab->judge, &in, verdict);
     if (walked)
-        check_invariants(lab, verdict);
+        check_invariants(lab, &in, verdict);
 }

@@ -44,6 +44,7 @@ struct run_state {
     uint64_t longest_ns; /* the longest of these times */
     uint64_t struck_ns;  /* since time 0: the last strike */
     bool unseen;         /* it struck since the tree was last looked at */
+    uint64_t service_ns; /* machine time of the last of them */
     uint64_t rebuilt_ns; /* since time 0; 0: never */
     uint32_t rebuilding; /* disks that are being made whole: a bit a disk */
     uint32_t whole;      /* disks that have all that they should: as far as we know, a bit a disk */
@@ -89,8 +90,10 @@ struct lab {
     struct judge_verdict base_verdict;
     struct judge_verdict boots; /* of all boots before the last: the weakest of each */
     uint32_t boots_judged;
-    struct trial_record base;                   /* its record, but for the cell */
-    struct trial_record *record;                /* being filled: events go there */
+    struct trial_record base;    /* its record, but for the cell */
+    struct trial_record *record; /* being filled: events go there */
+    struct trial_record *heard;  /* events go there too, if there is one (explore.c) */
+    const struct strike *told;   /* what struck, where no injector did (explore.c) */
     struct sim_disk_stats disk_base[DISKS_MAX]; /* at time 0 */
     struct lab_times times;
     struct sample *samples; /* room for latencies, kept */
@@ -126,11 +129,26 @@ bool lab_read(struct lab *lab, enum reader_task task, struct observation *o,
 /* trial_run.c: the run from time 0 with the first `count` faults of the plan (NULL: none). */
 enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t count,
                      const uint64_t *recovery_ns);
+/* The loop of a run in which power is off until run.power_on_ns: to its end. */
+enum run_end lab_loop(struct lab *lab);
 /* Observers of the machine, in force from boot to the end of the trial. */
 void lab_observe(struct lab *lab);
 
+/* trial.c: makes the laboratory that of a job, without running anything. True: with a new machine.
+ */
+bool lab_prepare(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n);
+/* trial.c: a machine as at the begin of every run: reset and observed. */
+void lab_reset(struct lab *lab, bool lists_events);
+/* trial.c: the cell, number and promises of a record. */
+void lab_fill_place(const struct lab *lab, uint32_t fault, struct trial_record *record);
+
 /* trial_judge.c: reads back, stops, checks, boots, reads again, probes; judges. */
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict);
+/* The first half of it: fills *in but for the history. False: not all could be read. */
+bool lab_look(struct lab *lab, enum run_end end, struct judge_input *in);
+/* The second half: what lab->history says of what was looked at. */
+void lab_conclude(struct lab *lab, const struct judge_input *in, bool walked,
+                  struct judge_verdict *verdict);
 /* The same of a boot in the middle of a trial: only reads back. The machine goes on from there. */
 void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict);
 

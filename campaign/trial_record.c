@@ -28,6 +28,8 @@ void lab_event(struct lab *lab, const char *layer, const char *what, const char 
     uint64_t now = lab_now(lab);
     if (lab->record != NULL && lab->run.lists_events && has_room_for(lab->record, what))
         record_add_event(lab->record, now, layer, what, detail);
+    if (lab->heard != NULL)
+        record_add_event(lab->heard, now, layer, what, detail);
     if (lab->tell != NULL)
         (void)fprintf(lab->tell, "%14.6f ms  %-9s %-15s %s\n", (double)now / 1e6, layer, what,
                       detail != NULL ? detail : "");
@@ -84,7 +86,7 @@ static void fill_struck(const struct lab *lab, struct trial_record *r)
     r->injected = true;
     at += (size_t)snprintf(r->struck, sizeof(r->struck), "[");
     for (uint32_t i = 0; i < lab->run.fault_count; i++) {
-        const struct strike *s = injector_strike(lab->injector, i);
+        const struct strike *s = lab_strike(lab, i);
         bool rated = lab->run.faults->faults[i].at.kind == FAULT_AT_RATE;
         r->injected = r->injected && (rated || strike_is_whole(s));
         if (at >= sizeof(r->struck) - 256)
@@ -167,8 +169,8 @@ static void seconds(char *to, size_t room, uint64_t ns)
 /* "disk 1 at 2.13 s", of a rate with how many strikes came before. */
 static void story_strike(const struct lab *lab, uint32_t i, char *to, size_t room)
 {
-    const struct strike *s = injector_strike(lab->injector, i);
-    uint64_t times = injector_times(lab->injector, i);
+    const struct strike *s = lab_strike(lab, i);
+    uint64_t times = lab->told != NULL ? 1 : injector_times(lab->injector, i);
     char when[32];
     if (!s->struck) {
         (void)snprintf(to, room, "never struck");

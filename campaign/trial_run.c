@@ -396,6 +396,7 @@ static void look_at_service(struct lab *lab)
         lab->run.down_ns += down_ns;
         if (down_ns > lab->run.longest_ns)
             lab->run.longest_ns = down_ns;
+        lab->run.service_ns = sim_machine_now(lab->machine);
     }
     if (!now)
         lose_service(lab);
@@ -416,7 +417,7 @@ static uint64_t next_look(const struct lab *lab)
     return sim_machine_now(lab->machine) + LAB_STEP_NS;
 }
 
-static enum run_end loop(struct lab *lab)
+enum run_end lab_loop(struct lab *lab)
 {
     for (;;) {
         if (lab->run.cut_wanted != NO_FAULT)
@@ -504,7 +505,7 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
     lab_calendar_spread(lab);
     lab_observe(lab);
     workload_start(&lab->work);
-    enum run_end end = loop(lab);
+    enum run_end end = lab_loop(lab);
     injector_disarm(lab->injector);
     return end;
 }

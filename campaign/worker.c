@@ -47,8 +47,7 @@ bool worker_isolates(const struct fault_plan *plan)
     return false;
 }
 
-/* Reads exactly `bytes`; false at the end of the pipe. */
-static bool read_all(int fd, void *to, size_t bytes)
+bool worker_read_all(int fd, void *to, size_t bytes)
 {
     uint8_t *at = to;
     while (bytes > 0) {
@@ -63,8 +62,7 @@ static bool read_all(int fd, void *to, size_t bytes)
     return true;
 }
 
-/* Writes all of it; if the coordinator is gone there is nothing left to do. */
-static void write_all(int fd, const void *from, size_t bytes)
+void worker_write_all(int fd, const void *from, size_t bytes)
 {
     const uint8_t *at = from;
     while (bytes > 0) {
@@ -83,9 +81,9 @@ static void send_frame(struct worker *w, enum frame_kind kind, uint32_t fault, c
 {
     ASSERT(count <= FRAME_BYTES_MAX);
     struct frame frame = {.kind = kind, .fault = fault, .bytes = (uint32_t)count};
-    write_all(w->results_fd, &frame, sizeof(frame));
+    worker_write_all(w->results_fd, &frame, sizeof(frame));
     if (count > 0)
-        write_all(w->results_fd, bytes, count);
+        worker_write_all(w->results_fd, bytes, count);
 }
 
 /* Runs the trial in this process and encodes its record; returns the bytes. */
@@ -150,8 +148,7 @@ static bool do_job(struct worker *w, const struct job_head *job)
     return true;
 }
 
-/* Stays on the k-th allowed CPU; a machine that refuses runs on without. */
-static void pin(uint32_t k)
+void worker_pin(uint32_t k)
 {
     cpu_set_t allowed, one;
     CPU_ZERO(&allowed);
@@ -177,11 +174,11 @@ _Noreturn void worker_main(const struct plan *plan, const struct worker_ops *ops
     w.raw =
         mmap(NULL, RECORD_ENCODED_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT(w.record != NULL && w.faults != NULL && w.raw != MAP_FAILED);
-    pin(cpu);
+    worker_pin(cpu);
     struct job_head job;
-    while (read_all(jobs_fd, &job, sizeof(job))) {
+    while (worker_read_all(jobs_fd, &job, sizeof(job))) {
         ASSERT(job.count <= plan->fault_count);
-        if (!read_all(jobs_fd, w.faults, job.count * sizeof(*w.faults)))
+        if (!worker_read_all(jobs_fd, w.faults, job.count * sizeof(*w.faults)))
             break;
         if (!do_job(&w, &job)) {
             send_frame(&w, FRAME_RETIRED, 0, NULL, 0);

@@ -15,6 +15,7 @@
 #define LORIS_CAMPAIGN_WORKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "campaign/plan.h"
@@ -56,6 +57,15 @@ _Noreturn void worker_main(const struct plan *plan, const struct worker_ops *ops
 
 /* Whether some fault of the plan can corrupt memory. */
 bool worker_isolates(const struct fault_plan *plan);
+
+/* Reads exactly `bytes`; false at the end of the pipe. */
+bool worker_read_all(int fd, void *to, size_t bytes);
+
+/* Writes all of it; if the coordinator is gone there is nothing left to do. */
+void worker_write_all(int fd, const void *from, size_t bytes);
+
+/* Stays on the k-th allowed CPU; a machine that refuses runs on without. */
+void worker_pin(uint32_t k);
 
 /* Ends the calling process when its parent (of that pid) is gone. */
 void worker_die_with(int parent);

@@ -354,6 +354,29 @@ enum err store_put_explored(struct store *store, const struct store_explored *ro
     return run(store, INSERT_EXPLORED);
 }
 
+void store_explored_of(struct store *store, uint32_t cell, uint64_t n,
+                       struct store_explored_sum *sum)
+{
+    char begin[32], end[32];
+    sqlite3_stmt *s;
+    *sum = (struct store_explored_sum){0};
+    int code = sqlite3_prepare_v2(store->db,
+                                  "SELECT count(*), coalesce(sum(left), 0) FROM exploration WHERE "
+                                  "cell = ? AND point >= ? AND point < ?",
+                                  -1, &s, NULL);
+    ASSERT(code == SQLITE_OK);
+    snprintf(begin, sizeof(begin), "%llu.", (unsigned long long)n);
+    snprintf(end, sizeof(end), "%llu/", (unsigned long long)n); /* '/' comes after '.' */
+    bind_u64(s, 1, cell);
+    bind_text(s, 2, begin);
+    bind_text(s, 3, end);
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        sum->points = (uint64_t)sqlite3_column_int64(s, 0);
+        sum->left = (uint64_t)sqlite3_column_int64(s, 1);
+    }
+    sqlite3_finalize(s);
+}
+
 enum err store_commit(struct store *store)
 {
     ASSERT(store != NULL);

@@ -76,6 +76,11 @@ struct store_explored {
     uint64_t broken;
 };
 
+/* What is explored of one sequence of a cell. */
+struct store_explored_sum {
+    uint64_t points, left;
+};
+
 /* What a cell holds so far: for rules that stop early, and for progress. */
 struct store_tally {
     uint64_t done, injected, broken; /* broken: of the injected ones, promises not kept */
@@ -97,6 +102,10 @@ MUST_USE enum err store_open(struct store **store, const char *path, enum store_
  */
 MUST_USE enum err store_put(struct store *store, const struct trial_record *record);
 MUST_USE enum err store_put_explored(struct store *store, const struct store_explored *row);
+
+/* Adds up the points of sequence n of a cell: those whose name begins with "n.". */
+void store_explored_of(struct store *store, uint32_t cell, uint64_t n,
+                       struct store_explored_sum *sum);
 
 /* Commits the batch. Errors as store_put. */
 MUST_USE enum err store_commit(struct store *store);

@@ -180,6 +180,10 @@ typedef void sim_disk_observer_fn(void *object, struct sim_disk *disk,
 void sim_disk_observe(struct sim_disk *disk, sim_disk_observer_fn *fn, void *object);
 void sim_disk_unobserve(struct sim_disk *disk, sim_disk_observer_fn *fn, void *object);
 
+/* Whether a read of the sector would now see the sealed image: nothing was accepted or stored there
+ * since the last seal or reset. */
+bool sim_disk_is_initial(const struct sim_disk *disk, uint64_t sector);
+
 /* The explorer's place in the one read function: called for each sector read by a request or peek
  * after its content was found; may change the bytes; returns false for EIO. NULL takes it out. */
 typedef bool sim_disk_read_hook_fn(void *object, struct sim_disk *disk, uint64_t sector,

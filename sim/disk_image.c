@@ -164,6 +164,7 @@ void disk_image_store(struct disk_image *image, uint64_t first, uint32_t count, 
         set_flags(image, page, image->page[page].used | mask,
                   image->page[page].bad & (uint8_t)~mask);
         image->page[page].live |= mask;
+        image->page[page].own |= mask;
         memcpy(image->bytes + first * image->sector_size, from, (size_t)part * image->sector_size);
         from += (size_t)part * image->sector_size;
         first += part;
@@ -185,6 +186,7 @@ void disk_image_trim(struct disk_image *image, uint64_t first, uint64_t count)
             set_flags(image, page, image->page[page].used & (uint8_t)~mask,
                       image->page[page].bad & (uint8_t)~mask);
             image->page[page].live &= (uint8_t)~mask;
+            image->page[page].own |= mask;
         }
         first += part;
         count -= part;
@@ -201,6 +203,7 @@ bool disk_image_flip(struct disk_image *image, uint64_t sector, uint32_t bit)
     if ((image->page[page].live & mask) == 0)
         memset(bytes, 0, image->sector_size);
     image->page[page].live |= mask;
+    image->page[page].own |= mask;
     bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     return disk_image_is_used(image, sector);
 }
@@ -257,6 +260,8 @@ static void start_level(struct disk_image *image)
 
 void disk_image_seal(struct disk_image *image)
 {
+    for (size_t i = 0; i < image->undo_count; i++)
+        image->page[image->undo[i].page].own = 0; /* what was changed since the seal before */
     image->levels = 0;
     image->undo_count = 0;
     image->data_count = 0;

@@ -12,7 +12,7 @@
  *   (1) `saved` of a page >= generation of the top level iff the log above that level's mark has
  * the page; (2) generations only grow, so a page saved in a level that is over is saved again; (3)
  * bad_count and used_count are the numbers of set bits; (4) used sectors are live, and others that
- * a bit was flipped in.
+ * a bit was flipped in; (5) `own` sectors were stored, trimmed or flipped since the last seal.
  */
 #ifndef LORIS_SIM_DISK_IMAGE_H
 #define LORIS_SIM_DISK_IMAGE_H
@@ -27,7 +27,7 @@
 /* What is known of a page, together because it is needed together. */
 struct image_page {
     uint32_t saved;          /* a generation */
-    uint8_t live, used, bad; /* bits of its sectors */
+    uint8_t live, used, bad, own; /* bits of its sectors */
 };
 
 /* A page as it was. Without live sectors, as most are, it keeps no bytes. */
@@ -97,6 +97,13 @@ void disk_image_spoil(struct disk_image *image, uint64_t sector);
 
 bool disk_image_is_bad(const struct disk_image *image, uint64_t sector);
 bool disk_image_is_used(const struct disk_image *image, uint64_t sector);
+
+/* Whether the sector has been changed since the last seal (and not taken back). */
+static inline bool disk_image_is_own(const struct disk_image *image, uint64_t sector)
+{
+    uint64_t within = sector % image->sectors_per_page;
+    return (image->page[sector / image->sectors_per_page].own >> within & 1) != 0;
+}
 
 /* The n-th used sector in address order, n < used_count. */
 uint64_t disk_image_used_nth(const struct disk_image *image, uint64_t n);

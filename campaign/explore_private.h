@@ -1,0 +1,96 @@
+/*
+ * The inside of an explorer, shared by explore.c (points, walks, verdicts) and explore_boot.c (the
+ * recorded run, and what a boot of one state finds).
+ */
+#ifndef LORIS_CAMPAIGN_EXPLORE_PRIVATE_H
+#define LORIS_CAMPAIGN_EXPLORE_PRIVATE_H
+
+#include "campaign/explore.h"
+#include "campaign/trial_private.h"
+#include "sim/memo.h"
+#include "sim/record.h"
+#include "workloads/oracle/copy.h"
+
+/* A place of the recorded run where the power may fail. */
+struct place {
+    uint32_t entry;   /* of the recording: it has happened */
+    uint32_t history; /* which of the kept ones was the history then */
+    uint64_t alive;   /* applications that had not ended: a bit each */
+    bool persistence; /* an fsync, sync or commit was answered OK just now */
+};
+
+/* What a boot of one class of states found. */
+struct leaf {
+    struct judge_input in; /* but for the history; observations are the leaf's own */
+    struct observation *seen, *again;
+    bool walked;
+    uint64_t hash, digest;
+    uint64_t service_ns; /* from power on to full service; HISTORY_NEVER: not reached */
+    uint64_t rebuilt_ns; /* since time 0; 0: never */
+    uint64_t power_ns;   /* when power came back, since time 0 */
+    uint64_t events, messages, ios, blocks;
+    struct record_event *heard;
+    uint32_t heard_count;
+    uint64_t visit; /* number of the point's visit that met it last */
+};
+
+/* Leaves of an eager exploration, by image. */
+struct image {
+    uint64_t low, high;
+    uint32_t leaf;
+};
+
+struct explorer {
+    struct lab *lab;
+    const struct plan *plan;
+    const struct fault *fault;
+    const struct explore_options *options;
+    const struct explore_sink *sink;
+    uint32_t cell;
+
+    struct sim_machine *machine; /* that `recording` is of */
+    struct sim_record *recording;
+    struct sim_states *states;
+    struct sim_memo *memo;
+    bool recording_now, answered_sync;
+    bool from_mark; /* app `bounded`: its set-up, before the mark, has no points */
+    struct place *places;
+    uint32_t place_count, place_room;
+    struct history **histories; /* kept copies, made as needed and used again */
+    uint32_t history_count, history_room;
+    uint64_t history_progress;
+    struct run_state base_run;                               /* as time 0 found it */
+    uint64_t first_write[DISKS_MAX], first_flush[DISKS_MAX]; /* before time 0 */
+    uint64_t end_ns; /* of the recorded run, on the machine's clock */
+
+    struct leaf *leaves;
+    uint32_t leaf_count, leaf_room;
+    uint64_t leaf_bytes;
+    struct image *images;
+    uint32_t image_room;
+    uint32_t *read_in; /* by variable: the boot that read it last */
+    uint32_t read_room;
+    uint32_t boot; /* number of the present one, from 1 */
+    uint64_t boots, visits;
+    struct trial_record *heard; /* of the present boot */
+
+    struct history *now; /* the history of the present point, with the loss of power */
+    struct strike strike;
+    struct explore_sum sum;
+    enum level promised; /* of the cell */
+    bool late;           /* the deadline has passed */
+    uint64_t row;        /* last number given in this job */
+};
+
+/* explore_boot.c */
+
+/* Runs the job without faults and records it: places, histories, entries. */
+void explore_record(struct explorer *x, uint32_t cell, uint64_t n);
+
+/* Boots the states at hand and keeps what came as a new leaf; its number. */
+uint32_t explore_boot(struct explorer *x);
+
+/* Forgets all leaves and what is known of them. */
+void explore_forget(struct explorer *x);
+
+#endif

@@ -1,0 +1,538 @@
+#define _GNU_SOURCE /* ppoll, pipe2 */
+#include "campaign/explore_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "assertion.h"
+#include "campaign/cli.h"
+#include "campaign/explore_progress.h"
+#include "campaign/explore_worker.h"
+#include "campaign/progress.h"
+#include "campaign/store_plan.h"
+#include "campaign/worker.h"
+#include "results/rows.h"
+
+#define TICK_MS 100
+
+/* What a job has sent so far: whole frames. */
+struct output {
+    uint8_t *bytes;
+    size_t used, room;
+    bool ended;
+    bool lost; /* its worker died */
+};
+
+struct explore_slot {
+    pid_t pid; /* 0: none */
+    int to, from;
+    bool busy;
+    uint64_t job; /* index */
+    struct output output;
+    size_t taken; /* of output: frames that were looked at */
+};
+
+struct explore_run {
+    const struct plan *plan;
+    const struct explore_run_options *options;
+    struct explore_options explore; /* with the deadline */
+    struct store *store;
+    struct explore_job *jobs;
+    uint64_t job_count, next, stored; /* handed out; stored, in order */
+    struct output *outputs;           /* [job_count] of jobs that ended and are not stored yet */
+    struct explore_slot *slots;
+    uint32_t slot_count;
+    struct explore_sum sum; /* of stored jobs */
+    struct explore_show show;
+    uint64_t defects;
+    bool bounded; /* --states is reached */
+    enum err failed;
+    sigset_t unblocked;
+};
+
+static volatile sig_atomic_t caught;
+
+static void catch_signal(int number)
+{
+    caught = number;
+}
+
+static void catch_child(int number)
+{
+    (void)number; /* it only ends the wait */
+}
+
+/* ---- Jobs --------------------------------------------------------------------------------------
+ */
+
+/* How many sequences a workload has: those of app `bounded`, else one. */
+static uint64_t sequences_of(const struct plan_workload *w)
+{
+    for (uint32_t k = 0; k < w->app_count; k++)
+        if (w->apps[k].bounded != NULL)
+            return w->apps[k].bounded->count;
+    return 1;
+}
+
+static bool wants_cell(const struct plan *plan, uint32_t cell)
+{
+    return plan->cells[cell].selected && explore_refuses(plan, cell) == NULL;
+}
+
+/* Whether all points of the job are stored, with nothing left. */
+static bool is_stored(struct explore_run *run, const struct explore_job *job)
+{
+    struct store_explored_sum sum;
+    store_explored_of(run->store, job->cell, job->n, &sum);
+    return sum.points > 0 && sum.left == 0;
+}
+
+static void add_jobs(struct explore_run *run, uint32_t from, uint32_t depth)
+{
+    const struct plan *plan = run->plan;
+    for (uint32_t c = 0; c < plan->cell_count; c++) {
+        if (!wants_cell(plan, c))
+            continue;
+        uint64_t count = sequences_of(&plan->workloads[plan->cells[c].workload]);
+        for (uint64_t n = (plan->shard - 1) % plan->shards; n < count; n += plan->shards) {
+            struct explore_job job = {.cell = c, .from = from, .depth = depth, .n = n};
+            if (run->options->resume && is_stored(run, &job))
+                continue;
+            if ((run->job_count & (run->job_count - 1)) == 0) { /* grows at powers of two */
+                uint64_t room = run->job_count == 0 ? 1 : run->job_count * 2;
+                run->jobs = realloc(run->jobs, room * sizeof(*run->jobs));
+                ASSERT(run->jobs != NULL);
+            }
+            run->jobs[run->job_count++] = job;
+        }
+    }
+}
+
+/* With a bound each depth by itself, so that whole depths are done first. */
+static void list_jobs(struct explore_run *run)
+{
+    uint32_t depth = run->explore.depth;
+    bool by_depth = run->explore.states != 0 || run->options->budget_ns != 0;
+    for (uint32_t d = by_depth ? 0 : depth; d <= depth; d++)
+        add_jobs(run, by_depth ? d : 0, d);
+    run->outputs = calloc(run->job_count + 1, sizeof(*run->outputs));
+    ASSERT(run->outputs != NULL);
+}
+
+/* ---- Storing -----------------------------------------------------------------------------------
+ */
+
+static enum err store_row(struct explore_run *run, const uint8_t *raw, size_t bytes)
+{
+    static struct trial_record record; /* large */
+    enum err e = record_decode(&record, raw, bytes);
+    ASSERT(e == OK); /* from our own worker, whole */
+    return store_put(run->store, &record);
+}
+
+static enum err store_point(struct explore_run *run, const struct explore_job *job,
+                            const struct explore_point *point)
+{
+    char name[EXPLORE_POINT_BYTES + 64];
+    (void)snprintf(name, sizeof(name), "%" PRIu64 ".%05" PRIu32 " %s", job->n, point->number,
+                   point->name);
+    /* Depths that are still to come are left, though this job was not to visit them. */
+    return store_put_explored(run->store, &(struct store_explored){.cell = job->cell,
+                                                                   .point = name,
+                                                                   .states = point->states,
+                                                                   .distinct = point->distinct,
+                                                                   .boots = point->boots,
+                                                                   .left = point->left,
+                                                                   .weakest = point->weakest,
+                                                                   .broken = point->broken});
+}
+
+static enum err store_job(struct explore_run *run, uint64_t index)
+{
+    const struct output *o = &run->outputs[index];
+    const struct explore_job *job = &run->jobs[index];
+    struct explore_frame frame;
+    enum err e = OK;
+    for (size_t at = 0; at < o->used && e == OK; at += sizeof(frame) + frame.bytes) {
+        struct explore_point point;
+        struct explore_sum sum;
+        memcpy(&frame, o->bytes + at, sizeof(frame));
+        const uint8_t *payload = o->bytes + at + sizeof(frame);
+        switch ((enum explore_frame_kind)frame.kind) {
+        case EXPLORE_ROW:
+            e = store_row(run, payload, frame.bytes);
+            break;
+        case EXPLORE_POINT:
+            memcpy(&point, payload, sizeof(point));
+            e = store_point(run, job, &point);
+            break;
+        case EXPLORE_PROGRESS:
+            break;
+        case EXPLORE_END:
+            memcpy(&sum, payload, sizeof(sum));
+            run->sum.points += sum.points;
+            run->sum.states += sum.states;
+            run->sum.boots += sum.boots;
+            run->sum.left =
+                job->depth == run->explore.depth ? run->sum.left + sum.left : run->sum.left;
+            run->sum.broken += sum.broken;
+            break;
+        }
+    }
+    return e == OK ? store_commit(run->store) : e;
+}
+
+/* Stores what has ended, as far as nothing before it is missing. */
+static void store_ended(struct explore_run *run)
+{
+    while (run->stored < run->next && run->outputs[run->stored].ended && !run->bounded &&
+           run->failed == OK) {
+        run->failed = store_job(run, run->stored);
+        if (run->failed != OK)
+            (void)fprintf(stderr, "%s\n", store_error(run->store));
+        free(run->outputs[run->stored].bytes);
+        run->outputs[run->stored] = (struct output){.ended = true};
+        run->stored++;
+        run->show.jobs_done = run->stored;
+        run->show.broken = run->sum.broken;
+        run->bounded = run->explore.states != 0 && run->sum.states >= run->explore.states;
+    }
+}
+
+/* ---- Workers -----------------------------------------------------------------------------------
+ */
+
+static _Noreturn void become_worker(struct explore_run *run, uint32_t index, pid_t parent, int jobs,
+                                    int results)
+{
+    worker_die_with((int)parent);
+    (void)signal(SIGINT, SIG_IGN); /* the terminal sends it to all; the coordinator decides */
+    (void)signal(SIGTERM, SIG_DFL);
+    (void)signal(SIGCHLD, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &run->unblocked, NULL);
+    store_after_fork(run->store);
+    for (uint32_t k = 0; k < run->slot_count; k++) {
+        if (run->slots[k].pid == 0)
+            continue;
+        (void)close(run->slots[k].to);
+        (void)close(run->slots[k].from);
+    }
+    explore_worker(run->plan, &run->explore, jobs, results, index);
+}
+
+static void start_worker(struct explore_run *run, uint32_t index)
+{
+    struct explore_slot *slot = &run->slots[index];
+    int jobs[2], results[2];
+    int failed = pipe2(jobs, O_CLOEXEC);
+    ASSERT(failed == 0);
+    failed = pipe2(results, O_CLOEXEC);
+    ASSERT(failed == 0);
+    (void)fflush(NULL);
+    pid_t parent = getpid(), child = fork();
+    ASSERT(child >= 0);
+    if (child == 0) {
+        (void)close(jobs[1]);
+        (void)close(results[0]);
+        become_worker(run, index, parent, jobs[0], results[1]);
+    }
+    (void)close(jobs[0]);
+    (void)close(results[1]);
+    slot->pid = child;
+    slot->to = jobs[1];
+    slot->from = results[0];
+}
+
+/* Whether another job is to be begun. */
+static bool goes_on(const struct explore_run *run)
+{
+    bool late = run->explore.deadline_ns != 0 && progress_now_ns() >= run->explore.deadline_ns;
+    return run->next < run->job_count && caught == 0 && !run->bounded && run->failed == OK && !late;
+}
+
+static void feed(struct explore_run *run, uint32_t index)
+{
+    struct explore_slot *slot = &run->slots[index];
+    if (!goes_on(run))
+        return;
+    if (slot->pid == 0)
+        start_worker(run, index);
+    slot->job = run->next++;
+    slot->busy = true;
+    slot->taken = 0;
+    slot->output = (struct output){0};
+    (void)!write(slot->to, &run->jobs[slot->job], sizeof(run->jobs[0]));
+}
+
+static void end_job(struct explore_run *run, uint32_t index)
+{
+    struct explore_slot *slot = &run->slots[index];
+    slot->output.ended = true;
+    run->outputs[slot->job] = slot->output;
+    slot->output = (struct output){0};
+    slot->busy = false;
+    store_ended(run);
+    feed(run, index);
+}
+
+/* The worker died: the job is lost, and told. */
+static void bury(struct explore_run *run, uint32_t index)
+{
+    struct explore_slot *slot = &run->slots[index];
+    int status = 0;
+    (void)close(slot->to);
+    (void)close(slot->from);
+    while (waitpid(slot->pid, &status, 0) < 0)
+        ASSERT(errno == EINTR);
+    slot->pid = 0;
+    if (!slot->busy)
+        return;
+    const struct explore_job *job = &run->jobs[slot->job];
+    const struct plan_cell *c = &run->plan->cells[job->cell];
+    char text[128];
+    worker_status_text(status, text, sizeof(text));
+    explore_show_clear(&run->show);
+    (void)fprintf(stderr,
+                  "loris: a defect of loris, please report it: exploring %s/%s/%s, n = %" PRIu64
+                  ", depth %" PRIu32 ": %s; the others go on\n",
+                  run->plan->variants[c->variant].name, run->plan->workloads[c->workload].name,
+                  run->plan->faults[c->fault].name, job->n, job->depth, text);
+    run->defects++;
+    slot->output.used = 0; /* half a job is none */
+    slot->output.lost = true;
+    end_job(run, index);
+}
+
+/* Looks at frames that have come whole since the last time. */
+static void take_frames(struct explore_run *run, uint32_t index)
+{
+    struct explore_slot *slot = &run->slots[index];
+    struct output *o = &slot->output;
+    struct explore_frame frame;
+    while (slot->busy && o->used - slot->taken >= sizeof(frame)) {
+        memcpy(&frame, o->bytes + slot->taken, sizeof(frame));
+        ASSERT(frame.bytes <= EXPLORE_FRAME_BYTES_MAX);
+        if (o->used - slot->taken < sizeof(frame) + frame.bytes)
+            return;
+        if (frame.kind == EXPLORE_PROGRESS) {
+            struct explore_progress p;
+            memcpy(&p, o->bytes + slot->taken + sizeof(frame), sizeof(p));
+            run->show.states += p.states;
+            run->show.boots += p.boots;
+        }
+        slot->taken += sizeof(frame) + frame.bytes;
+        if (frame.kind == EXPLORE_END)
+            end_job(run, index); /* a worker sends nothing after it until it is fed */
+    }
+}
+
+static void read_slot(struct explore_run *run, uint32_t index)
+{
+    struct explore_slot *slot = &run->slots[index];
+    struct output *o = &slot->output;
+    if (o->room - o->used < EXPLORE_FRAME_BYTES_MAX) {
+        o->room = o->room * 2 + EXPLORE_FRAME_BYTES_MAX;
+        o->bytes = realloc(o->bytes, o->room);
+        ASSERT(o->bytes != NULL);
+    }
+    ssize_t got = read(slot->from, o->bytes + o->used, o->room - o->used);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got <= 0) {
+        bury(run, index);
+        return;
+    }
+    o->used += (size_t)got;
+    take_frames(run, index);
+}
+
+static bool any_busy(const struct explore_run *run)
+{
+    for (uint32_t k = 0; k < run->slot_count; k++)
+        if (run->slots[k].busy)
+            return true;
+    return false;
+}
+
+static void wait_once(struct explore_run *run, struct pollfd *polls, uint32_t *places)
+{
+    nfds_t count = 0;
+    for (uint32_t k = 0; k < run->slot_count; k++) {
+        if (run->slots[k].pid == 0)
+            continue;
+        places[count] = k;
+        polls[count++] = (struct pollfd){.fd = run->slots[k].from, .events = POLLIN};
+    }
+    struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+    if (ppoll(polls, count, &tick, &run->unblocked) > 0)
+        for (nfds_t k = 0; k < count; k++)
+            if (polls[k].revents != 0)
+                read_slot(run, places[k]);
+    explore_show_tick(&run->show);
+}
+
+static void stop_workers(struct explore_run *run)
+{
+    for (uint32_t k = 0; k < run->slot_count; k++) {
+        struct explore_slot *slot = &run->slots[k];
+        free(slot->output.bytes);
+        if (slot->pid == 0)
+            continue;
+        if (slot->busy)
+            (void)kill(slot->pid, SIGKILL);
+        (void)close(slot->to);
+        (void)close(slot->from);
+        while (waitpid(slot->pid, NULL, 0) < 0)
+            ASSERT(errno == EINTR);
+    }
+    free(run->slots);
+}
+
+/* Signals are taken only inside ppoll. */
+static void set_signals(struct explore_run *run, struct sigaction old[4], sigset_t *mask)
+{
+    static const int numbers[3] = {SIGINT, SIGTERM, SIGCHLD};
+    sigset_t blocked;
+    (void)sigemptyset(&blocked);
+    caught = 0;
+    for (size_t k = 0; k < 3; k++) {
+        struct sigaction action = {.sa_handler = k == 2 ? catch_child : catch_signal};
+        (void)sigaddset(&blocked, numbers[k]);
+        (void)sigaction(numbers[k], &action, &old[k]);
+    }
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, &old[3]);
+    (void)sigprocmask(SIG_BLOCK, &blocked, mask);
+    run->unblocked = *mask;
+    for (size_t k = 0; k < 3; k++)
+        (void)sigdelset(&run->unblocked, numbers[k]);
+}
+
+static void restore_signals(const struct sigaction old[4], const sigset_t *mask)
+{
+    static const int numbers[4] = {SIGINT, SIGTERM, SIGCHLD, SIGPIPE};
+    for (size_t k = 0; k < 4; k++)
+        (void)sigaction(numbers[k], &old[k], NULL);
+    (void)sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+static void run_jobs(struct explore_run *run)
+{
+    uint32_t workers = run->options->jobs;
+    struct pollfd *polls = calloc(workers, sizeof(*polls));
+    uint32_t *places = calloc(workers, sizeof(*places));
+    run->slot_count = workers;
+    run->slots = calloc(workers, sizeof(*run->slots));
+    ASSERT(polls != NULL && places != NULL && run->slots != NULL);
+    for (uint32_t k = 0; k < workers; k++)
+        feed(run, k);
+    while (any_busy(run) && caught == 0 && !run->bounded && run->failed == OK)
+        wait_once(run, polls, places);
+    stop_workers(run);
+    free(polls);
+    free(places);
+}
+
+/* ---- The command -------------------------------------------------------------------------------
+ */
+
+/* Says which cells are not explored, a line a reason. Returns how many are. */
+static uint32_t tell_refused(const struct plan *plan)
+{
+    uint32_t explored = 0;
+    const char *told = NULL;
+    for (uint32_t c = 0; c < plan->cell_count; c++) {
+        const struct plan_cell *cell = &plan->cells[c];
+        const char *why = explore_refuses(plan, c);
+        explored += cell->selected && why == NULL;
+        if (why == NULL || cell->skipped != NULL || !cell->selected || cell->variant != 0 ||
+            cell->workload != 0)
+            continue;
+        if (told == NULL)
+            (void)fprintf(stderr, "loris: not explored:\n");
+        told = why;
+        (void)fprintf(stderr, "  */*/%s: %s\n", plan->faults[cell->fault].name, why);
+    }
+    return explored;
+}
+
+static int finish(struct explore_run *run)
+{
+    const struct explore_run_options *o = run->options;
+    bool whole = run->stored == run->job_count && run->sum.left == 0 && run->defects == 0;
+    uint64_t left = run->job_count - run->stored;
+    if (run->failed == OK) {
+        run->failed = whole ? store_finish(run->store) : store_commit(run->store);
+        if (run->failed != OK)
+            (void)fprintf(stderr, "%s\n", store_error(run->store));
+    }
+    struct store_tally tally;
+    store_tally(run->store, UINT32_MAX, &tally);
+    store_close(run->store);
+    if (caught != 0) {
+        (void)fprintf(stderr,
+                      "loris: interrupted after %" PRIu64 " of %" PRIu64
+                      " parts, all kept; go on with the same command and --resume\n",
+                      run->stored, run->job_count);
+        return 128 + caught;
+    }
+    if (left > 0 || run->sum.left > 0)
+        (void)fprintf(stderr,
+                      "loris: stopped at its bound: %" PRIu64 " states were covered, %" PRIu64
+                      " of the points begun are left, and %" PRIu64 " of %" PRIu64
+                      " parts were not begun; go on with --resume\n",
+                      run->sum.states, run->sum.left, left, run->job_count);
+    int code = explore_print(o->out_path, o->format, stdout, stderr);
+    if (run->defects > 0)
+        return EXIT_DEFECT;
+    if (run->failed != OK || code != EXIT_DONE)
+        return EXIT_WRONG_INPUT;
+    return tally.broken > 0 ? EXIT_WORSE : EXIT_DONE;
+}
+
+int explore_campaign(const struct plan *plan, const struct explore_run_options *options)
+{
+    struct explore_run run = {.plan = plan, .options = options, .explore = options->explore};
+    struct store_plan stored;
+    char error[STORE_ERROR_BYTES];
+    struct sigaction old[4];
+    sigset_t mask;
+    if (tell_refused(plan) == 0) {
+        (void)fprintf(stderr,
+                      "%s:1:1: has nothing to explore; a plan of one power.cut with "
+                      "`at: uniform` is wanted\n",
+                      options->request->path);
+        return EXIT_WRONG_INPUT;
+    }
+    enum store_mode mode = options->overwrite ? STORE_OVERWRITE
+                           : options->resume  ? STORE_RESUME
+                                              : STORE_NEW;
+    store_plan_make(plan, &stored);
+    set_signals(&run, old, &mask);
+    if (store_open(&run.store, options->out_path, mode, &stored, error) != OK) {
+        restore_signals(old, &mask);
+        (void)fprintf(stderr, "%s\n", error);
+        return EXIT_WRONG_INPUT;
+    }
+    list_jobs(&run);
+    if (options->budget_ns != 0)
+        run.explore.deadline_ns = progress_now_ns() + options->budget_ns;
+    explore_show_begin(&run.show, options->progress, stderr, run.job_count);
+    run_jobs(&run);
+    explore_show_end(&run.show);
+    int code = finish(&run);
+    restore_signals(old, &mask);
+    for (uint64_t k = 0; k < run.job_count; k++)
+        free(run.outputs[k].bytes);
+    free(run.outputs);
+    free(run.jobs);
+    return code;
+}
