@@ -16,6 +16,7 @@
 #define READ_TRIES 2u      /* of a segment: its blocks may have been misdirected on the way */
 #define WINDOW_FIRST 16u   /* blocks read at once: at the start of the region, */
 #define WINDOW_BLOCKS 126u /* and from then on */
+_Static_assert(WINDOW_BLOCKS <= LOG_WINDOW_BLOCKS, "a bit for each");
 #define WIPE_BLOCKS 64u
 
 void phys_log_release(struct physical *p)
@@ -114,7 +115,7 @@ enum err phys_log_write(struct physical *p, const struct object_request *request
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* Reads the region from `place` on into the window. Blocks that cannot be read are none. */
+/* Reads the region from `place` on into the window. OK or E_DEAD. */
 static enum err fill_window(struct physical *p, uint64_t place)
 {
     struct log_window *w = &p->window;
@@ -125,6 +126,7 @@ static enum err fill_window(struct physical *p, uint64_t place)
     ASSERT(w->raw != NULL);
     w->place = place;
     w->blocks = 0;
+    memset(w->unreadable, 0, sizeof(w->unreadable));
     uint32_t count = (uint32_t)(left < most ? left : most);
     for (uint32_t k = 0; k < count; k++)
         p->items[k] = (struct io_item){.address = address_of(p, place + k),
@@ -134,13 +136,14 @@ static enum err fill_window(struct physical *p, uint64_t place)
         if (p->items[k].status == E_DEAD)
             return E_DEAD;
         if (p->items[k].status != OK)
-            memset(p->items[k].page, 0, BLOCK_BYTES);
+            w->unreadable[k / 64] |= UINT64_C(1) << (k % 64);
     }
     w->blocks = count;
     return OK;
 }
 
-/* Blocks [place, place + count) of the region, which must be inside it. OK or E_DEAD. */
+/* Blocks [place, place + count) of the region, which must be inside it. OK, E_DEAD; E_MEDIA: one of
+ * them cannot be read. */
 static enum err look(struct physical *p, uint64_t place, uint32_t count, uint8_t **raw)
 {
     const struct log_window *w = &p->window;
@@ -150,10 +153,14 @@ static enum err look(struct physical *p, uint64_t place, uint32_t count, uint8_t
     if (e == OK && place + count > w->place + w->blocks) /* the first one is short */
         e = fill_window(p, place);
     *raw = w->raw + (size_t)(place - w->place) * BLOCK_BYTES;
+    for (uint64_t k = place - w->place; k < place - w->place + count && e == OK; k++)
+        if ((w->unreadable[k / 64] >> (k % 64) & 1) != 0)
+            e = E_MEDIA;
     return e;
 }
 
-/* The head of the segment that is asked for, in p->intent. E_NOENT: there is none. */
+/* The head of the segment that is asked for, in p->intent. E_NOENT: there is none; E_MEDIA: that is
+ * not known. */
 static enum err read_head(struct physical *p, const struct object_request *request,
                           struct block_head *head)
 {
@@ -198,6 +205,8 @@ enum err phys_log_read(struct physical *p, const struct object_request *request,
         if (e == OK)
             e = read_blocks(p, request, &head, &raw);
     }
+    if (e == E_MEDIA) /* it may have been whole: a torn one can be read */
+        plat_report(REPORT_DETECTED, (uint64_t)-E_MEDIA, address_of(p, request->offset));
     if (e != OK)
         return e;
     reply->moved = head.count * BLOCK_BYTES;

@@ -24,6 +24,7 @@
 #define RANKS 16u       /* order of writing: children before parents */
 #define RANK_LEAF 8u    /* inode leaves; the inode file's inner nodes follow */
 #define RING_MAX 256u   /* intent blocks */
+#define LOG_WINDOW_BLOCKS 128u
 #define GROUP_WORDS (FORMAT_GROUPS_MAX / 64u) /* of a bit a group */
 #define DURABLE_SLOTS 4096u
 #define RESERVE_MIN 64u   /* blocks kept for replay, repair and recovery (P6) */
@@ -99,6 +100,7 @@ struct log_window {
     uint8_t *raw; /* NULL: not needed yet */
     uint64_t place;
     uint32_t blocks;
+    uint64_t unreadable[LOG_WINDOW_BLOCKS / 64]; /* a bit a block */
 };
 
 struct physical {

@@ -231,6 +231,24 @@ START_TEST(test_log__a_flipped_bit_anywhere_makes_it_none)
 END_TEST
 
 /* The same pool made again on the same disk has the same numbers. */
+/* Nobody knows whether there was one: that is said, as it is not when the power has torn it. */
+START_TEST(test_log__a_segment_that_cannot_be_read_is_reported)
+{
+    for (uint32_t k = 0; k < 5; k++) {
+        start();
+        ph_ok(log_write(1, 3, 1, 0));
+        ph_boot();
+        ph_ok(ph_restore());
+        rig.disk[0].bad_sector = 8 * (ph.p->layout.log_first + k);
+        rig.disk[0].bad_sectors = 8;
+        enum err e = log_read(1, 0, 3, 1);
+        ck_assert_int_eq(e, k < 4 ? E_MEDIA : OK); /* a head, three blocks, and one of no segment */
+        ck_assert_uint_eq(fake_report_count(REPORT_DETECTED), k < 4);
+        rig.disk[0].bad_sectors = 0;
+    }
+}
+END_TEST
+
 START_TEST(test_log__a_new_layout_believes_nothing_of_an_older_one)
 {
     start();
@@ -271,5 +289,6 @@ CHECK_MAIN("log", 60, tcase_add_test(tc, test_log__what_was_flushed_comes_back_i
            tcase_add_test(tc, test_log__after_a_failed_write_it_takes_nothing_until_a_release);
            tcase_add_test(tc, test_log__damage_on_the_way_is_refused);
            tcase_add_test(tc, test_log__a_flipped_bit_anywhere_makes_it_none);
+           tcase_add_test(tc, test_log__a_segment_that_cannot_be_read_is_reported);
            tcase_add_test(tc, test_log__a_new_layout_believes_nothing_of_an_older_one);
            tcase_add_test(tc, test_log__a_root_of_another_layout_is_none);)
