@@ -6,9 +6,13 @@
  *                     byte a probe of probes.h. 1: reached in some run since the file was made.
  *
  * The file is laid over the section `reached` itself, which is whole pages: its alignment and its
- * last page come from here, since this file is linked last.
+ * last page come from here, since this file is linked last. It has all its blocks from the start
+ * and is never made shorter: a page of it that is gone, for want of room on the disk or since
+ * another build of the program cut the file, would be a crash of whatever process of the stack runs
+ * then.
  */
 #define _GNU_SOURCE /* MAP_FIXED, readlink of /proc/self/exe */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,7 +55,7 @@ __attribute__((constructor)) static void lay_file_over(void)
     memcpy(path + length, ".reached", sizeof(".reached"));
     size_t bytes = (uintptr_t)__stop_reached - (uintptr_t)__start_reached;
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (file < 0 || ftruncate(file, (off_t)bytes) != 0)
+    if (file < 0 || (errno = posix_fallocate(file, 0, (off_t)bytes)) != 0)
         fail(path);
     if ((uintptr_t)__start_reached % PAGE != 0 || bytes % PAGE != 0 ||
         mmap(__start_reached, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) ==
