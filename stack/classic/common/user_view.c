@@ -9,7 +9,7 @@
 #define KEY_AT_BITS 32u
 #define KEY_INODE_BITS 6u
 #define KEY_SERIAL_BITS 24u
-#define CACHE_SHARE 4u /* pages of transactions are at most this part of the cache: RIVALS.md */
+#define CACHE_SHARE 4u /* pages of transactions are at most this part of the cache: README.md */
 
 _Static_assert(USER_INODES_MAX < 1u << KEY_INODE_BITS, "an inode's index fits its keys");
 _Static_assert(KEY_AT_BITS + KEY_INODE_BITS + KEY_SERIAL_BITS <= 62, "the fields do not overlap");

@@ -151,6 +151,14 @@ uint32_t record_commit_get(const uint8_t page[BLOCK_BYTES], struct commit *c, ui
     return count;
 }
 
+bool record_commits_later(const uint8_t page[BLOCK_BYTES], uint64_t epoch, uint64_t position,
+                          uint64_t txid)
+{
+    struct record r = {.epoch = epoch, .txid = get_le64(page + H_TXID), .position = position};
+    uint32_t crc;
+    return r.txid >= txid && record_open(page, &r, &crc) == OK && r.type == RECORD_COMMIT;
+}
+
 void log_super_encode(uint8_t page[BLOCK_BYTES], const struct log_super *s)
 {
     ASSERT(s->orphans <= RECORD_ORPHANS_MAX);

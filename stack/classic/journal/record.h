@@ -56,6 +56,11 @@ void record_commit(uint8_t page[BLOCK_BYTES], const struct record *r, const stru
  * are. */
 uint32_t record_commit_get(const uint8_t page[BLOCK_BYTES], struct commit *c, uint32_t *orphan);
 
+/* Whether this is the commit of some transaction of this epoch, `txid` or a later one, that belongs
+ * at this position. */
+bool record_commits_later(const uint8_t page[BLOCK_BYTES], uint64_t epoch, uint64_t position,
+                          uint64_t txid);
+
 void log_super_encode(uint8_t page[BLOCK_BYTES], const struct log_super *s);
 MUST_USE enum err log_super_decode(struct log_super *s, const uint8_t page[BLOCK_BYTES]);
 

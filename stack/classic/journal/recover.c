@@ -78,11 +78,24 @@ static enum err read_log(struct fs *fs, uint64_t position, uint8_t *to, uint32_t
     return OK;
 }
 
-/* Notes the newest place of each image; its header is in w->page. */
-static enum err take_images(struct walk *w, const struct record *r, bool apply)
+/* Reads `count` blocks into w->images; one that cannot be read is zeros there, and has no record's
+ * checksum and no image's. */
+static void read_images(struct walk *w, uint64_t position, uint32_t count)
 {
-    enum err e = read_log(w->fs, r->position + 1, w->images, r->count);
-    for (uint32_t k = 0; k < r->count && e == OK; k++) {
+    if (read_log(w->fs, position, w->images, count) == OK)
+        return;
+    for (uint32_t k = 0; k < count; k++) {
+        uint8_t *to = w->images + (size_t)k * BLOCK_BYTES;
+        if (read_log(w->fs, position + k, to, 1) != OK)
+            memset(to, 0, BLOCK_BYTES);
+    }
+}
+
+/* Notes the newest place of each image; its header is in w->page. */
+static void take_images(struct walk *w, const struct record *r, bool apply)
+{
+    read_images(w, r->position + 1, r->count);
+    for (uint32_t k = 0; k < r->count; k++) {
         uint32_t home, crc;
         record_tag_get(w->page, k, &home, &crc);
         bool good = crc == record_image_crc(r->txid, w->images + (size_t)k * BLOCK_BYTES) &&
@@ -96,7 +109,6 @@ static enum err take_images(struct walk *w, const struct record *r, bool apply)
             l->copy_txid = r->position + 1 + k; /* its position */
         }
     }
-    return e;
 }
 
 static void take_revokes(struct walk *w, const struct record *r)
@@ -109,7 +121,8 @@ static void take_revokes(struct walk *w, const struct record *r)
 }
 
 /* One transaction from w->position on. OK: whole; *end: the position after it. E_CORRUPT: it is
- * not there, or not whole: the log ends. apply: what it says is noted. */
+ * not there, or not whole: the log ends. E_MEDIA: a record cannot be read. apply: what it says is
+ * noted. */
 static enum err walk_txn(struct walk *w, bool apply, uint64_t *end)
 {
     struct journal *j = journal(w->fs);
@@ -134,11 +147,9 @@ static enum err walk_txn(struct walk *w, bool apply, uint64_t *end)
             return E_CORRUPT;
         crcs[headers++] = crc;
         if (r.type == RECORD_IMAGES)
-            e = take_images(w, &r, apply);
+            take_images(w, &r, apply);
         else if (apply)
             take_revokes(w, &r);
-        if (e != OK)
-            return e;
         position += r.type == RECORD_IMAGES ? r.count + 1 : 1;
     }
     return E_CORRUPT;
@@ -161,6 +172,29 @@ static enum err look_at(struct walk *w, uint64_t *end)
     return e;
 }
 
+/* Whether a transaction from w->txid on is committed anywhere in the log. */
+static bool is_committed_later(struct walk *w)
+{
+    const struct journal *j = journal(w->fs);
+    for (uint32_t at = 0; at < j->capacity; at += RECORD_TAGS) {
+        uint32_t count = j->capacity - at < RECORD_TAGS ? j->capacity - at : RECORD_TAGS;
+        read_images(w, w->position + at, count);
+        for (uint32_t k = 0; k < count; k++)
+            if (record_commits_later(w->images + (size_t)k * BLOCK_BYTES, j->epoch,
+                                     w->position + at + k, w->txid))
+                return true;
+    }
+    return false;
+}
+
+/* Something committed cannot be done over: the rest is, and nothing is changed any more. */
+static void damaged(struct walk *w, enum err why)
+{
+    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)why, 0);
+    w->fs->read_only = true;
+    w->fs->write_error = why;
+}
+
 /* ---- Redo ---- */
 
 /* The image once more; what does not fit is read again: the disk may have read elsewhere. */
@@ -181,9 +215,12 @@ static enum err write_home(struct walk *w)
             if (l->copy_txid == 0)
                 continue;
             enum err e = read_image(w, l);
-            if (e == OK)
-                e = as_media(block_write(&w->fs->client, (uint64_t)l->block * SECTORS_A_BLOCK,
-                                         w->page, BLOCK_BYTES, false));
+            if (e != OK) {
+                damaged(w, e);
+                continue;
+            }
+            e = as_media(block_write(&w->fs->client, (uint64_t)l->block * SECTORS_A_BLOCK, w->page,
+                                     BLOCK_BYTES, false));
             if (e != OK)
                 return e;
             plat_probe(PROBE_REC_REDO);
@@ -243,17 +280,13 @@ static enum err read_super(struct fs *fs)
 
 static enum err redo(struct walk *w, uint32_t *transactions)
 {
-    struct fs *fs = w->fs;
     uint64_t end;
     enum err e;
     *transactions = 0;
     while ((e = look_at(w, &end)) == OK) {
         plat_probe(PROBE_REC_SCAN);
-        if (w->bad_image) {
-            plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)E_CORRUPT, 0);
-            fs->read_only = true;
-            fs->write_error = E_CORRUPT;
-        }
+        if (w->bad_image)
+            damaged(w, E_CORRUPT);
         e = walk_txn(w, true, &end);
         if (e != OK)
             return e;
@@ -261,7 +294,10 @@ static enum err redo(struct walk *w, uint32_t *transactions)
         w->txid++;
         ++*transactions;
     }
-    return e == E_CORRUPT ? OK : e; /* it ends where nothing whole is */
+    /* It ends where nothing whole is. What cannot be read may have been torn before its commit. */
+    if (e == E_MEDIA && is_committed_later(w))
+        damaged(w, E_MEDIA);
+    return e == E_CORRUPT || e == E_MEDIA ? OK : e;
 }
 
 enum err recover_log(struct fs *fs)

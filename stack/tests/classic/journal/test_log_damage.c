@@ -109,7 +109,47 @@ START_TEST(test_log_damage__a_rotten_image_keeps_each_mount_from_writing)
 }
 END_TEST
 
-CHECK_MAIN("journal log damage", 60,
-           tcase_add_loop_test(tc, test_log_damage__either_superblock_finds_what_was_synced, 0, 2);
-           tcase_add_test(tc, test_log_damage__an_empty_log_is_not_missed);
-           tcase_add_test(tc, test_log_damage__a_rotten_image_keeps_each_mount_from_writing);)
+/* What a cut tore before its commit may be unreadable: the log ends there. */
+START_TEST(test_log_damage__what_cannot_be_read_and_was_not_committed_is_no_damage)
+{
+    init();
+    make_files(0, 5);
+    (void)cut_rig_cut(&rig, 0);
+    cut_rig_reboot(&rig, 0, 0);
+    ck_assert_int_eq(none_rig_make(&rig.none, VFS_CREATE, ROOT, "unsynced", NULL), OK);
+    (void)cut_rig_cut(&rig, 0);
+    make_unreadable(tail_block());
+    cut_rig_reboot(&rig, 0, 0);
+    ck_assert_int_eq(none_rig_lookup(&rig.none, ROOT, "file4"), OK);
+    make_files(5, 40);
+    none_rig_expect_sound(&rig.none);
+    cut_rig_fini(&rig);
+}
+END_TEST
+
+/* Something committed lies behind a header (0), or in an image (1), that cannot be read. */
+START_TEST(test_log_damage__what_cannot_be_read_and_was_committed_leaves_it_read_only)
+{
+    init();
+    make_files(0, 5);
+    (void)cut_rig_cut(&rig, 0);
+    make_unreadable(tail_block() + (uint32_t)_i);
+    for (uint32_t life = 0; life < 3; life++) {
+        cut_rig_reboot(&rig, 0, 0);
+        ck_assert_int_eq(none_rig_plain(&rig.none, VFS_STAT, ROOT, 0), OK);
+        ck_assert_int_eq(none_rig_make(&rig.none, VFS_CREATE, ROOT, "new", NULL), E_ROFS);
+        (void)cut_rig_cut(&rig, 100);
+    }
+    cut_rig_fini(&rig);
+}
+END_TEST
+
+CHECK_MAIN(
+    "journal log damage", 60,
+    tcase_add_loop_test(tc, test_log_damage__either_superblock_finds_what_was_synced, 0, 2);
+    tcase_add_test(tc, test_log_damage__an_empty_log_is_not_missed);
+    tcase_add_test(tc, test_log_damage__what_cannot_be_read_and_was_not_committed_is_no_damage);
+    tcase_add_loop_test(tc,
+                        test_log_damage__what_cannot_be_read_and_was_committed_leaves_it_read_only,
+                        0, 2);
+    tcase_add_test(tc, test_log_damage__a_rotten_image_keeps_each_mount_from_writing);)
