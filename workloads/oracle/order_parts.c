@@ -5,8 +5,9 @@
 
 #include "workloads/oracle/order_log.h"
 
-#define SHARED_TREE 1u     /* the root of the shared tree; that of environment e is e + 2 */
-#define KEYS_AT_FIRST 256u /* a power of two, as all sizes of the table */
+#define SHARED_TREE 1u /* the root of the shared tree; that of environment e is e + 2 */
+#define FNV_PRIME UINT64_C(0x100000001b3) /* FNV-1a, 64 bits */
+#define KEYS_AT_FIRST 256u                /* a power of two, as all sizes of the table */
 
 static uint32_t leader(const struct parts *p, uint32_t app)
 {
@@ -60,9 +61,9 @@ static void make_room(struct parts *p)
 /* The application uses this name in that root. */
 static void use(struct parts *p, uint32_t app, uint32_t root, const char *name, size_t bytes)
 {
-    uint64_t key = UINT64_C(0xcbf29ce484222325) ^ root; /* FNV-1a */
+    uint64_t key = (UINT64_C(0xcbf29ce484222325) ^ root) * FNV_PRIME;
     for (size_t k = 0; k < bytes; k++)
-        key = (key ^ (uint8_t)name[k]) * UINT64_C(0x100000001b3);
+        key = (key ^ (uint8_t)name[k]) * FNV_PRIME;
     key = (key ^ key >> 29) | 1;
     if (2 * p->used >= p->room)
         make_room(p);

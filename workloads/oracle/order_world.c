@@ -56,7 +56,7 @@ static void world_reset(struct world *x)
         uint32_t op = x->ops.op[k];
         w->ops[op] = h->ops[op];
         w->ops[op].state = HISTORY_IN_FLIGHT;
-        w->ops[op].effects = w->ops[op].txn = w->ops[op].inode = 0;
+        w->ops[op].effects = w->ops[op].txn = w->ops[op].inode = w->ops[op].name = 0;
         w->ops[op].wrong = false;
         w->inodes[op] = (struct inode){0};
     }
@@ -204,8 +204,7 @@ bool world_tell(struct world *x, const struct step *step)
 {
     bool right = tell(x, step);
     x->told++;
-    if (right && x->ops.app_count != 0 && x->told % WORLD_MARK_STEPS == 0 &&
-        x->told / WORLD_MARK_STEPS > x->mark_count)
+    if (right && x->ops.app_count != 0 && x->told == (x->mark_count + 1) * WORLD_MARK_STEPS)
         set_mark(x);
     return right;
 }
