@@ -65,9 +65,11 @@ static void complete(struct sim_machine *m, uint32_t driver, uint32_t id, enum e
     if (p->completions == NULL)
         p->completions = calloc(COMPLETIONS_MAX, sizeof(*p->completions));
     ASSERT(p->completions != NULL);
+    ASSERT(p->disk != UINT32_MAX);
     ASSERT(p->completion_count < COMPLETIONS_MAX); /* the submit refuses before */
     uint32_t at = (p->completion_first + p->completion_count++) % COMPLETIONS_MAX;
-    p->completions[at] = (struct plat_disk_completion){.id = id, .status = status};
+    p->completions[at] = (struct plat_disk_completion){
+        .id = id, .status = status, .resets = sim_disk_identify(m->disk[p->disk]).resets};
     kernel_tell(p, ENDPOINT_HARDWARE);
 }
 

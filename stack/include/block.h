@@ -8,6 +8,8 @@
  *   BLOCK_IDENTIFY           size, sector size, reset count
  *   BLOCK_FENCE              every request of an earlier endpoint, those in the device included, is
  * over (done or never) before the answer
+ *
+ * A driver's answers to the first four tell the device's reset count.
  */
 #ifndef LORIS_BLOCK_H
 #define LORIS_BLOCK_H
@@ -41,6 +43,9 @@ void block_request_pack(struct msg *m, uint32_t id, const struct block_request *
 MUST_USE enum err block_request_unpack(struct block_request *request, const struct msg *m);
 void block_identity_pack(struct msg *m, const struct block_identity *identity);
 void block_identity_unpack(struct block_identity *identity, const struct msg *m);
+/* Puts the device's reset count into an answer; and takes it out. false: it tells none. */
+void block_resets_pack(struct msg *m, uint32_t resets);
+bool block_resets_unpack(uint32_t *resets, const struct msg *m);
 
 /*
  * The block client: keeps each request until it is answered. On E_DEAD it waits for the new
@@ -63,10 +68,10 @@ struct block_pending {
     uint32_t spans;
     uint32_t id; /* 0: free */
     uint32_t tries, deaths;
-    uint32_t unflushed_before; /* the client's `unflushed` when it was sent */
     enum err status;
     bool done;
-    uint64_t sequence; /* order of submission */
+    uint64_t sequence;       /* order of submission */
+    uint64_t written_before; /* the client's `written` when it was sent */
 };
 
 struct block_client {
@@ -75,12 +80,15 @@ struct block_client {
     uint32_t endpoint;
     uint32_t next_id;
     uint64_t next_sequence;
-    uint32_t resets;    /* the device's reset count when last identified */
-    uint32_t unflushed; /* writes answered since the last flush was answered */
-    bool lost_writes;   /* the reset count rose over unflushed writes: physical must crash (D3) */
-    bool gone;          /* given up: every request answers E_DEAD at once */
-    bool replaceable;   /* set after init by a caller that has other disks to serve from */
-    uint32_t silences;  /* time-outs since the last answer */
+    uint32_t resets;  /* the device's reset count when last identified */
+    uint64_t written; /* writes answered; */
+    uint64_t stable;  /* that many of them before some flush was sent that was answered */
+    bool lost_writes; /* the reset count rose over unflushed writes: physical must crash (D3) */
+    bool gone;        /* given up: every request answers E_DEAD at once */
+    bool replaceable; /* set after init by a caller that has other disks to serve from */
+    bool watches; /* set likewise: an answer that tells of a reset is not taken; all is fenced and
+                     sent again, as after a death, and lost_writes set */
+    uint32_t silences; /* time-outs since the last answer */
     struct block_pending pending[BLOCK_OUTSTANDING_MAX];
 };
 

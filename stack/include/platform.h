@@ -213,6 +213,7 @@ struct plat_disk_request {
 struct plat_disk_completion {
     uint32_t id;
     enum err status; /* OK; E_MEDIA; E_DEAD: the disk is gone; E_INVAL: grant or range */
+    uint32_t resets; /* of the device when it was done, as plat_disk_info has it */
 };
 
 struct plat_disk_info {

@@ -79,7 +79,7 @@ static enum err send_one(struct block_client *c, struct block_pending *p)
         p->request.grant = plat_grant_spans(c->endpoint, p->span, p->spans, access);
         ASSERT(p->request.grant != GRANT_NONE); /* 32 requests are far below the table's size */
     }
-    p->unflushed_before = c->unflushed;
+    p->written_before = c->written;
     block_request_pack(&m, p->id, &p->request);
     enum err e = plat_post(c->endpoint, &m);
     if (e == E_FULL)
@@ -158,7 +158,7 @@ static enum err reconnect(struct block_client *c)
         block_client_silent(c);
     if (e != OK)
         return e;
-    if (identity.resets != c->resets && c->unflushed > 0)
+    if (identity.resets != c->resets && c->written > c->stable)
         c->lost_writes = true;
     c->resets = identity.resets;
     return resend_all(c);
@@ -192,9 +192,9 @@ static enum err believed(int32_t status)
 static void count_stable(struct block_client *c, const struct block_pending *p)
 {
     if (p->request.op == BLOCK_WRITE && !p->request.fua)
-        c->unflushed++;
-    if (p->request.op == BLOCK_FLUSH)
-        c->unflushed -= p->unflushed_before < c->unflushed ? p->unflushed_before : c->unflushed;
+        c->written++;
+    if (p->request.op == BLOCK_FLUSH && p->written_before > c->stable)
+        c->stable = p->written_before;
 }
 
 static void take_answer(struct block_client *c, struct block_pending *p, int32_t status)
@@ -214,6 +214,13 @@ static void take_answer(struct block_client *c, struct block_pending *p, int32_t
     if (e == OK)
         count_stable(c, p);
     finish(p, e);
+}
+
+/* The device was reset since it was identified. */
+static bool tells_reset(const struct block_client *c, const struct msg *m)
+{
+    uint32_t resets;
+    return c->watches && block_resets_unpack(&resets, m) && resets != c->resets;
 }
 
 bool block_client_take(struct block_client *c, const struct msg *m)
@@ -236,7 +243,10 @@ bool block_client_take(struct block_client *c, const struct msg *m)
             continue;
         if (m->type == (PROTO_BLOCK | PROTO_REPLY | (uint32_t)p->request.op)) {
             c->silences = 0;
-            take_answer(c, p, m->status);
+            if (tells_reset(c, m))
+                recover(c); /* a read may have missed what was written before */
+            else
+                take_answer(c, p, m->status);
         }
         break;
     }

@@ -20,6 +20,10 @@ struct block_identity_wire {
 };
 _Static_assert(sizeof(struct block_identity_wire) == 24, "no padding");
 
+struct block_resets_wire { /* answers; zero where nothing is told */
+    uint32_t told, resets;
+};
+
 #define SECTORS_MAX (BLOCK_IO_MAX_BLOCKS * (BLOCK_BYTES / SECTOR_BYTES))
 
 void block_request_pack(struct msg *m, uint32_t id, const struct block_request *request)
@@ -91,4 +95,18 @@ void block_identity_unpack(struct block_identity *identity, const struct msg *m)
         .resets = wire.resets,
         .write_cache = wire.write_cache != 0,
     };
+}
+
+void block_resets_pack(struct msg *m, uint32_t resets)
+{
+    struct block_resets_wire wire = {.told = 1, .resets = resets};
+    memcpy(m->payload, &wire, sizeof(wire));
+}
+
+bool block_resets_unpack(uint32_t *resets, const struct msg *m)
+{
+    struct block_resets_wire wire;
+    memcpy(&wire, m->payload, sizeof(wire));
+    *resets = wire.resets;
+    return wire.told == 1;
 }

@@ -86,7 +86,8 @@ static void complete(uint32_t index, enum err status)
         status = E_INVAL;
     if (d.readies == FAKE_DISK_QUEUE * 2)
         fake_misuse("completions that the driver never polls");
-    d.ready[d.readies++] = (struct plat_disk_completion){.id = r.id, .status = status};
+    d.ready[d.readies++] =
+        (struct plat_disk_completion){.id = r.id, .status = status, .resets = d.resets};
 }
 
 void fake_disk_complete(uint32_t index, enum err status)

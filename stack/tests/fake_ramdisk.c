@@ -195,6 +195,8 @@ static void answer(struct ramdisk *disk, const struct msg *request)
                                           .resets = disk->resets,
                                           .write_cache = disk->volatile_cache};
         block_identity_pack(&reply, &identity);
+    } else if (e != E_INVAL && r.op != BLOCK_IDENTIFY && r.op != BLOCK_FENCE) {
+        block_resets_pack(&reply, disk->resets);
     }
     proto_reply(request, e, &reply);
 }

@@ -87,17 +87,6 @@ static void recheck(struct raid *r)
         bitmap_push(r, c);
 }
 
-/* A driver died, and its disk had lost what it had acknowledged. */
-static void look_for_lost_writes(struct raid *r)
-{
-    for (uint32_t d = 0; d < r->disks; d++) {
-        if (!r->member[d]->client.lost_writes)
-            continue;
-        r->member[d]->client.lost_writes = false;
-        repair_lost_writes(r, d);
-    }
-}
-
 static void start_members(struct raid *r, uint64_t *sectors)
 {
     for (uint32_t d = 0; d < r->disks; d++) {
@@ -107,7 +96,7 @@ static void start_members(struct raid *r, uint64_t *sectors)
         r->member[d] = m;
         m->queue_end = &m->queue;
         m->usable = block_client_init(&m->client, LAYER_DRIVER, d, &identity) == OK;
-        m->client.replaceable = r->options.raid != 0;
+        m->client.replaceable = m->client.watches = r->options.raid != 0;
         sectors[d] = identity.sectors;
         r->write_cache |= identity.write_cache;
         if (identity.sector_bytes > r->sector_bytes)
@@ -200,7 +189,7 @@ void blockraid_main(const struct boot *boot)
         look_for_silence(r);
         if (r->recheck)
             recheck(r);
-        look_for_lost_writes(r);
+        repair_lost_writes(r);
         enum err e = proto_receive(ENDPOINT_ANY, &m, deadline(r));
         ASSERT(e == OK || e == E_TIMEOUT);
         if (e == OK && !from_below(r, &m))

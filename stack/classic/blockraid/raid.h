@@ -116,6 +116,7 @@ struct part { /* what a request does on one disk */
     uint32_t count;
     uint32_t slot;    /* of the block client, while under way */
     uint32_t segment; /* level 5 */
+    bool old;         /* the disk lost writes meanwhile: what it reads is not to be believed */
 };
 
 struct member {
@@ -256,8 +257,9 @@ MUST_USE enum err repair_read(struct raid *r, const struct part *p);
 /* One step of the resynchronisation; false: nothing to do now. */
 bool repair_step(struct raid *r);
 bool repair_is_needed(const struct raid *r);
-/* A reset of this disk lost writes: what may differ is copied from the other. */
-void repair_lost_writes(struct raid *r, uint32_t disk);
+/* What may differ on a disk that lost writes in a reset is copied from the others; one that no
+ * other stands in for is out. */
+void repair_lost_writes(struct raid *r);
 
 /* ---- rebuild.c: level 5 ---- */
 

@@ -185,14 +185,27 @@ bool repair_step(struct raid *r)
     return false;
 }
 
-void repair_lost_writes(struct raid *r, uint32_t disk)
+/* What is asked of it may have been answered with what was there before. */
+static void mark_old(struct member *m)
+{
+    for (uint32_t k = 0; k < m->flights; k++)
+        m->flight[k]->old = true;
+    for (struct part *p = m->queue; p != NULL; p = p->next)
+        p->old = true;
+}
+
+static void lost_writes(struct raid *r, uint32_t disk)
 {
     if (r->copies < 2 || !r->member[disk]->usable)
         return;
     struct column *col = &r->column[disk / r->copies];
-    if (raid_is_5(r) && rebuild_missing(r) > 0)
-        return; /* nobody knows what it had */
-    if (!raid_is_5(r) && r->member[disk ^ 1u]->usable)
+    mark_old(r->member[disk]);
+    if (is_last(r, disk)) { /* nobody knows what it had */
+        repair_fail(r, disk, E_DEAD);
+        return;
+    }
+    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)E_MEDIA, disk);
+    if (!raid_is_5(r))
         col->source = disk ^ 1u;
     for (uint32_t k = 0; k < col->regions; k++) {
         if (!col->region[k].set || col->region[k].unsynced)
@@ -201,5 +214,15 @@ void repair_lost_writes(struct raid *r, uint32_t disk)
         col->region[k].candidate = false;
         col->region[k].lost = (uint8_t)(disk + 1);
         col->unsynced++;
+    }
+}
+
+void repair_lost_writes(struct raid *r)
+{
+    for (uint32_t d = 0; d < r->disks; d++) {
+        if (!r->member[d]->client.lost_writes)
+            continue;
+        r->member[d]->client.lost_writes = false;
+        lost_writes(r, d);
     }
 }

@@ -306,11 +306,24 @@ static void end_part(struct raid *r, struct part *p)
         request_end(r, q);
 }
 
+/* It was read, perhaps after a reset that lost what was written there. */
+static bool is_old(const struct raid *r, const struct part *p)
+{
+    const struct request *q = p->request;
+    bool first = raid_is_5(r) && q->segments > 0 && q->phase == PHASE_READ;
+    return p->old && q->kind == KIND_CLIENT && (q->op == BLOCK_READ || first);
+}
+
 /* One disk has answered a part for good. */
 static void take_answer(struct raid *r, struct part *p, enum err e)
 {
     struct request *q = p->request;
-    if (e == E_INVAL) {
+    if (e == OK && is_old(r, p)) {
+        if (raid_is_5(r))
+            q->again = true;
+        else
+            e = repair_read(r, p);
+    } else if (e == E_INVAL) {
         q->status = E_INVAL;
     } else if (e != OK && raid_is_5(r)) {
         parity_failed(r, p, e);
@@ -327,6 +340,7 @@ static void take_answer(struct raid *r, struct part *p, enum err e)
 void request_reap(struct raid *r, uint32_t disk)
 {
     struct member *m = r->member[disk];
+    repair_lost_writes(r);
     for (uint32_t k = 0; k < m->flights;) {
         struct part *p = m->flight[k];
         if (!m->client.pending[p->slot].done) {
@@ -523,6 +537,7 @@ void request_drain(struct raid *r)
         ASSERT(m->flights > 0);
         struct part *p = m->flight[0];
         enum err e = block_wait(&m->client, p->slot);
+        repair_lost_writes(r);
         m->flight[0] = m->flight[--m->flights];
         take_answer(r, p, e);
         send_queued(r, d);

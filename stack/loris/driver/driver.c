@@ -36,10 +36,11 @@ struct driver {
     struct block_fencer fencer;
 };
 
-static void answer(const struct slot *s, enum err status)
+static void answer(const struct slot *s, enum err status, uint32_t resets)
 {
     struct msg request = {.source = s->client, .type = s->type, .id = s->client_id};
     struct msg reply = {0};
+    block_resets_pack(&reply, resets);
     proto_reply(&request, status, &reply);
 }
 
@@ -51,21 +52,21 @@ static void refuse(const struct msg *m, enum err status)
 
 /* ---- Between slots and the device ---- */
 
-static void finish(struct slot *s, enum err status)
+static void finish(struct slot *s, enum err status, uint32_t resets)
 {
     ASSERT(s->id != 0);
-    answer(s, status);
+    answer(s, status, resets);
     s->id = 0;
 }
 
 /* Gives the request to the device. false: the device is full, the slot must wait. */
-static bool submit(struct slot *s)
+static bool submit(const struct driver *d, struct slot *s)
 {
     enum err e = plat_disk_submit(&s->request);
     if (e == E_FULL)
         return false;
     if (e != OK)
-        finish(s, e);
+        finish(s, e, d->resets);
     return true;
 }
 
@@ -74,7 +75,7 @@ static void submit_waiting(struct driver *d)
     while (d->waiting_count > 0) {
         uint32_t at = d->waiting[d->waiting_first];
         ASSERT(at < SLOTS);
-        if (!submit(&d->slot[at]))
+        if (!submit(d, &d->slot[at]))
             return;
         d->waiting_first = (d->waiting_first + 1) % SLOTS;
         d->waiting_count--;
@@ -96,10 +97,9 @@ static enum err status_of(enum err completion)
 
 /* D2: a device that was reset since has lost what it acknowledged: no flush of it is OK until
  * somebody begins anew with a fence. */
-static enum err flushed(struct driver *d)
+static enum err flushed(const struct driver *d, const struct plat_disk_completion *done)
 {
-    plat_disk_identify(&d->info);
-    return d->info.resets == d->resets ? OK : E_DEAD;
+    return done->resets == d->resets ? OK : E_DEAD;
 }
 
 static void take_completions(struct driver *d)
@@ -110,7 +110,7 @@ static void take_completions(struct driver *d)
         if (s->id != done.id)
             continue; /* of a request that a fence has ended */
         bool flush = s->request.op == DISK_FLUSH && done.status == OK;
-        finish(s, flush ? flushed(d) : status_of(done.status));
+        finish(s, flush ? flushed(d, &done) : status_of(done.status), done.resets);
     }
     submit_waiting(d);
 }
@@ -169,7 +169,7 @@ static void serve_transfer(struct driver *d, const struct msg *m, const struct b
     s->client_id = m->id;
     s->type = m->type;
     s->request = request;
-    if (d->waiting_count > 0 || !submit(s))
+    if (d->waiting_count > 0 || !submit(d, s))
         wait_in_line(d, s);
 }
 

@@ -53,7 +53,8 @@ START_TEST(test_block_client__reads_what_it_wrote)
     ck_assert_int_eq(fake_run(), FAKE_RETURNED);
     expect_all_ok();
     ck_assert_uint_eq(identity.sectors, disk.sectors);
-    ck_assert_uint_eq(client.unflushed, 0);
+    ck_assert_uint_eq(client.written, 1);
+    ck_assert_uint_eq(client.stable, 1);
     ck_assert_uint_eq(disk.fences, 1);
 }
 END_TEST
@@ -210,6 +211,61 @@ START_TEST(test_block_client__h19_says_when_unflushed_writes_are_lost)
 }
 END_TEST
 
+/* Two flushes under way at once: a write that was answered after both were sent is in neither. */
+static void body_overlapping_flushes(void *ctx)
+{
+    uint32_t slot[3];
+    struct plat_span span = {.base = data, .bytes = 4096};
+    (void)ctx;
+    result[0] = block_client_init(&client, LAYER_DRIVER, 0, &identity);
+    result[1] = block_write(&client, 0, data, 4096, false);
+    slot[0] = block_submit(&client, BLOCK_FLUSH, 0, false, NULL, 0);
+    slot[1] = block_submit(&client, BLOCK_FLUSH, 0, false, NULL, 0);
+    slot[2] = block_submit(&client, BLOCK_WRITE, 8, false, &span, 1);
+    for (uint32_t k = 0; k < 3; k++)
+        result[2 + k] = block_wait(&client, slot[(k + 2) % 3]);
+    disk.resets++;
+    disk.die_at_request = 1;
+    result[5] = block_read(&client, 0, back, 4096);
+}
+
+START_TEST(test_block_client__a_flush_covers_what_was_answered_before_it_was_sent)
+{
+    fake_boot_body(body_overlapping_flushes, NULL, LAYER_PHYSICAL, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    for (uint32_t k = 0; k < 6; k++)
+        ck_assert_int_eq(result[k], OK);
+    ck_assert(client.lost_writes);
+}
+END_TEST
+
+/* ctx: whether it watches. Nobody dies. */
+static void body_silent_reset(void *ctx)
+{
+    const bool *watches = ctx;
+    result[0] = block_client_init(&client, LAYER_DRIVER, 0, &identity);
+    client.watches = *watches;
+    result[1] = block_write(&client, 0, data, 4096, false);
+    disk.resets++;
+    result[2] = block_read(&client, 0, back, 4096);
+    disk.resets++; /* nothing else was written since */
+    result[3] = block_flush(&client);
+}
+
+START_TEST(test_block_client__h19_a_reset_that_an_answer_tells_of_is_noticed)
+{
+    bool watches = _i == 1;
+    fake_boot_body(body_silent_reset, &watches, LAYER_PHYSICAL, 0);
+    ck_assert_int_eq(fake_run(), FAKE_RETURNED);
+    for (uint32_t k = 0; k < 4; k++)
+        ck_assert_int_eq(result[k], OK);
+    ck_assert(client.lost_writes == watches);
+    ck_assert_uint_eq(disk.fences, watches ? 3 : 1); /* what was outstanding is sent again */
+    ck_assert_uint_eq(disk.reads, watches ? 2 : 1);
+    ck_assert_uint_eq(client.resets, watches ? 2 : 0);
+}
+END_TEST
+
 static void body_many(void *ctx)
 {
     uint32_t slot[BLOCK_OUTSTANDING_MAX];
@@ -236,17 +292,19 @@ START_TEST(test_block_client__keeps_many_outstanding_over_deaths)
 }
 END_TEST
 
-CHECK_MAIN("block_client", 30, tcase_add_checked_fixture(tc, setup, teardown);
-           tcase_add_test(tc, test_block_client__reads_what_it_wrote);
-           tcase_add_test(tc, test_block_client__survives_death_of_the_driver_at_any_request);
-           tcase_add_test(tc, test_block_client__waits_for_a_driver_that_is_down);
-           tcase_add_test(tc, test_block_client__gives_up_when_no_driver_comes_back);
-           tcase_add_test(tc,
-                          test_block_client__retries_a_transient_error_and_passes_on_a_lasting_one);
-           tcase_add_test(tc, test_block_client__h24_kills_a_driver_that_hangs);
-           tcase_add_test(tc, test_block_client__h24_gives_up_a_disk_that_stays_silent);
-           tcase_add_test(tc, test_block_client__h24_an_answer_ends_a_row_of_silences);
-           tcase_add_test(tc,
-                          test_block_client__h24_a_disk_that_nobody_stands_in_for_is_waited_for);
-           tcase_add_test(tc, test_block_client__h19_says_when_unflushed_writes_are_lost);
-           tcase_add_test(tc, test_block_client__keeps_many_outstanding_over_deaths);)
+CHECK_MAIN(
+    "block_client", 30, tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_block_client__reads_what_it_wrote);
+    tcase_add_test(tc, test_block_client__survives_death_of_the_driver_at_any_request);
+    tcase_add_test(tc, test_block_client__waits_for_a_driver_that_is_down);
+    tcase_add_test(tc, test_block_client__gives_up_when_no_driver_comes_back);
+    tcase_add_test(tc, test_block_client__retries_a_transient_error_and_passes_on_a_lasting_one);
+    tcase_add_test(tc, test_block_client__h24_kills_a_driver_that_hangs);
+    tcase_add_test(tc, test_block_client__h24_gives_up_a_disk_that_stays_silent);
+    tcase_add_test(tc, test_block_client__h24_an_answer_ends_a_row_of_silences);
+    tcase_add_test(tc, test_block_client__h24_a_disk_that_nobody_stands_in_for_is_waited_for);
+    tcase_add_test(tc, test_block_client__h19_says_when_unflushed_writes_are_lost);
+    tcase_add_test(tc, test_block_client__a_flush_covers_what_was_answered_before_it_was_sent);
+    tcase_add_loop_test(tc, test_block_client__h19_a_reset_that_an_answer_tells_of_is_noticed, 0,
+                        2);
+    tcase_add_test(tc, test_block_client__keeps_many_outstanding_over_deaths);)

@@ -380,6 +380,39 @@ START_TEST(test_raid__a_disk_that_lost_its_cache_is_filled_from_the_other)
 }
 END_TEST
 
+/* Away so short a time that nobody missed it: the next answer tells. */
+START_TEST(test_raid__a_reset_that_nobody_met_is_noticed_and_nothing_old_is_read)
+{
+    build(2, 1);
+    ramdisk_set_volatile(&disk[_i]);
+    ck_assert_int_eq(put(0, data, 64), OK);
+    ramdisk_power_cut(&disk[_i], NULL, NULL);
+    for (uint32_t k = 0; k < 4; k++) { /* whichever member is asked */
+        ck_assert_int_eq(get(k % 2 * 32, back, 32), OK);
+        ck_assert_int_eq(memcmp(back, data + k % 2 * 32 * 512, 32 * 512), 0);
+    }
+    ck_assert_int_eq(call(BLOCK_FLUSH, 0, 0, 0, false), OK);
+    ck_assert_int_eq(fake_run_until(fake_now() + SECONDS), FAKE_IDLE);
+    ck_assert(copies_are_equal());
+    disk[1 - _i].gone = true;
+    ck_assert_int_eq(get(0, back, 64), OK); /* it is a member still */
+    ck_assert_int_eq(memcmp(back, data, 64 * 512), 0);
+}
+END_TEST
+
+START_TEST(test_raid__the_last_member_s_reset_is_an_error_and_nothing_old_is_read)
+{
+    build(2, 1);
+    ramdisk_set_volatile(&disk[0]);
+    disk[1].gone = true;
+    ck_assert_int_eq(put(0, data, 64), OK);
+    ck_assert_int_eq(get(0, back, 64), OK);
+    ramdisk_power_cut(&disk[0], NULL, NULL);
+    ck_assert_int_ne(get(0, back, 64), OK);
+    ck_assert_int_ne(call(BLOCK_FLUSH, 0, 0, 0, false), OK);
+}
+END_TEST
+
 START_TEST(test_raid__after_a_fence_nothing_earlier_is_answered_or_moves)
 {
     struct msg m;
@@ -400,24 +433,28 @@ START_TEST(test_raid__after_a_fence_nothing_earlier_is_answered_or_moves)
 }
 END_TEST
 
-CHECK_MAIN("blockraid", 120, tcase_add_checked_fixture(tc, NULL, teardown);
-           tcase_add_test(tc, test_raid__level_0_agrees_with_a_model);
-           tcase_add_test(tc, test_raid__level_1_on_one_and_two_pairs_agrees_with_a_model);
-           tcase_add_test(tc, test_raid__one_disk_passes_through);
-           tcase_add_test(tc, test_raid__keeps_its_content_over_a_restart);
-           tcase_add_test(tc, test_raid__refuses_what_is_outside_or_too_long);
-           tcase_add_test(tc, test_raid__driver_deaths_are_transparent);
-           tcase_add_test(tc, test_raid__goes_on_without_a_disk_and_remembers_it);
-           tcase_add_test(tc, test_raid__unreadable_superblocks_are_written_anew);
-           tcase_add_test(tc, test_raid__a_failed_write_takes_the_member_out_but_not_the_last_one);
-           tcase_add_test(tc, test_raid__reads_the_other_copy_and_mends_the_bad_one);
-           tcase_add_test(tc, test_raid__h24_goes_on_without_a_disk_that_does_not_answer);
-           tcase_add_test(tc, test_raid__h24_level_0_waits_for_its_disks);
-           tcase_add_test(tc, test_raid__level_0_passes_errors_on);
-           tcase_add_test(tc, test_raid__bits_are_set_by_writes_and_cleared_when_idle_and_flushed);
-           tcase_add_test(tc, test_raid__copies_agree_after_a_power_cut_at_any_call);
-           tcase_add_test(tc, test_raid__a_crash_while_a_failure_is_recorded_costs_no_other_disk);
-           tcase_add_test(tc, test_raid__resync_itself_may_be_cut_anywhere);
-           tcase_add_test(tc, test_raid__reads_the_source_alone_until_a_region_is_in_step);
-           tcase_add_test(tc, test_raid__a_disk_that_lost_its_cache_is_filled_from_the_other);
-           tcase_add_test(tc, test_raid__after_a_fence_nothing_earlier_is_answered_or_moves);)
+CHECK_MAIN(
+    "blockraid", 120, tcase_add_checked_fixture(tc, NULL, teardown);
+    tcase_add_test(tc, test_raid__level_0_agrees_with_a_model);
+    tcase_add_test(tc, test_raid__level_1_on_one_and_two_pairs_agrees_with_a_model);
+    tcase_add_test(tc, test_raid__one_disk_passes_through);
+    tcase_add_test(tc, test_raid__keeps_its_content_over_a_restart);
+    tcase_add_test(tc, test_raid__refuses_what_is_outside_or_too_long);
+    tcase_add_test(tc, test_raid__driver_deaths_are_transparent);
+    tcase_add_test(tc, test_raid__goes_on_without_a_disk_and_remembers_it);
+    tcase_add_test(tc, test_raid__unreadable_superblocks_are_written_anew);
+    tcase_add_test(tc, test_raid__a_failed_write_takes_the_member_out_but_not_the_last_one);
+    tcase_add_test(tc, test_raid__reads_the_other_copy_and_mends_the_bad_one);
+    tcase_add_test(tc, test_raid__h24_goes_on_without_a_disk_that_does_not_answer);
+    tcase_add_test(tc, test_raid__h24_level_0_waits_for_its_disks);
+    tcase_add_test(tc, test_raid__level_0_passes_errors_on);
+    tcase_add_test(tc, test_raid__bits_are_set_by_writes_and_cleared_when_idle_and_flushed);
+    tcase_add_test(tc, test_raid__copies_agree_after_a_power_cut_at_any_call);
+    tcase_add_test(tc, test_raid__a_crash_while_a_failure_is_recorded_costs_no_other_disk);
+    tcase_add_test(tc, test_raid__resync_itself_may_be_cut_anywhere);
+    tcase_add_test(tc, test_raid__reads_the_source_alone_until_a_region_is_in_step);
+    tcase_add_test(tc, test_raid__a_disk_that_lost_its_cache_is_filled_from_the_other);
+    tcase_add_loop_test(tc, test_raid__a_reset_that_nobody_met_is_noticed_and_nothing_old_is_read,
+                        0, 2);
+    tcase_add_test(tc, test_raid__the_last_member_s_reset_is_an_error_and_nothing_old_is_read);
+    tcase_add_test(tc, test_raid__after_a_fence_nothing_earlier_is_answered_or_moves);)

@@ -400,6 +400,26 @@ START_TEST(test_raid5__a_disk_that_lost_its_cache_is_filled_from_the_others)
 }
 END_TEST
 
+/* Reads, and writes that need what was there, come before anybody has noticed. */
+START_TEST(test_raid5__a_reset_that_nobody_met_is_noticed_before_anything_old_is_used)
+{
+    for (uint32_t d = 0; d < 3; d++) {
+        build_5(3, SMALL_BYTES);
+        random_steps(20);
+        ck_assert_int_eq(call(BLOCK_FLUSH, 0, 0, 0, false), OK);
+        ramdisk_set_volatile(&disk[d]);
+        random_steps(50);
+        ramdisk_power_cut(&disk[d], NULL, NULL);
+        if (_i == 1)
+            random_steps(20);
+        everything_is_there();
+        ck_assert_int_eq(fake_run_until(fake_now() + SECONDS), FAKE_IDLE);
+        ck_assert(parity_is_right());
+        teardown();
+    }
+}
+END_TEST
+
 /* At every call while a failure is recorded the array crashes. The disk comes back at once: what it
  * missed must not be read from it; or the array does not start, which is honest. */
 START_TEST(test_raid5__a_failure_is_recorded_before_anything_it_missed_is_answered)
@@ -431,22 +451,25 @@ START_TEST(test_raid5__a_failure_is_recorded_before_anything_it_missed_is_answer
 }
 END_TEST
 
-CHECK_MAIN("blockraid-5", 120, tcase_add_checked_fixture(tc, NULL, teardown);
-           tcase_add_test(tc, test_raid5__agrees_with_a_model_and_its_parity_is_right);
-           tcase_add_test(tc, test_raid5__blocks_are_where_the_format_says);
-           tcase_add_test(tc, test_raid5__stripes_of_any_width_agree_with_a_model);
-           tcase_add_test(tc, test_raid5__goes_on_without_any_one_disk);
-           tcase_add_test(tc, test_raid5__without_two_disks_every_request_says_so);
-           tcase_add_test(tc, test_raid5__a_disk_that_missed_writes_is_not_believed_again);
-           tcase_add_test(tc, test_raid5__bad_sectors_are_mended_from_the_other_disks);
-           tcase_add_test(tc, test_raid5__a_failed_write_takes_the_member_out_but_not_a_second_one);
-           tcase_add_test(tc, test_raid5__driver_deaths_are_transparent);
-           tcase_add_test(tc, test_raid5__writes_to_one_stripe_do_not_meet);
-           tcase_add_test(tc, test_raid5__h03_parity_is_right_after_a_power_cut_at_any_call);
-           tcase_add_test(tc, test_raid5__bits_are_cleared_when_idle_and_flushed);
-           tcase_add_test(tc, test_raid5__dirty_without_a_disk_does_not_start);
-           tcase_add_test(tc, test_raid5__started_nevertheless_it_tells_what_nobody_wrote);
-           tcase_add_test(tc, test_raid5__wrong_parity_is_not_built_upon);
-           tcase_add_test(tc, test_raid5__a_disk_that_lost_its_cache_is_filled_from_the_others);
-           tcase_add_test(tc,
-                          test_raid5__a_failure_is_recorded_before_anything_it_missed_is_answered);)
+CHECK_MAIN(
+    "blockraid-5", 120, tcase_add_checked_fixture(tc, NULL, teardown);
+    tcase_add_test(tc, test_raid5__agrees_with_a_model_and_its_parity_is_right);
+    tcase_add_test(tc, test_raid5__blocks_are_where_the_format_says);
+    tcase_add_test(tc, test_raid5__stripes_of_any_width_agree_with_a_model);
+    tcase_add_test(tc, test_raid5__goes_on_without_any_one_disk);
+    tcase_add_test(tc, test_raid5__without_two_disks_every_request_says_so);
+    tcase_add_test(tc, test_raid5__a_disk_that_missed_writes_is_not_believed_again);
+    tcase_add_test(tc, test_raid5__bad_sectors_are_mended_from_the_other_disks);
+    tcase_add_test(tc, test_raid5__a_failed_write_takes_the_member_out_but_not_a_second_one);
+    tcase_add_test(tc, test_raid5__driver_deaths_are_transparent);
+    tcase_add_test(tc, test_raid5__writes_to_one_stripe_do_not_meet);
+    tcase_add_test(tc, test_raid5__h03_parity_is_right_after_a_power_cut_at_any_call);
+    tcase_add_test(tc, test_raid5__bits_are_cleared_when_idle_and_flushed);
+    tcase_add_test(tc, test_raid5__dirty_without_a_disk_does_not_start);
+    tcase_add_test(tc, test_raid5__started_nevertheless_it_tells_what_nobody_wrote);
+    tcase_add_test(tc, test_raid5__wrong_parity_is_not_built_upon);
+    tcase_add_test(tc, test_raid5__a_disk_that_lost_its_cache_is_filled_from_the_others);
+    tcase_add_loop_test(tc,
+                        test_raid5__a_reset_that_nobody_met_is_noticed_before_anything_old_is_used,
+                        0, 2);
+    tcase_add_test(tc, test_raid5__a_failure_is_recorded_before_anything_it_missed_is_answered);)

@@ -194,6 +194,28 @@ START_TEST(test_driver__survives_garbage)
 }
 END_TEST
 
+START_TEST(test_driver__answers_tell_of_a_reset)
+{
+    struct msg m;
+    uint32_t resets;
+    start(4, true);
+    uint32_t g = fake_grant(client, data, SECTOR_BYTES, PLAT_GRANT_READ);
+    for (uint32_t id = 1; id <= 3; id++) {
+        fake_disk_set(id, false);
+        send(BLOCK_WRITE, id, 0, 1, g);
+        ck_assert_int_eq(fake_run(), FAKE_IDLE);
+        ck_assert(fake_take_reply(client, &m));
+        ck_assert_int_eq(m.status, OK);
+        ck_assert(block_resets_unpack(&resets, &m));
+        ck_assert_uint_eq(resets, id);
+    }
+    send(BLOCK_FENCE, 9, 0, 0, 0);
+    ck_assert_int_eq(fake_run(), FAKE_IDLE);
+    ck_assert(fake_take_reply(client, &m));
+    ck_assert(!block_resets_unpack(&resets, &m));
+}
+END_TEST
+
 /* It was away for a moment: what it had acknowledged and not flushed is gone. */
 START_TEST(test_driver__no_flush_is_ok_after_a_reset_until_a_fence)
 {
@@ -222,5 +244,6 @@ CHECK_MAIN("driver", 30, tcase_add_test(tc, test_driver__writes_and_reads);
            tcase_add_test(tc, test_driver__refuses_what_an_earlier_instance_of_the_client_sent);
            tcase_add_test(tc, test_driver__refuses_ranges_beyond_the_end);
            tcase_add_test(tc, test_driver__identify_tells_size_and_resets_and_death);
+           tcase_add_test(tc, test_driver__answers_tell_of_a_reset);
            tcase_add_test(tc, test_driver__no_flush_is_ok_after_a_reset_until_a_fence);
            tcase_add_test(tc, test_driver__survives_garbage);)
