@@ -210,6 +210,13 @@ struct stack_options promise_options(const struct plan_variant *variant,
     return o;
 }
 
+/* A disk that lies about flushes, and one cut of the power that shows it. */
+static bool is_lie_and_cut(const struct fault_plan *faults)
+{
+    return faults->count == 2 && faults->faults[0].kind == FAULT_DISK_LYING_FLUSH &&
+           faults->faults[1].kind == FAULT_POWER_CUT;
+}
+
 enum level promise_of_plan(const struct plan_variant *pool, const struct plan_workload *workload,
                            const struct fault_plan *faults)
 {
@@ -225,8 +232,10 @@ enum level promise_of_plan(const struct plan_variant *pool, const struct plan_wo
         if (beyond_redundancy(variant, f) || may_tear_data(variant, workload, f) ||
             may_spoil_sectors(variant, f))
             return LEVEL_NONE;
-        if (faults->count > 1 && !borne &&
-            !design_promise_combines(variant->design, class, f->layer))
+        if (is_lie_and_cut(faults))
+            weakest = level_weaker(weakest, design_promise_lie(variant->design, &variant->stack));
+        else if (faults->count > 1 && !borne &&
+                 !design_promise_combines(variant->design, class, f->layer))
             return LEVEL_NONE;
         enum level level = design_promise(variant->design, &variant->stack, class, f->layer);
         if (kills(f))

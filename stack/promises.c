@@ -156,6 +156,13 @@ bool design_promise_beside_disk(const struct design *design, const struct stack_
            options->log; /* the same of a write that a death cut short; else it is replayed */
 }
 
+enum level design_promise_lie(const struct design *design, const struct stack_options *options)
+{
+    /* cow: what a root leads to has its checksum in the pointer; older roots are tried. */
+    bool checked = design->kind == DESIGN_COW && options->raid == 0;
+    return checked ? LEVEL_DETECTED : LEVEL_NONE;
+}
+
 uint32_t design_disk_losses(const struct design *design, const struct stack_options *options)
 {
     uint32_t disks = options->disks - options->spares;

@@ -59,6 +59,9 @@ bool design_promise_combines(const struct design *design, enum fault_class fault
 bool design_promise_beside_disk(const struct design *design, const struct stack_options *options,
                                 enum fault_class fault, enum layer layer);
 
+/* What is left when the power goes after a disk has lied about flushes: one disk, or RAID-0. */
+enum level design_promise_lie(const struct design *design, const struct stack_options *options);
+
 /* How many disks may be gone at the same time, spares apart, while CLASS_DISK_DEAD's promise holds.
  * A disk that was made whole in the place of one that is gone makes up for it. */
 uint32_t design_disk_losses(const struct design *design, const struct stack_options *options);

@@ -214,6 +214,23 @@ static enum err format(struct fs *fs, uint64_t blocks)
     return e == OK ? make_first(fs) : e;
 }
 
+/* The log cannot be done over, as what it changes cannot be read: what the root leads to is served
+ * as it is, read-only. Nothing was written yet. */
+static void give_up_log(struct cow *c, enum err why)
+{
+    struct fs *fs = c->fs;
+    ASSERT(c->state == BATCH_NONE);
+    while (fs->dirty.dirty_next != &fs->dirty)
+        cache_forget(fs, fs->dirty.dirty_next->key);
+    inode_drop_all(fs);
+    cache_drop(fs);
+    c->inode_tree.pointer[0] = c->stable.inode_file;
+    c->inodes = c->stable.inodes;
+    c->files = c->stable.files;
+    c->changed = false;
+    writeback_fail(fs, why);
+}
+
 static enum err load(struct fs *fs, uint64_t blocks)
 {
     struct cow *c = cow_of(fs);
@@ -232,8 +249,10 @@ static enum err load(struct fs *fs, uint64_t blocks)
     }
     e = cow_log_replay(c);
     bool replayed = c->changed;
-    if (e != OK)
-        return e;
+    if (e != OK) {
+        give_up_log(c, e);
+        return OK;
+    }
     if (cow_orphans_free(c) != OK)
         plat_report(REPORT_LEAK, 0, COW_INO_ORPHANS);
     if (!c->fell_back && !replayed)

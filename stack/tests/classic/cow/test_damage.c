@@ -294,10 +294,43 @@ START_TEST(test_damage__the_nth_failing_write_is_told_and_leaves_old_or_new)
 }
 END_TEST
 
-CHECK_MAIN("damage", 120, tcase_add_checked_fixture(tc, setup, teardown);
-           tcase_add_test(tc, test_damage__the_checker_sees_each_broken_field);
-           tcase_add_test(tc, test_damage__any_block_that_rots_is_an_error_or_nothing);
-           tcase_add_test(tc, test_damage__a_root_without_a_tree_falls_back_to_the_one_before);
-           tcase_add_test(tc, test_damage__nothing_goes_back_behind_an_orderly_stop);
-           tcase_add_test(tc, test_damage__an_orderly_stop_mends_a_root_that_was_lost);
-           tcase_add_test(tc, test_damage__the_nth_failing_write_is_told_and_leaves_old_or_new);)
+/* What an fsync logged changes a file whose inode rots in the root's tree: without the log it is
+ * mounted all the same, as the root has it. */
+START_TEST(test_damage__a_log_that_cannot_be_done_over_does_not_keep_it_from_mounting)
+{
+    uint64_t f = 0, g;
+    char name[16];
+    rig.boot.options.fsync_log = true;
+    ck_assert_int_eq(cow_rig_boot(&rig, false), OK);
+    for (uint32_t i = 0; f < 20; i++) {
+        snprintf(name, sizeof(name), "more%u", i);
+        ck_assert_int_eq(cow_rig_make(&rig, VFS_CREATE, ROOT, name, &f), OK);
+    }
+    ck_assert_int_eq(cow_rig_write(&rig, f, 0, data, 30000), OK);
+    ck_assert_int_eq(cow_rig_plain(&rig, VFS_SYNC, 0, 0), OK);
+    uint64_t batch = get_le64(newest_root() + 32);
+    ck_assert_int_eq(cow_rig_make(&rig, VFS_CREATE, ROOT, "logged", &g), OK);
+    ck_assert_int_eq(cow_rig_plain(&rig, VFS_TRUNCATE, f, 100), OK);
+    ck_assert_int_eq(cow_rig_plain(&rig, VFS_FSYNC, f, 0), OK);
+    ck_assert_uint_eq(get_le64(newest_root() + 32), batch); /* it is in the log */
+    fake_kill_layer();
+    below(below(below(newest_root() + 56)) + 16)[7] ^= 1;
+    for (uint32_t life = 0; life < 2; life++) {
+        ck_assert_int_eq(cow_rig_boot(&rig, false), OK);
+        ck_assert_int_eq(cow_rig_lookup(&rig, ROOT, "logged", &g), E_NOENT);
+        ck_assert_int_eq(cow_rig_lookup(&rig, ROOT, "more0", &g), OK);
+        ck_assert_int_eq(cow_rig_plain(&rig, VFS_STAT, f, 0), E_CORRUPT);
+        ck_assert_int_eq(cow_rig_make(&rig, VFS_CREATE, ROOT, "new", &g), E_ROFS);
+    }
+}
+END_TEST
+
+CHECK_MAIN(
+    "damage", 120, tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_damage__the_checker_sees_each_broken_field);
+    tcase_add_test(tc, test_damage__any_block_that_rots_is_an_error_or_nothing);
+    tcase_add_test(tc, test_damage__a_root_without_a_tree_falls_back_to_the_one_before);
+    tcase_add_test(tc, test_damage__nothing_goes_back_behind_an_orderly_stop);
+    tcase_add_test(tc, test_damage__a_log_that_cannot_be_done_over_does_not_keep_it_from_mounting);
+    tcase_add_test(tc, test_damage__an_orderly_stop_mends_a_root_that_was_lost);
+    tcase_add_test(tc, test_damage__the_nth_failing_write_is_told_and_leaves_old_or_new);)
