@@ -405,9 +405,10 @@ static void look_at_service(struct lab *lab)
 
 static bool over(const struct lab *lab)
 {
+    bool to_come =
+        lab->calendar.over_ns > 0 ? !lab_calendar_over(lab) : injector_awaits(lab->injector);
     return lab->run.in_service && lab->run.rebuilding == 0 && workload_over(&lab->work) &&
-           !injector_awaits(lab->injector) && lab->run.cut_wanted == NO_FAULT &&
-           lab_calendar_over(lab);
+           !to_come && lab->run.cut_wanted == NO_FAULT;
 }
 
 static uint64_t next_look(const struct lab *lab)

@@ -21,14 +21,14 @@ const struct plot_kind plot_kinds[] = {
     {"recovery", "how long until full service, by fault and variant", 1},
     {"loss", "how much work, in time, was lost (rpo_ns)", 1},
     {"sweep", "lost work, recovery and outage against the swept option", 1},
-    {"survival", "how long without loss: Kaplan-Meier", 0},
+    {"survival", "how long without loss, over calendar time: Kaplan-Meier", 1},
     {"where", "which moments are unsafe: level against the point struck", 1},
     {"detection", "who notices: fault x first layer", 1},
     {NULL, NULL, 0}};
 
 static void (*const drawers[])(struct plot *) = {
     plot_success, plot_levels, plot_timeline, plot_latency, plot_recovery,
-    plot_loss,    plot_sweep,  NULL,          plot_where,   plot_detection};
+    plot_loss,    plot_sweep,  plot_survival, plot_where,   plot_detection};
 _Static_assert(sizeof(drawers) / sizeof(drawers[0]) + 1 ==
                    sizeof(plot_kinds) / sizeof(plot_kinds[0]),
                "a drawer for each kind");

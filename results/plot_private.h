@@ -91,6 +91,7 @@ void plot_latency(struct plot *plot);
 void plot_recovery(struct plot *plot);
 void plot_loss(struct plot *plot);
 void plot_sweep(struct plot *plot);
+void plot_survival(struct plot *plot);
 void plot_where(struct plot *plot);
 void plot_detection(struct plot *plot);
 

@@ -16,6 +16,17 @@ static char *out, *err;
 static size_t out_bytes, err_bytes;
 static char dir[128];
 
+#define YEAR_NS UINT64_C(31536000000000000)
+
+/* What a trial over calendar time has beside the rest. */
+static void over_a_year(bool loses)
+{
+    r.exposure_ns = YEAR_NS;
+    record_add_event(&r, YEAR_NS, "calendar", "down", "0");
+    if (loses)
+        record_add_event(&r, YEAR_NS / 4, "calendar", "loss", "silent");
+}
+
 static void build(unsigned variants, unsigned faults, uint64_t n)
 {
     rig_open(&rig, 0, STORE_NEW);
@@ -23,6 +34,7 @@ static void build(unsigned variants, unsigned faults, uint64_t n)
         for (uint32_t cell = 0; cell < variants * faults; cell++) {
             enum level level = (i + cell) % 20 == 3 ? LEVEL_SILENT : LEVEL_DURABLE;
             rig_record(&rig, &r, cell, i, level);
+            over_a_year(i % 20 == 3);
             rig_put(&rig, &r);
         }
     rig_close(&rig);
@@ -166,12 +178,40 @@ START_TEST(test_plot__survives_what_is_thin_or_never_came)
 }
 END_TEST
 
+START_TEST(test_plot__survival_counts_trials_that_lost_nothing_as_censored)
+{
+    rig_init(&rig, 2, 1, 60);
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < 60; i++)
+        for (uint32_t cell = 0; cell < 2; cell++) {
+            rig_record(&rig, &r, cell, i, LEVEL_DURABLE);
+            over_a_year(cell == 1 && i < 15);
+            rig_put(&rig, &r);
+        }
+    rig_close(&rig);
+    ck_assert_msg(plot("survival", PLOT_SVG, NULL) == 0, "%s", err);
+    char *dat = slurp("survival.dat");
+    has(dat, "365.000000 1.000000 0.940"); /* nothing lost: the exact bound of 0 in 60 */
+    has(dat, "91.250000 0.750000 0.620");
+    has(dat, "365.000000 0.750000 0.620");
+    has(slurp("survival.gp"), "log-rank p");
+    has(slurp("survival.gp"), "set label '45'");
+    rig_fini(&rig);
+    rig_init(&rig, 1, 1, 3);
+    rig_open(&rig, 0, STORE_NEW);
+    rig_record(&rig, &r, 0, 0, LEVEL_DURABLE);
+    rig_put(&rig, &r);
+    rig_close(&rig);
+    ck_assert_int_eq(plot("survival", PLOT_SVG, NULL), 2);
+    has(err, "nothing to draw of kind survival"); /* no calendar */
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_plot__wrong_input_is_named_and_makes_nothing)
 {
     rig_init(&rig, 1, 1, 3);
     build(1, 1, 3);
-    ck_assert_int_eq(plot("survival", PLOT_SVG, NULL), 2);
-    has(err, "not available yet: plot kind survival");
     ck_assert_int_eq(plot("sucess", PLOT_SVG, NULL), 2);
     has(err, "did you mean success");
     ck_assert_int_eq(plot("success", PLOT_SVG, "no such"), 2);
@@ -187,4 +227,5 @@ CHECK_MAIN("plot", 120, tcase_add_test(tc, test_plot__draws_every_available_kind
            tcase_add_test(tc, test_plot__success_writes_the_bound_of_zero_broken);
            tcase_add_test(tc, test_plot__names_are_never_commands);
            tcase_add_test(tc, test_plot__survives_what_is_thin_or_never_came);
+           tcase_add_test(tc, test_plot__survival_counts_trials_that_lost_nothing_as_censored);
            tcase_add_test(tc, test_plot__wrong_input_is_named_and_makes_nothing);)
