@@ -20,6 +20,7 @@ not-staggered          mirror/overwrite/cut                  400 detected
 parity-in-place        parity/overwrite/cut-whole-then-disk   60 silent
 crc-unchecked          mirror/mail/rot                        60 detected
 recompute-for-verify   mirror/mail/flip                       60 silent
+second-unwritten       second/tree/rot-one                   600 dead
 resync-region          mirror/overwrite/rot-and-cut           60 silent
 record-dropped         mirror/mail/physical                   60 detected
 no-reply-table         mirror/tree/naming-thrice              60 silent
@@ -157,6 +158,13 @@ while read -r cell trials; do
     holds "and breaks no promise" equal "$(awk '$3 == "0"' "$work/$out.out")" ""
     holds "its faults come" equal "$(awk '$4 == "1"' "$work/$out.out" | wc -l)" "$trials"
 done <"$work/cells"
+
+# What loris shrink makes of a catch: few operations that catch it again, and nothing but it.
+min=$work/min.yaml
+holds "a caught defect shrinks" "$run" "$campaign" early-fsync mirror/synced/cut 60 "$min"
+holds "to a few operations" [ "$(wc -l <"$work/min.ops")" -le 4 ]
+holds "which catch it" "$run" "$min" early-fsync "*" 1
+holds "and are clean without it" equal "$("$run" "$min" - "*" 1 | awk '{print $3, $4}')" "1 1"
 
 # Of each program only the tests of that hazard.
 xargs -P "$(nproc)" -L 1 sh -c '

@@ -48,6 +48,7 @@
     X(PLANTED_NO_RESYNC_IN_CRASH, "no-resync-in-crash", "logical: only after a power cut")         \
     X(PLANTED_LIAR_KEPT, "liar-kept", "logical: no root is complete, no disk is left out")         \
     X(PLANTED_GUARD_UNCHECKED, "guard-unchecked", "physical: metadata in memory is believed")      \
+    X(PLANTED_SECOND_UNWRITTEN, "second-unwritten", "physical: meta-copies: 2 writes one copy")    \
     X(PLANTED_META_UNCHECKED, "meta-unchecked", "physical: metadata is read without a check")      \
     X(PLANTED_TWIN_OVERWRITTEN, "twin-overwritten", "physical: metadata goes to the same place")   \
     X(PLANTED_NO_READ_BACK, "no-read-back", "physical: roots are not read back")                   \

@@ -207,7 +207,7 @@ static void write_seconds(struct physical *p, struct io_item *items, uint32_t co
 enum err phys_io_write(struct physical *p, struct io_item *items, uint32_t count)
 {
     enum err e = write_all(p, items, count);
-    if (p->layout.copies == 1)
+    if (p->layout.copies == 1 || PLANTED(PLANTED_SECOND_UNWRITTEN))
         return e;
     write_seconds(p, items, count);
     for (uint32_t i = 0; i < count; i++)
