@@ -105,6 +105,18 @@ static void fill_struck(const struct lab *lab, struct trial_record *r)
     (void)snprintf(r->struck + at, sizeof(r->struck) - at, "]");
 }
 
+/* Of those that applications wrote and were told OK, setup apart. */
+static int64_t app_written(const struct lab *lab)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = history_setup_ops(lab->history) + 1; i <= history_ops(lab->history); i++) {
+        const struct history_op *op = history_op(lab->history, i);
+        if (op->kind == HISTORY_WRITE && op->state == HISTORY_DONE)
+            bytes += op->length;
+    }
+    return (int64_t)bytes;
+}
+
 void lab_fill_run(struct lab *lab, struct trial_record *r)
 {
     struct sim_counts totals = sim_machine_totals(lab->machine);
@@ -115,9 +127,13 @@ void lab_fill_run(struct lab *lab, struct trial_record *r)
     r->events = sim_engine_dispatched(sim_machine_engine(lab->machine));
     r->messages = totals.messages;
     r->blocks = totals.blocks;
-    for (uint32_t d = 0; d < sim_machine_disks(lab->machine); d++)
-        r->ios +=
-            sim_disk_stats(sim_machine_disk(lab->machine, d)).requests - lab->disk_base[d].requests;
+    r->written = 0;
+    r->app_written = app_written(lab);
+    for (uint32_t d = 0; d < sim_machine_disks(lab->machine); d++) {
+        struct sim_disk_stats s = sim_disk_stats(sim_machine_disk(lab->machine, d));
+        r->ios += s.requests - lab->disk_base[d].requests;
+        r->written += (int64_t)(s.bytes_written - lab->disk_base[d].bytes_written);
+    }
     r->anomalies = lab->work.unexpected;
 }
 

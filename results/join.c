@@ -184,11 +184,15 @@ static bool check_part(struct joiner *j, const char *path)
 
 static bool copy_part(struct joiner *j)
 {
-    const char *trials = number(j, "PRAGMA part.user_version") == 1
-                             ? "INSERT INTO main.trial SELECT t.*, " SCHEMA_UNDECIDED_OF_1(
-                                   "part") " FROM part.trial t"
-                             : "INSERT INTO main.trial SELECT * FROM part.trial";
-    return run(j, trials) &&
+    static const char *const trials[SCHEMA_VERSION + 1] = {
+        [1] = "INSERT INTO main.trial SELECT t.*, " SCHEMA_UNDECIDED_OF_1(
+            "part") ", NULL, NULL FROM part.trial t",
+        [2] = "INSERT INTO main.trial SELECT *, NULL, NULL FROM part.trial",
+        [3] = "INSERT INTO main.trial SELECT * FROM part.trial",
+    };
+    int64_t version = number(j, "PRAGMA part.user_version");
+    ASSERT(version >= 1 && version <= SCHEMA_VERSION);
+    return run(j, trials[version]) &&
            run(j,
                "INSERT INTO main.latency SELECT * FROM part.latency;"
                "INSERT INTO main.event SELECT * FROM part.event;"

@@ -13,6 +13,7 @@ void record_init(struct trial_record *record)
     record->design_promise = LEVEL_NONE;
     record->recovery_ns = RECORD_NULL;
     record->rebuild_ns = RECORD_NULL;
+    record->written = record->app_written = RECORD_NULL;
 }
 
 int record_kept(const struct trial_record *record)
@@ -58,7 +59,8 @@ bool record_check(const struct trial_record *record)
         (unsigned)record->promised > LEVEL_NONE || (unsigned)record->design_promise > LEVEL_NONE)
         return false;
     if (record->rpo_ns < RECORD_NULL || record->outage_ns < RECORD_NULL ||
-        record->recovery_ns < RECORD_NULL || record->rebuild_ns < RECORD_NULL)
+        record->recovery_ns < RECORD_NULL || record->rebuild_ns < RECORD_NULL ||
+        record->written < RECORD_NULL || record->app_written < RECORD_NULL)
         return false;
     return text_ends(record->struck, RECORD_STRUCK_BYTES) &&
            text_ends(record->state, RECORD_STATE_BYTES) &&
@@ -235,7 +237,8 @@ static void wire_row(struct wire *w, struct trial_record *r)
                                 &r->wall_ns};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
         wire_u64(w, counts[i]);
-    int64_t *const times[] = {&r->rpo_ns, &r->outage_ns, &r->recovery_ns, &r->rebuild_ns};
+    int64_t *const times[] = {&r->rpo_ns,     &r->outage_ns, &r->recovery_ns,
+                              &r->rebuild_ns, &r->written,   &r->app_written};
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         wire_i64(w, times[i]);
 }

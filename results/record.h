@@ -98,6 +98,8 @@ struct trial_record {
     uint32_t environments_hit;
     bool undecided; /* the oracle gave up a search: the level may be too weak */
     uint64_t sim_ns, events, messages, ios, blocks;
+    int64_t written; /* bytes that disks wrote until the end of the run; RECORD_NULL: not counted */
+    int64_t app_written; /* bytes of the applications' writes that were answered OK */
     uint64_t wall_ns;
     char story[RECORD_STORY_BYTES];
 
@@ -113,8 +115,8 @@ struct trial_record {
 /* Bytes that any record fits in when encoded, its length prefix included. */
 #define RECORD_ENCODED_MAX (256 * 1024)
 
-/* Makes an empty record: level transparent, nothing promised, not injected, times RECORD_NULL but
- * rpo_ns and outage_ns, which are 0. */
+/* Makes an empty record: level transparent, nothing promised, not injected, times and bytes written
+ * RECORD_NULL but rpo_ns and outage_ns, which are 0. */
 void record_init(struct trial_record *record);
 
 /* 1 kept, 0 broken, RECORD_NULL where nothing is promised. */

@@ -29,7 +29,8 @@ const char schema_tables_sql[] =
     " rebuild_ns INTEGER, detected_by TEXT, environments_hit INTEGER NOT NULL,"
     " sim_ns INTEGER NOT NULL, events INTEGER NOT NULL, messages INTEGER NOT NULL,"
     " ios INTEGER NOT NULL, blocks INTEGER NOT NULL, wall_ns INTEGER NOT NULL,"
-    " dropped INTEGER NOT NULL, story TEXT NOT NULL, undecided INTEGER NOT NULL DEFAULT 0);"
+    " dropped INTEGER NOT NULL, story TEXT NOT NULL, undecided INTEGER NOT NULL DEFAULT 0,"
+    " written INTEGER, app_written INTEGER);"
     "CREATE INDEX trial_cell ON trial(cell, n);"
     "CREATE TABLE latency(trial INTEGER NOT NULL, phase INTEGER NOT NULL, op TEXT NOT NULL,"
     " n INTEGER NOT NULL, mean_ns INTEGER NOT NULL, p50_ns INTEGER NOT NULL,"
@@ -62,7 +63,8 @@ const char schema_views_sql[] =
     " t.outage_ns AS outage_ns, t.recovery_ns AS recovery_ns, t.rebuild_ns AS rebuild_ns,"
     " t.detected_by AS detected_by, t.environments_hit AS environments_hit, t.sim_ns AS sim_ns,"
     " t.events AS events, t.messages AS messages, t.ios AS ios, t.blocks AS blocks,"
-    " t.wall_ns AS wall_ns, t.story AS story, t.undecided AS undecided"
+    " t.wall_ns AS wall_ns, t.story AS story, t.undecided AS undecided,"
+    " t.written AS written, t.app_written AS app_written"
     " FROM trial t JOIN cell c ON c.id = t.cell JOIN campaign k ON k.id = c.campaign"
     " JOIN level_name l ON l.id = t.level LEFT JOIN level_name p ON p.id = t.promised"
     " LEFT JOIN level_name d ON d.id = t.design_promise;"
@@ -97,7 +99,9 @@ const char *schema_read_older_sql(int version)
     static const char *const sql[SCHEMA_VERSION] = {
         [1] = "CREATE TEMP VIEW trials AS SELECT t.*, " SCHEMA_UNDECIDED_OF_1(
             "main") " AS "
-                    "undecided FROM main.trials t;",
+                    "undecided, NULL AS written, NULL AS app_written FROM main.trials t;",
+        [2] = "CREATE TEMP VIEW trials AS SELECT *, NULL AS written, NULL AS app_written "
+              "FROM main.trials;",
     };
     ASSERT(version >= 1 && version <= SCHEMA_VERSION);
     return version < SCHEMA_VERSION ? sql[version] : NULL;
@@ -114,6 +118,13 @@ const char *schema_migrate_sql(int version)
                           "DROP VIEW environments; DROP VIEW cells; DROP VIEW parameters; DROP "
                           "VIEW timelines;"
                           "DROP VIEW explored;",
+        [2] = "ALTER TABLE trial ADD COLUMN written INTEGER;"
+              "ALTER TABLE trial ADD COLUMN app_written INTEGER;"
+              "DROP VIEW IF EXISTS campaigns; DROP VIEW IF EXISTS trials;"
+              "DROP VIEW IF EXISTS latencies; DROP VIEW IF EXISTS events;"
+              "DROP VIEW IF EXISTS environments; DROP VIEW IF EXISTS cells;"
+              "DROP VIEW IF EXISTS parameters; DROP VIEW IF EXISTS timelines;"
+              "DROP VIEW IF EXISTS explored;",
     };
     ASSERT(version >= 1 && version <= SCHEMA_VERSION);
     return version < SCHEMA_VERSION ? sql[version] : NULL;

@@ -9,7 +9,7 @@
 #define SCHEMA_APPLICATION_ID 0x6c6f7269
 
 /* PRAGMA user_version. Raised by every change of a table or view. */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* Create all tables in an empty database, then all views. */
 extern const char schema_tables_sql[];

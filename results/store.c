@@ -11,7 +11,7 @@
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
     [INSERT_TRIAL] = "INSERT OR IGNORE INTO trial VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-                     "?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                     "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_LATENCY] = "INSERT INTO latency VALUES (?,?,?,?,?,?,?,?)",
     [INSERT_EVENT] = "INSERT INTO event VALUES (?,?,?,?,?,?)",
     [INSERT_ENVIRONMENT] = "INSERT INTO environment VALUES (?,?,?,?)",
@@ -152,6 +152,8 @@ static enum err put_row(struct store *store, const struct trial_record *r)
         bind_u64(s, at++, costs[i]);
     bind_text(s, at++, r->story);
     sqlite3_bind_int(s, at++, r->undecided ? 1 : 0);
+    bind_time(s, at++, r->written);
+    bind_time(s, at++, r->app_written);
     ASSERT(at - 1 == sqlite3_bind_parameter_count(s));
     return run(store, INSERT_TRIAL);
 }

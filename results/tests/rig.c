@@ -123,6 +123,7 @@ void rig_make_older(struct rig *rig, unsigned which, uint64_t undecided)
     char sql[1000], *why = NULL;
     snprintf(sql, sizeof(sql),
              "DROP VIEW trials; ALTER TABLE trial DROP COLUMN undecided;"
+             "ALTER TABLE trial DROP COLUMN written; ALTER TABLE trial DROP COLUMN app_written;"
              "CREATE VIEW trials AS SELECT t.trial AS trial, l.name AS level, t.hash AS hash "
              "FROM trial t JOIN level_name l ON l.id = t.level;"
              "INSERT INTO event VALUES (%llu, 99, 7, 'oracle', 'undecided', '');"
@@ -130,6 +131,21 @@ void rig_make_older(struct rig *rig, unsigned which, uint64_t undecided)
              "PRAGMA user_version = 1;",
              (unsigned long long)undecided, (unsigned long long)undecided + 1);
     sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(rig->path[which], &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &why) == SQLITE_OK, "%s", why);
+    sqlite3_close(db);
+}
+
+void rig_make_version_2(struct rig *rig, unsigned which)
+{
+    static const char sql[] =
+        "DROP VIEW trials;"
+        "ALTER TABLE trial DROP COLUMN written; ALTER TABLE trial DROP COLUMN app_written;"
+        "CREATE VIEW trials AS SELECT t.trial AS trial, l.name AS level, t.undecided AS undecided "
+        "FROM trial t JOIN level_name l ON l.id = t.level;"
+        "PRAGMA user_version = 2;";
+    sqlite3 *db;
+    char *why = NULL;
     ck_assert_int_eq(sqlite3_open(rig->path[which], &db), SQLITE_OK);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &why) == SQLITE_OK, "%s", why);
     sqlite3_close(db);

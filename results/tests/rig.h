@@ -33,6 +33,8 @@ void rig_put(struct rig *rig, const struct trial_record *record);
 
 /* Turns path[which] into a file of format 1, in which the undecided trial is an event. */
 void rig_make_older(struct rig *rig, unsigned which, uint64_t undecided);
+/* Makes a closed file one of version 2: without bytes written. */
+void rig_make_version_2(struct rig *rig, unsigned which);
 
 /* The first column of the first row of a query on path[which], as an integer. */
 int64_t rig_query(struct rig *rig, unsigned which, const char *sql);

@@ -23,6 +23,7 @@ static void fill(struct trial_record *r)
     record_text(r->struck, sizeof(r->struck), "[{\"time_ns\":5}]");
     record_text(r->story, sizeof(r->story), "disk 1 failed");
     r->rebuild_ns = 77;
+    r->written = 4096;
     r->ops = 9;
     record_add_event(r, 5, "disk", "fault injected", "disk 1");
     r->environment[r->environment_count++] = (struct record_environment){LEVEL_DEAD, 2};

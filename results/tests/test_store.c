@@ -96,7 +96,8 @@ START_TEST(test_store__views_have_the_columns_of_the_interface)
         "SELECT trial,campaign,variant,workload,fault,n,hash,level,promised,design_promise,kept,"
         "injected,struck,state,exposure_ns,anomalies,ops,ops_failed,ops_lost,synced_lost,"
         "bytes_wrong,rpo_ns,outage_ns,recovery_ns,rebuild_ns,detected_by,environments_hit,sim_ns,"
-        "events,messages,ios,blocks,wall_ns,story,undecided FROM trials",
+        "events,messages,ios,blocks,wall_ns,story,undecided,written,app_written FROM "
+        "trials",
         "SELECT trial,phase,op,n,mean_ns,p50_ns,p99_ns,max_ns FROM latencies",
         "SELECT trial,time_ns,layer,what FROM events",
         "SELECT variant,workload,fault,planned,done,injected,broken,skipped FROM cells",
@@ -437,6 +438,7 @@ START_TEST(test_store__an_older_file_is_read_as_it_is)
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT trial FROM trials WHERE undecided"), 3);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(undecided) FROM trials"), 1);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(level) FROM trials"), 6);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(written) FROM trials"), 0);
     ck_assert_int_eq(rig_query(&rig, 0, "PRAGMA user_version"), 1);
     rig_fini(&rig);
 }
@@ -455,9 +457,13 @@ START_TEST(test_store__an_older_file_is_migrated_by_its_first_writer)
     rig_open(&rig, 0, STORE_RESUME);
     rig_record(&rig, &r, 1, 1, LEVEL_DURABLE);
     r.undecided = true;
+    r.written = 4096;
+    r.app_written = 512;
     rig_put(&rig, &r);
     rig_close(&rig);
-    ck_assert_int_eq(rig_query(&rig, 0, "PRAGMA user_version"), 2);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(written) FROM main.trials"), 4096);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(app_written) FROM main.trials"), 512);
+    ck_assert_int_eq(rig_query(&rig, 0, "PRAGMA user_version"), 3);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(*) FROM main.trials"), 7);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT min(trial) FROM main.trials WHERE undecided"), 3);
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT max(trial) FROM main.trials WHERE undecided"), 8);
@@ -466,19 +472,43 @@ START_TEST(test_store__an_older_file_is_migrated_by_its_first_writer)
 }
 END_TEST
 
-CHECK_MAIN("store", 120, tcase_add_test(tc, test_store__views_hold_what_was_put);
-           tcase_add_test(tc, test_store__views_have_the_columns_of_the_interface);
-           tcase_add_test(tc, test_store__explored_points_are_rows);
-           tcase_add_test(tc, test_store__new_refuses_what_exists);
-           tcase_add_test(tc, test_store__resume_goes_on_where_it_stopped);
-           tcase_add_test(tc, test_store__resume_names_every_difference_and_changes_nothing);
-           tcase_add_test(tc, test_store__overwrite_replaces_ours_alone);
-           tcase_add_test(tc, test_store__foreign_and_newer_files_are_refused_unharmed);
-           tcase_add_test(tc, test_store__a_folder_that_is_absent_is_an_error);
-           tcase_add_test(tc, test_store__a_folder_that_takes_no_file_says_why);
-           tcase_add_test(tc, test_store__a_second_writer_is_refused_and_readers_are_not);
-           tcase_add_test(tc, test_store__survives_kill_at_any_moment);
-           tcase_add_test(tc, test_store__a_full_disk_costs_the_batch_alone);
-           tcase_add_test(tc, test_store__an_older_file_is_read_as_it_is);
-           tcase_add_test(tc, test_store__an_older_file_is_migrated_by_its_first_writer);
-           tcase_add_test(tc, test_store__a_record_of_no_cell_is_refused);)
+START_TEST(test_store__a_file_of_version_2_has_no_bytes_written_until_there_are_some)
+{
+    rig_init(&rig, 2, 3, 1);
+    rig_open(&rig, 0, STORE_NEW);
+    put_some(0, 1);
+    rig_close(&rig);
+    rig_make_version_2(&rig, 0);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(*) FROM trials WHERE written IS NULL"), 6);
+    for (unsigned i = 0; i < rig.plan.cell_count; i++)
+        rig.cell[i].planned = 2;
+    rig_open(&rig, 0, STORE_RESUME);
+    rig_record(&rig, &r, 1, 1, LEVEL_DURABLE);
+    r.written = 8192;
+    rig_put(&rig, &r);
+    rig_close(&rig);
+    ck_assert_int_eq(rig_query(&rig, 0, "PRAGMA user_version"), 3);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT count(*) FROM main.trials"), 7);
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(written) FROM main.trials"), 8192);
+    rig_fini(&rig);
+}
+END_TEST
+
+CHECK_MAIN(
+    "store", 120, tcase_add_test(tc, test_store__views_hold_what_was_put);
+    tcase_add_test(tc, test_store__views_have_the_columns_of_the_interface);
+    tcase_add_test(tc, test_store__explored_points_are_rows);
+    tcase_add_test(tc, test_store__new_refuses_what_exists);
+    tcase_add_test(tc, test_store__resume_goes_on_where_it_stopped);
+    tcase_add_test(tc, test_store__resume_names_every_difference_and_changes_nothing);
+    tcase_add_test(tc, test_store__overwrite_replaces_ours_alone);
+    tcase_add_test(tc, test_store__foreign_and_newer_files_are_refused_unharmed);
+    tcase_add_test(tc, test_store__a_folder_that_is_absent_is_an_error);
+    tcase_add_test(tc, test_store__a_folder_that_takes_no_file_says_why);
+    tcase_add_test(tc, test_store__a_second_writer_is_refused_and_readers_are_not);
+    tcase_add_test(tc, test_store__survives_kill_at_any_moment);
+    tcase_add_test(tc, test_store__a_full_disk_costs_the_batch_alone);
+    tcase_add_test(tc, test_store__an_older_file_is_read_as_it_is);
+    tcase_add_test(tc, test_store__an_older_file_is_migrated_by_its_first_writer);
+    tcase_add_test(tc, test_store__a_file_of_version_2_has_no_bytes_written_until_there_are_some);
+    tcase_add_test(tc, test_store__a_record_of_no_cell_is_refused);)
