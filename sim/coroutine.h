@@ -177,6 +177,13 @@ static inline uint64_t sim_coroutine_blocks_now(void)
     return sim_cpu.blocks_granted - sim_blocks_left;
 }
 
+/* In a process: adds these to the blocks it has executed, as coming back would. */
+static inline void sim_coroutine_settle(struct sim_coroutine *co)
+{
+    co->blocks += sim_coroutine_blocks_now();
+    sim_cpu.blocks_granted = sim_blocks_left;
+}
+
 /* The callback that instrumented code makes at each basic block; nothing in the simulator. */
 void __sanitizer_cov_trace_pc(void);
 

@@ -191,6 +191,7 @@ struct sim_process {
     sim_event_id alarm;
     uint32_t timeouts; /* alarms and deadlines that came since sim_machine_worked */
     uint64_t quantum_left_ns;
+    uint64_t blocks_accounted; /* of co.blocks: what the clock and the counters know of */
     struct sim_process *ready_next;
 
     uint32_t waits_for; /* SENDING: endpoint; RECEIVING: endpoint or ENDPOINT_ANY */
@@ -295,6 +296,9 @@ void process_make_ready(struct sim_process *p);
 /* Starts the next instance in the slot. */
 void process_start(struct sim_process *p);
 void process_die(struct sim_process *p, enum sim_death cause);
+/* For a call in place of p, which runs: moves clock and counters to where a trap would find them.
+ */
+void process_catch_up(struct sim_process *p);
 
 /* ---- kernel_call.c --------------------------------------------------------------------------- */
 
@@ -302,7 +306,7 @@ void process_die(struct sim_process *p, enum sim_death cause);
 void kernel_call(struct sim_process *p);
 
 /*
- * The same for calls that concern nobody's waiting, without a trap: on the stack of p, which runs,
+ * The same for calls that let p go on, without a trap: on the stack of p, which runs,
  * and which has room (platform.c). False: this one needs the trap, and nothing has changed.
  */
 bool kernel_call_in_place(struct sim_process *p);

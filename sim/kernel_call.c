@@ -85,9 +85,10 @@ static void call_lab(struct sim_process *p)
 static const struct call_row {
     void (*handle)(struct sim_process *p);
     uint32_t cost_ns;
+    bool timed; /* the event stream has its time: the clock must be right also when done in place */
 } calls[CALL_COUNT] = {
     [CALL_SEND] = {kernel_send, COST_MESSAGE_NS},
-    [CALL_POST] = {kernel_post, COST_MESSAGE_NS},
+    [CALL_POST] = {kernel_post, COST_MESSAGE_NS, .timed = true},
     [CALL_RECEIVE] = {kernel_receive, COST_CALL_NS},
     [CALL_SENDREC] = {kernel_sendrec, COST_MESSAGE_NS},
     [CALL_NOTIFY] = {kernel_notify, COST_MESSAGE_NS},
@@ -106,7 +107,7 @@ static const struct call_row {
     [CALL_PAGE_STATE] = {kernel_page_state, 0},
     [CALL_ALARM] = {kernel_alarm, COST_CALL_NS},
     [CALL_RANDOM] = {call_random, COST_CALL_NS},
-    [CALL_PROBE] = {call_probe, 0},
+    [CALL_PROBE] = {call_probe, 0, .timed = true},
     [CALL_REPORT] = {call_report, 0},
     [CALL_PANIC] = {call_panic, 0},
     [CALL_DISK_SUBMIT] = {kernel_disk_submit, COST_CALL_NS},
@@ -124,10 +125,21 @@ void kernel_call(struct sim_process *p)
     calls[number].handle(p);
 }
 
+/* Whether the kernel can do it in the process: it ends nobody, and tells no observer. */
 static bool is_plain(struct sim_process *p)
 {
-    return p->gate.call == CALL_PAGE_STATE ? kernel_page_state_is_plain(p)
-                                           : kernel_grant_is_plain(p);
+    switch (p->gate.call) {
+    case CALL_POST:
+        return p->m->observer.on_message == NULL && p->m->free_nodes != NULL;
+    case CALL_PROBE:
+        return p->m->observer.on_probe == NULL;
+    case CALL_LAYER_OF:
+        return true;
+    case CALL_PAGE_STATE:
+        return kernel_page_state_is_plain(p);
+    default:
+        return kernel_grant_is_plain(p);
+    }
 }
 
 bool kernel_call_in_place(struct sim_process *p)
@@ -136,6 +148,8 @@ bool kernel_call_in_place(struct sim_process *p)
     ASSERT((uint32_t)number < CALL_COUNT);
     if (p->m->regions.strict || !is_plain(p))
         return false;
+    if (calls[number].timed)
+        process_catch_up(p);
     uint64_t before_ns = p->co.charged_ns;
     p->co.charged_ns += calls[number].cost_ns;
     calls[number].handle(p);

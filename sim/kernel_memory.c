@@ -47,7 +47,7 @@ void kernel_alloc(struct sim_process *p)
     if (bytes > PLAT_ARENA_BYTES || start + bytes > ARENA_START + PLAT_ARENA_BYTES)
         return;
     p->arena_used = start + bytes;
-    sim_regions_mark(&p->m->regions, p->region, p->arena_used);
+    sim_regions_mark(&p->m->regions, p->region, start, bytes);
     map_add(&p->map, start, bytes, tag);
     p->gate.pointer = (void *)(uintptr_t)(sim_plan_base(p->region) + start);
 }
@@ -58,8 +58,8 @@ void kernel_tag_survivor(struct sim_process *p)
     uint64_t offset = p->gate.a, bytes = p->gate.b;
     if (p->survivor == UINT32_MAX || offset > SIM_REGION_BYTES || bytes > SIM_REGION_BYTES - offset)
         return;
-    if (p->gate.c != TAG_PAGES) /* of pages those count that come into use */
-        sim_regions_mark(&p->m->regions, p->survivor, offset + bytes);
+    if (p->gate.c == TAG_HEAP) /* of pages and log what comes into use (kernel_page_state) */
+        sim_regions_mark(&p->m->regions, p->survivor, offset, bytes);
     map_add(&p->survivor_map, offset, bytes, (enum plat_tag)p->gate.c);
 }
 
@@ -91,7 +91,7 @@ void kernel_page_state(struct sim_process *p)
     if (map == NULL)
         return; /* no page of this process: its bug, and nothing that injectors aim at */
     if (map == &p->survivor_map)
-        sim_regions_mark(&p->m->regions, p->survivor, (offset | (PAGE_BYTES - 1)) + 1);
+        sim_regions_mark(&p->m->regions, p->survivor, offset / PAGE_BYTES * PAGE_BYTES, PAGE_BYTES);
     if (map->page_state == NULL)
         map->page_state = calloc(REGION_PAGES, 1);
     ASSERT(map->page_state != NULL);

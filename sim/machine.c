@@ -277,7 +277,7 @@ static void boot_block_make(struct sim_process *p)
         p->boot->survivor_fresh = !p->survivor_used;
         if (!p->survivor_used)
             sim_regions_clear(&m->regions, p->survivor);
-        sim_regions_mark(&m->regions, p->survivor, 0);
+        sim_regions_mark(&m->regions, p->survivor, 0, 0);
         p->survivor_used = true;
         memory_forget(&p->survivor_map);
     }
@@ -298,6 +298,7 @@ void process_start(struct sim_process *p)
     p->incarnation = p->starts++;
     p->arena_used = SIM_STACK_BYTES;
     p->quantum_left_ns = QUANTUM_NS;
+    p->blocks_accounted = 0;
     p->kernel_notes = 0;
     p->notes = 0;
     p->subscribed = 0;
@@ -472,11 +473,12 @@ static uint64_t budget_of(const struct sim_process *p, uint64_t limit_ns)
     return blocks > 0 ? blocks : 1;
 }
 
-/* Moves the clock by what p executed since it had executed `blocks_before` blocks. */
-static void account(struct sim_process *p, uint64_t blocks_before)
+/* Moves the clock by what p executed since it moved last. */
+static void account(struct sim_process *p)
 {
     struct sim_machine *m = p->m;
-    uint64_t blocks = p->co.blocks - blocks_before;
+    uint64_t blocks = p->co.blocks - p->blocks_accounted;
+    p->blocks_accounted = p->co.blocks;
     uint64_t ns = blocks * COST_BLOCK_NS + p->co.charged_ns;
     p->co.charged_ns = 0;
     p->counts.blocks += blocks;
@@ -489,6 +491,13 @@ static void account(struct sim_process *p, uint64_t blocks_before)
     p->arm_left -= blocks;
     if (p->arm_left == 0 && m->observer.on_block != NULL)
         m->observer.on_block(m->observer.context, p->layer, p->instance);
+}
+
+void process_catch_up(struct sim_process *p)
+{
+    sim_coroutine_settle(&p->co);
+    account(p);
+    p->m->slice_start_ns = sim_engine_now(p->m->engine);
 }
 
 static void handle_stop(struct sim_process *p, enum sim_stop stop)
@@ -547,9 +556,8 @@ static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64
         uint64_t now_ns = sim_engine_now(m->engine);
         uint64_t end_ns = next_ns < until_ns ? next_ns : until_ns;
         uint64_t limit_ns = limit_of(p, now_ns, end_ns);
-        uint64_t blocks_before = p->co.blocks;
         if (p->co.charged_ns != 0 && p->co.charged_ns >= limit_ns) {
-            account(p, blocks_before); /* what its last call cost takes all of it */
+            account(p); /* what its last call cost takes all of it */
             next_ns = run_due_events(m);
             continue;
         }
@@ -561,7 +569,7 @@ static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64
             sim_guard_close(&m->guard, p, sizeof(*p));
         enum sim_stop stop = sim_coroutine_run(&p->co, blocks);
         sim_guard_open(&m->guard);
-        account(p, blocks_before);
+        account(p);
         if (goes_on(p, endpoint)) /* else on_block has killed it: nothing of it is done any more */
             handle_stop(p, stop);
         next_ns = run_due_events(m);

@@ -57,7 +57,7 @@ enum err plat_post(uint32_t to, const struct msg *m)
     struct sim_process *p = self();
     msg_copy(&p->gate.msg, m);
     p->gate.peer = to;
-    return call(p, CALL_POST)->result;
+    return call_in_place(p, CALL_POST)->result;
 }
 
 enum err plat_receive(uint32_t from, struct msg *m, uint64_t deadline_ns)
@@ -109,7 +109,7 @@ enum layer plat_layer_of(uint32_t endpoint, uint32_t *instance)
 {
     struct sim_process *p = self();
     p->gate.peer = endpoint;
-    const struct sim_gate *gate = call(p, CALL_LAYER_OF);
+    const struct sim_gate *gate = call_in_place(p, CALL_LAYER_OF);
     if (instance != NULL)
         *instance = gate->instance;
     return gate->layer;
@@ -281,7 +281,7 @@ void plat_probe(enum probe probe)
 {
     struct sim_process *p = self();
     p->gate.a = probe;
-    (void)call(p, CALL_PROBE);
+    (void)call_in_place(p, CALL_PROBE);
 }
 
 void plat_report(enum report what, uint64_t a, uint64_t b)

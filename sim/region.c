@@ -55,6 +55,7 @@ void sim_regions_renew(struct sim_regions *regions)
         r->open = true;
         r->dirty = false;
         r->mark = r->has_stack ? SIM_STACK_BYTES : 0;
+        memset(r->marked, 0, sizeof(r->marked));
     }
 }
 
@@ -73,6 +74,19 @@ uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_s
     return r->base;
 }
 
+/* Also gives back what lies above all marks, by whole huge pages: splitting one costs more. */
+static void clear_marked(struct sim_region *r)
+{
+    size_t end = (r->mark + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
+    int failed = madvise(r->base + end, SIM_REGION_BYTES - end, MADV_DONTNEED);
+    ASSERT(failed == 0);
+    for (uint32_t word = 0; word < SIM_REGION_PARTS / 64; word++)
+        for (; r->marked[word] != 0; r->marked[word] &= r->marked[word] - 1) {
+            size_t part = word * 64 + (size_t)__builtin_ctzll(r->marked[word]);
+            memset(r->base + part * SIM_REGION_PART_BYTES, 0, SIM_REGION_PART_BYTES);
+        }
+}
+
 void sim_regions_clear(struct sim_regions *regions, uint32_t index)
 {
     ASSERT(index < SIM_REGIONS_MAX);
@@ -83,25 +97,26 @@ void sim_regions_clear(struct sim_regions *regions, uint32_t index)
         return;
     sim_regions_open(regions, index);
     UNPOISON(r->base, r->mark);
-    size_t end = r->mark;
-    if (!r->has_stack) {
-        end = (r->mark + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1); /* never splits one */
-        int failed = madvise(r->base + end, SIM_REGION_BYTES - end, MADV_DONTNEED);
-        ASSERT(failed == 0);
-    }
-    memset(r->base, 0, end);
+    if (r->has_stack)
+        memset(r->base, 0, r->mark);
+    else
+        clear_marked(r);
     r->mark = r->has_stack ? SIM_STACK_BYTES : 0;
     r->dirty = false;
 }
 
-void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t bytes)
+void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t from, size_t bytes)
 {
     ASSERT(index < SIM_REGIONS_MAX);
-    ASSERT(bytes <= SIM_REGION_BYTES);
+    ASSERT(from <= SIM_REGION_BYTES && bytes <= SIM_REGION_BYTES - from);
     struct sim_region *r = &regions->region[index];
     r->dirty = true;
-    if (bytes > r->mark)
-        r->mark = bytes;
+    if (from + bytes > r->mark)
+        r->mark = from + bytes;
+    if (r->has_stack)
+        return;
+    for (size_t at = from / SIM_REGION_PART_BYTES; at * SIM_REGION_PART_BYTES < from + bytes; at++)
+        r->marked[at / 64] |= UINT64_C(1) << at % 64;
 }
 
 static void set_access(struct sim_region *r, bool open)

@@ -23,9 +23,14 @@
 
 #define SIM_STACK_BYTES ((size_t)128 << 10)
 
+#define SIM_REGION_PART_BYTES ((size_t)64 << 10)
+#define SIM_REGION_PARTS (SIM_REGION_BYTES / SIM_REGION_PART_BYTES)
+
 struct sim_region {
     uint8_t *base; /* NULL: not mapped yet */
     size_t mark;   /* bytes from base that may be other than zero (the stack counts whole) */
+    /* Without a stack, where large areas below the mark may never be used: which parts may be. */
+    uint64_t marked[SIM_REGION_PARTS / 64];
     bool has_stack;
     bool dirty; /* marked since it was cleared */
     bool open;
@@ -50,9 +55,9 @@ void sim_regions_fini(struct sim_regions *regions);
  */
 uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_stack);
 
-/* If it was marked since the last time: zeroes region `index` up to its mark (and the whole stack)
- * and sets the mark back. Whatever lies above the mark of a region without stack is given back to
- * the host, so its mark is only a hint.
+/* If it was marked since the last time: zeroes what was marked of region `index` (with a stack: all
+ * up to the mark) and forgets the marks. Whatever lies above the last mark of a region without
+ * stack is given back to the host.
  */
 void sim_regions_clear(struct sim_regions *regions, uint32_t index);
 
@@ -62,9 +67,8 @@ void sim_regions_clear(struct sim_regions *regions, uint32_t index);
  */
 void sim_regions_renew(struct sim_regions *regions);
 
-/* Whoever writes to a region says so first: raises its mark to `bytes` from its base (at most
- * SIM_REGION_BYTES). */
-void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t bytes);
+/* Whoever writes to a region says so first: marks [from, from + bytes), inside the region. */
+void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t from, size_t bytes);
 
 /* Turns strict mode on (all closed) or off (all open). */
 void sim_regions_strict(struct sim_regions *regions, bool strict);

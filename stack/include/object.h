@@ -33,12 +33,13 @@
 enum object_op {
     OBJECT_CREATE = 1, /* flags, attr, policy; oid OID_NONE: the cache chooses and answers it */
     OBJECT_DELETE,
-    OBJECT_READ,     /* range; grant_data, below the cache grant_meta too */
-    OBJECT_WRITE,    /* range; grows the object if it ends beyond its size (naming -> cache) */
-    OBJECT_TRUNCATE, /* size */
-    OBJECT_GETATTR, /* answers size, attr, flags, blocks; physical: epoch = blocks up to the last */
-    OBJECT_SETATTR, /* attr; below the cache also size (only stored there) */
-    OBJECT_TXN_BEGIN,  /* naming -> cache: txn id; answers done + result, or run */
+    OBJECT_READ,      /* range; grant_data, below the cache grant_meta too */
+    OBJECT_WRITE,     /* range; grows the object if it ends beyond its size (naming -> cache) */
+    OBJECT_TRUNCATE,  /* size */
+    OBJECT_GETATTR,   /* answers size, attr, flags, blocks; physical: epoch = blocks up to the last;
+                       * naming -> cache with a range and grant_data: reads it too, as READ does */
+    OBJECT_SETATTR,   /* attr; below the cache also size (only stored there) */
+    OBJECT_TXN_BEGIN, /* naming -> cache: txn id; answers done + result, or run */
     OBJECT_TXN_COMMIT, /* result */
     OBJECT_TXN_ABORT,
     OBJECT_SYNC,     /* naming -> cache: everything answered before is durable when answered;

@@ -169,7 +169,11 @@ void *plat_alloc(size_t bytes, enum plat_tag tag);
 /* Declares what a range of the survivor region holds (at each start, after the layout is known). */
 void plat_tag_survivor(size_t offset, size_t bytes, enum plat_tag tag);
 
-/* State of a 4096-byte page tagged TAG_PAGES, for injectors that aim at dirty pages. */
+/*
+ * State of a 4096-byte page tagged TAG_PAGES, for injectors that aim at dirty pages. A page of the
+ * survivor tagged TAG_PAGES or TAG_LOG is declared so before it is first written to: a trial ends
+ * with what was declared being cleared.
+ */
 enum plat_page_state { PAGE_UNUSED, PAGE_CLEAN, PAGE_DIRTY, PAGE_WRITING };
 void plat_page_state(const void *page, enum plat_page_state state);
 

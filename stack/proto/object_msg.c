@@ -114,7 +114,7 @@ enum err object_request_unpack(struct object_request *request, const struct msg 
     request->op = (enum object_op)op;
     if (wire.flags > OBJECT_FLAGS_ALL || wire.txn_environment > ENVIRONMENTS_MAX)
         return E_INVAL;
-    if (op == OBJECT_READ || op == OBJECT_WRITE) {
+    if (op == OBJECT_READ || op == OBJECT_WRITE || op == OBJECT_GETATTR) {
         if (wire.length > OBJECT_LENGTH_MAX || wire.offset > OBJECT_SIZE_MAX - wire.length)
             return E_INVAL;
     }

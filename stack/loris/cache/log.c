@@ -26,12 +26,22 @@ bool log_runs_short(const struct cache *c)
     return c->log_count > (uint64_t)c->mem.log_slots * CACHE_THROTTLE_PERCENT / 100;
 }
 
+/* Says of the page that a new record begins to use that it is in use. */
+static void declare_page(const struct record *r)
+{
+    const uint8_t *last = (const uint8_t *)(r + 1) - 1;
+    const uint8_t *page = last - (uintptr_t)last % BLOCK_BYTES;
+    if (page >= (const uint8_t *)r) /* else one before it has begun that page */
+        plat_page_state(page, PAGE_DIRTY);
+}
+
 struct record *log_add(struct cache *c, enum record_op op, uint64_t oid, uint64_t a, uint64_t b,
                        uint32_t flags, const uint8_t *data, uint32_t data_bytes)
 {
     ASSERT(log_has_room(c, 1));
     ASSERT(data_bytes <= OBJECT_RESULT_BYTES);
     struct record *r = &c->mem.log[c->log_count++];
+    declare_page(r);
     *r =
         (struct record){.op = op, .lsn = c->next_lsn++, .oid = oid, .a = a, .b = b, .flags = flags};
     if (data_bytes > 0)

@@ -83,15 +83,13 @@ static enum err do_create(struct cache *c, struct env *env, const struct object_
     return OK;
 }
 
-static enum err do_getattr(const struct env *env, const struct object *o,
-                           struct object_reply *reply)
+static void do_getattr(const struct env *env, const struct object *o, struct object_reply *reply)
 {
     reply->oid = o->oid;
     reply->size = txn_size(env, o);
     reply->blocks = o->blocks;
     reply->flags = o->flags;
     memcpy(reply->attr, txn_attr(env, o), OBJECT_ATTR_BYTES);
-    return OK;
 }
 
 static enum err do_object(struct cache *c, struct env *env, const struct object_request *r,
@@ -115,7 +113,8 @@ static enum err do_object(struct cache *c, struct env *env, const struct object_
     case OBJECT_TRUNCATE:
         return io_truncate(c, env, o, r->size);
     case OBJECT_GETATTR:
-        return do_getattr(env, o, reply);
+        do_getattr(env, o, reply);
+        return r->length == 0 ? OK : io_read(c, env, o, r, source, &reply->moved);
     case OBJECT_SETATTR:
         memcpy(o->hold->attr, r->attr, OBJECT_ATTR_BYTES);
         o->hold->attr_set = true;

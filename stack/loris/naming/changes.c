@@ -6,11 +6,9 @@
 
 static enum err load_directory(struct naming *n, uint64_t oid, struct node *dir)
 {
-    enum err e = objects_load(n, oid, true, dir);
+    enum err e = dirtree_open(n, oid, true, dir);
     if (e != OK)
         return e;
-    if (dir->a.type != VFS_DIRECTORY)
-        return E_NOTDIR;
     return dir->a.nlink > 0 ? OK : E_NOENT; /* a removed directory gets no names */
 }
 

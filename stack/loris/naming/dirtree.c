@@ -47,19 +47,16 @@ static bool in_range(const uint8_t *block, uint64_t key)
     return dirnode_low(block) <= key && key < dirnode_high(block);
 }
 
-enum err dirtree_root(struct naming *n, const struct node *dir)
+static bool size_makes_sense(const struct node *dir)
 {
-    struct dirtree *t = &n->tree;
-    uint8_t *raw = t->raw[0];
-    if (t->oid == dir->oid)
-        return OK;
-    t->oid = OID_NONE; /* what fails half-way leaves no path */
-    if (dir->size < BLOCK_BYTES || dir->size % BLOCK_BYTES != 0 ||
-        dir->size / BLOCK_BYTES > DIR_BLOCKS_MAX)
-        return E_CORRUPT;
-    enum err e = load(n, dir->oid, 0, raw);
-    if (e != OK)
-        return e;
+    return dir->size >= BLOCK_BYTES && dir->size % BLOCK_BYTES == 0 &&
+           dir->size / BLOCK_BYTES <= DIR_BLOCKS_MAX;
+}
+
+/* Holds the root that lies in raw[0]. */
+static enum err hold_root(struct dirtree *t, const struct node *dir)
+{
+    const uint8_t *raw = t->raw[0];
     if (!dirnode_valid(raw) || dirnode_low(raw) != 0 || dirnode_high(raw) != DIRNODE_KEY_END)
         return E_CORRUPT;
     t->oid = dir->oid;
@@ -68,6 +65,36 @@ enum err dirtree_root(struct naming *n, const struct node *dir)
         memcpy(t->raw[t->top], raw, BLOCK_BYTES);
     t->block[t->top] = 0;
     memset(t->changed, 0, sizeof(t->changed));
+    return OK;
+}
+
+enum err dirtree_root(struct naming *n, const struct node *dir)
+{
+    struct dirtree *t = &n->tree;
+    if (t->oid == dir->oid)
+        return OK;
+    t->oid = OID_NONE; /* what fails half-way leaves no path */
+    if (!size_makes_sense(dir))
+        return E_CORRUPT;
+    enum err e = load(n, dir->oid, 0, t->raw[0]);
+    return e == OK ? hold_root(t, dir) : e;
+}
+
+enum err dirtree_open(struct naming *n, uint64_t oid, bool exclusive, struct node *dir)
+{
+    struct dirtree *t = &n->tree;
+    if (t->oid != OID_NONE) { /* a path is held, perhaps with changes */
+        enum err e = objects_load(n, oid, exclusive, dir);
+        return e != OK || dir->a.type == VFS_DIRECTORY ? e : E_NOTDIR;
+    }
+    uint32_t moved;
+    enum err e = objects_load_block(n, oid, exclusive, dir, t->raw[0], &moved);
+    if (e != OK)
+        return e;
+    if (dir->a.type != VFS_DIRECTORY)
+        return E_NOTDIR;
+    if (moved == BLOCK_BYTES && size_makes_sense(dir) && hold_root(t, dir) != OK)
+        t->oid = OID_NONE;
     return OK;
 }
 

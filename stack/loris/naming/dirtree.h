@@ -37,6 +37,10 @@ struct dirtree {
 /* Forgets the path that is held: at the start of each attempt at a request. */
 void dirtree_forget(struct dirtree *t);
 
+/* Loads a directory's attributes and, in the same request, its root: which is held then if it makes
+ * sense, and else asked for again by dirtree_root, which says what is wrong. E_NOTDIR: it is none.
+ */
+MUST_USE enum err dirtree_open(struct naming *n, uint64_t oid, bool exclusive, struct node *dir);
 /* Loads the root, if it is not held. Errors as below. */
 MUST_USE enum err dirtree_root(struct naming *n, const struct node *dir);
 /*

@@ -79,6 +79,9 @@ void objects_abort(struct naming *n);
 
 /* Reads size and attributes; exclusive: it will be changed. E_CORRUPT: attributes make no sense. */
 MUST_USE enum err objects_load(struct naming *n, uint64_t oid, bool exclusive, struct node *node);
+/* The same, and the object's first block in the same answer; *moved is less where it is shorter. */
+MUST_USE enum err objects_load_block(struct naming *n, uint64_t oid, bool exclusive,
+                                     struct node *node, uint8_t *to, uint32_t *moved);
 /* Stores the attributes of a node. */
 MUST_USE enum err objects_store(struct naming *n, const struct node *node);
 /* Deletes one object. */

@@ -91,18 +91,39 @@ static enum err attributes_decode(struct attributes *a, const uint8_t raw[OBJECT
     return known && a->nlink <= VFS_LINK_MAX && a->level <= OBJECT_LEVELS ? OK : E_CORRUPT;
 }
 
+static enum err load(struct naming *n, struct object_request *request, struct node *node,
+                     uint32_t *moved)
+{
+    struct object_reply reply;
+    enum err e = objects_call(n, request, &reply);
+    if (e != OK)
+        return e;
+    node->oid = request->oid;
+    node->size = reply.size;
+    node->blocks = reply.blocks;
+    *moved = reply.moved;
+    return attributes_decode(&node->a, reply.attr);
+}
+
 enum err objects_load(struct naming *n, uint64_t oid, bool exclusive, struct node *node)
 {
     struct object_request request = {
         .op = OBJECT_GETATTR, .oid = oid, .flags = exclusive ? OBJECT_EXCLUSIVE : 0};
-    struct object_reply reply;
-    enum err e = objects_call(n, &request, &reply);
-    if (e != OK)
-        return e;
-    node->oid = oid;
-    node->size = reply.size;
-    node->blocks = reply.blocks;
-    return attributes_decode(&node->a, reply.attr);
+    uint32_t none;
+    return load(n, &request, node, &none);
+}
+
+enum err objects_load_block(struct naming *n, uint64_t oid, bool exclusive, struct node *node,
+                            uint8_t *to, uint32_t *moved)
+{
+    struct object_request request = {.op = OBJECT_GETATTR,
+                                     .oid = oid,
+                                     .flags = exclusive ? OBJECT_EXCLUSIVE : 0,
+                                     .length = BLOCK_BYTES};
+    request.grant_data = plat_grant(n->cache, to, BLOCK_BYTES, PLAT_GRANT_WRITE);
+    enum err e = load(n, &request, node, moved);
+    plat_revoke(request.grant_data);
+    return e == OK && *moved > BLOCK_BYTES ? E_INVAL : e;
 }
 
 enum err objects_store(struct naming *n, const struct node *node)

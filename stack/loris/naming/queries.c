@@ -18,14 +18,6 @@ void stat_fill(const struct node *node, struct vfs_stat *stat)
                               .generation = node->a.generation};
 }
 
-static enum err load_directory(struct naming *n, uint64_t oid, struct node *dir)
-{
-    enum err e = objects_load(n, oid, false, dir);
-    if (e != OK)
-        return e;
-    return dir->a.type == VFS_DIRECTORY ? OK : E_NOTDIR;
-}
-
 /* A name whose inode is gone: it went meanwhile, or its creation was lost in a recovery. */
 static enum err gone(struct naming *n, const struct node *dir, const struct entry *entry)
 {
@@ -39,7 +31,7 @@ static enum err lookup(struct naming *n, uint64_t directory, struct vfs_reply *o
 {
     struct node dir, found;
     struct entry entry = {0};
-    enum err e = load_directory(n, directory, &dir);
+    enum err e = dirtree_open(n, directory, false, &dir);
     if (e != OK)
         return e;
     if (n->name_bytes == 2 && n->name[0] == '.' && n->name[1] == '.')
@@ -122,7 +114,7 @@ enum err query_readlink(struct naming *n, const struct vfs_request *in, struct v
 static enum err list(struct naming *n, const struct vfs_request *in, uint64_t *at, size_t *used)
 {
     struct node dir;
-    enum err e = load_directory(n, in->ino, &dir);
+    enum err e = dirtree_open(n, in->ino, false, &dir);
     if (e != OK)
         return e;
     size_t room = in->length < sizeof(n->listing) ? (size_t)in->length : sizeof(n->listing);
