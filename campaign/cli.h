@@ -21,7 +21,7 @@
 /* The commands: each gets its own argv, argv[0] being "loris COMMAND", and returns an exit code. */
 typedef int cli_command(int argc, char **argv);
 cli_command cmd_run, cmd_check, cmd_show, cmd_plot, cmd_compare, cmd_replay, cmd_report, cmd_merge,
-    cmd_list, cmd_bench, cmd_explore, cmd_not_yet;
+    cmd_list, cmd_bench, cmd_explore, cmd_shrink;
 
 /* The campaign file and the options that change it. */
 struct cli_campaign {

@@ -226,10 +226,3 @@ int cmd_bench(int argc, char **argv)
     (void)argp_parse(&argp, argc, argv, 0, NULL, NULL);
     return bench_machine();
 }
-
-int cmd_not_yet(int argc, char **argv)
-{
-    (void)argc;
-    (void)fprintf(stderr, "loris:1:1: not available yet: `%s`\n", argv[0]);
-    return EXIT_WRONG_INPUT;
-}

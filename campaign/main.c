@@ -25,7 +25,7 @@ static const struct command commands[] = {
     {"compare", cmd_compare, "is one design, or one build, significantly worse?"},
     {"replay", cmd_replay, "run one trial again and tell its story"},
     {"explore", cmd_explore, "every crash state, not a sample"},
-    {"shrink", cmd_not_yet, "the smallest campaign with the same failure (not available yet)"},
+    {"shrink", cmd_shrink, "the smallest campaign with the same failure"},
     {"merge", cmd_merge, "join the shards of one campaign"},
     {"list", cmd_list, "every name that a campaign may use"},
     {"bench", cmd_bench, "how fast this machine is"},

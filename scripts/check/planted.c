@@ -2,10 +2,11 @@
  * Runs trials of a campaign with one defect of planted.h built into the stack: a program of the
  * build with LORIS_PLANTED, for planted.sh.
  *
- *   planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS
+ *   planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS [MIN.yaml]
  *
  * A line a trial on stdout: n, level, kept (1, 0, or - where nothing is promised), injected, story.
- * With a bug it ends at the first trial that breaks its promise: the bug is caught.
+ * With a bug it ends at the first trial that breaks its promise: the bug is caught. MIN.yaml: what
+ * that trial is shrunk to then (loris shrink).
  *
  * Exit 0; 1 if a bug was not caught; 2 for wrong arguments; 3 if a trial took the laboratory down.
  *
@@ -20,6 +21,8 @@
 
 #include "assertion.h"
 #include "campaign/plan.h"
+#include "campaign/shrink.h"
+#include "campaign/stored.h"
 #include "campaign/trial.h"
 #include "scripts/check/planted_name.h"
 
@@ -71,11 +74,26 @@ static bool trial_in_child(struct lab *lab, const struct plan_cell *cell, uint64
     return WEXITSTATUS(status) == EXIT_BROKEN;
 }
 
+static int shrink_caught(struct plan *plan, const struct plan_cell *cell, uint64_t n,
+                         enum planted bug, const char *out)
+{
+    struct stored file = {.db_path = "planted",
+                          .plan = plan,
+                          .n = n,
+                          .cell =
+                              plan_cell_index(plan, cell->variant, cell->workload, cell->fault)};
+    file.trial = plan_trial_number(plan, file.cell, n);
+    return shrink_found(
+        &(struct shrink_options){.out_path = out, .jobs = 2, .budget_s = 120, .planted = bug},
+        &file);
+}
+
 int main(int argc, char **argv)
 {
-    enum planted bug = argc == 5 ? planted_by_name(argv[2]) : PLANTED_COUNT;
+    enum planted bug = argc == 5 || argc == 6 ? planted_by_name(argv[2]) : PLANTED_COUNT;
     if (bug == PLANTED_COUNT) {
-        (void)fprintf(stderr, "planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS\n");
+        (void)fprintf(stderr,
+                      "planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS [MIN.yaml]\n");
         return 2;
     }
     const char *only = argv[3];
@@ -90,11 +108,15 @@ int main(int argc, char **argv)
     struct lab *lab = lab_create(plan);
     lab_plant(lab, bug);
     bool caught = false;
-    for (uint64_t n = 0; n < trials && !caught; n++) {
+    uint64_t n = 0;
+    for (; n < trials && !caught; n++) {
         lab_begin(lab, cell->variant, cell->workload, n);
         caught = trial_in_child(lab, cell, n) && bug != PLANTED_NONE;
     }
     lab_destroy(lab);
+    int code = bug == PLANTED_NONE || caught ? 0 : 1;
+    if (caught && argc == 6)
+        code = shrink_caught(plan, cell, n - 1, bug, argv[5]);
     plan_destroy(plan);
-    return bug == PLANTED_NONE || caught ? 0 : 1;
+    return code;
 }

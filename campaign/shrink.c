@@ -1,0 +1,364 @@
+#include "campaign/shrink.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "assertion.h"
+#include "campaign/cli.h"
+#include "campaign/shrink_private.h"
+#include "campaign/stored.h"
+
+#define ROUNDS_MAX 20u /* assumption: each round leaves less; three are usual */
+
+static const struct place nowhere = {"shrink", 1, 1};
+
+static void tell(const char *form, ...) __attribute__((format(printf, 1, 2)));
+
+static void tell(const char *form, ...)
+{
+    va_list list;
+    va_start(list, form);
+    (void)fputs("loris: ", stderr);
+    (void)vfprintf(stderr, form, list);
+    va_end(list);
+    (void)fputc('\n', stderr);
+}
+
+/* ---- The campaign of one cell -------------------------------------------------------------------
+ */
+
+static void put_copy(struct arena *arena, struct yaml *root, const char *section, const char *name,
+                     const struct yaml *node)
+{
+    struct yaml *map = yaml_new(arena, YAML_MAP, nowhere);
+    yaml_put(arena, map, yaml_new_text(arena, nowhere, name), yaml_copy(arena, node));
+    yaml_put(arena, root, yaml_new_text(arena, nowhere, section), map);
+}
+
+static void put_text(struct arena *arena, struct yaml *root, const char *key, const char *text)
+{
+    yaml_put(arena, root, yaml_new_text(arena, nowhere, key), yaml_new_text(arena, nowhere, text));
+}
+
+/* The stored trial alone: the last of a campaign of its cell, with the names that draws go by. */
+static void isolate(struct shrink *s, const struct stored *file)
+{
+    const struct plan *plan = file->plan;
+    const struct plan_cell *cell = &plan->cells[file->cell];
+    struct yaml *root = yaml_new(s->arena, YAML_MAP, nowhere);
+    char limit[32];
+    s->variant = plan->variants[cell->variant].draw_name;
+    s->workload = plan->workloads[cell->workload].draw_name;
+    s->fault = plan->faults[cell->fault].draw_name;
+    option_format_time((int64_t)plan->limit_ns, limit, sizeof(limit));
+    put_text(s->arena, root, "campaign", plan->name);
+    put_text(s->arena, root, "seed", arena_printf(s->arena, "%" PRIu64, plan->seed));
+    put_text(s->arena, root, "trials", arena_printf(s->arena, "%" PRIu64, file->n + 1));
+    put_text(s->arena, root, "limit", arena_text(s->arena, limit, strlen(limit)));
+    put_copy(s->arena, root, "variants", s->variant, plan->variant_nodes[cell->variant]);
+    put_copy(s->arena, root, "workloads", s->workload, plan->workload_nodes[cell->workload]);
+    put_copy(s->arena, root, "faults", s->fault, plan->fault_nodes[cell->fault]);
+    if (cell->promise_given)
+        shrink_put(s->arena, root, "promises",
+                   arena_printf(s->arena, "{\"*\": %s}", level_name(cell->promise)));
+    s->best = root;
+}
+
+/* Whether the isolated trial fails, and is the stored one: the exit code if not, else EXIT_DONE. */
+static int fail_again(struct shrink *s, const struct stored *file)
+{
+    shrink_look(s);
+    if (!s->look.ran) {
+        (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " did not come to its end\n", file->db_path,
+                      file->trial);
+        return EXIT_WORSE;
+    }
+    bool same = !file->present ||
+                (s->options->any_build ? s->look.level == file->level : s->look.hash == file->hash);
+    if (!same) {
+        (void)fprintf(stderr,
+                      "%s:1:1: trial %" PRIu64 " did not fail again: hash %016" PRIx64
+                      ", stored %016" PRIx64 "; %s\n",
+                      file->db_path, file->trial, s->look.hash, file->hash, s->look.cause);
+        return EXIT_WORSE;
+    }
+    if (!s->look.fails) {
+        (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " is no failure: %s\n", file->db_path,
+                      file->trial, s->look.cause);
+        return EXIT_WRONG_INPUT;
+    }
+    memcpy(s->cause, s->look.cause, sizeof(s->cause));
+    return EXIT_DONE;
+}
+
+/* ---- Making all explicit ------------------------------------------------------------------------
+ */
+
+/* The list of what the only application did. It takes a little less time or more, so that the first
+ * fault may have to strike elsewhere. */
+static bool offer_script(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
+{
+    if (shrink_script(s, root) != NULL || (k > 0 && !step_strike(s, arena, root, k - 1)))
+        return false;
+    struct yaml *app = yaml_new(arena, YAML_MAP, nowhere);
+    put_text(arena, app, "app", "script");
+    put_text(arena, app, "copies", "1");
+    shrink_set_workload(s, arena, root, app);
+    shrink_put_script(s, arena, root, arena_text(arena, s->tape->text, s->tape->used));
+    return true;
+}
+
+/* Of several processes no list tells the order: they stay, with smaller numbers. Whether a script
+ * took their place. */
+static bool make_script(struct shrink *s)
+{
+    struct shrink_outcome outcome;
+    if (shrink_script(s, s->best) != NULL)
+        return false;
+    s->tape =
+        mmap(NULL, sizeof(*s->tape), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT(s->tape != MAP_FAILED);
+    shrink_look(s);
+    shrink_run(s, s->best, &outcome, s->tape);
+    bool one = outcome.ran && s->tape->apps == 1 && !s->tape->inexact && s->tape->used > 0;
+    bool found = one && shrink_first(s, offer_script, 0) != SHRINK_NONE;
+    (void)munmap(s->tape, sizeof(*s->tape));
+    s->tape = NULL;
+    return found;
+}
+
+/* ---- Passes -------------------------------------------------------------------------------------
+ */
+
+/* What does not need to know where the faults strike. */
+static bool drop_parts(struct shrink *s)
+{
+    bool found = shrink_all(s, step_fault);
+    found |= shrink_all(s, step_app);
+    found |= shrink_all(s, step_one_app);
+    found |= shrink_all(s, step_environments);
+    return shrink_all(s, step_app_number) || found;
+}
+
+static void place_faults(struct shrink *s)
+{
+    do
+        shrink_look(s);
+    while (shrink_first(s, step_explicit, 0) != SHRINK_NONE);
+}
+
+static bool earliest_strikes(struct shrink *s)
+{
+    bool found = false;
+    shrink_look(s);
+    while (shrink_first(s, step_strike, 0) != SHRINK_NONE) {
+        found = true;
+        shrink_look(s);
+    }
+    return found;
+}
+
+static bool one_round(struct shrink *s)
+{
+    bool found = drop_parts(s);
+    found |= shrink_all(s, step_sleeps);
+    found |= shrink_all(s, step_tail);
+    found |= shrink_lines(s);
+    found |= shrink_all(s, step_disks);
+    found |= shrink_all(s, step_crash);
+    found |= earliest_strikes(s);
+    while (shrink_first(s, step_line_and_strike, 0) != SHRINK_NONE) {
+        found = true;
+        shrink_look(s);
+    }
+    found |= shrink_all(s, step_number);
+    found |= shrink_all(s, step_name);
+    found |= shrink_all(s, step_option);
+    found |= shrink_all(s, step_disk_size);
+    return shrink_first(s, step_first_trial, 0) != SHRINK_NONE || found;
+}
+
+/* Operations that succeed need no `try`. */
+static void drop_tries(struct shrink *s)
+{
+    struct shrink_outcome outcome;
+    struct yaml *root = yaml_copy(s->arena, s->best);
+    if (!shrink_drop_tries(s, s->arena, root))
+        return;
+    shrink_run(s, root, &outcome, NULL);
+    if (outcome.ran && outcome.anomalies == 0 && strcmp(outcome.cause, s->cause) == 0)
+        s->best = root;
+}
+
+static uint32_t count_lines(const struct shrink *s)
+{
+    const char *text = shrink_script(s, s->best);
+    uint32_t lines = 0;
+    for (; text != NULL && *text != '\0'; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+static void tell_size(const struct shrink *s, const char *when)
+{
+    const struct yaml *w = shrink_workload(s, s->best);
+    if (shrink_script(s, s->best) != NULL)
+        tell("%s: %u faults, %u operations (%" PRIu64 " runs)", when,
+             shrink_faults(s, s->best)->count, count_lines(s), s->runs);
+    else
+        tell("%s: %u faults, %u applications (%" PRIu64 " runs)", when,
+             shrink_faults(s, s->best)->count, w->kind == YAML_LIST ? w->count : 1, s->runs);
+}
+
+static void search(struct shrink *s)
+{
+    (void)drop_parts(s);
+    place_faults(s);
+    (void)make_script(s);
+    tell_size(s, "as it failed");
+    (void)shrink_first(s, step_first_trial, 0);
+    for (uint32_t round = 1; round <= ROUNDS_MAX && !shrink_is_over(s); round++) {
+        bool found = one_round(s);
+        if (!make_script(s) && !found)
+            break;
+        char when[32];
+        (void)snprintf(when, sizeof(when), "round %u", round);
+        tell_size(s, when);
+    }
+    drop_tries(s);
+    if (shrink_script(s, s->best) == NULL)
+        tell("its applications run side by side, or fail otherwise as an operation script: they "
+             "stay as they are");
+    if (shrink_is_over(s))
+        tell("the budget of %" PRIu64 " s is used up; there may be a smaller one",
+             s->options->budget_s);
+}
+
+/* ---- The result ---------------------------------------------------------------------------------
+ */
+
+/* MIN.yaml -> MIN.ops. */
+static const char *script_file(const struct shrink *s, const char *out)
+{
+    size_t length = strlen(out);
+    bool yaml = length > 5 && strcmp(out + length - 5, ".yaml") == 0;
+    return arena_printf(s->arena, "%.*s.ops", (int)(yaml ? length - 5 : length), out);
+}
+
+static bool write_file(const char *path, const char *head, const char *text)
+{
+    FILE *to = fopen(path, "w");
+    if (to == NULL) {
+        (void)fprintf(stderr, "--output:1:1: cannot write `%.200s`: %s\n", path, strerror(errno));
+        return false;
+    }
+    (void)fprintf(to, "%s%s", head, text);
+    return fclose(to) == 0;
+}
+
+static bool write_result(const struct shrink *s, const struct stored *file, const char *out)
+{
+    const char *script = shrink_script(s, s->best), *ops = script_file(s, out);
+    struct yaml *root = yaml_copy(s->arena, s->best);
+    const char *head = arena_printf(s->arena,
+                                    "# The smallest campaign found that fails as trial %" PRIu64
+                                    " of `%s`:\n# %s\n# %s\n",
+                                    file->trial, file->plan->name, s->cause, s->look.story);
+    if (script != NULL) {
+        const char *base = strrchr(ops, '/');
+        struct yaml *app = shrink_workload(s, root);
+        yaml_remove(app, "operations");
+        put_text(s->arena, app, "file", base == NULL ? ops : base + 1);
+        if (!write_file(ops, "", script))
+            return false;
+    }
+    return write_file(out, head, yaml_write(s->arena, root));
+}
+
+/* The files as a user would run them: read back, they are the best candidate. */
+static bool result_holds(struct shrink *s, const char *out)
+{
+    struct plan_request request = {.path = out};
+    struct plan *plan = plan_load(&request, stderr);
+    if (plan == NULL)
+        return false;
+    const char *text = arena_text(s->arena, plan->yaml, strlen(plan->yaml));
+    plan_destroy(plan);
+    struct complaints *complaints = complaints_create(s->arena);
+    struct yaml *root = yaml_parse(text, strlen(text), "result", 1, s->arena, complaints);
+    ASSERT(root != NULL);
+    struct shrink_outcome first, second;
+    shrink_run(s, root, &first, NULL);
+    shrink_run(s, root, &second, NULL);
+    return first.ran && second.ran && first.hash == second.hash &&
+           strcmp(first.cause, s->cause) == 0;
+}
+
+static void print_result(const struct shrink *s, const struct stored *file, const char *out)
+{
+    uint64_t trials = 1;
+    (void)shrink_number(yaml_get(s->best, "trials"), &trials);
+    (void)printf("trial %" PRIu64 ": %s\n%s\n", file->trial, s->cause, s->look.story);
+    (void)printf("%s: %u fault%s", out, shrink_faults(s, s->best)->count,
+                 shrink_faults(s, s->best)->count == 1 ? "" : "s");
+    if (shrink_script(s, s->best) != NULL)
+        (void)printf(", %s: %u operations", script_file(s, out), count_lines(s));
+    (void)printf("; found in %" PRIu64 " runs\n", s->runs);
+    if (trials > 1)
+        (void)printf("draws are left that no other seed repeats: it is trial %" PRIu64
+                     " of these that fails\n",
+                     trials);
+}
+
+static int shrink_stored(struct shrink *s, const struct stored *file)
+{
+    const char *out = s->options->out_path;
+    if (out == NULL)
+        out = arena_printf(s->arena, "min-%" PRIu64 ".yaml", file->trial);
+    isolate(s, file);
+    int code = fail_again(s, file);
+    if (code != EXIT_DONE)
+        return code;
+    search(s);
+    shrink_look(s);
+    if (!write_result(s, file, out))
+        return EXIT_WRONG_INPUT;
+    if (!result_holds(s, out)) {
+        (void)fprintf(stderr,
+                      "loris: a defect of loris, please report it: `%s` does not fail as "
+                      "what it was written from did\n",
+                      out);
+        return EXIT_DEFECT;
+    }
+    print_result(s, file, out);
+    return EXIT_DONE;
+}
+
+int shrink_found(const struct shrink_options *options, const struct stored *file)
+{
+    ASSERT(options->jobs >= 1 && options->jobs <= SHRINK_JOBS_MAX);
+    struct shrink *s = calloc(1, sizeof(*s));
+    ASSERT(s != NULL);
+    s->options = options;
+    s->arena = arena_create();
+    shrink_open(s);
+    int code = shrink_stored(s, file);
+    shrink_close(s);
+    arena_destroy(s->arena);
+    free(s);
+    return code;
+}
+
+int shrink_trial(const struct shrink_options *options)
+{
+    struct stored file;
+    bool found = stored_open(&file, options->db_path, options->trial, options->any_build);
+    int code = found ? shrink_found(options, &file) : EXIT_WRONG_INPUT;
+    stored_close(&file);
+    return code;
+}
