@@ -288,7 +288,7 @@ static void copy_keys(const struct option_set *set, struct fault *fault)
     }
 }
 
-/* Takes out values that no table describes; what is not built yet is refused here. */
+/* Takes out values that no table describes. */
 static struct yaml *parse_special(struct parse *p, const struct yaml *map, struct fault *fault)
 {
     struct yaml *rest = yaml_copy(p->arena, map);
@@ -301,8 +301,9 @@ static struct yaml *parse_special(struct parse *p, const struct yaml *map, struc
         yaml_remove(rest, maps[k]);
     }
     const struct yaml *repeat = yaml_get(map, "repeat");
-    if (repeat != NULL && repeat->kind == YAML_TEXT && strcmp(repeat->text, "same-request") == 0) {
-        complain(p->complaints, repeat->place, "not available yet: `repeat: same-request`");
+    bool of_process = fault->kind >= FAULT_PROCESS_CRASH && fault->kind <= FAULT_PROCESS_BUG;
+    if (of_process && repeat != NULL && repeat->kind == YAML_TEXT &&
+        strcmp(repeat->text, "same-request") == 0) {
         fault->repeat_same_request = true;
         yaml_remove(rest, "repeat");
     }

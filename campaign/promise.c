@@ -69,7 +69,10 @@ static bool beyond_redundancy(const struct plan_variant *v, const struct fault *
 {
     bool bearable = f->kind == FAULT_DISK_FAIL_SLOW || f->kind == FAULT_DISK_TRANSIENT_ERROR;
     bool disk_fault = f->kind < FAULT_DISK_LYING_FLUSH && (!bearable || outlasts_tries(f));
-    return disk_fault && f->disk.kind == FAULT_TARGET_ALL && v->stack.disks > 1;
+    bool driver_bug = f->kind == FAULT_PROCESS_BUG && f->layer == LAYER_DRIVER;
+    bool all = (disk_fault && f->disk.kind == FAULT_TARGET_ALL) ||
+               (driver_bug && f->instance.kind == FAULT_TARGET_ALL);
+    return all && v->stack.disks > 1;
 }
 
 static bool kills(const struct fault *f)
@@ -90,8 +93,9 @@ static uint64_t deaths_of(const struct fault_plan *faults, enum layer layer)
     uint64_t deaths = 0;
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
+        bool bounded = f->repeat.high > 0 && !f->repeat_same_request;
         if (kills(f) && fall_together(f->layer, layer))
-            deaths += f->repeat.high > 0 ? (uint64_t)f->repeat.high : (uint64_t)AMOUNT_MAX;
+            deaths += bounded ? (uint64_t)f->repeat.high : (uint64_t)AMOUNT_MAX;
     }
     return deaths;
 }

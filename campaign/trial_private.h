@@ -26,9 +26,10 @@ enum run_end {
 /* What happens during one run of the machine, from time 0. */
 struct run_state {
     const struct fault_plan *faults;
-    uint32_t fault_count; /* armed: the first ones of the plan */
-    uint64_t origin_ns;   /* machine time of time 0 */
-    uint64_t progress_ns; /* machine time of the last sign of progress */
+    uint32_t fault_count;                       /* armed: the first ones of the plan */
+    uint64_t origin_ns;                         /* machine time of time 0 */
+    uint64_t progress_ns;                       /* machine time of the last sign of progress */
+    uint64_t progress_seen_ns, progress_blocks; /* the same, and blocks executed by then */
     uint64_t power_on_ns; /* machine time at which power returns; 0: it is on */
     uint32_t cut_wanted;  /* fault that is a power cut to be carried out, NO_FAULT */
     uint32_t recovering;  /* layers that said that a recovery runs: a bit a layer */

@@ -14,6 +14,9 @@
 /* Assumption: twice the most deaths that one fault of a campaign can ask for, and as many answers
  * to it. */
 #define SERVICE_RETURNS_MAX 20000u
+/* Of `limit`, so many basic blocks without progress are as good as all of it: 2e9 of 10 min, some
+ * 10 s of host time. Assumption: a hundred times the blocks of a whole trial. */
+#define BUSY_SHARE 300u
 
 /* ---- Strikes -----------------------------------------------------------------------------------
  */
@@ -411,6 +414,21 @@ static bool over(const struct lab *lab)
            !to_come && lab->run.cut_wanted == NO_FAULT;
 }
 
+/* No progress for so long that it never will be any. What only computes is given up sooner: hours
+ * of host time would teach no more. */
+static bool is_stuck(struct lab *lab)
+{
+    uint64_t now = sim_machine_now(lab->machine);
+    uint64_t blocks = sim_machine_totals(lab->machine).blocks;
+    if (lab->run.progress_seen_ns != lab->run.progress_ns) {
+        lab->run.progress_seen_ns = lab->run.progress_ns;
+        lab->run.progress_blocks = blocks;
+    }
+    return now > lab->run.progress_ns &&
+           (now - lab->run.progress_ns >= lab->plan->limit_ns ||
+            blocks - lab->run.progress_blocks >= lab->plan->limit_ns / BUSY_SHARE);
+}
+
 static uint64_t next_look(const struct lab *lab)
 {
     if (lab->run.power_on_ns != 0)
@@ -433,13 +451,12 @@ enum run_end lab_loop(struct lab *lab)
             lab_judge_boot(lab);
         if (lab->run.returns > SERVICE_RETURNS_MAX)
             return RUN_RECOVERS; /* it comes up and dies again, for ever */
-        if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&
-            workload_over(&lab->work) && lab->run.in_service)
+        bool stuck = is_stuck(lab);
+        if (stuck && workload_over(&lab->work) && lab->run.in_service)
             lab->run.rebuilding = 0; /* it gets nowhere: redundancy is never whole, no more */
         /* Waiting for a fault that is to strike at a set time is no hang. */
         bool idle = workload_over(&lab->work) && lab->run.in_service && lab->run.rebuilding == 0;
-        if (now > lab->run.progress_ns && now - lab->run.progress_ns >= lab->plan->limit_ns &&
-            !idle)
+        if (stuck && !idle)
             return lab->run.in_service ? RUN_HANGS : RUN_RECOVERS;
         lab_calendar_skip(lab);
         uint64_t until = next_look(lab);

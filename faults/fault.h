@@ -137,6 +137,7 @@ enum fault_bug {
     FAULT_BUG_WILD_STORE,
     FAULT_BUG_BAD_MESSAGE,
     FAULT_BUG_LEAK,
+    FAULT_BUG_ANY, /* drawn by the shares of the field */
 };
 
 struct fault {

@@ -101,11 +101,19 @@ void inject_now(struct injector *in, uint32_t i)
     if (!in->live || in->fault[i].strike.struck)
         return;
     inject_strike(in, i);
-    if (in->fault[i].stage == STAGE_ARMED)
-        return; /* it strikes with the request that it spoils */
+    bool by_request = fault_of(in, i)->repeat_same_request;
+    if (in->fault[i].stage == STAGE_ARMED || by_request)
+        return; /* it strikes with the request that it spoils, or that triggers it */
     tell_struck(in, i);
     if (fault_of(in, i)->kind == FAULT_POWER_CUT && in->fault[i].strike.took_effect)
         in->setup.cut(in->setup.context, i);
+    wake_after(in, in->fault[i].of);
+}
+
+void inject_struck_late(struct injector *in, uint32_t i)
+{
+    in->fault[i].strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
+    tell_struck(in, i);
     wake_after(in, in->fault[i].of);
 }
 
@@ -153,11 +161,11 @@ void injector_on_message(struct injector *in, enum layer layer, uint32_t instanc
 {
     for (uint32_t i = 0; in->live && i < in->slots; i++) {
         const struct fault *f = fault_of(in, i);
-        struct armed *a = &in->fault[i];
+        const struct armed *a = &in->fault[i];
         if (f->at.kind == FAULT_AT_MESSAGE && f->at.layer == layer && a->count_instance == instance)
             count_reached(in, i, "message", n);
-        if (f->layer == layer && a->reborn[instance])
-            inject_strike_again(in, i, instance);
+        if (f->layer == layer)
+            inject_instance_meets(in, i, instance);
     }
 }
 
@@ -218,13 +226,9 @@ static void count_request(struct injector *in, uint32_t i, const struct sim_disk
 static void spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
                   const struct sim_disk_event *e)
 {
-    struct armed *a = &in->fault[i];
-    bool first = !a->strike.took_effect;
-    if (!inject_spoil(in, i, disk, e) || !first)
-        return;
-    a->strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
-    tell_struck(in, i);
-    wake_after(in, a->of);
+    bool first = !in->fault[i].strike.took_effect;
+    if (inject_spoil(in, i, disk, e) && first)
+        inject_struck_late(in, i);
 }
 
 static void on_request(void *object, struct sim_disk *disk, const struct sim_disk_event *e)
@@ -295,6 +299,10 @@ void injector_disarm(struct injector *in)
             sim_machine_arm_block(in->setup.machine, at->layer, in->fault[i].count_instance, 0);
         inject_lasting_forget(in, i);
     }
+    if (in->count > 0) {
+        sim_machine_hook_sends(in->setup.machine, NULL, NULL);
+        sim_machine_hook_device(in->setup.machine, NULL, NULL);
+    }
     for (uint32_t d = 0; in->count > 0 && d < in->setup.options->disks; d++)
         sim_disk_unobserve(sim_machine_disk(in->setup.machine, d), on_request, in);
 }
@@ -304,9 +312,8 @@ bool injector_awaits(const struct injector *in)
     if (in->rated_next < in->rated_count)
         return true;
     for (uint32_t i = 0; i < in->slots; i++)
-        if (in->fault[i].stage == STAGE_TIMED ||
-            (in->fault[i].ends && fault_of(in, i)->kind == FAULT_DISK_FAIL_STOP))
-            return true; /* a disk that will be back is part of the story */
+        if (in->fault[i].stage == STAGE_TIMED || inject_lasting_awaited(in, i))
+            return true;
     return false;
 }
 

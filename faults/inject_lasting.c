@@ -1,7 +1,8 @@
 /*
- * Faults that last: a slow disk, a flush that lies, a disk that is gone. They begin at their moment
- * and end after `for`, or never. Several may act on one disk: it is as slow as the worst of them
- * says, and lies or stays away while one of them does.
+ * Faults that last: a slow disk, a flush that lies, a disk that is gone, a process that hangs. They
+ * begin at their moment and end after `for`, or never. Several may act on one disk: it is as slow
+ * as the worst of them says, and lies or stays away while one of them does. A process goes on when
+ * the first of them ends.
  */
 #include "faults/inject_private.h"
 
@@ -15,7 +16,8 @@ static void apply(struct injector *in)
         bool lies = false;
         for (uint32_t i = 0; i < in->slots; i++) {
             const struct armed *a = &in->fault[i];
-            if (!a->acting || !inject_aims_at_disk(a, d))
+            bool of_disk = fault_of(in, i)->kind != FAULT_PROCESS_HANG;
+            if (!a->acting || !of_disk || !inject_aims_at_disk(a, d))
                 continue;
             permille = a->slow_permille > permille ? a->slow_permille : permille;
             lies = lies || fault_of(in, i)->kind == FAULT_DISK_LYING_FLUSH;
@@ -46,12 +48,25 @@ static void bring_back(struct injector *in, const struct armed *over)
     }
 }
 
+/* Those that hang still: one that was restarted meanwhile does not. */
+static void wake(struct injector *in, uint32_t i)
+{
+    enum layer layer = fault_of(in, i)->layer;
+    for (uint32_t k = 0; k < inject_instances(in, layer); k++)
+        if (inject_aims_at_instance(&in->fault[i], k))
+            (void)sim_machine_wake(in->setup.machine, layer, k);
+}
+
 static void on_end(void *object, uint64_t i)
 {
     struct injector *in = object;
     struct armed *a = &in->fault[i];
     ASSERT(a->acting && a->ends);
     a->acting = a->ends = false;
+    if (fault_of(in, (uint32_t)i)->kind == FAULT_PROCESS_HANG) {
+        wake(in, (uint32_t)i);
+        return;
+    }
     a->stage = STAGE_OVER; /* no flush that comes now is spoiled */
     apply(in);
     if (fault_of(in, (uint32_t)i)->kind == FAULT_DISK_FAIL_STOP)
@@ -62,7 +77,7 @@ void inject_lasting_begin(struct injector *in, uint32_t i)
 {
     const struct fault *f = fault_of(in, i);
     struct armed *a = &in->fault[i];
-    ASSERT(!a->acting);
+    inject_lasting_forget(in, i); /* a process that hangs once more */
     a->acting = true;
     a->slow_permille = 0;
     if (f->kind == FAULT_DISK_FAIL_SLOW) {
@@ -76,7 +91,25 @@ void inject_lasting_begin(struct injector *in, uint32_t i)
                                sim_machine_now(in->setup.machine) +
                                    inject_amount(in, i, &f->for_ns, DRAW_FOR),
                                on_end, in, i);
-    apply(in);
+    if (f->kind != FAULT_PROCESS_HANG)
+        apply(in);
+}
+
+static bool hangs(const struct injector *in, uint32_t i)
+{
+    enum layer layer = fault_of(in, i)->layer;
+    for (uint32_t k = 0; k < inject_instances(in, layer); k++)
+        if (inject_aims_at_instance(&in->fault[i], k) &&
+            sim_machine_hangs(in->setup.machine, layer, k))
+            return true;
+    return false;
+}
+
+bool inject_lasting_awaited(const struct injector *in, uint32_t i)
+{
+    enum fault_kind kind = fault_of(in, i)->kind;
+    return in->fault[i].ends &&
+           (kind == FAULT_DISK_FAIL_STOP || (kind == FAULT_PROCESS_HANG && hangs(in, i)));
 }
 
 void inject_lasting_forget(struct injector *in, uint32_t i)

@@ -6,6 +6,7 @@
 
 #include "assertion.h"
 #include "faults/inject.h"
+#include "faults/request.h"
 
 /* What one fraction of a fault decides: its ordinal in the fault's stream. Drawn by meaning, so
  * that using one more never moves another. */
@@ -23,7 +24,9 @@ enum draw {
     DRAW_MOMENT_DISK,
     DRAW_FACTOR,
     DRAW_FOR,
-    DRAW_TEAR,       /* the k-th torn write: ordinal DRAW_MANY + k */
+    DRAW_TEAR, /* the k-th torn write: ordinal DRAW_MANY + k */
+    DRAW_BUG,
+    DRAW_VALUE,      /* what stands where a bug was; as the next */
     DRAW_MANY = 1000 /* place and bit of the k-th sector: DRAW_MANY * (1 + draw) + k */
 };
 
@@ -32,6 +35,23 @@ enum stage {
     STAGE_TIMED,   /* an event of the engine will strike */
     STAGE_ARMED,   /* its moment came; waits for the requests that it spoils */
     STAGE_OVER
+};
+
+/* What a software bug does: inject_bug.c has their names and shares. */
+enum bug_operator {
+    BUG_NOT_INITIALISED,
+    BUG_NOT_ASSIGNED,
+    BUG_WRONG_CONSTANT,
+    BUG_OFF_BY_ONE,
+    BUG_OTHER_VARIABLE,
+    BUG_NOT_CHECKED,
+    BUG_NEEDLESS_ERROR,
+    BUG_NOT_SENT,
+    BUG_HALF_FILLED,
+    BUG_WRONG_HEAD,
+    BUG_STORE,
+    BUG_LEAK,
+    BUG_OPERATORS
 };
 
 struct armed {
@@ -49,11 +69,20 @@ struct armed {
     sim_event_id event;
     uint64_t left[DISKS_MAX];                  /* ARMED: requests of each disk still to spoil */
     uint64_t deaths_left[OFFER_INSTANCES_MAX]; /* repeat: of each instance, still to come */
-    bool reborn[OFFER_INSTANCES_MAX]; /* repeat: the fresh instance has not met a message yet */
+    bool reborn[OFFER_INSTANCES_MAX]; /* repeat: strikes with the next message that it meets */
+    uint64_t messages_left[OFFER_INSTANCES_MAX]; /* a bug: of each instance, still to spoil */
+    enum bug_operator bug;
+    struct request_key request;                      /* same-request: type 0 until it is known */
+    struct request_key at_work[OFFER_INSTANCES_MAX]; /* same-request: what each was given last */
     bool acting, ends;      /* a fault that lasts: it has begun; and it will end, by `end` */
     uint64_t slow_permille; /* fail-slow */
     sim_event_id end;
 };
+
+static inline bool inject_aims_at_instance(const struct armed *a, uint32_t k)
+{
+    return a->instance == OFFER_INSTANCES_MAX || a->instance == k;
+}
 
 static inline bool inject_aims_at_disk(const struct armed *a, uint32_t d)
 {
@@ -122,8 +151,26 @@ bool inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
  * will end them any more: the disk stays as it is until its reset. */
 void inject_lasting_begin(struct injector *in, uint32_t i);
 void inject_lasting_forget(struct injector *in, uint32_t i);
+/* Whether its end is part of the trial's story: the disk will be back, the process go on. */
+bool inject_lasting_awaited(const struct injector *in, uint32_t i);
 
-/* repeat: strikes the reborn instance. */
-void inject_strike_again(struct injector *in, uint32_t i, uint32_t instance);
+/* inject_bug.c: which bug it is; in a word, and whether it is one of messages. */
+void inject_bug_draw(struct injector *in, uint32_t i);
+const char *inject_bug_name(const struct injector *in, uint32_t i);
+bool inject_bug_is_of_messages(const struct injector *in, uint32_t i);
+/* Makes the message that is being sent wrong, if it can; *sent: whether it still is sent. */
+bool inject_bug_spoil(struct injector *in, uint32_t i, struct msg *m, bool posted, bool *sent);
+/* The same of a driver's request to its device. */
+bool inject_bug_spoil_device(struct injector *in, uint32_t i, struct plat_disk_request *r);
+/* A bug that is none of messages: does it to this instance. Whether it lives. */
+bool inject_bug_strike(struct injector *in, uint32_t i, uint32_t instance);
+
+/* inject_process.c: crashes, hangs and bugs, once or again. */
+void inject_instances_strike(struct injector *in, uint32_t i);
+/* A message is about to be delivered to an instance of the fault's layer: it may be what a fault
+ * that repeats waits for. */
+void inject_instance_meets(struct injector *in, uint32_t i, uint32_t instance);
+/* Tells of a fault that strikes later than at its moment: with what it spoils. (inject.c) */
+void inject_struck_late(struct injector *in, uint32_t i);
 
 #endif

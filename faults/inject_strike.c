@@ -4,6 +4,7 @@
  * noticed, or mattered, is the trial's result and not asked here.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "faults/inject_private.h"
 #include "sim/rng.h"
@@ -190,72 +191,6 @@ bool inject_spoil(struct injector *in, uint32_t i, struct sim_disk *disk,
     return true;
 }
 
-/* ---- Processes and memory ----------------------------------------------------------------------
- */
-
-static bool strike_process(struct injector *in, uint32_t i, uint32_t instance)
-{
-    const struct fault *f = fault_of(in, i);
-    if (f->kind == FAULT_PROCESS_HANG)
-        return sim_machine_hang(in->setup.machine, f->layer, instance);
-    return sim_machine_kill(in->setup.machine, f->layer, instance, SIM_DEATH_KILLED);
-}
-
-static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
-{
-    const struct fault *f = fault_of(in, i);
-    static const enum plat_tag tags[] = {[FAULT_REGION_PAGES] = TAG_PAGES,
-                                         [FAULT_REGION_HEAP] = TAG_HEAP,
-                                         [FAULT_REGION_LOG] = TAG_LOG,
-                                         [FAULT_REGION_STACK] = TAG_HEAP,
-                                         [FAULT_REGION_ANY] = TAG_HEAP};
-    static const enum plat_page_state states[] = {[FAULT_PAGE_ANY] = PAGE_CLEAN,
-                                                  [FAULT_PAGE_CLEAN] = PAGE_CLEAN,
-                                                  [FAULT_PAGE_DIRTY] = PAGE_DIRTY,
-                                                  [FAULT_PAGE_WRITING] = PAGE_WRITING};
-    struct sim_flip flip = {.layer = f->layer,
-                            .instance = instance,
-                            .any_tag = f->region == FAULT_REGION_ANY,
-                            .stack = f->region == FAULT_REGION_STACK,
-                            .tag = tags[f->region],
-                            .any_state = f->state == FAULT_PAGE_ANY,
-                            .state = states[f->state],
-                            .where = inject_fraction(in, i, DRAW_PLACE),
-                            .bit = (uint32_t)amount_share(inject_fraction(in, i, DRAW_BIT), 8),
-                            .bits = (uint32_t)inject_amount(in, i, &f->bits, DRAW_BITS)};
-    return sim_machine_flip(in->setup.machine, &flip).hit;
-}
-
-/* Of all instances it means those that still live. */
-static void strike_instances(struct injector *in, uint32_t i)
-{
-    const struct fault *f = fault_of(in, i);
-    struct armed *a = &in->fault[i];
-    uint64_t repeat = inject_amount(in, i, &f->repeat, DRAW_REPEAT);
-    repeat = repeat > 0 ? repeat : 1; /* distributions draw 0, too */
-    for (uint32_t k = 0; k < inject_instances(in, f->layer); k++) {
-        if (a->instance != OFFER_INSTANCES_MAX && a->instance != k)
-            continue;
-        bool hit =
-            f->kind == FAULT_MEMORY_FLIP ? strike_memory(in, i, k) : strike_process(in, i, k);
-        if (!hit)
-            continue;
-        a->deaths_left[k] = repeat - 1;
-        a->strike.wanted += repeat;
-        a->strike.done++;
-    }
-    a->strike.took_effect = a->strike.done > 0;
-}
-
-void inject_strike_again(struct injector *in, uint32_t i, uint32_t instance)
-{
-    struct armed *a = &in->fault[i];
-    ASSERT(a->reborn[instance] && a->deaths_left[instance] > 0);
-    a->reborn[instance] = false;
-    a->deaths_left[instance]--;
-    a->strike.done += strike_process(in, i, instance);
-}
-
 /* ---- All ---------------------------------------------------------------------------------------
  */
 
@@ -281,6 +216,9 @@ static void name_target(struct injector *in, uint32_t i)
         (void)snprintf(to, room, "all disks");
     else
         (void)snprintf(to, room, "disk %u", a->disk);
+    size_t at = strlen(to);
+    if (f->kind == FAULT_PROCESS_BUG)
+        (void)snprintf(to + at, room - at, " %s", inject_bug_name(in, i));
 }
 
 void inject_strike(struct injector *in, uint32_t i)
@@ -292,6 +230,8 @@ void inject_strike(struct injector *in, uint32_t i)
     a->strike.instance = a->instance;
     a->strike.time_ns = sim_machine_now(in->setup.machine) - in->setup.origin_ns;
     a->stage = STAGE_OVER;
+    if (f->kind == FAULT_PROCESS_BUG)
+        inject_bug_draw(in, i);
     name_target(in, i);
     switch (f->kind) {
     case FAULT_POWER_CUT:
@@ -316,8 +256,9 @@ void inject_strike(struct injector *in, uint32_t i)
         break;
     case FAULT_PROCESS_CRASH:
     case FAULT_PROCESS_HANG:
+    case FAULT_PROCESS_BUG:
     case FAULT_MEMORY_FLIP:
-        strike_instances(in, i);
+        inject_instances_strike(in, i);
         break;
     default:
         strike_disks(in, i);

@@ -57,6 +57,7 @@ static const struct option_choice bugs[] = {
     {"wild-store", FAULT_BUG_WILD_STORE, false},
     {"bad-message", FAULT_BUG_BAD_MESSAGE, false},
     {"leak", FAULT_BUG_LEAK, false},
+    {"any", FAULT_BUG_ANY, false},
     {NULL, 0, false},
 };
 
@@ -80,7 +81,8 @@ static const struct option_choice bugs[] = {
     {                                                                                              \
         .name = "repeat", .type = OPTION_INTEGER, .drawn = true, .fallback = "1", .min = 1,        \
         .max = 1000, .source = FORMAT,                                                             \
-        .doc = "dies again at its first message after each of N - 1 restarts"                      \
+        .doc = "dies again at its first message after each of N - 1 restarts; same-request: "      \
+               "whenever it meets that request"                                                    \
     }
 
 static const struct option_spec stop_keys[] = {
@@ -128,24 +130,23 @@ static const struct option_spec power_keys[] = {
      .doc = "how one write a disk may be torn"},
 };
 static const struct option_spec crash_keys[] = {REPEAT_KEY};
-static const struct option_spec hang_keys[] = {
-    REPEAT_KEY,
-    {.name = "for",
-     .type = OPTION_TIME,
-     .not_yet = true,
-     .drawn = true,
-     .min = 1,
-     .source = FORMAT,
-     .doc = "how long; default for ever"},
-};
+static const struct option_spec hang_keys[] = {REPEAT_KEY, FOR_KEY};
 static const struct option_spec bug_keys[] = {
     {.name = "bug",
      .type = OPTION_CHOICE,
      .choices = bugs,
      .fallback = "wrong-value",
      .source = FORMAT,
-     .doc = "what the process does wrong"},
-    REPEAT_KEY,
+     .doc = "what the process does wrong; any: by the shares of the field"},
+    {.name = "repeat",
+     .type = OPTION_INTEGER,
+     .drawn = true,
+     .fallback = "1",
+     .min = 1,
+     .max = 1000,
+     .source = FORMAT,
+     .doc = "messages, stores, or instances that leak; same-request: whenever it meets that "
+            "request"},
 };
 static const struct option_spec flip_keys[] = {
     {.name = "region",
@@ -227,7 +228,7 @@ static const struct fault_kind_info kinds[FAULT_KINDS] = {
                          .doc = "all processes die, the volatile write caches are lost or not"},
     LAYER(FAULT_PROCESS_CRASH, "process.crash", false, crash_keys, "a process of a layer dies"),
     LAYER(FAULT_PROCESS_HANG, "process.hang", false, hang_keys, "a process of a layer stops"),
-    LAYER(FAULT_PROCESS_BUG, "process.bug", true, bug_keys, "a process of a layer does wrong"),
+    LAYER(FAULT_PROCESS_BUG, "process.bug", false, bug_keys, "a process of a layer does wrong"),
     LAYER(FAULT_MEMORY_FLIP, "memory.flip", false, flip_keys, "bits change in a layer's memory"),
 };
 

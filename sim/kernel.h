@@ -181,6 +181,7 @@ struct sim_process {
     bool alive;
     bool hung;
     bool ready; /* called plat_ready: published */
+    bool leaks; /* no memory is left for it, and what it gives back it keeps */
     uint32_t endpoint;
     uint32_t incarnation;
     struct boot *boot; /* in its arena */
@@ -256,6 +257,12 @@ struct sim_machine {
     struct sim_transfer *free_transfers;
     struct sim_transfer *all_transfers;
     struct sim_observer observer;
+    sim_send_hook_fn *send_hook;
+    void *send_hook_context;
+    sim_device_hook_fn *device_hook;
+    void *device_hook_context;
+    const struct msg *arriving; /* while on_message runs */
+    uint32_t arriving_from;
     struct sim_counts totals;
     uint64_t probe_count[PROBE_COUNT];
     enum planted planted;
@@ -272,7 +279,9 @@ enum sim_note {
     NOTE_POWER,
     NOTE_FLIP,
     NOTE_HANG,
-    NOTE_JUMP
+    NOTE_JUMP,
+    NOTE_BUG,
+    NOTE_WAKE
 };
 
 /* Copies a message by 16-byte pieces: for this size compilers take a string instruction whose start
@@ -361,6 +370,20 @@ void kernel_page_state(struct sim_process *p);
 bool kernel_page_state_is_plain(struct sim_process *p);
 /* Forgets what was declared of the arena of p. */
 void memory_forget(struct sim_map *map);
+
+/* ---- kernel_flip.c, kernel_bug.c ------------------------------------------------------------- */
+
+/* From now on memory is not to be believed: strict mode. */
+void memory_suspect(struct sim_machine *m);
+/* Finds the byte that a fault of memory strikes; false: none qualifies. */
+bool memory_pick(const struct sim_process *p, const struct sim_flip *flip,
+                 struct sim_flip_result *picked);
+/* Makes the memory of p accessible to the simulator. */
+void memory_open(struct sim_process *p);
+/* Asks the hook of bugs, if there is one, of the message in the gate of p. Whether it is sent. */
+bool bug_lets_send(struct sim_process *p, bool posted);
+/* The same of the request of a device in the gate of p. */
+void bug_meets_device(struct sim_process *p);
 
 /* ---- kernel_device.c ------------------------------------------------------------------------- */
 

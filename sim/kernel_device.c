@@ -161,6 +161,7 @@ static void submit(struct sim_process *p, struct sim_disk *disk,
 /* gate: u.request -> result. */
 void kernel_disk_submit(struct sim_process *p)
 {
+    bug_meets_device(p);
     struct plat_disk_request request = p->gate.u.request;
     if (p->disk == UINT32_MAX) {
         p->gate.result = E_DEAD; /* a process without a device */

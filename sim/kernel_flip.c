@@ -93,12 +93,46 @@ static __attribute__((no_sanitize_address, noinline)) void flip_bit(uint64_t add
     *(uint8_t *)(uintptr_t)address ^= (uint8_t)(1u << bit);
 }
 
-static void flip_bits(struct sim_machine *m, const struct sim_process *p, uint64_t address,
-                      uint32_t bit, uint32_t bits)
+void memory_open(struct sim_process *p)
 {
+    struct sim_machine *m = p->m;
     sim_regions_open(&m->regions, p->region);
     if (p->survivor != UINT32_MAX)
         sim_regions_open(&m->regions, p->survivor);
+}
+
+void memory_suspect(struct sim_machine *m)
+{
+    if (!m->layout_checked)
+        ASSERT(sim_plan_hits() == 0); /* else a flipped pointer could reach the laboratory */
+    m->layout_checked = true;
+    m->guarded = m->strict != SIM_STRICT_REGIONS;
+    sim_regions_strict(&m->regions, true);
+}
+
+bool memory_pick(const struct sim_process *p, const struct sim_flip *flip,
+                 struct sim_flip_result *picked)
+{
+    struct walk w = {.flip = flip, .target = UINT64_MAX};
+    ASSERT(flip->where >= 0.0 && flip->where < 1.0);
+    walk(&w, p);
+    *picked = (struct sim_flip_result){.hit = false};
+    if (w.seen == 0)
+        return false;
+    uint64_t total = w.seen;
+    w.target = (uint64_t)(flip->where * (double)total);
+    w.target = w.target < total ? w.target : total - 1; /* rounding of a product near 1 */
+    w.found = false;
+    walk(&w, p);
+    ASSERT(w.found);
+    *picked = (struct sim_flip_result){
+        .hit = true, .address = w.address, .tag = w.tag, .stack = w.stack, .state = w.state};
+    return true;
+}
+
+static void flip_bits(struct sim_process *p, uint64_t address, uint32_t bit, uint32_t bits)
+{
+    memory_open(p);
     for (uint32_t i = 0; i < bits; i++) {
         uint64_t at = address + (bit + i) / 8;
         bool inside = process_owns(p, (void *)(uintptr_t)at, 1, true);
@@ -109,29 +143,14 @@ static void flip_bits(struct sim_machine *m, const struct sim_process *p, uint64
 
 struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_flip *flip)
 {
+    struct sim_flip_result picked = {.hit = false};
     ASSERT(flip->bit < 8);
     ASSERT(flip->bits >= 1);
-    ASSERT(flip->where >= 0.0 && flip->where < 1.0);
     struct sim_process *p = process_by_name(m, flip->layer, flip->instance);
-    if (p == NULL || p->program == NULL)
-        return (struct sim_flip_result){.hit = false};
-    struct walk w = {.flip = flip, .target = UINT64_MAX};
-    walk(&w, p);
-    if (w.seen == 0)
-        return (struct sim_flip_result){.hit = false};
-    uint64_t total = w.seen;
-    w.target = (uint64_t)(flip->where * (double)total);
-    w.target = w.target < total ? w.target : total - 1; /* rounding of a product near 1 */
-    w.found = false;
-    walk(&w, p);
-    ASSERT(w.found);
-    if (!m->layout_checked)
-        ASSERT(sim_plan_hits() == 0); /* else a flipped pointer could reach the laboratory */
-    m->layout_checked = true;
-    flip_bits(m, p, w.address, flip->bit, flip->bits);
-    m->guarded = m->strict != SIM_STRICT_REGIONS;
-    sim_regions_strict(&m->regions, true);
-    sim_engine_note(m->engine, NOTE_FLIP, w.address, (uint64_t)flip->bit << 32 | flip->bits);
-    return (struct sim_flip_result){
-        .hit = true, .address = w.address, .tag = w.tag, .stack = w.stack, .state = w.state};
+    if (p == NULL || p->program == NULL || !memory_pick(p, flip, &picked))
+        return picked;
+    flip_bits(p, picked.address, flip->bit, flip->bits);
+    memory_suspect(m);
+    sim_engine_note(m->engine, NOTE_FLIP, picked.address, (uint64_t)flip->bit << 32 | flip->bits);
+    return picked;
 }

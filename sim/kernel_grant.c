@@ -132,7 +132,7 @@ void kernel_grant_forward(struct sim_process *p)
 void kernel_revoke(struct sim_process *p)
 {
     struct sim_grant *g = grant_find(p, p->gate.grant);
-    if (g == NULL)
+    if (g == NULL || p->leaks)
         return; /* GRANT_NONE, or a number that p made up: nothing to end */
     uint32_t index = g->number % PLAT_GRANTS_MAX;
     g->number = 0;

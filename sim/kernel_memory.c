@@ -44,7 +44,7 @@ void kernel_alloc(struct sim_process *p)
     uint64_t align = tag == TAG_PAGES && bytes >= PAGE_BYTES ? PAGE_BYTES : LINE_BYTES;
     uint64_t start = (p->arena_used + align - 1) & ~(align - 1);
     p->gate.pointer = NULL;
-    if (bytes > PLAT_ARENA_BYTES || start + bytes > ARENA_START + PLAT_ARENA_BYTES)
+    if (p->leaks || bytes > PLAT_ARENA_BYTES || start + bytes > ARENA_START + PLAT_ARENA_BYTES)
         return;
     p->arena_used = start + bytes;
     sim_regions_mark(&p->m->regions, p->region, start, bytes);

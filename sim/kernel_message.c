@@ -99,15 +99,19 @@ static struct sim_node **inbox_find(struct sim_process *p, uint32_t from)
 
 /* ---- Delivery -------------------------------------------------------------------------------- */
 
-/* p is about to be given a message. Returns false if an observer made it die of that. */
-static bool arrive(struct sim_process *p)
+/* p is about to be given this message. Returns false if an observer made it die of that. */
+static bool arrive(struct sim_process *p, const struct msg *msg, uint32_t source)
 {
     struct sim_machine *m = p->m;
     uint32_t endpoint = p->endpoint;
     p->counts.messages++;
     m->totals.messages++;
-    if (m->observer.on_message != NULL)
+    if (m->observer.on_message != NULL) {
+        m->arriving = msg;
+        m->arriving_from = source;
         m->observer.on_message(m->observer.context, p->layer, p->instance, p->counts.messages);
+        m->arriving = NULL;
+    }
     return p->alive && p->endpoint == endpoint;
 }
 
@@ -204,11 +208,12 @@ static void take_node(struct sim_process *p, struct sim_node **link)
 /* Takes the oldest message that matches. Returns whether p got one, or died of it. */
 static bool take_message(struct sim_process *p, uint32_t from)
 {
-    if (p->inbox == NULL || inbox_find(p, from) == NULL)
-        return false;
-    if (!arrive(p))
-        return true;
     struct sim_node **link = inbox_find(p, from);
+    if (link == NULL)
+        return false;
+    if (!arrive(p, (*link)->msg, (*link)->source))
+        return true;
+    link = inbox_find(p, from);
     if (link == NULL)
         return false; /* an observer killed the sender */
     take_node(p, link);
@@ -265,7 +270,7 @@ static void send(struct sim_process *p, bool then_receive)
         return;
     }
     uint32_t to_endpoint = to->endpoint;
-    bool arrived = arrive(to);
+    bool arrived = arrive(to, &p->gate.msg, endpoint);
     if (!p->alive || p->endpoint != endpoint)
         return;
     if (!arrived || !waits_for(to, endpoint)) {
@@ -282,12 +287,16 @@ static void send(struct sim_process *p, bool then_receive)
 /* gate: peer, msg -> result. */
 void kernel_send(struct sim_process *p)
 {
-    send(p, false);
+    if (bug_lets_send(p, true))
+        send(p, false);
+    else
+        p->gate.result = OK;
 }
 
 /* gate: peer, msg -> result, msg. */
 void kernel_sendrec(struct sim_process *p)
 {
+    (void)bug_lets_send(p, false);
     send(p, true);
 }
 
@@ -298,10 +307,12 @@ void kernel_post(struct sim_process *p)
     struct sim_process *to = process_by_endpoint(m, p->gate.peer);
     uint32_t endpoint = p->endpoint;
     p->gate.result = OK;
+    if (!bug_lets_send(p, true))
+        return;
     if (to == NULL) {
         p->gate.result = E_DEAD;
     } else if (to != p && waits_for(to, endpoint)) {
-        bool arrived = arrive(to);
+        bool arrived = arrive(to, &p->gate.msg, endpoint);
         if (!p->alive || p->endpoint != endpoint)
             return;
         if (arrived && waits_for(to, endpoint))

@@ -152,6 +152,8 @@ void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial)
     m->powered = false;
     m->stop = false;
     m->guarded = false;
+    m->send_hook = NULL;
+    m->device_hook = NULL;
     m->seed = seed;
     m->trial = trial;
     sim_machine_zero_counters(m);
@@ -199,17 +201,21 @@ struct sim_process *process_by_name(struct sim_machine *m, enum layer layer, uin
     return NULL;
 }
 
-void process_make_ready(struct sim_process *p)
+static void ready_push_last(struct sim_process *p)
 {
     struct sim_machine *m = p->m;
-    ASSERT(p->alive);
-    ASSERT(p->state != STATE_READY);
-    p->state = STATE_READY;
-    if (p->hung)
-        return;
     p->ready_next = NULL;
     *m->ready_end = p;
     m->ready_end = &p->ready_next;
+}
+
+void process_make_ready(struct sim_process *p)
+{
+    ASSERT(p->alive);
+    ASSERT(p->state != STATE_READY);
+    p->state = STATE_READY;
+    if (!p->hung)
+        ready_push_last(p);
 }
 
 static void ready_push_first(struct sim_process *p)
@@ -308,6 +314,7 @@ void process_start(struct sim_process *p)
     p->completion_count = 0;
     p->ping_pending = false;
     p->quiet = false;
+    p->leaks = false;
     memory_forget(&p->map);
     uint64_t who = sim_rng_mix(sim_rng_mix(p->layer, p->instance), p->incarnation);
     sim_rng_init(&p->rng, m->seed, m->trial, sim_rng_purpose("plat-random", who));
@@ -629,6 +636,24 @@ bool sim_machine_hang(struct sim_machine *m, enum layer layer, uint32_t instance
         ready_remove(p);
     p->hung = true;
     sim_engine_note(m->engine, NOTE_HANG, p->endpoint, p->co.blocks);
+    return true;
+}
+
+bool sim_machine_hangs(const struct sim_machine *m, enum layer layer, uint32_t instance)
+{
+    const struct sim_process *p = process_by_name((struct sim_machine *)m, layer, instance);
+    return p != NULL && p->alive && p->hung;
+}
+
+bool sim_machine_wake(struct sim_machine *m, enum layer layer, uint32_t instance)
+{
+    struct sim_process *p = process_by_name(m, layer, instance);
+    if (p == NULL || !p->alive || !p->hung)
+        return false;
+    p->hung = false;
+    if (p->state == STATE_READY)
+        ready_push_last(p);
+    sim_engine_note(m->engine, NOTE_WAKE, p->endpoint, p->co.blocks);
     return true;
 }
 

@@ -154,6 +154,11 @@ bool sim_machine_kill(struct sim_machine *m, enum layer layer, uint32_t instance
 /* The process never executes again, but is not dead until somebody kills it. False: not alive. */
 bool sim_machine_hang(struct sim_machine *m, enum layer layer, uint32_t instance);
 
+bool sim_machine_hangs(const struct sim_machine *m, enum layer layer, uint32_t instance);
+
+/* It goes on where it was. False: it does not hang, or is a fresh instance. */
+bool sim_machine_wake(struct sim_machine *m, enum layer layer, uint32_t instance);
+
 bool sim_machine_alive(const struct sim_machine *m, enum layer layer, uint32_t instance);
 
 /* Calls on_block of the observer when (layer, instance), all its incarnations since the reset
@@ -191,6 +196,46 @@ struct sim_flip_result {
 /* Flips, and from now on takes the machine's memory for suspect: strict mode. The child process in
  * which it runs must be retired after the trial. */
 struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_flip *flip);
+
+/*
+ * Software bugs. Whatever does one of these takes the machine's memory for suspect, as a flip does.
+ *
+ * The hook is called when a program of the stack sends a message, before anybody else sees it; it
+ * may change all of it but the source. Returns whether it is sent; one that is not was posted, and
+ * its sender is told OK (what somebody waits for an answer to is sent all the same). It must not
+ * kill. Not called for applications. NULL takes it out; it is out after a reset.
+ */
+typedef bool sim_send_hook_fn(void *context, enum layer layer, uint32_t instance, struct msg *m,
+                              bool posted);
+void sim_machine_hook_sends(struct sim_machine *m, sim_send_hook_fn *fn, void *context);
+
+/* The same of what a driver asks of its device; the hook may change all but id and granter. */
+typedef void sim_device_hook_fn(void *context, uint32_t instance, struct plat_disk_request *r);
+void sim_machine_hook_device(struct sim_machine *m, sim_device_hook_fn *fn, void *context);
+
+/* A store where the process did not mean to. */
+struct sim_store {
+    enum layer layer;
+    uint32_t instance;
+    bool astray;    /* where nothing of the process is: it dies of it */
+    double where;   /* [0, 1): else the first byte that is overwritten, of its resident ones */
+    uint32_t bytes; /* what lies behind its region ends the run of bytes and the process */
+    uint64_t key;   /* of the values */
+};
+/* Whether there was such a process. */
+bool sim_machine_store(struct sim_machine *m, const struct sim_store *store);
+
+/* The process never gives back what it takes, and has taken all there is: from now on no memory is
+ * to be had, and its grants stay. A fresh instance has it all again. False: not alive. */
+bool sim_machine_leak(struct sim_machine *m, enum layer layer, uint32_t instance);
+
+/* In on_message only: what is about to be delivered, and from which endpoint. */
+const struct msg *sim_machine_arriving(const struct sim_machine *m, uint32_t *source);
+
+/* Copies what (layer, instance) could copy of a grant made to it. False: it could not. */
+bool sim_machine_read_grant(struct sim_machine *m, enum layer layer, uint32_t instance,
+                            uint32_t granter, uint32_t grant, size_t offset, void *to,
+                            size_t bytes);
 
 /* What is closed while a process runs whose memory, or another's, is suspect. */
 enum sim_strict {

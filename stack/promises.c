@@ -61,6 +61,17 @@ static enum level loris_crash(const struct stack_options *o, enum layer layer)
     }
 }
 
+/* A layer that does wrong and lives on. Of a driver it is all noticed: what it reads or writes
+ * wrongly by the checksums above, what it does not answer by the time-out, after which it is
+ * killed; what is lost on its disk is elsewhere. Above it nothing checks what a layer says:
+ * physical makes the checksums that others believe, logical says which copy is right, the cache
+ * which page it is, naming and VFS are what names mean; and one that has run out of grants answers
+ * errors for ever, where its death would mend it. Measured, not promised. */
+static enum level loris_bug(const struct stack_options *o, enum layer layer)
+{
+    return layer == LAYER_DRIVER && redundant(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
+}
+
 static enum level loris_promise(const struct stack_options *o, enum fault_class fault,
                                 enum layer layer)
 {
@@ -90,6 +101,8 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_CRASH:
     case CLASS_HANG:
         return loris_crash(o, layer);
+    case CLASS_BUG:
+        return loris_bug(o, layer);
     case CLASS_FLIP_PAGES: /* eager: a page is checked on each hit and before each write-back */
         if (layer == LAYER_PHYSICAL && o->meta_guard)
             return loris_crash(o, layer); /* it crashes on purpose before it uses what is damaged */

@@ -28,7 +28,8 @@ enum fault_class {
     CLASS_POWER_CUT,
     CLASS_CRASH, /* with a layer */
     CLASS_HANG,
-    CLASS_BUG,
+    CLASS_BUG,        /* with a layer: a wrong value, error, message or store */
+    CLASS_LEAK,       /* with a layer: no memory and no grant is left for a process */
     CLASS_FLIP_PAGES, /* with a layer */
     CLASS_FLIP_LOG,
     CLASS_FLIP_OTHER, /* heap, stack, or anywhere */

@@ -72,7 +72,38 @@ START_TEST(test_promise__second_copies_on_one_disk_bear_one_bad_sector)
 }
 END_TEST
 
+START_TEST(test_promise__of_bugs_only_a_drivers_is_noticed_and_mended)
+{
+    begin("  value: [{kind: process.bug, layer: driver, bug: any}]\n"
+          "  all: [{kind: process.bug, layer: driver, instance: all, bug: bad-message}]\n"
+          "  vfs: [{kind: process.bug, layer: vfs, bug: wrong-error}]\n"
+          "  leak: [{kind: process.bug, layer: vfs, bug: leak}]\n"
+          "  two: [{kind: process.bug, layer: driver, bug: any}, {kind: power.cut}]\n");
+    check(0, LEVEL_TRANSPARENT, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    check(1, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    check(2, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    check(3, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    check(4, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    plan_destroy(plan);
+}
+END_TEST
+
+START_TEST(test_promise__a_request_that_always_kills_is_given_up_and_said_so)
+{
+    begin("  naming: [{kind: process.crash, layer: naming, repeat: same-request}]\n"
+          "  driver: [{kind: process.crash, layer: driver, repeat: same-request}]\n"
+          "  vfs: [{kind: process.hang, layer: vfs, repeat: same-request}]\n");
+    check(1, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    check(2, LEVEL_DURABLE, LEVEL_DURABLE, LEVEL_SYNCED, LEVEL_DURABLE);
+    ck_assert_int_eq(promise_of_plan(&plan->variants[0], &plan->workloads[0], &plan->faults[0]),
+                     LEVEL_DETECTED);
+    plan_destroy(plan);
+}
+END_TEST
+
 CHECK_MAIN("promise", 60, {
     tcase_add_test(tc, test_promise__second_copies_on_one_disk_bear_one_bad_sector);
     tcase_add_test(tc, test_promise__a_cut_that_leaves_sectors_unreadable_is_two_faults_to_some);
+    tcase_add_test(tc, test_promise__of_bugs_only_a_drivers_is_noticed_and_mended);
+    tcase_add_test(tc, test_promise__a_request_that_always_kills_is_given_up_and_said_so);
 })

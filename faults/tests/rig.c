@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "block.h"
 
 #define STEP() __sanitizer_cov_trace_pc()
 void __sanitizer_cov_trace_pc(void);
@@ -41,8 +42,10 @@ static void serve_main(const struct boot *boot)
             plat_notify(ENDPOINT_RS);
         for (uint32_t k = 0; k < 10; k++)
             STEP();
-        if (m.type == 0x100)
+        if (PROTO_OF(m.type) == PROTO_BLOCK) {
             rig.handled[me]++;
+            rig.last[me] = m;
+        }
         if (me == 0 && rig.looks) {
             rig.bits = count_bits(pages, 0, RIG_PAGES_BYTES);
             rig.dirty_bits = count_bits(pages, RIG_PAGES_BYTES / 2, RIG_PAGES_BYTES * 3 / 4);
@@ -54,8 +57,14 @@ static void tick_main(const struct boot *boot)
 {
     (void)boot;
     plat_ready();
-    for (;;) {
-        struct msg m = {.type = 0x100};
+    for (uint32_t round = 0;; round++) {
+        const uint64_t words[] = {11 + round % 3, 22, 33};
+        struct msg m = {.type = PROTO_BLOCK | BLOCK_READ, .id = round};
+        memcpy(m.payload, words, sizeof(words));
+        if (rig.answers)
+            m.type |= PROTO_REPLY;
+        if (rig.answers && round % 2 == 0)
+            m.status = E_MEDIA;
         for (uint32_t i = 0; i < RIG_DISKS; i++) {
             uint32_t server = plat_lookup(LAYER_NAMING, i);
             STEP();

@@ -1,6 +1,7 @@
 /*
  * A small real machine for the injector: two disks, two servers (naming 0 and 1) that a third
- * process (cache 0) sends a message to each millisecond, and an injector that is told what happens
+ * process (cache 0) sends a message to each millisecond (a read of 22 sectors from 11, 12, 13, 11,
+ * ... on), and an injector that is told what happens
  * as the trial runner would tell it. Requests of disks are made by the test itself.
  */
 #ifndef LORIS_FAULTS_TESTS_RIG_H
@@ -27,7 +28,9 @@ struct rig {
     uint32_t cuts;
     uint32_t deaths[RIG_DISKS]; /* of naming 0 and 1 */
     uint64_t messages_at_death[RIG_DISKS], blocks_at_death[RIG_DISKS];
-    uint64_t handled[RIG_DISKS]; /* messages that their code saw */
+    uint64_t handled[RIG_DISKS]; /* messages that their code saw, and the last of them */
+    struct msg last[RIG_DISKS];
+    bool answers; /* the messages are answers, every other one of an error */
     /* Bits set in the pages of naming 0, all zero at first: half of them clean, then a quarter
      * dirty, a quarter unused. Counted by it at each message, if it looks. */
     bool looks;

@@ -24,7 +24,7 @@ static struct trial_record *record, *base;
 /* A laboratory with these fault plans, numbered from 1, whose job has begun. */
 static void begin(const char *fault_lines)
 {
-    char text[4096];
+    char text[8192];
     struct plan_request request = {.path = "t.yaml"};
     ck_assert_int_lt(snprintf(text, sizeof(text), "%s%s", HEAD, fault_lines), (int)sizeof(text));
     plan = plan_load_text(text, &request, stderr);
@@ -87,12 +87,15 @@ START_TEST(test_inject_trial__a_fault_that_never_fires_changes_nothing)
                                           "{probe: none-writeback, n: 900}"};
     static const char *const kinds[] = {"kind: power.cut",
                                         "kind: process.crash, layer: vfs, repeat: 3",
-                                        "kind: disk.torn-write", "kind: memory.flip, layer: fs"};
+                                        "kind: disk.torn-write",
+                                        "kind: memory.flip, layer: fs",
+                                        "kind: process.bug, layer: fs, bug: any",
+                                        "kind: process.crash, layer: fs, repeat: same-request"};
     char lines[4096];
     size_t at = 0;
     uint32_t plans = 0;
     for (uint32_t m = 0; m < 7; m++)
-        for (uint32_t k = 0; k < 4; k++)
+        for (uint32_t k = 0; k < 6; k++)
             at += (size_t)snprintf(lines + at, sizeof(lines) - at, "  p%u: [{%s, at: %s}]\n",
                                    ++plans, kinds[k], moments[m]);
     begin(lines);
