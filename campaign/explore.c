@@ -310,18 +310,19 @@ static uint64_t saturate(sim_count count)
 }
 
 /* A row of its own for a class at this point. */
-static void tell_row(struct explorer *x, uint32_t point, const struct leaf *leaf, uint64_t row)
+static void tell_row(struct explorer *x, uint32_t point, const struct leaf *leaf, uint32_t depth,
+                     uint64_t row)
 {
     static struct trial_record record; /* large; one explorer at a time tells */
     fill_record(x, point, leaf, &record);
-    record.trial = (record.trial - 1) * EXPLORE_ROWS + row;
+    record.trial = ((record.trial - 1) * EXPLORE_DEPTHS + depth) * EXPLORE_ROWS + row;
     x->sum.rows++;
     if (x->sink->row != NULL)
         x->sink->row(x->sink->context, &record);
 }
 
 /* A class that this point had not met: judged, and told of. */
-static void meet(struct explorer *x, const struct leaf *leaf, bool tells,
+static void meet(struct explorer *x, const struct leaf *leaf, uint32_t depth, uint32_t from,
                  struct explore_point *point)
 {
     struct judge_verdict verdict;
@@ -331,19 +332,12 @@ static void meet(struct explorer *x, const struct leaf *leaf, bool tells,
     point->broken += broken;
     point->weakest =
         point->weakest == LEVEL_NONE ? verdict.level : level_weaker(point->weakest, verdict.level);
-    x->sum.broken += broken;
+    x->sum.broken += broken && depth >= from;
     if (x->sink->met != NULL)
         x->sink->met(x->sink->context, point->number, leaf->digest);
-    uint64_t row = ++x->row;
-    if (tells && row <= EXPLORE_ROWS && (broken || x->options->keep_all))
-        tell_row(x, point->number, leaf, row);
-}
-
-static void tell_progress(struct explorer *x, uint64_t states, uint64_t *told_boots)
-{
-    if (x->sink->progress != NULL)
-        x->sink->progress(x->sink->context, states, x->boots - *told_boots);
-    *told_boots = x->boots;
+    uint64_t row = ++x->row[depth];
+    if (depth >= from && row <= EXPLORE_ROWS && (broken || x->options->keep_all))
+        tell_row(x, point->number, leaf, depth, row);
 }
 
 /* The time for all of the exploration is over. Host time: what is left is told, and differs. */
@@ -367,45 +361,54 @@ static sim_count walk(struct explorer *x, uint32_t depth, uint32_t from,
         if (x->leaves[leaf].visit == x->visits)
             continue;
         x->leaves[leaf].visit = x->visits;
-        meet(x, &x->leaves[leaf], depth >= from, point);
+        meet(x, &x->leaves[leaf], depth, from, point);
     } while (sim_states_next(x->states));
     ASSERT(covered == total); /* the proof that nothing was left out */
     return covered;
 }
 
-/* One point, shallow states first. `room`: states that may still be covered. */
-static void visit_point(struct explorer *x, uint32_t number, uint32_t from, uint64_t *told_boots)
+static sim_count states_of_depth(struct explorer *x, uint32_t depth)
+{
+    struct sim_states_bounds bounds = bounds_of(x, depth);
+    return sim_states_start(x->states, &bounds);
+}
+
+/* How many states the job may still cover at this point, of which `before` are not new to it. */
+static sim_count room_here(const struct explorer *x, sim_count before)
+{
+    uint64_t bound = x->options->states;
+    if (bound == 0)
+        return ~(sim_count)0;
+    return before + (x->sum.states < bound ? bound - x->sum.states : 0);
+}
+
+/* One point, shallow states first. */
+static void visit_point(struct explorer *x, uint32_t number, uint32_t from, uint32_t to)
 {
     struct explore_point point = {.number = number, .weakest = LEVEL_NONE};
-    const struct explore_options *o = x->options;
-    struct sim_states_bounds bounds = bounds_of(x, o->depth);
+    uint64_t boots = x->boots;
     if (x->leaf_bytes > LEAF_BYTES_MAX)
         explore_forget(x);
     go_to(x, number);
     x->visits++;
-    uint64_t boots = x->boots;
-    sim_count total = sim_states_start(x->states, &bounds), covered = 0;
-    for (uint32_t depth = 0; depth <= o->depth; depth++) {
-        uint64_t left = o->states == 0              ? UINT64_MAX
-                        : x->sum.states < o->states ? o->states - x->sum.states
-                                                    : 0;
-        bounds = bounds_of(x, depth);
-        sim_count here = sim_states_start(x->states, &bounds);
-        if (here == covered)
-            continue; /* no state more than at the depth before */
-        covered = walk(x, depth, from, &point, left);
-    }
+    sim_count total = states_of_depth(x, x->options->depth), covered = 0;
+    sim_count before = from == 0 ? 0 : states_of_depth(x, from - 1);
+    for (uint32_t depth = 0; depth <= to; depth++)
+        if (states_of_depth(x, depth) != covered) /* else it has no state more */
+            covered = walk(x, depth, from, &point, room_here(x, before));
     name_point(x, number, point.name, sizeof(point.name));
     point.states = saturate(total);
-    point.left = saturate(total > covered ? total - covered : 0);
+    point.left = saturate(total - covered);
     point.boots = x->boots - boots;
+    uint64_t fresh = covered > before ? saturate(covered - before) : 0;
     x->sum.points++;
-    x->sum.states += saturate(covered);
+    x->sum.states += fresh;
     x->sum.left += point.left;
     x->sum.boots += point.boots;
     if (x->sink->point != NULL)
         x->sink->point(x->sink->context, &point);
-    tell_progress(x, saturate(covered), told_boots);
+    if (x->sink->progress != NULL)
+        x->sink->progress(x->sink->context, fresh, point.boots);
 }
 
 /* What is promised of every state of the cell. */
@@ -418,16 +421,16 @@ static enum level promised_here(const struct explorer *x)
 }
 
 struct explore_sum explorer_run(struct explorer *x, uint32_t cell, uint64_t n, uint32_t from,
-                                const struct explore_options *options,
+                                uint32_t to, const struct explore_options *options,
                                 const struct explore_sink *sink)
 {
     ASSERT(explore_refuses(x->plan, cell) == NULL);
-    ASSERT(options->depth <= SIM_DEPTH_MAX && options->every >= 1 && from <= options->depth);
-    uint64_t told_boots = x->boots;
+    ASSERT(options->depth <= SIM_DEPTH_MAX && options->every >= 1);
+    ASSERT(from <= to && to <= options->depth);
     x->options = options;
     x->sink = sink;
     x->sum = (struct explore_sum){0};
-    x->row = 0;
+    memset(x->row, 0, sizeof(x->row));
     x->late = false;
     explore_record(x, cell, n);
     x->promised = promised_here(x);
@@ -437,7 +440,7 @@ struct explore_sum explorer_run(struct explorer *x, uint32_t cell, uint64_t n, u
             continue;
         if (options->persistence && !x->places[number].persistence)
             continue;
-        visit_point(x, number, from, &told_boots);
+        visit_point(x, number, from, to);
     }
     return x->sum;
 }

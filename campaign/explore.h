@@ -20,9 +20,14 @@
 #include "results/store.h"
 #include "sim/states.h"
 
-/* Rows of one job get numbers of their own: trial = job * EXPLORE_ROWS + row, from 1; the job being
- * that of trial n of the cell in `loris run`, from 0. More classes in a job are not numbered. */
+/*
+ * A row's number: trial = (job * EXPLORE_DEPTHS + depth) * EXPLORE_ROWS + row. The job is what
+ * trial n of the cell is in `loris run`, from 0; depth the least of a state of the class at its
+ * point; row counts the classes of that depth in the job, broken or not, from 1. What comes after
+ * EXPLORE_ROWS of them is counted, and gets no row.
+ */
 #define EXPLORE_ROWS UINT64_C(1000000)
+#define EXPLORE_DEPTHS (SIM_DEPTH_MAX + 1u)
 #define EXPLORE_POINT_BYTES 64
 
 struct explore_options {
@@ -69,12 +74,14 @@ void explorer_destroy(struct explorer *x);
 const char *explore_refuses(const struct plan *plan, uint32_t cell);
 
 /*
- * Visits the states of trial n of a cell that can be explored, shallow ones first at each point.
- * Rows are told of states of depth `from` and more; shallower ones are visited all the same, so
- * that a row has one number, whether or not the depths are explored one by one.
+ * Visits the states of trial n of a cell that can be explored, up to depth `to`, shallow ones first
+ * at each point. Rows are told of, and the sum counts, what is new at depth `from` and more;
+ * shallower states are visited all the same, so that a class has one depth and one number, whether
+ * or not the depths are explored one by one. options->depth is what is asked for in the end: what
+ * is deeper than `to` is left.
  */
 struct explore_sum explorer_run(struct explorer *x, uint32_t cell, uint64_t n, uint32_t from,
-                                const struct explore_options *options,
+                                uint32_t to, const struct explore_options *options,
                                 const struct explore_sink *sink);
 
 /*

@@ -77,9 +77,9 @@ struct explorer {
     struct history *now; /* the history of the present point, with the loss of power */
     struct strike strike;
     struct explore_sum sum;
-    enum level promised; /* of the cell */
-    bool late;           /* the deadline has passed */
-    uint64_t row;        /* last number given in this job */
+    enum level promised;          /* of the cell */
+    bool late;                    /* the deadline has passed */
+    uint64_t row[EXPLORE_DEPTHS]; /* last number given in this job, by depth */
 };
 
 /* explore_boot.c */

@@ -95,7 +95,7 @@ static bool is_stored(struct explore_run *run, const struct explore_job *job)
     return sum.points > 0 && sum.left == 0;
 }
 
-static void add_jobs(struct explore_run *run, uint32_t from, uint32_t depth)
+static void add_jobs(struct explore_run *run, uint32_t from, uint32_t to)
 {
     const struct plan *plan = run->plan;
     for (uint32_t c = 0; c < plan->cell_count; c++) {
@@ -103,7 +103,7 @@ static void add_jobs(struct explore_run *run, uint32_t from, uint32_t depth)
             continue;
         uint64_t count = sequences_of(&plan->workloads[plan->cells[c].workload]);
         for (uint64_t n = (plan->shard - 1) % plan->shards; n < count; n += plan->shards) {
-            struct explore_job job = {.cell = c, .from = from, .depth = depth, .n = n};
+            struct explore_job job = {.cell = c, .from = from, .to = to, .n = n};
             if (run->options->resume && is_stored(run, &job))
                 continue;
             if ((run->job_count & (run->job_count - 1)) == 0) { /* grows at powers of two */
@@ -181,8 +181,8 @@ static enum err store_job(struct explore_run *run, uint64_t index)
             run->sum.points += sum.points;
             run->sum.states += sum.states;
             run->sum.boots += sum.boots;
-            run->sum.left =
-                job->depth == run->explore.depth ? run->sum.left + sum.left : run->sum.left;
+            if (job->to == run->explore.depth) /* else a later job has what this one left */
+                run->sum.left += sum.left;
             run->sum.broken += sum.broken;
             break;
         }
@@ -304,7 +304,7 @@ static void bury(struct explore_run *run, uint32_t index)
                   "loris: a defect of loris, please report it: exploring %s/%s/%s, n = %" PRIu64
                   ", depth %" PRIu32 ": %s; the others go on\n",
                   run->plan->variants[c->variant].name, run->plan->workloads[c->workload].name,
-                  run->plan->faults[c->fault].name, job->n, job->depth, text);
+                  run->plan->faults[c->fault].name, job->n, job->to, text);
     run->defects++;
     slot->output.used = 0; /* half a job is none */
     slot->output.lost = true;
@@ -444,23 +444,28 @@ static void run_jobs(struct explore_run *run)
 /* ---- The command -------------------------------------------------------------------------------
  */
 
-/* Says which cells are not explored, a line a reason. Returns how many are. */
+/* Why the selected cells of a fault plan are not explored; NULL: they are, or none is selected. */
+static const char *refused_plan(const struct plan *plan, uint32_t fault)
+{
+    for (uint32_t c = 0; c < plan->cell_count; c++) {
+        const struct plan_cell *cell = &plan->cells[c];
+        if (cell->fault == fault && cell->selected && cell->skipped == NULL)
+            return explore_refuses(plan, c);
+    }
+    return NULL;
+}
+
+/* Says which plans are not explored, and why. Returns how many cells are. */
 static uint32_t tell_refused(const struct plan *plan)
 {
     uint32_t explored = 0;
-    const char *told = NULL;
-    for (uint32_t c = 0; c < plan->cell_count; c++) {
-        const struct plan_cell *cell = &plan->cells[c];
-        const char *why = explore_refuses(plan, c);
-        explored += cell->selected && why == NULL;
-        if (why == NULL || cell->skipped != NULL || !cell->selected || cell->variant != 0 ||
-            cell->workload != 0)
-            continue;
-        if (told == NULL)
-            (void)fprintf(stderr, "loris: not explored:\n");
-        told = why;
-        (void)fprintf(stderr, "  */*/%s: %s\n", plan->faults[cell->fault].name, why);
+    for (uint32_t f = 0; f < plan->fault_count; f++) {
+        const char *why = refused_plan(plan, f);
+        if (why != NULL)
+            (void)fprintf(stderr, "loris: not explored: */*/%s: %s\n", plan->faults[f].name, why);
     }
+    for (uint32_t c = 0; c < plan->cell_count; c++)
+        explored += wants_cell(plan, c);
     return explored;
 }
 

@@ -45,14 +45,12 @@ _Noreturn void explore_worker(const struct plan *plan, const struct explore_opti
     struct explore_pipe p = {.fd = results_fd, .raw = malloc(RECORD_ENCODED_MAX)};
     struct explore_sink sink = {
         .context = &p, .row = on_row, .point = on_point, .progress = on_progress};
-    struct explore_options of_job = *options;
     struct explore_job job;
     ASSERT(p.raw != NULL);
     worker_pin(cpu);
     struct explorer *x = explorer_create(lab_create(plan), plan);
     while (worker_read_all(jobs_fd, &job, sizeof(job))) {
-        of_job.depth = job.depth;
-        struct explore_sum sum = explorer_run(x, job.cell, job.n, job.from, &of_job, &sink);
+        struct explore_sum sum = explorer_run(x, job.cell, job.n, job.from, job.to, options, &sink);
         send_frame(&p, EXPLORE_END, &sum, sizeof(sum));
     }
     _exit(0);

@@ -11,7 +11,7 @@
 #include "campaign/explore.h"
 
 struct explore_job {
-    uint32_t cell, from, depth; /* from: rows are of states of that depth and more */
+    uint32_t cell, from, to; /* depths */
     uint64_t n;
 };
 

@@ -13,6 +13,7 @@
 
 #include "assertion.h"
 #include "campaign/cli.h"
+#include "campaign/explore.h"
 #include "campaign/run.h"
 #include "campaign/stored.h"
 #include "campaign/trial.h"
@@ -42,6 +43,22 @@ static void close_laboratory(const struct replay *r, struct lab *lab)
                            "laboratory's own memory would not be noticed");
 }
 
+/* Visits the crash state of the row in this process. A run that has no such state leaves the record
+ * without a trial. */
+static void visit_here(struct replay *r)
+{
+    struct lab *lab = lab_create(r->file.plan);
+    struct explorer *x = explorer_create(lab, r->file.plan);
+    record_init(r->record);
+    if (r->options->verbose)
+        lab_tell(lab, stdout);
+    if (!explorer_visit(x, r->file.cell, r->file.n, r->file.point, r->file.disk, r->record))
+        r->record->trial = 0;
+    (void)fflush(stdout);
+    explorer_destroy(x);
+    lab_destroy(lab);
+}
+
 /* Runs the trial in this process. */
 static void run_here(struct replay *r)
 {
@@ -69,7 +86,10 @@ static bool run_apart(struct replay *r)
     ASSERT(child >= 0);
     if (child == 0) {
         worker_die_with((int)parent);
-        run_here(r);
+        if (r->file.explored)
+            visit_here(r);
+        else
+            run_here(r);
         _exit(0);
     }
     while (waitpid(child, &status, 0) < 0)
@@ -219,7 +239,11 @@ int replay_trial(const struct replay_options *options)
                         -1, 0);
         ASSERT(r.record != MAP_FAILED);
         code = EXIT_DEFECT;
-        if (run_apart(&r)) {
+        bool ran = run_apart(&r);
+        if (ran && r.file.explored && r.record->trial == 0) {
+            (void)printf("DIVERGED: this run has no such state\n");
+            code = EXIT_WORSE;
+        } else if (ran) {
             print_story(&r);
             code = judge(&r);
             if (options->trace_path != NULL && !write_trace(&r))

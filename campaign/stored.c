@@ -70,6 +70,49 @@ static uint64_t planned_trials(const struct stored *r)
     return planned;
 }
 
+/* Places that are left out, of the disk whose state the row has. */
+static void read_left(struct stored *r, struct sim_state_disk *to, const char *list)
+{
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(r->db, "SELECT value FROM json_each(?)", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, list, -1, SQLITE_STATIC) == SQLITE_OK)
+        while (sqlite3_step(s) == SQLITE_ROW) {
+            to->left = realloc(to->left, (to->left_count + 1) * sizeof(*to->left));
+            ASSERT(to->left != NULL);
+            to->left[to->left_count++] = (uint32_t)sqlite3_column_int64(s, 0);
+        }
+    (void)sqlite3_finalize(s);
+}
+
+/* The crash state of an explored row, if it is one. */
+static void read_state(struct stored *r)
+{
+    static const char sql[] =
+        "SELECT t.cell, t.n, json_extract(t.state, '$.point'), d.key, json_extract(d.value,"
+        " '$.keep'), json_extract(d.value, '$.leave'), json_extract(d.value, '$.tear[0]'),"
+        " json_extract(d.value, '$.tear[1]') FROM trial t, json_each(t.state, '$.disks') d"
+        " WHERE t.trial = ? AND json_valid(t.state)";
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(r->db, sql, -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial) == SQLITE_OK)
+        while (sqlite3_step(s) == SQLITE_ROW) {
+            sqlite3_int64 cell = sqlite3_column_int64(s, 0), disk = sqlite3_column_int64(s, 3);
+            if (cell < 0 || cell >= r->plan->cell_count || disk < 0 || disk >= DISKS_MAX)
+                continue;
+            r->explored = true;
+            r->cell = (uint32_t)cell;
+            r->n = (uint64_t)sqlite3_column_int64(s, 1);
+            r->point = (uint32_t)sqlite3_column_int64(s, 2);
+            struct sim_state_disk *to = &r->disk[disk];
+            to->keep = (uint32_t)sqlite3_column_int64(s, 4);
+            to->torn = (uint32_t)sqlite3_column_int64(s, 6);
+            to->sectors = (uint32_t)sqlite3_column_int64(s, 7);
+            if (sqlite3_column_type(s, 5) == SQLITE_TEXT)
+                read_left(r, to, (const char *)sqlite3_column_text(s, 5));
+        }
+    (void)sqlite3_finalize(s);
+}
+
 static bool find_trial(struct stored *r, const char *trial)
 {
     char error[OPTION_ERROR_BYTES];
@@ -79,6 +122,7 @@ static bool find_trial(struct stored *r, const char *trial)
         return false;
     }
     plan_trial_place(r->plan, r->trial, &r->cell, &r->n);
+    read_state(r);
     const struct plan_cell *cell = &r->plan->cells[r->cell];
     if (cell->skipped != NULL || r->n >= PLAN_TRIALS_MAX) {
         (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " cannot be: %s\n", r->db_path, r->trial,
@@ -120,6 +164,8 @@ bool stored_open(struct stored *r, const char *db_path, const char *trial, bool 
 
 void stored_close(struct stored *r)
 {
+    for (uint32_t d = 0; d < DISKS_MAX; d++)
+        free(r->disk[d].left);
     plan_destroy(r->plan);
     (void)sqlite3_close(r->db);
     *r = (struct stored){0};

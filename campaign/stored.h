@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "campaign/plan.h"
+#include "sim/states.h"
 
 struct stored {
     const char *db_path;
@@ -19,6 +20,10 @@ struct stored {
     bool present;     /* the file has the trial; else it is one that it is to have */
     uint64_t hash;    /* of the stored one */
     enum level level; /* the same */
+
+    bool explored; /* it is a crash state that `loris explore` visited: */
+    uint32_t point;
+    struct sim_state_disk disk[DISKS_MAX];
 };
 
 /*

@@ -2,11 +2,15 @@
  * Runs trials of a campaign with one defect of planted.h built into the stack: a program of the
  * build with LORIS_PLANTED, for planted.sh.
  *
- *   planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS [MIN.yaml]
+ *   planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS|depth=N [MIN.yaml]
  *
  * A line a trial on stdout: n, level, kept (1, 0, or - where nothing is promised), injected, story.
  * With a bug it ends at the first trial that breaks its promise: the bug is caught. MIN.yaml: what
  * that trial is shrunk to then (loris shrink).
+ *
+ * With depth=N it visits every crash state of the cell of up to that depth instead, and prints how
+ * many states there were, how many boots, how many classes broke their promise, and the weakest
+ * level of those.
  *
  * Exit 0; 1 if a bug was not caught; 2 for wrong arguments; 3 if a trial took the laboratory down.
  *
@@ -20,6 +24,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/explore.h"
 #include "campaign/plan.h"
 #include "campaign/shrink.h"
 #include "campaign/stored.h"
@@ -88,26 +93,50 @@ static int shrink_caught(struct plan *plan, const struct plan_cell *cell, uint64
         &file);
 }
 
+static void note_weakest(void *context, const struct trial_record *record)
+{
+    enum level *weakest = context;
+    *weakest = level_weaker(*weakest, record->level);
+}
+
+/* Returns whether a state broke its promise. */
+static bool explore(struct lab *lab, const struct plan *plan, const struct plan_cell *cell,
+                    const char *depth)
+{
+    uint32_t c = plan_cell_index(plan, cell->variant, cell->workload, cell->fault);
+    enum level weakest = LEVEL_TRANSPARENT;
+    struct explore_options options = {.depth = (uint32_t)strtoul(depth, NULL, 10), .every = 1};
+    struct explore_sink sink = {.context = &weakest, .row = note_weakest};
+    struct explorer *x = explorer_create(lab, plan);
+    struct explore_sum sum = explorer_run(x, c, 0, 0, options.depth, &options, &sink);
+    printf("%llu states, %llu boots, %llu broken %s\n", (unsigned long long)sum.states,
+           (unsigned long long)sum.boots, (unsigned long long)sum.broken, level_name(weakest));
+    explorer_destroy(x);
+    return sum.broken > 0;
+}
+
 int main(int argc, char **argv)
 {
     enum planted bug = argc == 5 || argc == 6 ? planted_by_name(argv[2]) : PLANTED_COUNT;
     if (bug == PLANTED_COUNT) {
-        (void)fprintf(stderr,
-                      "planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS [MIN.yaml]\n");
+        (void)fprintf(
+            stderr,
+            "planted CAMPAIGN.yaml BUG|- VARIANT/WORKLOAD/FAULT TRIALS|depth=N [MIN.yaml]\n");
         return 2;
     }
     const char *only = argv[3];
-    uint64_t trials = strtoull(argv[4], NULL, 10);
+    const char *depth = strncmp(argv[4], "depth=", 6) == 0 ? argv[4] + 6 : NULL;
+    uint64_t trials = depth != NULL ? 0 : strtoull(argv[4], NULL, 10);
     struct plan_request request = {.path = argv[1], .only = &only, .only_count = 1};
     struct plan *plan = plan_load(&request, stderr);
     const struct plan_cell *cell = plan == NULL ? NULL : selected_cell(plan);
-    if (cell == NULL || trials == 0) {
+    if (cell == NULL || (trials == 0 && depth == NULL)) {
         (void)fprintf(stderr, "planted: %s is to name one cell of %s\n", only, argv[1]);
         return 2;
     }
     struct lab *lab = lab_create(plan);
     lab_plant(lab, bug);
-    bool caught = false;
+    bool caught = depth != NULL && explore(lab, plan, cell, depth);
     uint64_t n = 0;
     for (; n < trials && !caught; n++) {
         lab_begin(lab, cell->variant, cell->workload, n);
