@@ -179,6 +179,7 @@ static bool one_round(struct shrink *s)
     found |= shrink_all(s, step_number);
     found |= shrink_all(s, step_name);
     found |= shrink_all(s, step_option);
+    found |= shrink_all(s, step_fault_number);
     found |= shrink_all(s, step_disk_size);
     return shrink_first(s, step_first_trial, 0) != SHRINK_NONE || found;
 }

@@ -176,6 +176,29 @@ bool step_disks(const struct shrink *s, struct arena *arena, struct yaml *root, 
     return true;
 }
 
+/* Fewer sectors, requests, bits, deaths of a fault. */
+bool step_fault_number(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
+{
+    static const char *const keys[] = {"count", "bits", "repeat", "factor"};
+    const struct yaml *faults = shrink_faults(s, root);
+    for (uint32_t f = 0; f < faults->count; f++) {
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+            struct yaml *value = yaml_get(faults->item[f], keys[i]);
+            uint64_t now = 0;
+            if (!shrink_number(value, &now))
+                continue;
+            const uint64_t to[] = {now / 8, now / 2, now - 1};
+            for (size_t w = 0; w < sizeof(to) / sizeof(to[0]); w++) {
+                if (now < 2 || to[w] < 1 || !take(&k))
+                    continue;
+                shrink_put(arena, faults->item[f], keys[i], arena_printf(arena, "%" PRIu64, to[w]));
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool step_disk_size(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
 {
     struct yaml *machine = own_machine(s, arena, root);
@@ -338,6 +361,17 @@ static bool put_target(struct arena *arena, struct yaml *fault, const struct str
     return true;
 }
 
+/* How often the probe that a fault waits for was passed by then; NULL: it waits for none. */
+static const char *probe_passes(const struct yaml *fault, const struct strike *strike)
+{
+    static const char word[] = "probe pass ";
+    const struct yaml *at = yaml_get(fault, "at");
+    bool waits = at != NULL && at->kind == YAML_MAP && yaml_get(at, "probe") != NULL;
+    return waits && strncmp(strike->position, word, sizeof(word) - 1) == 0
+               ? strike->position + sizeof(word) - 1
+               : NULL;
+}
+
 /* Whether its moment is still drawn. */
 static bool is_drawn(const struct yaml *fault)
 {
@@ -357,13 +391,16 @@ bool step_explicit(const struct shrink *s, struct arena *arena, struct yaml *roo
     for (uint32_t f = 0; f < faults->count && f < s->look.faults; f++) {
         const struct strike *strike = &s->look.strike[f];
         struct yaml *fault = faults->item[f];
-        const char *place = told_place(arena, strike);
-        if (!is_drawn(fault) || !strike->struck || place == NULL)
+        const char *place = told_place(arena, strike), *passes = probe_passes(fault, strike);
+        if (!is_drawn(fault) || !strike->struck || (place == NULL && passes == NULL))
             continue;
         for (uint32_t way = 0; way < 2; way++) { /* with its target, without */
             if (!take(&k))
                 continue;
-            shrink_put(arena, fault, "at", place);
+            if (passes != NULL)
+                shrink_put(arena, yaml_get(fault, "at"), "n", passes);
+            else
+                shrink_put(arena, fault, "at", place);
             if (way == 0)
                 (void)put_target(arena, fault, strike);
             return true;
@@ -388,7 +425,7 @@ bool step_first_trial(const struct shrink *s, struct arena *arena, struct yaml *
 static uint64_t earlier_places(const struct shrink *s, const struct yaml *fault, uint32_t f,
                                const char **word)
 {
-    static const char *const counted[] = {"write", "message", "io", "op"};
+    static const char *const counted[] = {"write", "message", "io", "op", "n"};
     const struct yaml *at = yaml_get(fault, "at");
     bool of_layer = yaml_get(fault, "layer") != NULL;
     uint64_t number = 0;

@@ -115,7 +115,8 @@ void shrink_put_script(const struct shrink *s, struct arena *arena, struct yaml 
 
 /* shrink_passes.c, shrink_script.c: what is tried. */
 shrink_step step_fault, step_app, step_one_app, step_app_number, step_environments, step_disks,
-    step_crash, step_option, step_disk_size, step_strike, step_explicit, step_first_trial;
+    step_crash, step_fault_number, step_option, step_disk_size, step_strike, step_explicit,
+    step_first_trial;
 shrink_step step_chunk, step_tail, step_sleeps, step_number, step_name, step_line_and_strike;
 /* Takes every `try` out of the script. False: there is none. */
 bool shrink_drop_tries(const struct shrink *s, struct arena *arena, struct yaml *root);

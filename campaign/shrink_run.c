@@ -304,6 +304,7 @@ static struct yaml *make(const struct shrink *s, struct arena *arena, shrink_ste
 
 struct search {
     shrink_step *step;
+    uint64_t best[2]; /* the key of what is there already: to find it again helps nobody */
     uint32_t next, winner;
     bool all; /* no further way */
 };
@@ -319,9 +320,10 @@ static void begin_next(struct shrink *s, struct search *search, struct shrink_sl
         slot->way = search->next++;
         key_of(text, slot->key);
         const struct known *k = find(s->cache, slot->key);
-        if (!k->used)
+        bool changes = slot->key[0] != search->best[0] || slot->key[1] != search->best[1];
+        if (changes && !k->used)
             begin(s, slot, text, NULL);
-        else if (k->same && slot->way < search->winner)
+        else if (changes && k->same && slot->way < search->winner)
             search->winner = slot->way;
     }
     arena_destroy(arena);
@@ -358,6 +360,9 @@ static bool turn(struct shrink *s, struct search *search)
 uint32_t shrink_first(struct shrink *s, shrink_step *step, uint32_t from)
 {
     struct search search = {.step = step, .next = from, .winner = SHRINK_NONE};
+    struct arena *arena = arena_create();
+    key_of(yaml_write(arena, s->best), search.best);
+    arena_destroy(arena);
     while (turn(s, &search))
         pause_a_little();
     if (search.winner != SHRINK_NONE) {

@@ -236,9 +236,29 @@ START_TEST(test_shrink__draws_become_numbers)
     ck_assert(says(after(step_explicit, 2), "at: {time: 1234567ns}"));
     ck_assert_uint_eq(ways(step_explicit), 4);
     ck_assert(says(after(step_first_trial, 0), "trials: 1"));
+    ck_assert_uint_eq(ways(step_fault_number), 0);
     ck_assert(says(after(step_first_trial, 2), "seed: 2"));
     ck_assert_uint_eq(ways(step_crash), 3);
     ck_assert(says(after(step_crash, 0), "cache: drop"));
+}
+END_TEST
+
+START_TEST(test_shrink__counts_of_probes_and_faults_become_small)
+{
+    begin_with(CAMPAIGN("{stack: loris}", "{app: bank}",
+                        "[{kind: process.crash, layer: cache, at: {probe: p, n: uniform}, "
+                        "repeat: 9}]"));
+    s.look.faults = 1;
+    s.look.strike[0] =
+        (struct strike){.struck = true, .target = "cache 0", .position = "probe pass 3"};
+    ck_assert(says(after(step_explicit, 0), "at: {probe: p, n: 3}"));
+    ck_assert(says(after(step_explicit, 0), "instance: 0"));
+    ck_assert_uint_eq(ways(step_fault_number), 3);
+    ck_assert(says(after(step_fault_number, 1), "repeat: 4"));
+    begin_with(after(step_explicit, 1));
+    ck_assert_uint_eq(ways(step_explicit), 0);
+    ck_assert_uint_eq(ways(step_strike), 2);
+    ck_assert(says(after(step_strike, 1), "n: 2"));
 }
 END_TEST
 
@@ -276,4 +296,5 @@ CHECK_MAIN("shrink", 30, tcase_add_checked_fixture(tc, set_up, tear_down);
            tcase_add_test(tc, test_shrink__drops_faults_applications_and_disks);
            tcase_add_test(tc, test_shrink__numbers_of_applications_fall_and_options_go);
            tcase_add_test(tc, test_shrink__draws_become_numbers);
+           tcase_add_test(tc, test_shrink__counts_of_probes_and_faults_become_small);
            tcase_add_test(tc, test_shrink__strikes_earlier);)
