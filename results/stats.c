@@ -172,6 +172,13 @@ struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha)
     return tango_real((double)b, (double)c, (double)n, alpha);
 }
 
+bool stats_tango_above(uint64_t b, uint64_t c, uint64_t n, double margin, double alpha)
+{
+    ASSERT(n > 0 && b + c <= n);
+    const double with[3] = {(double)b, (double)c, (double)n};
+    return tango_score(margin, with) > stats_z(alpha); /* the score is z at the low end */
+}
+
 /* What stats_needs_pairs searches for: whether w and s discordant pairs of n decide. */
 static bool pairs_decide(double w, double s, double n, double margin, double alpha)
 {

@@ -29,6 +29,8 @@ struct interval stats_always_valid(uint64_t x, uint64_t n, double a, double alph
 double stats_tail_half(uint64_t k, uint64_t m);
 /* Difference (b - c) / n; Tango's score interval needs no other cell of the table. */
 struct interval stats_tango(uint64_t b, uint64_t c, uint64_t n, double alpha);
+/* Whether the low end of that interval lies above `margin`; without searching for it. n > 0. */
+bool stats_tango_above(uint64_t b, uint64_t c, uint64_t n, double margin, double alpha);
 /*
  * The smallest N at which (w, s) N / n discordant pairs would decide about a margin by the rule of
  * compare.h; 0: not up to STATS_NEEDS_MAX.
@@ -90,5 +92,32 @@ double stats_mann_whitney_greater(double *x, size_t n1, double *y, size_t n2);
 
 /* Smallest n at which 0 of n says, at 1 - alpha one-sided, that a share is below `margin`. */
 uint64_t stats_floor(double margin, double alpha);
+
+/* --- Planning (stats_plan.c). --- */
+#define STATS_LOOK 50          /* trials from one look of a stopping rule to the next */
+#define STATS_MIXTURE 0.5      /* a = b of the always-valid interval that the rule looks at */
+#define STATS_PLAN_MAX 1000000 /* trials a cell: no plan goes further */
+
+/* A rise of a share that a gate shall see, in one of `cells` cells compared at once. */
+struct stats_rise {
+    double from, detect;  /* base share, and by how much it grows */
+    double margin, alpha; /* of the gate */
+    uint64_t cells;       /* p is held against alpha / cells; 1: the others are clean */
+};
+
+/* The probability that a paired comparison of n trials calls this rise worse. */
+double stats_gate_power(const struct stats_rise *rise, uint64_t n);
+
+/* The smallest multiple of STATS_LOOK with that power, or 0: more than STATS_PLAN_MAX. */
+uint64_t stats_gate_trials(const struct stats_rise *rise, double power);
+
+/* The least rise (`detect` is not read) that n trials see with that power; NAN: none at all. */
+double stats_gate_sees(const struct stats_rise *rise, uint64_t n, double power);
+
+/* Whether the always-valid interval of x of n is at most 2 half_width wide. */
+bool stats_narrow(uint64_t x, uint64_t n, double half_width, double alpha);
+
+/* The first look at which a share that is seen exactly is that narrow; `max` if none is before. */
+uint64_t stats_narrow_trials(double share, uint64_t max, double half_width, double alpha);
 
 #endif

@@ -270,7 +270,60 @@ START_TEST(test_stats__floor)
 }
 END_TEST
 
-CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__clopper_pearson);
+/* Computed elsewhere by the same enumeration; simulation gives 55 % and 82 % of the last two. */
+START_TEST(test_stats__power_of_the_gate)
+{
+    struct stats_rise r = {.from = 0, .detect = .05, .margin = .01, .alpha = .05, .cells = 1};
+    NEAR(stats_gate_power(&r, 100), 0.5640186993);
+    NEAR(stats_gate_power(&r, 300), 0.9976678613);
+    r.detect = .02;
+    NEAR(stats_gate_power(&r, 300), 0.5559447092);
+    NEAR(stats_gate_power(&r, 1000), 0.8460896928);
+    r.detect = stats_gate_sees(&r, 300, .8);
+    ck_assert(fabs(stats_gate_power(&r, 300) - .8) < 1e-4);
+    ck_assert(isnan(stats_gate_sees(&r, 4, .8))); /* 2^-4 is above 5 % */
+}
+END_TEST
+
+/* The table was sampled in steps of 12 %, so that it may be that much too high. */
+START_TEST(test_stats__trials_of_the_gate)
+{
+    static const struct {
+        double from, detect;
+        uint64_t one, sixty;
+    } rows[] = {{0, .015, 3200, 3200}, {0, .02, 750, 750},     {0, .03, 300, 550},
+                {0, .05, 150, 300},    {.01, .02, 1700, 1700}, {.01, .03, 550, 750},
+                {.01, .05, 200, 350},  {.10, .03, 1950, 2200}, {.10, .05, 550, 1000}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (uint64_t cells = 1; cells <= 60; cells += 59) {
+            struct stats_rise r = {rows[i].from, rows[i].detect, .01, .05, cells};
+            double table = (double)(cells == 1 ? rows[i].one : rows[i].sixty);
+            uint64_t n = stats_gate_trials(&r, .8);
+            ck_assert_uint_eq(n % STATS_LOOK, 0);
+            ck_assert_msg((double)n <= table && (double)n >= table / 1.15, "%g %g: %llu", r.from,
+                          r.detect, (unsigned long long)n);
+            ck_assert(stats_gate_power(&r, n) >= .8);
+            ck_assert(n == STATS_LOOK || stats_gate_power(&r, n - STATS_LOOK) < .8);
+        }
+    struct stats_rise never = {0, .01, .01, .05, 1}; /* exactly the margin */
+    ck_assert_uint_eq(stats_gate_trials(&never, .8), 0);
+}
+END_TEST
+
+START_TEST(test_stats__trials_until_narrow)
+{
+    ck_assert_uint_eq(stats_narrow_trials(0, 5000, .01, .05), 350);
+    ck_assert_uint_eq(stats_narrow_trials(0, 5000, .02, .05), 150);
+    ck_assert_uint_eq(stats_narrow_trials(.05, 5000, .01, .05), 5000);
+    ck_assert(stats_narrow(0, 350, .01, .05) && !stats_narrow(0, 300, .01, .05));
+    ck_assert(!stats_narrow(0, 0, .4, .05));
+}
+END_TEST
+
+CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__power_of_the_gate);
+           tcase_add_test(tc, test_stats__trials_of_the_gate);
+           tcase_add_test(tc, test_stats__trials_until_narrow);
+           tcase_add_test(tc, test_stats__clopper_pearson);
            tcase_add_test(tc, test_stats__clopper_pearson_converges_everywhere);
            tcase_add_test(tc, test_stats__always_valid); tcase_add_test(tc, test_stats__tail_half);
            tcase_add_test(tc, test_stats__tango); tcase_add_test(tc, test_stats__newcombe);
