@@ -34,6 +34,7 @@ static void detected(struct lab *lab, const char *layer)
     uint32_t i = lab->run.last_struck;
     if (i == NO_FAULT || lab->run.judging)
         return;
+    injector_on_notice(lab->injector);
     if (lab->run.undetected) {
         lab->run.undetected = false;
         lab->run.recovery_begin_ns[i] = sim_machine_now(lab->machine);

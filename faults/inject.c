@@ -192,6 +192,13 @@ void injector_on_ready(struct injector *in, enum layer layer, uint32_t instance)
     }
 }
 
+void injector_on_notice(struct injector *in)
+{
+    for (uint32_t i = 0; in->live && i < in->slots; i++)
+        if (in->fault[i].acting)
+            in->fault[i].noticed = true;
+}
+
 void injector_on_recovery(struct injector *in, uint32_t i)
 {
     if (!in->live || i + 1 >= in->count)

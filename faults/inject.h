@@ -105,6 +105,8 @@ void injector_on_block(struct injector *in, enum layer layer, uint32_t instance)
 void injector_on_probe(struct injector *in, enum probe probe, uint64_t n);
 /* A fresh instance is up (for `repeat`). */
 void injector_on_ready(struct injector *in, enum layer layer, uint32_t instance);
+/* The stack has noticed something: disks that are gone may be replaced. */
+void injector_on_notice(struct injector *in);
 /* Recovery from fault i begins: detection, or power is back. */
 void injector_on_recovery(struct injector *in, uint32_t i);
 

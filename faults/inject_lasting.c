@@ -7,7 +7,8 @@
 #include "faults/inject_private.h"
 
 #define HEALTHY_PERMILLE 1000u
-#define SLOWEST_PERMILLE 1000000000u /* what a disk takes */
+#define NOTICE_NS UINT64_C(3600000000000) /* how often somebody looks whether a disk has to go */
+#define SLOWEST_PERMILLE 1000000000u      /* what a disk takes */
 
 static void apply(struct injector *in)
 {
@@ -57,11 +58,18 @@ static void wake(struct injector *in, uint32_t i)
             (void)sim_machine_wake(in->setup.machine, layer, k);
 }
 
+static void end_after(struct injector *in, uint32_t i, uint64_t delay_ns);
+
 static void on_end(void *object, uint64_t i)
 {
     struct injector *in = object;
     struct armed *a = &in->fault[i];
     ASSERT(a->acting && a->ends);
+    a->unnoticed = fault_of(in, (uint32_t)i)->replaced && !a->noticed;
+    if (a->unnoticed) { /* nobody changes a disk of which nobody knows that it is dead */
+        end_after(in, (uint32_t)i, NOTICE_NS);
+        return;
+    }
     a->acting = a->ends = false;
     if (fault_of(in, (uint32_t)i)->kind == FAULT_PROCESS_HANG) {
         wake(in, (uint32_t)i);
@@ -71,6 +79,13 @@ static void on_end(void *object, uint64_t i)
     apply(in);
     if (fault_of(in, (uint32_t)i)->kind == FAULT_DISK_FAIL_STOP)
         bring_back(in, a);
+}
+
+static void end_after(struct injector *in, uint32_t i, uint64_t delay_ns)
+{
+    uint64_t now_ns = sim_machine_now(in->setup.machine);
+    in->fault[i].end =
+        sim_engine_at(sim_machine_engine(in->setup.machine), now_ns + delay_ns, on_end, in, i);
 }
 
 void inject_lasting_begin(struct injector *in, uint32_t i)
@@ -86,11 +101,9 @@ void inject_lasting_begin(struct injector *in, uint32_t i)
         a->slow_permille = (factor < most ? factor : most) * HEALTHY_PERMILLE;
     }
     a->ends = f->for_ns.kind != AMOUNT_FOREVER;
+    a->noticed = false;
     if (a->ends)
-        a->end = sim_engine_at(sim_machine_engine(in->setup.machine),
-                               sim_machine_now(in->setup.machine) +
-                                   inject_amount(in, i, &f->for_ns, DRAW_FOR),
-                               on_end, in, i);
+        end_after(in, i, inject_amount(in, i, &f->for_ns, DRAW_FOR));
     if (f->kind != FAULT_PROCESS_HANG)
         apply(in);
 }
@@ -108,7 +121,7 @@ static bool hangs(const struct injector *in, uint32_t i)
 bool inject_lasting_awaited(const struct injector *in, uint32_t i)
 {
     enum fault_kind kind = fault_of(in, i)->kind;
-    return in->fault[i].ends &&
+    return in->fault[i].ends && !in->fault[i].unnoticed &&
            (kind == FAULT_DISK_FAIL_STOP || (kind == FAULT_PROCESS_HANG && hangs(in, i)));
 }
 

@@ -76,6 +76,8 @@ struct armed {
     struct request_key at_work[OFFER_INSTANCES_MAX]; /* same-request: what each was given last */
     bool acting, ends;      /* a fault that lasts: it has begun; and it will end, by `end` */
     uint64_t slow_permille; /* fail-slow */
+    bool noticed;           /* fail-stop: the stack knows */
+    bool unnoticed;         /* replace: its time has come, and nobody knows that the disk is dead */
     sim_event_id end;
 };
 

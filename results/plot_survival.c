@@ -183,8 +183,27 @@ static void write_names(struct plot *plot, const struct picture *p)
     }
 }
 
+/* "raid-5, lost in 3.6 [2.1, 6.8] years": the mean time to data loss if its rate is constant. */
+static void mean_text(const struct curve *c, char *text, size_t room)
+{
+    double years = 0;
+    for (size_t i = 0; i < c->count; i++)
+        years += c->time[i].time / (365 * 86400e9);
+    struct interval rate = stats_rate_interval(c->losses, fmax(years, 1e-9), ALPHA);
+    if (c->losses == 0)
+        snprintf(text, room, "%.40s, > %.3g years", c->name, 1 / rate.high);
+    else
+        snprintf(text, room, "%.40s, %.3g [%.3g, %.3g]", c->name, years / (double)c->losses,
+                 1 / rate.high, 1 / rate.low);
+}
+
 static void write_risk(struct plot *plot, const struct picture *p)
 {
+    char text[120];
+    fprintf(plot->gp,
+            "set label 'mean years to a loss [95 %%]' at screen %.4f,%.4f left font small tc rgb "
+            "'#555555'\n",
+            PLOT_X(RIGHT_PX + 24), plot_y(plot, TOP_PX + PLOT_PX + 58));
     fprintf(plot->gp,
             "set label 'still at risk' at screen %.4f,%.4f left font small tc rgb '#555555'\n",
             PLOT_X(14), plot_y(plot, TOP_PX + PLOT_PX + 58));
@@ -199,7 +218,8 @@ static void write_risk(struct plot *plot, const struct picture *p)
                     (unsigned long long)n, PLOT_X(LEFT_PX + share * (RIGHT_PX - LEFT_PX)), y);
         }
         fputs("set label ", plot->gp);
-        plot_quote(plot->gp, c->name, false);
+        mean_text(c, text, sizeof(text));
+        plot_quote(plot->gp, text, false);
         fprintf(plot->gp, " at screen %.4f,%.4f left font small tc rgb '#222222' noenhanced\n",
                 PLOT_X(RIGHT_PX + 24), y);
     }

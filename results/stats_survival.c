@@ -63,6 +63,16 @@ uint64_t stats_survival_at_risk(const struct survival_time *times, size_t count,
     return at_risk;
 }
 
+struct interval stats_rate_interval(uint64_t events, double time, double alpha)
+{
+    double k = (double)events;
+    ASSERT(time > 0);
+    return (struct interval){
+        events == 0 ? 0 : gsl_cdf_gamma_Pinv(alpha / 2, k, 1) / time,
+        gsl_cdf_gamma_Pinv(1 - alpha / 2, k + 1, 1) / time,
+    };
+}
+
 /* Events of a sample at exactly `time`. */
 static uint64_t events_at(const struct survival_time *times, size_t count, double time)
 {

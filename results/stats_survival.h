@@ -40,6 +40,9 @@ size_t stats_survival(const struct survival_time *times, size_t count, double al
 /* Trials that are still at risk at `time`: those that end at it are. */
 uint64_t stats_survival_at_risk(const struct survival_time *times, size_t count, double time);
 
+/* The rate of a Poisson process with `events` in `time`: Garwood's exact interval. time > 0. */
+struct interval stats_rate_interval(uint64_t events, double time, double alpha);
+
 /* Of the first sample, under the hypothesis that both survive alike. */
 struct log_rank {
     double observed, expected, variance;

@@ -133,7 +133,7 @@ START_TEST(test_field_rate__each_strike_is_told_and_nothing_stays_when_it_is_dis
 }
 END_TEST
 
-START_TEST(test_field_rate__a_disk_that_is_replaced_comes_back_blank)
+static void replace(bool noticed)
 {
     uint8_t sector[RIG_SECTORS * 4096];
     struct fault *f = rig_fault(FAULT_DISK_FAIL_STOP, FAULT_AT_TIME, (int64_t)RIG_MS);
@@ -146,11 +146,27 @@ START_TEST(test_field_rate__a_disk_that_is_replaced_comes_back_blank)
     struct sim_disk *disk = sim_machine_disk(rig.machine, 1);
     rig_run(3 * RIG_MS);
     ck_assert(sim_disk_failed(disk));
+    if (noticed)
+        injector_on_notice(rig.injector);
     rig_run(5 * RIG_MS);
-    ck_assert(!sim_disk_failed(disk));
+    ck_assert_int_eq(sim_disk_failed(disk), !noticed);
+    ck_assert_int_eq(injector_awaits(rig.injector), false);
+    if (!noticed)
+        return;
     ck_assert_uint_eq(sim_disk_used_count(disk), 0);
     ck_assert_int_eq(rig_read(1, 0, sector), SIM_DISK_OK);
     ck_assert_uint_eq(sector[0], 0);
+}
+
+START_TEST(test_field_rate__a_disk_that_is_replaced_comes_back_blank)
+{
+    replace(true);
+}
+END_TEST
+
+START_TEST(test_field_rate__a_dead_disk_that_nobody_noticed_is_not_replaced)
+{
+    replace(false);
 }
 END_TEST
 
@@ -161,4 +177,5 @@ CHECK_MAIN(
     tcase_add_test(tc, test_field_rate__a_target_has_the_same_days_beside_any_others);
     tcase_add_test(tc, test_field_rate__a_distribution_is_that_of_the_time_between_strikes);
     tcase_add_test(tc, test_field_rate__each_strike_is_told_and_nothing_stays_when_it_is_disarmed);
-    tcase_add_test(tc, test_field_rate__a_disk_that_is_replaced_comes_back_blank);)
+    tcase_add_test(tc, test_field_rate__a_disk_that_is_replaced_comes_back_blank);
+    tcase_add_test(tc, test_field_rate__a_dead_disk_that_nobody_noticed_is_not_replaced);)

@@ -56,6 +56,17 @@ START_TEST(test_stats_survival__log_rank_is_the_textbooks)
 }
 END_TEST
 
+START_TEST(test_stats_survival__the_interval_of_a_rate_is_garwoods)
+{
+    struct interval i = stats_rate_interval(5, 1000, 0.05);
+    ck_assert_double_eq_tol(i.low, 0.0016234864, 1e-10);
+    ck_assert_double_eq_tol(i.high, 0.0116683321, 1e-10);
+    i = stats_rate_interval(0, 1000, 0.05);
+    ck_assert_double_eq(i.low, 0);
+    ck_assert_double_eq_tol(i.high, 3.688879e-3, 1e-9);
+}
+END_TEST
+
 START_TEST(test_stats_survival__edges_are_numbers)
 {
     struct survival_time all[] = {{1, false}, {2, true}, {2, false}}, none[] = {{3, true}};
@@ -79,4 +90,5 @@ END_TEST
 CHECK_MAIN("stats_survival", 60,
            tcase_add_test(tc, test_stats_survival__kaplan_meier_is_the_textbooks);
            tcase_add_test(tc, test_stats_survival__log_rank_is_the_textbooks);
+           tcase_add_test(tc, test_stats_survival__the_interval_of_a_rate_is_garwoods);
            tcase_add_test(tc, test_stats_survival__edges_are_numbers);)

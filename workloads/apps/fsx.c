@@ -51,8 +51,7 @@ static enum err step(struct fsx *f)
 static enum err pause_fsx(struct fsx *f)
 {
     struct app *a = f->a;
-    if (!amount_is(option_amount(a->options, "think"), 0))
-        client_sleep(app_amount(a, "think"));
+    app_think(a);
     return app_sync_due(a) ? app_fsync(a, f->fd) : OK;
 }
 
