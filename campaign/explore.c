@@ -59,6 +59,8 @@ const char *explore_refuses(const struct plan *plan, uint32_t cell)
     const struct fault *f = &faults->faults[0];
     if (f->kind != FAULT_POWER_CUT)
         return "explore takes power.cut only";
+    if (f->chosen != NULL)
+        return "its crash state is chosen already";
     if (f->at.kind != FAULT_AT_UNIFORM && f->at.number.kind != AMOUNT_UNIFORM)
         return "explore takes `uniform` moments only";
     if (f->tears == FAULT_TEARS_ANY || f->tears == FAULT_TEARS_ERROR)

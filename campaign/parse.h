@@ -117,4 +117,7 @@ void parse_parameters(struct parse *p);
 /* parse_top.c: everything of the file's top level but the sections above. */
 void parse_top(struct parse *p);
 
+/* One crash state, the map of `cache` of a power.cut; the plan's. Complains of what is wrong. */
+const struct fault_state *parse_crash_state(struct parse *p, const struct yaml *map);
+
 #endif

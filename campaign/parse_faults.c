@@ -292,13 +292,17 @@ static void copy_keys(const struct option_set *set, struct fault *fault)
 static struct yaml *parse_special(struct parse *p, const struct yaml *map, struct fault *fault)
 {
     struct yaml *rest = yaml_copy(p->arena, map);
-    static const char *const maps[] = {"cache", "where"};
-    for (size_t k = 0; k < 2; k++) {
-        const struct yaml *node = yaml_get(map, maps[k]);
-        if (node == NULL || node->kind != YAML_MAP)
-            continue;
-        complain(p->complaints, node->place, "not available yet: `%s: {...}`", maps[k]);
-        yaml_remove(rest, maps[k]);
+    const struct yaml *cache = yaml_get(map, "cache"), *where = yaml_get(map, "where");
+    if (cache != NULL && cache->kind == YAML_MAP && fault->kind == FAULT_POWER_CUT) {
+        fault->chosen = parse_crash_state(p, cache);
+        yaml_remove(rest, "cache");
+        if (yaml_get(map, "tears") != NULL)
+            complain(p->complaints, map->place,
+                     "`tears` and `cache: {keep: ...}` exclude each other");
+    }
+    if (where != NULL && where->kind == YAML_MAP) {
+        complain(p->complaints, where->place, "not available yet: `where: {...}`");
+        yaml_remove(rest, "where");
     }
     const struct yaml *repeat = yaml_get(map, "repeat");
     bool of_process = fault->kind >= FAULT_PROCESS_CRASH && fault->kind <= FAULT_PROCESS_BUG;
@@ -420,6 +424,20 @@ static void check_over(struct parse *p, const struct yaml *node, const struct fa
         }
 }
 
+/* A chosen crash state is of what the disks were told: faults that change what they do exclude it.
+ */
+static void check_chosen(struct parse *p, const struct yaml *node, const struct fault_plan *plan)
+{
+    bool chosen = false, on_disk = false;
+    for (uint32_t k = 0; k < plan->count; k++) {
+        chosen = chosen || plan->faults[k].chosen != NULL;
+        on_disk = on_disk || plan->faults[k].kind <= FAULT_DISK_LYING_FLUSH;
+    }
+    if (chosen && on_disk)
+        complain(p->complaints, node->place,
+                 "not available yet: `cache: {keep: ...}` in a plan with faults of disks");
+}
+
 static void parse_plan(struct parse *p, const struct entry *entry, struct fault_plan *plan)
 {
     const struct yaml *node = entry->node;
@@ -442,6 +460,7 @@ static void parse_plan(struct parse *p, const struct entry *entry, struct fault_
     for (uint32_t k = 0; k < list->count; k++)
         parse_fault(p, list->item[k], plan);
     check_over(p, node, plan);
+    check_chosen(p, node, plan);
 }
 
 void parse_faults(struct parse *p, const struct entries *entries)

@@ -29,6 +29,7 @@ struct lab *lab_create(const struct plan *plan)
 
 void lab_destroy(struct lab *lab)
 {
+    lab_states_forget(lab);
     if (lab->machine != NULL)
         sim_machine_destroy(lab->machine);
     history_destroy(lab->history);
@@ -58,6 +59,7 @@ static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t 
 {
     uint64_t start = progress_now_ns();
     lab_reset(lab, lists_events);
+    lab_states_begin(lab, faults, count);
     uint64_t reset = progress_now_ns();
     bool booted = lab_boot(lab);
     uint64_t boot = progress_now_ns();
@@ -65,6 +67,7 @@ static bool run_once(struct lab *lab, const struct fault_plan *faults, uint32_t 
         lab->disk_base[d] = sim_disk_stats(sim_machine_disk(lab->machine, d));
     if (booted)
         *end = lab_run(lab, faults, count, recovery_ns);
+    lab_states_end(lab);
     lab->times.reset_ns += reset - start;
     lab->times.boot_ns += boot - reset;
     lab->times.workload_ns += progress_now_ns() - boot;

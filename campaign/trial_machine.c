@@ -27,6 +27,7 @@ static void create_machine(struct lab *lab)
     for (uint32_t i = 0; i < config.disks; i++)
         config.disk[i] = (struct sim_disk_config){.params = machine->disks[i].params,
                                                   .size_bytes = machine->disks[i].size_bytes};
+    lab_states_forget(lab);
     if (lab->machine != NULL)
         sim_machine_destroy(lab->machine);
     lab->machine = sim_machine_create(&config);

@@ -52,6 +52,7 @@ struct run_state {
     bool beyond;         /* more disks were gone at a time than the design bears */
     bool judging;        /* the run is over: what is noticed from now on, the judge provoked */
     bool boot_unjudged;  /* power came back, and what it found has not been judged yet */
+    bool state_missed;   /* a power cut was to leave a crash state that there is not */
     bool lists_events;   /* into the record */
 };
 
@@ -93,8 +94,10 @@ struct lab {
     uint32_t boots_judged;
     struct trial_record base;    /* its record, but for the cell */
     struct trial_record *record; /* being filled: events go there */
-    struct trial_record *heard;  /* events go there too, if there is one (explore.c) */
-    const struct strike *told;   /* what struck, where no injector did (explore.c) */
+    struct sim_record *recorder; /* of a plan that chooses crash states; NULL: none yet */
+    struct sim_states *states;
+    struct trial_record *heard; /* events go there too, if there is one (explore.c) */
+    const struct strike *told;  /* what struck, where no injector did (explore.c) */
     struct sim_disk_stats disk_base[DISKS_MAX]; /* at time 0 */
     struct lab_times times;
     struct sample *samples; /* room for latencies, kept */
@@ -134,6 +137,14 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
 enum run_end lab_loop(struct lab *lab);
 /* Observers of the machine, in force from boot to the end of the trial. */
 void lab_observe(struct lab *lab);
+
+/* trial_state.c: records a run whose plan chooses crash states; from the reset on. Else nothing. */
+void lab_states_begin(struct lab *lab, const struct fault_plan *faults, uint32_t count);
+void lab_states_end(struct lab *lab);
+/* Cuts the power so that it leaves this state. */
+void lab_states_cut(struct lab *lab, const struct fault_state *state);
+/* Before the machine goes. */
+void lab_states_forget(struct lab *lab);
 
 /* trial.c: makes the laboratory that of a job, without running anything. True: with a new machine.
  */

@@ -83,7 +83,7 @@ static void fill_struck(const struct lab *lab, struct trial_record *r)
 {
     size_t at = 0;
     char share[48], times[40];
-    r->injected = true;
+    r->injected = !lab->run.state_missed;
     at += (size_t)snprintf(r->struck, sizeof(r->struck), "[");
     for (uint32_t i = 0; i < lab->run.fault_count; i++) {
         const struct strike *s = lab_strike(lab, i);

@@ -360,7 +360,11 @@ static void cut_power(struct lab *lab)
     lab->run.rebuilding = 0;
     lose_service(lab);
     (void)workload_kill(&lab->work, UINT32_MAX, HISTORY_POWER);
-    sim_machine_power_cut(lab->machine, cut.mode, cut.tears, cut.rng_key);
+    const struct fault_state *state = lab->run.faults->faults[i].chosen;
+    if (state != NULL)
+        lab_states_cut(lab, state);
+    else
+        sim_machine_power_cut(lab->machine, cut.mode, cut.tears, cut.rng_key);
     lab->run.power_on_ns = sim_machine_now(lab->machine) + cut.off_for_ns;
     lab->run.progress_ns = lab->run.power_on_ns;
 }

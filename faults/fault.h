@@ -17,6 +17,7 @@
 #include "layers.h"
 #include "probes.h"
 #include "sim/amount.h"
+#include "sim/states.h"
 
 #define FAULTS_PER_PLAN_MAX 16 /* assumption: no question of the papers needs more than four */
 
@@ -140,6 +141,12 @@ enum fault_bug {
     FAULT_BUG_ANY, /* drawn by the shares of the field */
 };
 
+/* A crash state, write by write: which pending writes of each disk survive a power cut. */
+struct fault_state {
+    uint32_t disks; /* given; others keep nothing */
+    struct sim_state_disk disk[DISKS_MAX];
+};
+
 struct fault {
     enum fault_kind kind;
     struct fault_when at;
@@ -152,9 +159,10 @@ struct fault {
     struct amount for_ns; /* how long: fail-stop, fail-slow, lying-flush, default FOREVER */
     bool replaced;        /* fail-stop: after that time a blank disk stands in its place */
 
-    enum fault_cache cache;   /* power.cut, default RANDOM */
-    enum fault_tears tears;   /* power.cut, default PREFIX */
-    struct amount off_for_ns; /* power.cut: default 10 s */
+    enum fault_cache cache;           /* power.cut, default RANDOM */
+    const struct fault_state *chosen; /* power.cut: in place of `cache` and `tears`; or NULL */
+    enum fault_tears tears;           /* power.cut, default PREFIX */
+    struct amount off_for_ns;         /* power.cut: default 10 s */
 
     enum layer layer;             /* process.*, memory.flip; NONE for other kinds */
     struct fault_target instance; /* ANY, ALL, INDEX: the disk's or the environment's number */

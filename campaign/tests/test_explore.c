@@ -49,7 +49,7 @@ struct found {
     struct {
         uint64_t trial, hash;
         enum level level;
-        char state[256];
+        char state[256], struck[128];
     } row[ROWS_MAX];
     uint32_t rows;
     uint64_t states, left;
@@ -89,6 +89,7 @@ static void on_row(void *context, const struct trial_record *r)
     f->row[f->rows].hash = r->hash;
     f->row[f->rows].level = r->level;
     ck_assert_uint_lt(strlen(r->state), sizeof(f->row[0].state));
+    memcpy(f->row[f->rows].struck, r->struck, sizeof(f->row[0].struck));
     memcpy(f->row[f->rows++].state, r->state, strlen(r->state) + 1);
 }
 
@@ -220,6 +221,65 @@ START_TEST(test_explore__a_row_can_be_visited_again)
 }
 END_TEST
 
+/* The state as the `cache` of a fault. */
+static void as_cache(const char *state, char *yaml, size_t room)
+{
+    char leave[64] = "", tear[64] = "";
+    uint32_t keep = 0, left = 0, torn = 0, sectors = 0;
+    ck_assert_ptr_nonnull(strstr(state, "\"keep\":"));
+    (void)sscanf(strstr(state, "\"keep\":"), "\"keep\":%u", &keep);
+    const char *at = strstr(state, "\"leave\":["), *end = at == NULL ? NULL : strchr(at, ']');
+    for (at = at == NULL ? NULL : strchr(at, '['); at != NULL && at < end; at = strchr(at + 1, ','))
+        if (sscanf(at + 1, "%u", &left) == 1 && at + 1 < end)
+            (void)snprintf(leave + strlen(leave), sizeof(leave) - strlen(leave), "%s[0, %u]",
+                           leave[0] == '\0' ? "" : ", ", left);
+    at = strstr(state, "\"tear\":[");
+    if (at != NULL && sscanf(at, "\"tear\":[%u,%u", &torn, &sectors) == 2)
+        (void)snprintf(tear, sizeof(tear), "[0, %u, %u]", torn, sectors);
+    (void)snprintf(yaml, room, "{keep: [%u], leave: [%s], tear: [%s]}", keep, leave, tear);
+}
+
+/* Of one disk: a broken state, written into a campaign, breaks the promise there as it did here. */
+START_TEST(test_explore__a_state_is_a_fault_of_a_campaign)
+{
+    static const char head[] =
+        "campaign: chosen\n"
+        "seed: 3\n"
+        "machine: {disks: {count: 1, profile: ssd-sata, size: 16MiB}, environments: 1}\n"
+        "variants:\n"
+        "  control: {stack: none, raid: 0, cache: 1MiB}\n"
+        "workloads:\n"
+        "  create: {app: script, operations: \"create f\\nwrite f 0 4096\\nfsync f\\n\"}\n"
+        "promises: {\"control/*/*\": durable}\n"
+        "faults:\n";
+    char campaign[sizeof(head) + 256], cache[160];
+    struct explore_options options = {.depth = 2, .every = 1};
+    (void)explore(plan_cell_index(rig.plan, CONTROL, CREATE, TORN), 0, &options, &first);
+    uint32_t tried = 0;
+    teardown(); /* one laboratory a process */
+    for (uint32_t k = 0; k < first.rows; k++) {
+        uint32_t write = 0;
+        const char *place = strstr(first.row[k].struck, "write ");
+        if (place == NULL || sscanf(place, "write %u of disk 0", &write) != 1)
+            continue;
+        as_cache(first.row[k].state, cache, sizeof(cache));
+        (void)snprintf(campaign, sizeof(campaign),
+                       "%s  x: [{kind: power.cut, at: {write: %u, disk: 0}, cache: %s}]\n", head,
+                       write, cache);
+        rig_trial_init(&rig, campaign);
+        lab_begin(rig.lab, 0, 0, 0);
+        lab_trial(rig.lab, 0, &record);
+        ck_assert(record.injected);
+        ck_assert_int_eq(record.level, first.row[k].level);
+        ck_assert_int_eq(record_kept(&record), 0);
+        rig_trial_fini(&rig);
+        tried++;
+    }
+    ck_assert_uint_gt(tried, 2);
+    setup();
+}
+END_TEST
+
 START_TEST(test_explore__the_control_breaks_what_others_keep)
 {
     struct explore_options options = {.depth = 1, .every = 1};
@@ -280,6 +340,7 @@ CHECK_MAIN("explore", 300, tcase_add_checked_fixture(tc, setup, teardown);
                                8);
            tcase_add_loop_test(tc, test_explore__rows_are_the_same_depth_by_depth, 0, 2);
            tcase_add_loop_test(tc, test_explore__a_row_can_be_visited_again, 0, 2);
+           tcase_add_test(tc, test_explore__a_state_is_a_fault_of_a_campaign);
            tcase_add_test(tc, test_explore__the_control_breaks_what_others_keep);
            tcase_add_test(tc, test_explore__bounds_leave_points_and_states_out_and_say_so);
            tcase_add_test(tc, test_explore__drop_is_one_state_a_point);
