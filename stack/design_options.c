@@ -192,7 +192,7 @@ static const struct option_spec loris_options[] = {
 static const struct option_choice rename_orders[] = {
     {"add-first", 0, false}, {"remove-first", 1, false}, {NULL, 0, false}};
 static const struct option_choice fat_orphan_modes[] = {
-    {"delete", 1, false}, {"keep", 0, true}, {NULL, 0, false}};
+    {"delete", 1, false}, {"keep", 0, false}, {NULL, 0, false}};
 static const struct option_choice orphan_modes[] = {
     {"keep", 0, false}, {"delete", 1, false}, {NULL, 0, false}};
 static const struct option_choice ffs_orders[] = {

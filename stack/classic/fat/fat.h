@@ -3,7 +3,7 @@
  *
  * main.c   the store, requests          table.c   entries, the table in the cache, its writing
  * chain.c  blocks of files              rounds.c  delayed data: data, entries, tails, heads
- * head.c   inodes                       recover.c after a crash: the scan
+ * head.c   inodes                       recover*.c after a crash: the scan
  * volume.c format, mount, stop
  *
  * Names are stable when a request on them returns; data and what is appended are delayed. A table
