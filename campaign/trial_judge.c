@@ -30,6 +30,8 @@ static void check_disks(struct lab *lab, struct judge_checker *checker)
     struct checker_disks disks = {.context = lab, .read_block = read_sectors};
     struct checker_verdict verdict;
     disks.count = sim_machine_disks(lab->machine);
+    if (lab_variant(lab)->stack.log_disk != LOG_DISK_OFF)
+        disks.count--; /* it is empty after an orderly stop */
     for (uint32_t i = 0; i < disks.count; i++) {
         struct sim_disk *d = sim_machine_disk(lab->machine, i);
         disks.blocks[i] = sim_disk_size(d) / BLOCK_BYTES;

@@ -171,9 +171,11 @@ const char *design_stack_options(const struct design *design, const struct optio
         (out->log_bytes < DATA_LOG_MIN || out->cache_bytes < DATA_CACHE_MIN))
         return "`mode` data puts whole writes into the log: `log-size` of 2MiB and `cache` of "
                "4MiB at least, or mode: ordered";
+    if (out->log_disk != LOG_DISK_OFF && out->log_disk != disks - 1)
+        return "`log-disk` is the last disk of the machine, which has no data: of two disks, 1";
     static const uint32_t levels[] = {0, 1, 4,
                                       5, 6, RAID_N_WAY}; /* as OBJECT_LEVEL_SHIFT has them */
-    const char *few = too_few_disks(out->raid, disks);
+    const char *few = too_few_disks(out->raid, options_data_disks(out));
     for (uint32_t k = 0; k < out->raid_policies && few == NULL; k++)
         few = too_few_disks(levels[out->raid_policy[k].level - 1], disks);
     if (few != NULL)
@@ -181,7 +183,7 @@ const char *design_stack_options(const struct design *design, const struct optio
     if (out->raid_policies > 0 && out->raid != 1 && out->raid != RAID_N_WAY)
         return "`raid-policy` gives files levels of their own, for which only a pool of raid: 1 or "
                "n-way counts the room";
-    if (design->classic && out->raid == 1 && disks % 2 != 0)
+    if (design->classic && out->raid == 1 && options_data_disks(out) % 2 != 0)
         return "block-level RAID-1 is made of pairs, this machine has an odd number of disks; "
                "an even count, or raid: 0";
     return NULL;

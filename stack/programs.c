@@ -33,7 +33,7 @@ static void add_loris(struct list *l, const struct stack_options *o)
 
 static void add_classic(struct list *l, const struct design *design, const struct stack_options *o)
 {
-    if (o->disks > 1)
+    if (options_data_disks(o) > 1)
         add(l, LAYER_RAID, 0, blockraid_main);
     add(l, LAYER_FS, 0, design->file_system);
     add(l, LAYER_VFS, 0, vfs_main);

@@ -5,7 +5,7 @@
 /* A second source below the file system: pairs of disks, or parity. */
 static bool redundant(const struct stack_options *o)
 {
-    return o->disks >= 2 && o->raid != 0;
+    return options_data_disks(o) >= 2 && o->raid != 0;
 }
 
 /* Power cut, and the death of the file system or the VFS, which is one to those above: restarted
@@ -43,8 +43,8 @@ enum level classic_promise(enum design_kind kind, const struct stack_options *o,
     case CLASS_TRANSIENT_ERROR: /* three tries */
     case CLASS_LYING_FLUSH:     /* by itself: the disk's cache is whole until the power goes */
         return LEVEL_TRANSPARENT;
-    case CLASS_DISK_DEAD:
-        return redundant(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
+    case CLASS_DISK_DEAD: /* the log's own disk has no second */
+        return redundant(o) && o->log_disk == LOG_DISK_OFF ? LEVEL_TRANSPARENT : LEVEL_NONE;
     case CLASS_LATENT_ERROR: /* the second source, or an error to the reader */
         return redundant(o) ? LEVEL_TRANSPARENT : LEVEL_DETECTED;
     case CLASS_BIT_ROT: /* block RAID cannot tell which copy is right */

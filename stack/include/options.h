@@ -25,7 +25,7 @@ struct raid_policy {
     uint32_t level; /* in the numbering of OBJECT_LEVEL_SHIFT */
 };
 enum journal_mode { JOURNAL_DATA, JOURNAL_ORDERED, JOURNAL_WRITEBACK };
-#define LOG_DISK_OFF UINT32_MAX
+#define LOG_DISK_OFF 0u /* the first disk has data */
 
 struct stack_options {
     uint32_t disks;        /* driver instances 0 .. disks - 1, spares included */
@@ -74,5 +74,11 @@ struct stack_options {
     uint64_t seed; /* for identities such as a pool's uuid; differs between trials' images only by
                       variant and seed */
 };
+
+/* Disks that hold data: 0 and those after it. The log's own is the last one. */
+static inline uint32_t options_data_disks(const struct stack_options *o)
+{
+    return o->log_disk == LOG_DISK_OFF ? o->disks : o->disks - 1;
+}
 
 #endif

@@ -108,7 +108,7 @@ static void start(struct raid *r, const struct boot *boot)
 {
     uint64_t sectors[DISKS_MAX] = {0};
     r->options = boot->options;
-    r->disks = boot->options.disks;
+    r->disks = options_data_disks(&boot->options);
     r->block = plat_alloc(BLOCK_BYTES, TAG_PAGES);
     r->copy = plat_alloc((size_t)RESYNC_BLOCKS * BLOCK_BYTES, TAG_PAGES);
     uint32_t count = REQUESTS_MAX * (r->options.raid == 5 ? PARTS_A_REQUEST_5 : PARTS_A_REQUEST);

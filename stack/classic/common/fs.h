@@ -147,6 +147,7 @@ struct fs {
     void *own;          /* the design's */
     struct volume_c *c; /* of layout C (layout_c.h); NULL for other layouts */
     struct block_client client;
+    struct block_client *log_client; /* the design's, of a log on a disk of its own; or NULL */
     struct stack_options options;
     uint64_t blocks;       /* of the volume, as the layout counts: keys and places are below it */
     uint32_t root;         /* its inode number; set by format and load */

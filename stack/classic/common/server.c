@@ -172,7 +172,7 @@ static void serve(struct fs *fs, const struct msg *m)
 static void start(struct fs *fs, const struct boot *boot)
 {
     struct block_identity identity;
-    bool raid = boot->options.disks > 1;
+    bool raid = options_data_disks(&boot->options) > 1;
     fs->options = boot->options;
     fs->now_ns = plat_now();
     enum err e = cache_init(fs);
@@ -198,6 +198,23 @@ static void take_notification(struct fs *fs, const struct msg *m)
         fs->store->pump(fs);
 }
 
+/* With two disks below: while one was waited for, the death of the other's driver was passed by. */
+static void look_for_deaths(struct fs *fs)
+{
+    static const struct msg death = {.type = MSG_NOTIFY, .source = ENDPOINT_DS};
+    if (fs->log_client == NULL)
+        return;
+    bool data = block_client_take(&fs->client, &death);
+    if (block_client_take(fs->log_client, &death) || data)
+        fs->store->pump(fs);
+}
+
+static bool is_from_disks(struct fs *fs, const struct msg *m)
+{
+    return block_client_take(&fs->client, m) ||
+           (fs->log_client != NULL && block_client_take(fs->log_client, m));
+}
+
 _Noreturn void server_main(const struct boot *boot, const struct store *store)
 {
     struct fs *fs = plat_alloc(sizeof(*fs), TAG_HEAP);
@@ -211,11 +228,12 @@ _Noreturn void server_main(const struct boot *boot, const struct store *store)
         struct msg m;
         if (fs->alarm_ns != 0 && plat_now() >= fs->alarm_ns)
             store->alarm(fs); /* the alarm may have rung while a read was waited for */
+        look_for_deaths(fs);
         enum err e = proto_receive(ENDPOINT_ANY, &m, PLAT_FOREVER);
         ASSERT(e == OK);
         if (m.type == MSG_NOTIFY)
             take_notification(fs, &m);
-        else if (block_client_take(&fs->client, &m))
+        else if (is_from_disks(fs, &m))
             store->pump(fs);
         else
             serve(fs, &m);

@@ -11,8 +11,9 @@
 #include "journal.h"
 #include "planted.h"
 
-#define ROOM_SPARE 8u   /* blocks of revokes, headers */
-#define STAGE_SPARE 40u /* pages of them, and the commit */
+#define ROOM_SPARE 8u     /* blocks of revokes, headers */
+#define STAGE_SPARE 40u   /* pages of them, and the commit */
+#define RESCUE_ROUNDS 64u /* of as many copies as there are: more than a cache has blocks */
 
 /* Whether its content gets to the disk through the log, not by itself. A copy that is still on its
  * way home may be of what the block was before it was freed. */
@@ -67,6 +68,22 @@ uint64_t commit_pending(struct fs *fs)
     return 0;
 }
 
+/* The answers to all that was sent for it; waits. */
+static void collect(struct fs *fs, struct txn *t)
+{
+    while (t->slots > 0) {
+        enum err e = block_wait(journal(fs)->log, t->slot[--t->slots]);
+        if (e != OK)
+            commit_log_failed(fs, e);
+    }
+    if (!t->data_flushing)
+        return;
+    t->data_flushing = false;
+    enum err e = block_wait(&fs->client, t->data_slot);
+    if (e != OK)
+        writeback_fail(fs, e);
+}
+
 /* Waits for one answer that the oldest closing transaction needs, and takes it further. */
 static void wait_oldest(struct fs *fs)
 {
@@ -74,11 +91,7 @@ static void wait_oldest(struct fs *fs)
         struct txn *t = txn_at(fs, k);
         if (!is_closing(t))
             continue;
-        while (t->slots > 0) {
-            enum err e = block_wait(&fs->client, t->slot[--t->slots]);
-            if (e != OK)
-                writeback_fail(fs, e);
-        }
+        collect(fs, t);
         break;
     }
     commit_advance(fs);
@@ -91,8 +104,8 @@ static void send(struct fs *fs, struct txn *t, uint64_t position, uint8_t *page,
     struct plat_span span = {.base = page, .bytes = (size_t)count * BLOCK_BYTES};
     ASSERT(t->slots < LOG_SLOTS_MAX);
     t->slot[t->slots++] =
-        block_submit(&fs->client, BLOCK_WRITE, (uint64_t)log_block(fs, position) * SECTORS_A_BLOCK,
-                     false, &span, 1);
+        block_submit(journal(fs)->log, BLOCK_WRITE,
+                     (uint64_t)log_block(fs, position) * SECTORS_A_BLOCK, false, &span, 1);
 }
 
 /* In as few requests as the end of the log and the protocol allow. */
@@ -111,8 +124,12 @@ static void send_pages(struct fs *fs, struct txn *t, uint32_t count)
 
 static void send_flush(struct fs *fs, struct txn *t)
 {
-    t->slot[t->slots++] = block_submit(&fs->client, BLOCK_FLUSH, 0, false, NULL, 0);
+    t->slot[t->slots++] = block_submit(journal(fs)->log, BLOCK_FLUSH, 0, false, NULL, 0);
     t->state = TXN_FLUSHING;
+    if (fs->log_client == NULL || fs->options.journal_mode == JOURNAL_DATA)
+        return;
+    t->data_slot = block_submit(&fs->client, BLOCK_FLUSH, 0, false, NULL, 0);
+    t->data_flushing = true;
 }
 
 static void send_commit(struct fs *fs, struct txn *t)
@@ -121,7 +138,7 @@ static void send_commit(struct fs *fs, struct txn *t)
     struct plat_span span = {.base = journal(fs)->stage[t->stage] + (size_t)last * BLOCK_BYTES,
                              .bytes = BLOCK_BYTES};
     t->slot[t->slots++] =
-        block_submit(&fs->client, BLOCK_WRITE,
+        block_submit(journal(fs)->log, BLOCK_WRITE,
                      (uint64_t)log_block(fs, t->end - 1) * SECTORS_A_BLOCK, true, &span, 1);
     t->state = TXN_COMMITTING;
 }
@@ -143,11 +160,23 @@ static uint32_t take_stage(struct fs *fs)
     return 0;
 }
 
+/* Before a transaction is closed in mode ordered. A commit that goes with its images may be stable
+ * before any flush that comes after it, so the data are flushed first. */
+static bool data_is_home(struct fs *fs)
+{
+    enum err e = commit_write_data(fs, NULL);
+    if (e == OK && fs->options.commit_checksum)
+        e = block_flush(&fs->client);
+    if (e != OK)
+        writeback_fail(fs, e);
+    return e == OK;
+}
+
 void commit_start(struct fs *fs)
 {
     struct txn *t = txn_running(fs);
     ASSERT(t != NULL && !journal(fs)->inside);
-    if (fs->options.journal_mode == JOURNAL_ORDERED && commit_write_data(fs, NULL) != OK)
+    if (fs->options.journal_mode == JOURNAL_ORDERED && !data_is_home(fs))
         return; /* read-only from now on: it is never committed */
     while (closing(fs) >= fs->options.inflight && !fs->read_only)
         wait_oldest(fs);
@@ -169,13 +198,11 @@ void commit_start(struct fs *fs)
 static bool answered(struct fs *fs, struct txn *t)
 {
     for (uint32_t k = 0; k < t->slots; k++)
-        if (!fs->client.pending[t->slot[k]].done)
+        if (!journal(fs)->log->pending[t->slot[k]].done)
             return false;
-    while (t->slots > 0) {
-        enum err e = block_wait(&fs->client, t->slot[--t->slots]);
-        if (e != OK)
-            writeback_fail(fs, e);
-    }
+    if (t->data_flushing && !fs->client.pending[t->data_slot].done)
+        return false;
+    collect(fs, t);
     return !fs->read_only;
 }
 
@@ -260,6 +287,31 @@ enum err commit_wait(struct fs *fs)
     while (commit_pending(fs) != 0 && !fs->read_only)
         wait_oldest(fs);
     return fs->read_only ? fs->write_error : OK;
+}
+
+/* ---- Without a log ---- */
+
+void commit_log_failed(struct fs *fs, enum err why)
+{
+    writeback_fail(fs, why);
+    if (fs->log_client == NULL || journal(fs)->log_gone)
+        return;
+    journal(fs)->log_gone = true;
+    fs->alarm_ns = plat_now() + 1; /* commit_rescue, when nothing is under way */
+    plat_alarm(fs->alarm_ns);
+}
+
+void commit_rescue(struct fs *fs)
+{
+    struct journal *j = journal(fs);
+    ASSERT(j->log_gone && !j->inside);
+    for (uint32_t k = 0; k < j->txns; k++)
+        if (txn_at(fs, k)->state != TXN_COMMITTED)
+            txn_apply_frees(fs, txn_at(fs, k));
+    for (uint32_t rounds = 0; rounds < RESCUE_ROUNDS && fs->dirty_count > 0; rounds++)
+        (void)!writeback_sync(fs); /* read-only it is, whatever comes of it */
+    if (fs->dirty_count == 0 && c_mark_clean(fs) == OK)
+        plat_report(REPORT_CHECKPOINT, 0, 0);
 }
 
 /* ---- Room ---- */

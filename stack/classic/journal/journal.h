@@ -59,8 +59,10 @@ struct txn {
     uint32_t owed; /* of these, committed by it and not yet home */
     uint32_t revoked_count;
     struct list_chunk *freed, *revoked;
-    uint32_t stage; /* which staging area, while it is closing */
-    uint32_t slot[LOG_SLOTS_MAX], slots;
+    uint32_t stage;                      /* which staging area, while it is closing */
+    uint32_t slot[LOG_SLOTS_MAX], slots; /* requests to the log */
+    uint32_t data_slot;                  /* while data_flushing: a flush of the data's disk */
+    bool data_flushing;
     bool probed; /* its first operation has left it */
 };
 
@@ -85,6 +87,9 @@ struct waiter { /* an fsync or sync that is answered when this is committed */
 };
 
 struct journal {
+    struct block_client
+        *log;      /* of the file system, or of the disk that holds nothing but the log */
+    bool log_gone; /* that disk is: what is in memory goes home by itself */
     struct txn txn[TXNS_MAX]; /* ring */
     uint32_t oldest, txns;    /* the newest may be running */
     uint64_t next_txid;
@@ -154,6 +159,10 @@ void copy_give(struct fs *fs, uint8_t *page);
 
 /* ---- commit.c ---- */
 
+/* A write to the log has failed: read-only; with a disk of its own lost, commit_rescue is due. */
+void commit_log_failed(struct fs *fs, enum err why);
+/* The log's disk is gone: all that is in memory goes home, without a log. */
+void commit_rescue(struct fs *fs);
 /* Closes the running transaction and sends it to the log; its data first in mode ordered. It goes
  * on by itself (commit_advance). */
 void commit_start(struct fs *fs);

@@ -30,6 +30,26 @@ static void set_sizes(struct fs *fs)
         j->hard = most;
 }
 
+/* The log's disk, if it has one. One that is gone is not missed after an orderly stop. */
+static enum err find_log(struct fs *fs)
+{
+    struct journal *j = journal(fs);
+    struct block_identity identity;
+    j->log = &fs->client;
+    if (fs->options.log_disk == LOG_DISK_OFF)
+        return OK;
+    j->log = plat_alloc(sizeof(*j->log), TAG_HEAP);
+    if (j->log == NULL)
+        return E_FULL;
+    fs->log_client = j->log;
+    enum err e = block_client_init(j->log, LAYER_DRIVER, fs->options.log_disk, &identity);
+    uint64_t most = e == OK ? identity.sectors / SECTORS_A_BLOCK : 0;
+    if (e == OK && j->capacity + LOG_SUPERBLOCKS > most)
+        return E_NOSPC;
+    j->log_gone = e != OK;
+    return OK;
+}
+
 static enum err journal_init(struct fs *fs)
 {
     fs->own = plat_alloc(sizeof(struct journal), TAG_HEAP);
@@ -38,16 +58,27 @@ static enum err journal_init(struct fs *fs)
     journal(fs)->super_pages = plat_alloc((size_t)LOG_SUPERBLOCKS * BLOCK_BYTES, TAG_PAGES);
     journal(fs)->capacity = (uint32_t)(fs->options.log_bytes / BLOCK_BYTES) - LOG_SUPERBLOCKS;
     set_sizes(fs);
-    return journal(fs)->super_pages != NULL ? c_init(fs, &journal_hooks) : E_FULL;
+    if (journal(fs)->super_pages == NULL)
+        return E_FULL;
+    enum err e = find_log(fs);
+    return e == OK ? c_init(fs, &journal_hooks) : e;
+}
+
+/* Blocks that the log takes of the volume. */
+static uint32_t log_in_volume(const struct fs *fs)
+{
+    return fs->log_client != NULL ? 0 : journal(fs)->capacity + LOG_SUPERBLOCKS;
 }
 
 static enum err journal_format(struct fs *fs, uint64_t blocks)
 {
-    uint32_t log = journal(fs)->capacity + LOG_SUPERBLOCKS;
+    uint32_t log = log_in_volume(fs);
     if (blocks > UINT32_MAX)
         blocks = UINT32_MAX;
     if (blocks <= log)
         return E_NOSPC;
+    if (journal(fs)->log_gone)
+        return E_MEDIA;
     journal(fs)->formatting = true;
     enum err e = c_format(fs, blocks - log);
     journal(fs)->formatting = false;
@@ -67,19 +98,23 @@ static void find_orphans(struct fs *fs)
 
 static enum err journal_load(struct fs *fs, uint64_t blocks)
 {
-    uint32_t log =
-        journal(fs)->capacity + LOG_SUPERBLOCKS; /* the copy of the superblock is before it */
+    uint32_t log = log_in_volume(fs); /* the copy of the superblock is before it */
     if (blocks <= log)
         return E_CORRUPT;
     enum err e = c_load(fs, blocks - log);
     if (e != OK)
         return e;
     const struct super *super = &fs->c->super;
-    if (super->log_blocks < LOG_SUPERBLOCKS + 16 ||
-        (uint64_t)super->log_first + super->log_blocks > blocks)
+    bool apart = super->log_first == 0; /* on a disk of its own */
+    if (super->log_blocks < LOG_SUPERBLOCKS + 16 || apart != (fs->log_client != NULL) ||
+        (!apart && (uint64_t)super->log_first + super->log_blocks > blocks))
         return E_CORRUPT;
     journal(fs)->capacity = super->log_blocks - LOG_SUPERBLOCKS;
     set_sizes(fs);
+    if (journal(fs)->log_gone) {
+        writeback_fail(fs, E_MEDIA); /* what is in it, if anything, cannot be had */
+        return super->clean ? OK : E_MEDIA;
+    }
     e = recover_log(fs);
     if (e == OK)
         find_orphans(fs);
@@ -272,6 +307,8 @@ static void journal_alarm(struct fs *fs)
     struct txn *t = txn_running(fs);
     uint64_t period_ns = fs->options.sync_ns;
     fs->now_ns = plat_now();
+    if (journal(fs)->log_gone && fs->dirty_count > 0)
+        commit_rescue(fs);
     fs->alarm_ns = fs->now_ns + (period_ns / 4 > 1000000 ? period_ns / 4 : 1000000);
     if (fs->read_only) {
         fs->alarm_ns = PLAT_FOREVER;

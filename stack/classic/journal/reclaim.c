@@ -13,7 +13,8 @@ uint8_t *reclaim_prepare(struct fs *fs, struct buffer *b)
         return b->page; /* data of a file */
     bool early = PLANTED(PLANTED_HOME_EARLY);
     bool uncommitted = l->open != NULL || l->freeing != NULL;
-    if ((uncommitted || fs->read_only) && !early)
+    bool rescued = journal(fs)->log_gone; /* there is no other way any more */
+    if ((uncommitted || fs->read_only) && !early && !rescued)
         return NULL; /* read-only: a block may have found no room in its transaction */
     ASSERT(l->copy == NULL);
     l->copy = copy_take(fs);
@@ -96,17 +97,24 @@ static void send_tail(struct fs *fs)
     j->tail = tail;
     j->tail_txid = tail_txid;
     struct plat_span span = {.base = j->super_pages, .bytes = LOG_SUPERBLOCKS * BLOCK_BYTES};
-    j->reclaim_slot =
-        block_submit(&fs->client, BLOCK_WRITE, (uint64_t)fs->c->super.log_first * SECTORS_A_BLOCK,
-                     true, &span, 1);
+    j->reclaim_slot = block_submit(
+        j->log, BLOCK_WRITE, (uint64_t)fs->c->super.log_first * SECTORS_A_BLOCK, true, &span, 1);
     j->reclaim_tail = true;
+}
+
+/* Whom the reclaim that is under way has asked. */
+static struct block_client *reclaim_client(struct fs *fs)
+{
+    return journal(fs)->reclaim_tail ? journal(fs)->log : &fs->client;
 }
 
 static void take_answer(struct fs *fs)
 {
     struct journal *j = journal(fs);
-    enum err e = block_wait(&fs->client, j->reclaim_slot);
-    if (e != OK)
+    enum err e = block_wait(reclaim_client(fs), j->reclaim_slot);
+    if (e != OK && j->reclaim_tail)
+        commit_log_failed(fs, e);
+    else if (e != OK)
         writeback_fail(fs, e);
     if (j->reclaim_tail && e == OK) {
         drop_oldest(fs, j->reclaim_count);
@@ -124,7 +132,8 @@ static void take_answer(struct fs *fs)
 void reclaim_advance(struct fs *fs)
 {
     struct journal *j = journal(fs);
-    while ((j->reclaim_flushing || j->reclaim_tail) && fs->client.pending[j->reclaim_slot].done)
+    while ((j->reclaim_flushing || j->reclaim_tail) &&
+           reclaim_client(fs)->pending[j->reclaim_slot].done)
         take_answer(fs);
     if (j->reclaim_flushing || j->reclaim_tail || fs->read_only)
         return;

@@ -41,7 +41,8 @@ void recover_super(struct fs *fs)
 static enum err write_super(struct fs *fs)
 {
     recover_super(fs);
-    return as_media(block_write(&fs->client, (uint64_t)fs->c->super.log_first * SECTORS_A_BLOCK,
+    return as_media(block_write(journal(fs)->log,
+                                (uint64_t)fs->c->super.log_first * SECTORS_A_BLOCK,
                                 journal(fs)->super_pages, LOG_SUPERBLOCKS * BLOCK_BYTES, true));
 }
 
@@ -49,7 +50,7 @@ enum err recover_format(struct fs *fs)
 {
     struct journal *j = journal(fs);
     struct super *super = &fs->c->super;
-    super->log_first = (uint32_t)super->blocks;
+    super->log_first = fs->log_client != NULL ? 0 : (uint32_t)super->blocks;
     super->log_blocks = j->capacity + LOG_SUPERBLOCKS;
     super->log_uuid[0] = super->uuid[1];
     super->log_uuid[1] = super->uuid[0];
@@ -67,8 +68,8 @@ static enum err read_log(struct fs *fs, uint64_t position, uint8_t *to, uint32_t
         uint32_t place = (uint32_t)(position % j->capacity);
         uint32_t run = count < j->capacity - place ? count : j->capacity - place;
         run = run < BLOCK_IO_MAX_BLOCKS ? run : BLOCK_IO_MAX_BLOCKS;
-        enum err e = block_read(&fs->client, (uint64_t)log_block(fs, position) * SECTORS_A_BLOCK,
-                                to, (size_t)run * BLOCK_BYTES);
+        enum err e = block_read(j->log, (uint64_t)log_block(fs, position) * SECTORS_A_BLOCK, to,
+                                (size_t)run * BLOCK_BYTES);
         if (e != OK)
             return as_media(e);
         position += run;
@@ -257,7 +258,7 @@ static enum err read_super(struct fs *fs)
     enum err status = E_CORRUPT;
     for (uint32_t k = 0; k < LOG_SUPERBLOCKS; k++) {
         uint64_t block = fs->c->super.log_first + k;
-        enum err e = block_read(&fs->client, block * SECTORS_A_BLOCK, j->super_pages, BLOCK_BYTES);
+        enum err e = block_read(j->log, block * SECTORS_A_BLOCK, j->super_pages, BLOCK_BYTES);
         e = e == OK ? log_super_decode(&s, j->super_pages) : as_media(e);
         if (e != OK)
             plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)e, 0);

@@ -7,12 +7,24 @@
 #define DISK_BYTES (20u << 20) /* a group and a short one */
 #define CACHE_BYTES (1u << 20)
 
+static void count(struct cut_rig *rig)
+{
+    if (rig->goes_at > 0 && ++rig->requests == rig->goes_at)
+        rig->none.disk.gone = rig->none.log.gone = true;
+}
+
 static void serve(void *ctx, const struct msg *request)
 {
     struct cut_rig *rig = ctx;
-    if (rig->goes_at > 0 && ++rig->requests == rig->goes_at)
-        rig->none.disk.gone = true;
+    count(rig);
     ramdisk_serve(&rig->none.disk, request);
+}
+
+static void serve_log(void *ctx, const struct msg *request)
+{
+    struct cut_rig *rig = ctx;
+    count(rig);
+    ramdisk_serve(&rig->none.log, request);
 }
 
 void cut_rig_init(struct cut_rig *rig, const struct cut_design *design)
@@ -22,6 +34,10 @@ void cut_rig_init(struct cut_rig *rig, const struct cut_design *design)
     none_rig_init_as(&rig->none, design->program, &design->options, DISK_BYTES, cache);
     ramdisk_set_volatile(&rig->none.disk);
     fake_peer(LAYER_DRIVER, 0, serve, rig);
+    if (design->options.log_disk != LOG_DISK_OFF) {
+        ramdisk_set_volatile(&rig->none.log);
+        fake_peer(LAYER_DRIVER, design->options.log_disk, serve_log, rig);
+    }
     none_rig_reboot(&rig->none, true);
 }
 
@@ -52,10 +68,12 @@ static bool keep(void *ctx, uint32_t write, uint32_t sector)
 bool cut_rig_cut(struct cut_rig *rig, uint32_t keep_percent)
 {
     bool went = rig->none.disk.gone;
-    rig->none.disk.gone = false;
+    rig->none.disk.gone = rig->none.log.gone = false;
     rig->keep_percent = keep_percent;
     cut_rig_arm(rig, 0);
     ramdisk_power_cut(&rig->none.disk, keep, rig);
+    if (rig->none.boot.options.log_disk != LOG_DISK_OFF)
+        ramdisk_power_cut(&rig->none.log, keep, rig);
     return went;
 }
 

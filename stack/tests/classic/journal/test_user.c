@@ -4,13 +4,14 @@
 #include "scripts/check_main.h"
 #include "stack/tests/classic/user_tests.h"
 
-#define MODES 4
+#define MODES 5
 
-/* The modes, and commits that go with their images. */
+/* The modes; commits that go with their images; and mode ordered with a log on its own disk. */
 static struct cut_design design_of(int k)
 {
     return (struct cut_design){.program = journal_main,
                                .options = {.journal_mode = (enum journal_mode)(k % 3),
+                                           .log_disk = k == 4 ? 1 : LOG_DISK_OFF,
                                            .commit_checksum = k == 3,
                                            .log_bytes = 2u << 20,
                                            .inflight = 2},

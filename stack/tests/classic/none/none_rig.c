@@ -32,8 +32,12 @@ void none_rig_init_as(struct none_rig *rig, program_main *program,
     fake_reset();
     ramdisk_init(&rig->disk, disk_bytes);
     ramdisk_attach(&rig->disk, LAYER_DRIVER, 0);
+    if (options->log_disk != LOG_DISK_OFF) {
+        ramdisk_init(&rig->log, disk_bytes);
+        ramdisk_attach(&rig->log, LAYER_DRIVER, options->log_disk);
+    }
     rig->boot.layer = LAYER_FS;
-    rig->boot.options.disks = 1;
+    rig->boot.options.disks = 1 + options->log_disk;
     rig->boot.options.environments = 1;
     rig->boot.options.cache_bytes = cache_bytes;
     rig->boot.options.sync_ns = UINT64_C(30000000000);
@@ -46,6 +50,8 @@ void none_rig_fini(struct none_rig *rig)
 {
     fake_reset();
     ramdisk_fini(&rig->disk);
+    if (rig->boot.options.log_disk != LOG_DISK_OFF)
+        ramdisk_fini(&rig->log);
 }
 
 void none_rig_reboot(struct none_rig *rig, bool orderly)

@@ -10,7 +10,8 @@
 
 struct none_rig {
     struct ramdisk disk;
-    uint32_t vfs; /* endpoint */
+    struct ramdisk log; /* of a design that has its log on a disk of its own */
+    uint32_t vfs;       /* endpoint */
     uint64_t sequence;
     uint64_t outer;         /* user transaction that requests are in, 0: none */
     struct vfs_reply reply; /* of the last request */
