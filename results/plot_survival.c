@@ -15,7 +15,8 @@
 
 #define ALPHA 0.05
 #define LEFT_PX 80
-#define RIGHT_PX 690
+#define RIGHT_PX 690       /* where the plot ends, for names of some ten characters, */
+#define RIGHT_LEAST_PX 460 /* and for the longest */
 #define TOP_PX 60
 #define PLOT_PX 300
 #define RISK_PX 22  /* a line of the table of those at risk */
@@ -39,6 +40,7 @@ struct picture {
     double unit_ns, end; /* of the axis, and its length in units */
     const char *unit;
     double bottom; /* least share shown */
+    double right_px;
 };
 
 /* Trials over calendar time have an event `down`; what was lost has `loss`. */
@@ -165,21 +167,40 @@ static void place_names(const struct picture *p, double y[PLOT_SERIES_MAX])
     }
 }
 
+/* "raid-5 82.5 % [66.8 %, 91.2 %]" */
+static void end_text(const struct curve *c, char *text, size_t room)
+{
+    struct interval i;
+    char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], d[TEXT_SHORT_BYTES];
+    double last = last_of(c, &i);
+    snprintf(text, room, "%.60s %s [%s, %s]", c->name, text_percent(a, last),
+             text_percent(b, i.low), text_percent(d, i.high));
+}
+
+/* The names stand at the right of the plot. */
+static void leave_room(struct picture *p)
+{
+    size_t longest = 0;
+    for (size_t k = 0; k < p->curves; k++) {
+        char text[200];
+        end_text(&p->curve[k], text, sizeof(text));
+        longest = text_width(text) > longest ? text_width(text) : longest;
+    }
+    double right_px = PLOT_WIDTH - 20 - PLOT_SMALL_NAME_PX * (double)longest;
+    p->right_px = fmax(fmin(right_px, RIGHT_PX), RIGHT_LEAST_PX);
+}
+
 static void write_names(struct plot *plot, const struct picture *p)
 {
     double y[PLOT_SERIES_MAX];
     place_names(p, y);
     for (size_t k = 0; k < p->curves; k++) {
-        const struct curve *c = &p->curve[k];
-        struct interval i;
-        char text[200], a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], d[TEXT_SHORT_BYTES];
-        double last = last_of(c, &i);
-        snprintf(text, sizeof(text), "%.60s %s [%s, %s]", c->name, text_percent(a, last),
-                 text_percent(b, i.low), text_percent(d, i.high));
+        char text[200];
+        end_text(&p->curve[k], text, sizeof(text));
         fputs("set label ", plot->gp);
         plot_quote(plot->gp, text, false);
         fprintf(plot->gp, " at screen %.4f,%.4f left font small tc rgb '#222222' noenhanced\n",
-                PLOT_X(RIGHT_PX + 8), plot_y(plot, y[k]));
+                PLOT_X(p->right_px + 8), plot_y(plot, y[k]));
     }
 }
 
@@ -203,7 +224,7 @@ static void write_risk(struct plot *plot, const struct picture *p)
     fprintf(plot->gp,
             "set label 'mean years to a loss [95 %%]' at screen %.4f,%.4f left font small tc rgb "
             "'#555555'\n",
-            PLOT_X(RIGHT_PX + 24), plot_y(plot, TOP_PX + PLOT_PX + 58));
+            PLOT_X(p->right_px + 24), plot_y(plot, TOP_PX + PLOT_PX + 58));
     fprintf(plot->gp,
             "set label 'still at risk' at screen %.4f,%.4f left font small tc rgb '#555555'\n",
             PLOT_X(14), plot_y(plot, TOP_PX + PLOT_PX + 58));
@@ -215,13 +236,13 @@ static void write_risk(struct plot *plot, const struct picture *p)
             uint64_t n = stats_survival_at_risk(c->time, c->count, share * p->end * p->unit_ns);
             fprintf(plot->gp,
                     "set label '%llu' at screen %.4f,%.4f center font small tc rgb '#222222'\n",
-                    (unsigned long long)n, PLOT_X(LEFT_PX + share * (RIGHT_PX - LEFT_PX)), y);
+                    (unsigned long long)n, PLOT_X(LEFT_PX + share * (p->right_px - LEFT_PX)), y);
         }
         fputs("set label ", plot->gp);
         mean_text(c, text, sizeof(text));
         plot_quote(plot->gp, text, false);
         fprintf(plot->gp, " at screen %.4f,%.4f left font small tc rgb '#222222' noenhanced\n",
-                PLOT_X(RIGHT_PX + 24), y);
+                PLOT_X(p->right_px + 24), y);
     }
 }
 
@@ -231,7 +252,7 @@ static void write_script(struct plot *plot, const struct picture *p)
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen "
             "%.4f\nset bmargin at screen %.4f\n",
-            PLOT_X(LEFT_PX), PLOT_X(RIGHT_PX), plot_y(plot, TOP_PX),
+            PLOT_X(LEFT_PX), PLOT_X(p->right_px), plot_y(plot, TOP_PX),
             plot_y(plot, TOP_PX + PLOT_PX));
     fprintf(gp, "set xrange [0:%.6f]\nset xtics (", p->end);
     for (int t = 0; t <= TICS; t++)
@@ -250,11 +271,19 @@ static void write_script(struct plot *plot, const struct picture *p)
             p->bottom > 0 ? " (not from 0)" : "");
     write_names(plot, p);
     write_risk(plot, p);
-    for (size_t k = 0; k < p->curves; k++)
+    const char *gap = "plot";
+    bool unhurt = false; /* all that lost nothing have about the same band: one is drawn */
+    for (size_t k = 0; k < p->curves; k++) {
+        bool lost = p->curve[k].losses > 0;
+        if (!lost && unhurt)
+            continue;
+        unhurt = unhurt || !lost;
         fprintf(gp,
                 "%s '%s.dat' index %zu using 1:3:4 with filledcurves fs transparent solid 0.18 "
                 "noborder lc rgb '%s' notitle",
-                k == 0 ? "plot" : ", \\\n ", plot->name, k, plot_series[k].colour);
+                gap, plot->name, k, plot_series[k].colour);
+        gap = ", \\\n ";
+    }
     for (size_t k = 0; k < p->curves; k++)
         fprintf(gp,
                 ", \\\n  '%s.dat' index %zu using 1:2 with lines lw 2 dt %s lc rgb '%s' notitle",
@@ -296,6 +325,7 @@ static void draw(struct plot *plot, struct picture *p)
     for (size_t k = 0; k < p->curves; k++)
         estimate(&p->curve[k]);
     scale(p);
+    leave_room(p);
     write_caption(p, caption, sizeof(caption));
     snprintf(title, sizeof(title), "How long without loss? %s, %s", p->workload, p->fault);
     if (plot_begin(plot, "survival", (unsigned)(TOP_PX + PLOT_PX + 74 + RISK_PX * p->curves), title,

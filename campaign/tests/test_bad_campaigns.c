@@ -263,7 +263,7 @@ START_TEST(test_bad__workloads)
         {W "  x: [fsx]\n", "5:7: an application is a text"},
         {W "  x: {app: postmrk}\n", "5:12: unknown app `postmrk`; allowed: postmark"},
         {W "  x: {app: bounded, length: 4}\n", "5:29: `4` is out of range for `length`; 1 to 3"},
-        {W "  x: {app: bounded, set: most}\n", "5:26: `most` is no `set`"},
+        {W "  x: {app: bounded, set: most}\n", "5:26: `most` is not a value of `set`"},
         {W "  x: {app: postmark, files: 0}\n", "5:29: `0` is out of range for `files`"},
         {W "  x: {app: postmark, size: 16KiB..512B}\n", "5:28: `16KiB..512B` runs backwards"},
         {W "  x: {app: postmark, size: 16..512}\n", "5:28: `16` has no unit"},
