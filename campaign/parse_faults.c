@@ -390,6 +390,9 @@ static void parse_fault(struct parse *p, const struct yaml *map, struct fault_pl
         fault->region != FAULT_REGION_PAGES && fault->region != FAULT_REGION_ANY)
         complain(p->complaints, state->place,
                  "`state` is one of pages, and `region` is another; region: pages or any");
+    const struct yaml *bits = yaml_get(map, "bits");
+    if (bits != NULL && fault->pattern == FAULT_PATTERN_ROW)
+        complain(p->complaints, bits->place, "`bits` says nothing of a row: all of it is spoilt");
     if (yaml_get(map, "at") != NULL)
         parse_when(&r, yaml_get(map, "at"), fault);
 }

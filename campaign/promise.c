@@ -11,8 +11,27 @@
 #include "stack/promises.h"
 #include "workloads/script.h"
 
+/* Memory with ECC corrects one bit a word: then nothing happens at all. */
+static bool is_corrected(const struct fault *f)
+{
+    return f->kind == FAULT_MEMORY_FLIP && f->ecc == FAULT_ECC_SECDED &&
+           f->pattern != FAULT_PATTERN_ROW && amount_is(&f->bits, 1);
+}
+
+/* It detects two, and the process dies of it. What lies in a region that outlives the process is
+ * still damaged then: of the cache only pages have checksums. */
+static bool only_kills(const struct fault *f)
+{
+    return f->ecc == FAULT_ECC_SECDED && f->pattern != FAULT_PATTERN_ROW &&
+           amount_is(&f->bits, 2) && (f->layer != LAYER_CACHE || f->region == FAULT_REGION_PAGES);
+}
+
 static enum fault_class class_of_flip(const struct fault *f)
 {
+    if (only_kills(f))
+        return CLASS_CRASH;
+    if (f->pattern == FAULT_PATTERN_STUCK) /* wrong before its checksum is made */
+        return CLASS_FLIP_OTHER;
     if (f->region == FAULT_REGION_PAGES)
         return CLASS_FLIP_PAGES;
     return f->region == FAULT_REGION_LOG ? CLASS_FLIP_LOG : CLASS_FLIP_OTHER;
@@ -233,6 +252,8 @@ enum level promise_of_plan(const struct plan_variant *pool, const struct plan_wo
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
         enum fault_class class = class_of(f);
+        if (is_corrected(f))
+            continue;
         if (beyond_redundancy(variant, f) || may_tear_data(variant, workload, f) ||
             may_spoil_sectors(variant, f))
             return LEVEL_NONE;

@@ -3,6 +3,7 @@
  * again and again.
  */
 #include "faults/inject_private.h"
+#include "sim/rng.h"
 
 /* A fault that a request triggers strikes when that is met, however often. */
 static bool awaits_request(const struct fault *f)
@@ -25,16 +26,24 @@ static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
                                                   [FAULT_PAGE_CLEAN] = PAGE_CLEAN,
                                                   [FAULT_PAGE_DIRTY] = PAGE_DIRTY,
                                                   [FAULT_PAGE_WRITING] = PAGE_WRITING};
-    struct sim_flip flip = {.layer = f->layer,
-                            .instance = instance,
-                            .any_tag = f->region == FAULT_REGION_ANY,
-                            .stack = f->region == FAULT_REGION_STACK,
-                            .tag = tags[f->region],
-                            .any_state = f->state == FAULT_PAGE_ANY,
-                            .state = states[f->state],
-                            .where = inject_fraction(in, i, DRAW_PLACE),
-                            .bit = (uint32_t)amount_share(inject_fraction(in, i, DRAW_BIT), 8),
-                            .bits = (uint32_t)inject_amount(in, i, &f->bits, DRAW_BITS)};
+    static const enum sim_flip_pattern patterns[] = {[FAULT_PATTERN_SINGLE] = SIM_FLIP_SINGLE,
+                                                     [FAULT_PATTERN_ROW] = SIM_FLIP_ROW,
+                                                     [FAULT_PATTERN_COLUMN] = SIM_FLIP_COLUMN,
+                                                     [FAULT_PATTERN_STUCK] = SIM_FLIP_STUCK};
+    struct sim_flip flip = {
+        .layer = f->layer,
+        .instance = instance,
+        .any_tag = f->region == FAULT_REGION_ANY,
+        .stack = f->region == FAULT_REGION_STACK,
+        .tag = tags[f->region],
+        .any_state = f->state == FAULT_PAGE_ANY,
+        .state = states[f->state],
+        .where = inject_fraction(in, i, DRAW_PLACE),
+        .bit = (uint32_t)amount_share(inject_fraction(in, i, DRAW_BIT), 8),
+        .bits = (uint32_t)inject_amount(in, i, &f->bits, DRAW_BITS),
+        .pattern = patterns[f->pattern],
+        .secded = f->ecc == FAULT_ECC_SECDED,
+        .key = sim_rng_mix(inject_purpose(in, i), sim_rng_mix(in->setup.seed, in->setup.n))};
     return sim_machine_flip(in->setup.machine, &flip).hit;
 }
 

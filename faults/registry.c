@@ -37,13 +37,13 @@ static const struct option_choice states[] = {
 };
 static const struct option_choice patterns[] = {
     {"single", FAULT_PATTERN_SINGLE, false},
-    {"row", FAULT_PATTERN_ROW, true},
-    {"column", FAULT_PATTERN_COLUMN, true},
-    {"stuck", FAULT_PATTERN_STUCK, true},
+    {"row", FAULT_PATTERN_ROW, false},
+    {"column", FAULT_PATTERN_COLUMN, false},
+    {"stuck", FAULT_PATTERN_STUCK, false},
     {NULL, 0, false},
 };
 static const struct option_choice eccs[] = {
-    {"none", FAULT_ECC_NONE, false}, {"secded", FAULT_ECC_SECDED, true}, {NULL, 0, false}};
+    {"none", FAULT_ECC_NONE, false}, {"secded", FAULT_ECC_SECDED, false}, {NULL, 0, false}};
 static const struct option_choice wheres[] = {
     {"used", FAULT_WHERE_USED, false},
     {"any", FAULT_WHERE_ANY, false},

@@ -464,7 +464,8 @@ void sim_disk_unobserve(struct sim_disk *disk, sim_disk_observer_fn *fn, void *o
 
 bool sim_disk_is_initial(const struct sim_disk *disk, uint64_t sector)
 {
-    return disk_chain_find(&disk->chain, sector) == NULL && !disk_image_is_own(&disk->image, sector);
+    return disk_chain_find(&disk->chain, sector) == NULL &&
+           !disk_image_is_own(&disk->image, sector);
 }
 
 void sim_disk_set_read_hook(struct sim_disk *disk, sim_disk_read_hook_fn *fn, void *object)

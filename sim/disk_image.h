@@ -26,7 +26,7 @@
 
 /* What is known of a page, together because it is needed together. */
 struct image_page {
-    uint32_t saved;          /* a generation */
+    uint32_t saved;               /* a generation */
     uint8_t live, used, bad, own; /* bits of its sectors */
 };
 

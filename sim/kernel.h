@@ -228,6 +228,14 @@ struct sim_transfer {
     size_t bytes;
 };
 
+/* Cells of one word that keep their value. */
+struct sim_stuck {
+    uint64_t address;
+    uint64_t mask, value;
+    uint32_t region; /* index */
+};
+#define STUCK_MAX 64u
+
 struct sim_machine {
     struct sim_engine *engine;
     struct sim_machine_config config;
@@ -261,6 +269,8 @@ struct sim_machine {
     void *send_hook_context;
     sim_device_hook_fn *device_hook;
     void *device_hook_context;
+    struct sim_stuck stuck[STUCK_MAX];
+    uint32_t stuck_count;
     const struct msg *arriving; /* while on_message runs */
     uint32_t arriving_from;
     struct sim_counts totals;
@@ -380,6 +390,8 @@ bool memory_pick(const struct sim_process *p, const struct sim_flip *flip,
                  struct sim_flip_result *picked);
 /* Makes the memory of p accessible to the simulator. */
 void memory_open(struct sim_process *p);
+/* Cells in the memory of p that are stuck are what they are, whatever was stored there. */
+void memory_stick(struct sim_process *p);
 /* Asks the hook of bugs, if there is one, of the message in the gate of p. Whether it is sent. */
 bool bug_lets_send(struct sim_process *p, bool posted);
 /* The same of the request of a device in the gate of p. */

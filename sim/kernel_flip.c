@@ -3,6 +3,7 @@
  */
 #include "assertion.h"
 #include "sim/kernel.h"
+#include "sim/secded.h"
 
 #define PAGE_BYTES 4096u
 
@@ -87,12 +88,6 @@ static void walk(struct walk *w, const struct sim_process *p)
         walk_map(w, p->survivor, &p->survivor_map);
 }
 
-/* A memory fault asks no sanitizer. */
-static __attribute__((no_sanitize_address, noinline)) void flip_bit(uint64_t address, uint32_t bit)
-{
-    *(uint8_t *)(uintptr_t)address ^= (uint8_t)(1u << bit);
-}
-
 void memory_open(struct sim_process *p)
 {
     struct sim_machine *m = p->m;
@@ -130,14 +125,131 @@ bool memory_pick(const struct sim_process *p, const struct sim_flip *flip,
     return true;
 }
 
-static void flip_bits(struct sim_process *p, uint64_t address, uint32_t bit, uint32_t bits)
+/* ---- What is spoilt -------------------------------------------------------------------------- */
+
+#define WORD_BYTES sizeof(uint64_t)
+#define WORD_BITS 64u
+#define ROW_BYTES 8192u
+#define COLUMN_STRIDE 65536u
+
+/* A fault being carried out. */
+struct blow {
+    struct sim_process *p;
+    const struct sim_flip *flip;
+    uint32_t region; /* index of that which is struck */
+    uint64_t base;
+    uint32_t changed;
+    bool detected;
+};
+
+/* A memory fault asks no sanitizer. */
+static __attribute__((no_sanitize_address, noinline)) uint64_t
+change_word(uint64_t address, uint64_t keep, uint64_t flip)
 {
+    uint64_t *word = (uint64_t *)(uintptr_t)address;
+    *word = (*word & keep) ^ flip;
+    return *word;
+}
+
+/* Whether anybody keeps something there: above its mark a region is zero, and will be cleared. */
+static bool is_in_use(const struct blow *b, uint64_t address)
+{
+    const struct sim_region *region = &b->p->m->regions.region[b->region];
+    uint64_t used = region->mark;
+    if (region->has_stack && used < SIM_STACK_BYTES)
+        used = SIM_STACK_BYTES;
+    return address - b->base < used;
+}
+
+static void stick(struct blow *b, uint64_t address, uint64_t mask, uint64_t value)
+{
+    struct sim_machine *m = b->p->m;
+    if (m->stuck_count < STUCK_MAX)
+        m->stuck[m->stuck_count++] = (struct sim_stuck){
+            .address = address, .mask = mask, .value = value & mask, .region = b->region};
+}
+
+/* The bits in `mask` of the word at `address` are wrong. */
+static void strike_word(struct blow *b, uint64_t address, uint64_t mask)
+{
+    bool detected = false;
+    if (mask == 0 || !is_in_use(b, address))
+        return;
+    uint64_t wrong = b->flip->secded ? secded_read(mask, &detected) : mask;
+    b->detected = b->detected || detected;
+    b->changed += (uint32_t)__builtin_popcountll(wrong);
+    uint64_t now = change_word(address, UINT64_MAX, wrong);
+    if (b->flip->pattern == SIM_FLIP_STUCK && wrong != 0 && !detected)
+        stick(b, address, wrong, now);
+}
+
+/* `bits` neighbours from `bit` of the byte at `address` on: in words, the last may end with the
+ * region. */
+static void strike_neighbours(struct blow *b, uint64_t address)
+{
+    uint64_t word = address & ~(WORD_BYTES - 1);
+    uint32_t first = (uint32_t)(address - word) * 8 + b->flip->bit;
+    uint64_t mask = 0;
+    for (uint32_t k = 0; k < b->flip->bits; k++, first++) {
+        if (first == WORD_BITS) {
+            strike_word(b, word, mask);
+            word += WORD_BYTES;
+            first = 0;
+            mask = 0;
+        }
+        mask |= UINT64_C(1) << first;
+    }
+    strike_word(b, word, mask);
+}
+
+static void strike_row(struct blow *b, uint64_t address)
+{
+    uint64_t row = address & ~(uint64_t)(ROW_BYTES - 1);
+    uint32_t device = (uint32_t)(address % WORD_BYTES);
+    for (uint64_t at = 0; at < ROW_BYTES; at += WORD_BYTES) {
+        uint64_t byte = sim_rng_mix(b->flip->key, at) & 0xff;
+        strike_word(b, row + at, byte << device * 8);
+    }
+}
+
+static void strike_column(struct blow *b, uint64_t address)
+{
+    uint64_t word = address & ~(WORD_BYTES - 1);
+    uint64_t mask = b->flip->bits < WORD_BITS ? (UINT64_C(1) << b->flip->bits) - 1 : UINT64_MAX;
+    mask <<= (address - word) * 8 + b->flip->bit; /* of one word: what passes its end is no part */
+    for (uint64_t at = b->base + (word - b->base) % COLUMN_STRIDE; at < b->base + SIM_REGION_BYTES;
+         at += COLUMN_STRIDE)
+        strike_word(b, at, mask);
+}
+
+static void carry_out(struct blow *b, uint64_t address)
+{
+    struct sim_process *p = b->p;
+    bool own = address - region_base(p) < SIM_REGION_BYTES;
+    b->region = own ? p->region : p->survivor;
+    b->base = own ? region_base(p) : survivor_base(p);
     memory_open(p);
-    for (uint32_t i = 0; i < bits; i++) {
-        uint64_t at = address + (bit + i) / 8;
-        bool inside = process_owns(p, (void *)(uintptr_t)at, 1, true);
-        if (inside) /* a run of bits may end with the region */
-            flip_bit(at, (bit + i) % 8);
+    switch (b->flip->pattern) {
+    case SIM_FLIP_SINGLE:
+    case SIM_FLIP_STUCK:
+        strike_neighbours(b, address);
+        break;
+    case SIM_FLIP_ROW:
+        strike_row(b, address);
+        break;
+    case SIM_FLIP_COLUMN:
+        strike_column(b, address);
+        break;
+    }
+}
+
+void memory_stick(struct sim_process *p)
+{
+    const struct sim_machine *m = p->m;
+    for (uint32_t k = 0; k < m->stuck_count; k++) {
+        const struct sim_stuck *s = &m->stuck[k];
+        if (s->region == p->region || s->region == p->survivor)
+            (void)change_word(s->address, ~s->mask, s->value);
     }
 }
 
@@ -149,8 +261,13 @@ struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_
     struct sim_process *p = process_by_name(m, flip->layer, flip->instance);
     if (p == NULL || p->program == NULL || !memory_pick(p, flip, &picked))
         return picked;
-    flip_bits(p, picked.address, flip->bit, flip->bits);
+    struct blow b = {.p = p, .flip = flip};
+    carry_out(&b, picked.address);
     memory_suspect(m);
     sim_engine_note(m->engine, NOTE_FLIP, picked.address, (uint64_t)flip->bit << 32 | flip->bits);
+    picked.changed = b.changed;
+    picked.detected = b.detected;
+    if (b.detected && p->alive)
+        process_die(p, SIM_DEATH_SIGNAL);
     return picked;
 }

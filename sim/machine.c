@@ -152,6 +152,7 @@ void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial)
     m->powered = false;
     m->stop = false;
     m->guarded = false;
+    m->stuck_count = 0;
     m->send_hook = NULL;
     m->device_hook = NULL;
     m->seed = seed;
@@ -572,10 +573,14 @@ static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64
         if (m->regions.strict)
             sim_regions_enter(&m->regions, p->region, p->survivor);
         m->slice_start_ns = now_ns;
+        if (m->stuck_count > 0)
+            memory_stick(p);
         if (m->guarded && p->program != NULL) /* applications are the laboratory's own */
             sim_guard_close(&m->guard, p, sizeof(*p));
         enum sim_stop stop = sim_coroutine_run(&p->co, blocks);
         sim_guard_open(&m->guard);
+        if (m->stuck_count > 0)
+            memory_stick(p);
         account(p);
         if (goes_on(p, endpoint)) /* else on_block has killed it: nothing of it is done any more */
             handle_stop(p, stop);

@@ -171,6 +171,18 @@ void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, enum s
                            uint64_t rng_key);
 bool sim_machine_powered(const struct sim_machine *m);
 
+/*
+ * What is spoilt around the bit that is struck. The geometry is that of a rank of eight devices of
+ * 8 bits (DDR3, x8, a row of 1 KiB a device): byte k of each word of 64 bits is device k's, a row
+ * is 8 KiB of neighbours, and the same column of the next row of a bank lies 64 KiB away (8 banks).
+ */
+enum sim_flip_pattern {
+    SIM_FLIP_SINGLE, /* `bits` neighbours */
+    SIM_FLIP_ROW,    /* one device's byte of every word of the row, by values of `key` */
+    SIM_FLIP_COLUMN, /* `bits` neighbours of one word, and of the words of that column */
+    SIM_FLIP_STUCK,  /* as single, and the cells stay at what they are then, until the reset */
+};
+
 /* Where a memory fault may strike. */
 struct sim_flip {
     enum layer layer;
@@ -183,6 +195,11 @@ struct sim_flip {
     double where;  /* [0, 1): which of the resident bytes that qualify */
     uint32_t bit;  /* 0..7 */
     uint32_t bits; /* adjacent bits, >= 1 */
+    enum sim_flip_pattern pattern;
+    bool secded; /* memory with ECC (secded.h): what it corrects changes nothing; of what it detects
+                    the process dies at once, as by the next read or scrub, and the page is retired
+                  */
+    uint64_t key;
 };
 
 struct sim_flip_result {
@@ -191,6 +208,8 @@ struct sim_flip_result {
     enum plat_tag tag;
     bool stack;
     enum plat_page_state state;
+    uint32_t changed; /* bits that are wrong now */
+    bool detected;    /* by ECC: the process died */
 };
 
 /* Flips, and from now on takes the machine's memory for suspect: strict mode. The child process in

@@ -338,6 +338,8 @@ START_TEST(test_bad__faults)
          "5:49: `page` is not a value of `region`; allowed: pages, heap, stack, log, any; did you "
          "mean `pages`?"},
         {F "  x: [{kind: memory.flip, layer: cache, bits: 65}]\n", "5:47: `65` is out of range"},
+        {F "  x: [{kind: memory.flip, layer: cache, pattern: row, bits: 2}]\n",
+         "5:61: `bits` says nothing of a row"},
         {F "  x: [{kind: power.cut, at: now}]\n", "5:29: `now` is no moment; uniform, or a map"},
         {F "  x: [{kind: power.cut, at: unifrm}]\n",
          "5:29: `unifrm` is no moment; uniform, or a map of one of: time, op, io, write, message, "

@@ -101,9 +101,34 @@ START_TEST(test_promise__a_request_that_always_kills_is_given_up_and_said_so)
 }
 END_TEST
 
+START_TEST(test_promise__ecc_corrects_one_bit_and_makes_two_a_death)
+{
+    begin("  one: [{kind: memory.flip, layer: vfs, ecc: secded}]\n"
+          "  two: [{kind: memory.flip, layer: vfs, ecc: secded, bits: 2}]\n"
+          "  three: [{kind: memory.flip, layer: vfs, ecc: secded, bits: 3}]\n"
+          "  column: [{kind: memory.flip, layer: vfs, ecc: secded, pattern: column}]\n"
+          "  row: [{kind: memory.flip, layer: vfs, ecc: secded, pattern: row}]\n"
+          "  none: [{kind: memory.flip, layer: vfs, pattern: stuck}]\n"
+          "  page: [{kind: memory.flip, layer: cache, region: pages, pattern: row}]\n"
+          "  cell: [{kind: memory.flip, layer: cache, region: pages, pattern: stuck}]\n");
+    check(0, LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_TRANSPARENT);
+    check(1, LEVEL_DURABLE, LEVEL_DURABLE, LEVEL_SYNCED, LEVEL_DURABLE);
+    check(2, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    check(3, LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_TRANSPARENT);
+    check(4, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    check(5, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE);
+    /* What is stored in a stuck cell is wrong before its checksum is made. */
+    for (uint32_t f = 6; f < 8; f++)
+        ck_assert_int_eq(promise_of_plan(&plan->variants[0], &plan->workloads[0], &plan->faults[f]),
+                         f == 6 ? LEVEL_DETECTED : LEVEL_NONE);
+    plan_destroy(plan);
+}
+END_TEST
+
 CHECK_MAIN("promise", 60, {
     tcase_add_test(tc, test_promise__second_copies_on_one_disk_bear_one_bad_sector);
     tcase_add_test(tc, test_promise__a_cut_that_leaves_sectors_unreadable_is_two_faults_to_some);
     tcase_add_test(tc, test_promise__of_bugs_only_a_drivers_is_noticed_and_mended);
+    tcase_add_test(tc, test_promise__ecc_corrects_one_bit_and_makes_two_a_death);
     tcase_add_test(tc, test_promise__a_request_that_always_kills_is_given_up_and_said_so);
 })
