@@ -1,14 +1,19 @@
 /* `loris check`: what a campaign would run, what it skips, and roughly how long it takes. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "campaign/cli.h"
+#include "results/stats.h"
 
 /* Assumption, until `loris bench` has measured: trials a second of one CPU. */
 #define TRIALS_PER_CPU_S 100.0
-/* The smallest n at which compare can say `no-worse` within 1 point: ln(.05) / ln(.99). */
-#define NO_WORSE_TRIALS 299
+/* What compare takes where the file says nothing. */
+#define MARGIN_DEFAULT 0.01
+#define ALPHA_DEFAULT 0.05
+#define GATE_RISE 0.05  /* a rise that every gate should see ... */
+#define GATE_POWER 0.80 /* ... and the power at which the least rise is told */
 
 struct totals {
     uint64_t cells, selected, skipped;
@@ -152,6 +157,46 @@ static void print_duration(double seconds)
         (void)printf("%.1f h", seconds / 3600);
 }
 
+/* How the number of trials comes about, where it is not just given. */
+static void print_rule(const struct plan *plan)
+{
+    static const double shares[] = {0, 0.01, 0.05};
+    const struct plan_trials *t = &plan->trials;
+    if (t->kind == PLAN_TRIALS_DETECT)
+        (void)printf("trials: %" PRIu64
+                     " a cell, so that a rise from %g %% by %g points is seen in "
+                     "%g %% (alpha %g %%)\n",
+                     t->count, t->from * 100, t->detect * 100, t->power * 100, t->alpha * 100);
+    if (t->kind != PLAN_TRIALS_HALF_WIDTH)
+        return;
+    (void)printf(
+        "a cell ends when the share of `%s` is known to +-%g points (%g %%, always valid):", t->of,
+        t->half_width * 100, t->confidence * 100);
+    for (size_t k = 0; k < sizeof(shares) / sizeof(shares[0]); k++) {
+        uint64_t n = stats_narrow_trials(shares[k], t->count, t->half_width, 1 - t->confidence);
+        (void)printf("%s %g %%: %" PRIu64 "%s", k == 0 ? " at a share of" : ";", shares[k] * 100, n,
+                     n == t->count ? " (max)" : "");
+    }
+    (void)printf("\n");
+}
+
+/* What `loris compare` can make of so many trials by its own rule, other cells being clean. */
+static void print_gate(const struct plan *plan)
+{
+    const struct plan_compare *c = &plan->compare;
+    struct stats_rise rise = {.detect = GATE_RISE,
+                              .margin = c->margin_given ? c->margin : MARGIN_DEFAULT,
+                              .alpha = c->alpha_given ? c->alpha : ALPHA_DEFAULT,
+                              .cells = 1};
+    uint64_t n = plan->trials.count < STATS_PLAN_MAX ? plan->trials.count : STATS_PLAN_MAX;
+    double least = stats_gate_sees(&rise, n, GATE_POWER);
+    (void)printf("as a gate: +%g points in a cell are seen in %.0f %%", GATE_RISE * 100,
+                 stats_gate_power(&rise, n) * 100);
+    if (!isnan(least))
+        (void)printf(", +%.*f in %.0f %%", least < 0.095 ? 1 : 0, least * 100, GATE_POWER * 100);
+    (void)printf("; `no-worse` needs %" PRIu64 "\n", stats_floor(rise.margin, rise.alpha));
+}
+
 static void print_plan(const struct plan *plan)
 {
     struct totals t = add_up(plan);
@@ -164,8 +209,9 @@ static void print_plan(const struct plan *plan)
     print_rates(plan);
     print_skipped(plan);
     (void)printf("\n%" PRIu64 " cells run, %" PRIu64 " are skipped, %" PRIu64
-                 " are not selected; %" PRIu64 " trials a cell, %" PRIu64 " in all",
-                 t.selected, t.skipped, t.cells - t.selected - t.skipped, plan->trials.count,
+                 " are not selected; %s%" PRIu64 " trials a cell, %" PRIu64 " in all",
+                 t.selected, t.skipped, t.cells - t.selected - t.skipped,
+                 plan->trials.kind == PLAN_TRIALS_HALF_WIDTH ? "at most " : "", plan->trials.count,
                  t.trials);
     if (t.fault_free > 0)
         (void)printf(", and %" PRIu64 " fault-free runs to aim by", t.fault_free);
@@ -175,9 +221,8 @@ static void print_plan(const struct plan *plan)
     print_duration((double)(t.trials + t.fault_free) / TRIALS_PER_CPU_S / cli_cpus());
     (void)printf(" on %u CPU%s, if each does %.0f trials a second (see loris bench)\n", cli_cpus(),
                  cli_cpus() == 1 ? "" : "s", TRIALS_PER_CPU_S);
-    if (plan->trials.count < NO_WORSE_TRIALS)
-        (void)printf("as a gate: `no-worse` within 1 point needs %d trials a cell\n",
-                     NO_WORSE_TRIALS);
+    print_rule(plan);
+    print_gate(plan);
 }
 
 int cmd_check(int argc, char **argv)

@@ -40,6 +40,7 @@ struct coordinator {
     struct slot *slots;
     uint32_t slot_count;
     struct jobs jobs;
+    struct early *early; /* the rule by which cells end, or NULL */
     struct trial_record *record;
     struct coordinator_result result;
     sigset_t unblocked; /* the mask in which signals are taken: while waiting */
@@ -138,13 +139,35 @@ static void send_job(struct slot *slot)
         (void)!write(slot->to, slot->job.faults, slot->job.count * sizeof(*slot->job.faults));
 }
 
+static bool any_busy(const struct coordinator *c)
+{
+    for (uint32_t k = 0; k < c->slot_count; k++)
+        if (c->slots[k].busy)
+            return true;
+    return false;
+}
+
+/* The next new job. Where cells end early, there may be one once the others have come back. */
+static bool next_job(struct coordinator *c, struct job *job)
+{
+    uint64_t saved = 0;
+    while (!jobs_next(&c->jobs, job)) {
+        if (c->early == NULL || any_busy(c) || !early_look(c->early, c->store, &saved))
+            return false;
+        ASSERT(c->progress->total >= saved);
+        c->progress->total -= saved;
+        jobs_go_on(&c->jobs);
+    }
+    return true;
+}
+
 /* Gives the slot its next job, if there is one: what is left of its last, else a new one. */
 static void feed(struct coordinator *c, uint32_t index)
 {
     struct slot *slot = &c->slots[index];
     if (caught != 0 || c->result.store != OK)
         return;
-    if (slot->job.count == 0 && !jobs_next(&c->jobs, &slot->job))
+    if (slot->job.count == 0 && !next_job(c, &slot->job))
         return;
     if (slot->pid == 0)
         start_worker(c, index);
@@ -317,14 +340,6 @@ static void check_limits(struct coordinator *c)
     }
 }
 
-static bool any_busy(const struct coordinator *c)
-{
-    for (uint32_t k = 0; k < c->slot_count; k++)
-        if (c->slots[k].busy)
-            return true;
-    return false;
-}
-
 /* Waits for workers, a signal or the next tick, and acts on what came. */
 static void wait_once(struct coordinator *c, struct pollfd *polls, uint32_t *places)
 {
@@ -341,6 +356,9 @@ static void wait_once(struct coordinator *c, struct pollfd *polls, uint32_t *pla
         for (nfds_t k = 0; k < count; k++)
             if (polls[k].revents != 0)
                 read_slot(c, places[k]);
+    for (uint32_t k = 0; k < c->slot_count && c->early != NULL; k++)
+        if (!c->slots[k].busy)
+            feed(c, k); /* it had to wait for a look */
     check_limits(c);
     progress_tick(c->progress);
 }
@@ -425,13 +443,15 @@ struct coordinator_result coordinator_run(const struct plan *plan, const struct 
     caught = 0;
     set_signals(&c, old, &mask);
     make_slots(&c, workers);
-    jobs_begin(&c.jobs, plan, resume ? have_trial : NULL, store);
+    c.early = early_create(plan);
+    jobs_begin(&c.jobs, plan, c.early, resume ? have_trial : NULL, store);
     for (uint32_t k = 0; k < workers; k++)
         feed(&c, k);
     while (any_busy(&c) && caught == 0 && c.result.store == OK)
         wait_once(&c, polls, places);
     c.result.signal = caught;
     stop_workers(&c);
+    early_destroy(c.early);
     restore_signals(old, &mask);
     free(polls);
     free(places);

@@ -4,19 +4,29 @@
 
 #include "assertion.h"
 
-void jobs_begin(struct jobs *jobs, const struct plan *plan, jobs_have *have, void *object)
+void jobs_begin(struct jobs *jobs, const struct plan *plan, const struct early *early,
+                jobs_have *have, void *object)
 {
     ASSERT(plan != NULL && plan->variant_count > 0);
-    *jobs = (struct jobs){.plan = plan, .have = have, .object = object};
-    jobs->ended = plan->trials.count == 0;
+    *jobs = (struct jobs){.plan = plan, .have = have, .object = object, .early = early};
+    jobs->end = early == NULL ? plan->trials.count : early_end(early);
+    jobs->ended = jobs->end == 0;
+}
+
+void jobs_go_on(struct jobs *jobs)
+{
+    ASSERT(jobs->ended && early_end(jobs->early) > jobs->end);
+    ASSERT(jobs->variant == 0 && jobs->workload == 0 && jobs->n == jobs->end);
+    jobs->end = early_end(jobs->early);
+    jobs->ended = false;
 }
 
 /* Moves to the next place: n within the block, then workload, variant, block. */
 static void advance(struct jobs *jobs)
 {
     const struct plan *plan = jobs->plan;
-    uint64_t end = jobs->block + JOBS_BLOCK;
-    if (++jobs->n < end && jobs->n < plan->trials.count)
+    uint64_t end = jobs->block + JOBS_BLOCK < jobs->end ? jobs->block + JOBS_BLOCK : jobs->end;
+    if (++jobs->n < end)
         return;
     jobs->n = jobs->block;
     if (++jobs->workload < plan->workload_count)
@@ -26,7 +36,7 @@ static void advance(struct jobs *jobs)
         return;
     jobs->variant = 0;
     jobs->block = jobs->n = end;
-    jobs->ended = end >= plan->trials.count;
+    jobs->ended = end == jobs->end;
 }
 
 /* The fault plans that the place at hand still wants. */
@@ -40,6 +50,8 @@ static void fill(const struct jobs *jobs, struct job *job)
     for (uint32_t f = 0; f < plan->fault_count; f++) {
         uint32_t cell = plan_cell_index(plan, jobs->variant, jobs->workload, f);
         if (!plan_wants(plan, cell, jobs->n))
+            continue;
+        if (jobs->early != NULL && !early_open(jobs->early, cell))
             continue;
         if (jobs->have != NULL && jobs->have(jobs->object, plan_trial_number(plan, cell, jobs->n)))
             continue;

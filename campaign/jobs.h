@@ -1,7 +1,8 @@
 /*
  * Which jobs a run has, in the order in which they are handed out: blocks of JOBS_BLOCK values of
  * n, in each block variant by variant and workload by workload, so that a worker seldom changes its
- * variant and yet all cells grow at about the same pace.
+ * variant and yet all cells grow at about the same pace. Where cells may end early they are handed
+ * out up to the next look.
  */
 #ifndef LORIS_CAMPAIGN_JOBS_H
 #define LORIS_CAMPAIGN_JOBS_H
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "campaign/early.h"
 #include "campaign/plan.h"
 
 #define JOBS_BLOCK 16u /* a change of variant (a fresh format) every so many jobs */
@@ -27,12 +29,19 @@ struct jobs {
     const struct plan *plan;
     jobs_have *have; /* or NULL */
     void *object;
-    uint64_t block, n; /* the next place: first n of the block, n */
+    const struct early *early; /* or NULL */
+    uint64_t end;              /* trials of n below it are handed out */
+    uint64_t block, n;         /* the next place: first n of the block, n */
     uint32_t variant, workload;
     bool ended;
 };
 
-void jobs_begin(struct jobs *jobs, const struct plan *plan, jobs_have *have, void *object);
+/* early: the rule by which cells end, or NULL; must outlive the jobs. */
+void jobs_begin(struct jobs *jobs, const struct plan *plan, const struct early *early,
+                jobs_have *have, void *object);
+
+/* After a look that moved the end. */
+void jobs_go_on(struct jobs *jobs);
 
 /* Fills *job (its `faults` stays) with the next job that has a trial to run. False: none is left.
  */

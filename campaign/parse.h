@@ -114,6 +114,11 @@ void parse_cells(struct parse *p);
 /* parse_parameters.c: fills plan->parameters. */
 void parse_parameters(struct parse *p);
 
+/* parse_trials.c: fills plan->trials; the second, once there are cells, computes what depends on
+ * them. */
+void parse_trials(struct parse *p);
+void parse_trials_plan(struct parse *p);
+
 /* parse_top.c: everything of the file's top level but the sections above. */
 void parse_top(struct parse *p);
 

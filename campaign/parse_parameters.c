@@ -82,6 +82,12 @@ void parse_parameters(struct parse *p)
     char limit[32];
     option_format_time((int64_t)plan->limit_ns, limit, sizeof(limit));
     add(&c, "campaign", "", "limit", arena_text(p->arena, limit, strlen(limit)));
+    const struct yaml *trials = yaml_get(p->root, "trials");
+    if (plan->trials.kind == PLAN_TRIALS_HALF_WIDTH) /* shapes a run, unlike a number of trials */
+        for (uint32_t k = 0; k < trials->count; k++)
+            if (strcmp(trials->key[k]->text, "max") != 0)
+                add(&c, "campaign", "", arena_printf(p->arena, "trials.%s", trials->key[k]->text),
+                    trials->item[k]->text);
     for (uint32_t k = 0; k < plan->variant_count; k++) {
         add_leaves(&c, "variant", plan->variants[k].name, "", p->variant[k]);
         add_swept_machine(&c, plan->variants[k].name);

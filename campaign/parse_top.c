@@ -7,7 +7,6 @@
 #include "campaign/parse.h"
 
 #define NS_PER_S INT64_C(1000000000)
-#define TRIALS_DEFAULT 100                /* an exact 95 % interval of 0 in 100 ends at 3.6 % */
 #define LIMIT_DEFAULT_NS (600 * NS_PER_S) /* assumption: no recovery here takes 10min */
 
 static const char *const top_keys[] = {
@@ -45,22 +44,6 @@ static void parse_campaign_name(struct parse *p)
     const char *text = parse_text(p, node, "`campaign`");
     if (text != NULL && parse_name(p, text, node->place, "the campaign's name"))
         p->plan->name = text;
-}
-
-static void parse_trials(struct parse *p)
-{
-    const struct yaml *node = yaml_get(p->root, "trials");
-    p->plan->trials = (struct plan_trials){.kind = PLAN_TRIALS_FIXED, .count = TRIALS_DEFAULT};
-    if (node != NULL && node->kind == YAML_MAP) {
-        static const char *const keys[] = {"max",    "half-width", "confidence", "of",
-                                           "detect", "from",       "power",      "alpha"};
-        parse_check_keys(p, node, keys, sizeof(keys) / sizeof(keys[0]), "`trials`");
-        complain(p->complaints, node->place,
-                 "not available yet: `trials: {...}`; a number is allowed, as trials: 200");
-        return;
-    }
-    p->plan->trials.count =
-        top_number(p, "trials", OPTION_INTEGER, 1, PLAN_TRIALS_MAX, TRIALS_DEFAULT);
 }
 
 static void parse_tags(struct parse *p)
@@ -166,8 +149,8 @@ void parse_top(struct parse *p)
     }
     ASSERT(value >= 0);
     p->plan->seed = (uint64_t)value;
-    parse_trials(p);
     p->plan->limit_ns = top_number(p, "limit", OPTION_TIME, 1000000, 0, LIMIT_DEFAULT_NS);
     parse_tags(p);
     parse_compare(p);
+    parse_trials(p); /* it asks for the margin */
 }

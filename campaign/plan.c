@@ -85,6 +85,8 @@ static void parse_all(struct parse *p)
         return;
     parse_cells(p);
     check_compare(p);
+    if (complaints_count(p->complaints) == 0)
+        parse_trials_plan(p);
     parse_parameters(p);
     p->plan->variant_nodes = p->variant;
     p->plan->workload_nodes = p->workload;

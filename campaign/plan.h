@@ -107,7 +107,7 @@ struct plan_compare {
 
 enum plan_trials_kind {
     PLAN_TRIALS_FIXED,
-    PLAN_TRIALS_HALF_WIDTH, /* ends early; `count` is max */
+    PLAN_TRIALS_HALF_WIDTH, /* cells end early (early.h); `count` is max */
     PLAN_TRIALS_DETECT,     /* `count` was computed before the run */
 };
 

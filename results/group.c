@@ -236,6 +236,17 @@ static int by_cell(const void *left, const void *right)
     return 0;
 }
 
+/* Whether the file's cells may have ended because of what was seen in them. */
+static bool cells_watched(sqlite3 *db, char *error)
+{
+    sqlite3_stmt *s = rows_query(
+        db, "SELECT 1 FROM parameters WHERE part = 'campaign' AND key = 'trials.half-width'",
+        error);
+    bool watched = rows_next(s, error);
+    sqlite3_finalize(s);
+    return watched;
+}
+
 enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const char *where,
                      char *error)
 {
@@ -252,8 +263,10 @@ enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const c
         snprintf(error, STORE_ERROR_BYTES, "--where:1:1: %s",
                  sqlite3_errmsg(db)); /* a value of it */
     sqlite3_finalize(s);
+    bool watched = error[0] == 0 && cells_watched(db, error);
     for (size_t i = 0; i < groups->count; i++) {
         struct group *group = &groups->group[i];
+        group->watched = watched;
         stats_sort(group->rpo.ns, group->rpo.count);
         stats_sort(group->outage.ns, group->outage.count);
         stats_sort(group->recovery.ns, group->recovery.count);
@@ -284,7 +297,8 @@ void groups_free(struct groups *groups)
 double group_kept(const struct group *group, struct interval *interval)
 {
     uint64_t kept = group->promised - group->broken;
-    *interval = stats_clopper_pearson(kept, group->promised, 0.05);
+    *interval = group->watched ? stats_always_valid(kept, group->promised, STATS_MIXTURE, 0.05)
+                               : stats_clopper_pearson(kept, group->promised, 0.05);
     if (group->promised == 0) {
         *interval = (struct interval){NAN, NAN};
         return NAN;

@@ -27,7 +27,8 @@ struct group {
     uint64_t trials, injected;
     uint64_t promised, broken;   /* of the injected: with a promise; that did not keep it */
     uint64_t level[LEVEL_COUNT]; /* injected trials */
-    uint64_t undecided;          /* trials in which the oracle gave up a search */
+    bool watched;       /* cells ended when their interval was narrow (trials: half-width) */
+    uint64_t undecided; /* trials in which the oracle gave up a search */
     enum level promised_weakest; /* LEVEL_NONE: some trial has no promise */
     uint64_t example;            /* first trial of the weakest level that broke a promise, or 0 */
     enum level example_level;
@@ -51,8 +52,8 @@ MUST_USE enum err groups_load(struct groups *groups, sqlite3 *db, const char *by
                               char *error);
 void groups_free(struct groups *groups);
 
-/* Share of promised trials that kept it, with its exact 95 % interval; NAN where none is promised.
- */
+/* Share of promised trials that kept it, with its exact 95 % interval, of cells that ended early
+ * the always-valid one; NAN where none is promised. */
 double group_kept(const struct group *group, struct interval *interval);
 
 /* The p-quantile of times, NAN where there is none or it was never reached. */

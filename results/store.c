@@ -426,6 +426,29 @@ void store_tally(struct store *store, uint32_t cell, struct store_tally *tally)
     sqlite3_finalize(s);
 }
 
+void store_outcomes(struct store *store, uint64_t first, uint64_t last, store_take_outcome *take,
+                    void *object)
+{
+    sqlite3_stmt *s;
+    int code = sqlite3_prepare_v2(store->db,
+                                  "SELECT cell, level, promised, injected FROM trial "
+                                  "WHERE trial BETWEEN ?1 AND ?2 ORDER BY trial",
+                                  -1, &s, NULL);
+    ASSERT(code == SQLITE_OK);
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)first);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)last);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        struct store_outcome o = {.cell = (uint32_t)sqlite3_column_int64(s, 0),
+                                  .level = (enum level)sqlite3_column_int(s, 1),
+                                  .promised = LEVEL_NONE,
+                                  .injected = sqlite3_column_int(s, 3) != 0};
+        if (sqlite3_column_type(s, 2) != SQLITE_NULL)
+            o.promised = (enum level)sqlite3_column_int(s, 2);
+        take(object, &o);
+    }
+    sqlite3_finalize(s);
+}
+
 enum err store_finish(struct store *store)
 {
     enum err e = begin(store);

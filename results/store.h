@@ -81,7 +81,15 @@ struct store_explored_sum {
     uint64_t points, left;
 };
 
-/* What a cell holds so far: for rules that stop early, and for progress. */
+/* How a stored trial came out: for rules that stop early. */
+struct store_outcome {
+    uint32_t cell;
+    enum level level, promised; /* promised: LEVEL_NONE where nothing is */
+    bool injected;
+};
+typedef void store_take_outcome(void *object, const struct store_outcome *outcome);
+
+/* What a cell holds so far: for progress. */
 struct store_tally {
     uint64_t done, injected, broken; /* broken: of the injected ones, promises not kept */
     uint64_t level[LEVEL_COUNT];     /* injected trials by level */
@@ -112,6 +120,10 @@ MUST_USE enum err store_commit(struct store *store);
 
 /* Whether this trial is stored (or in the batch). */
 bool store_has(struct store *store, uint64_t trial);
+
+/* Hands out the stored trials from number `first` to `last`, in that order. */
+void store_outcomes(struct store *store, uint64_t first, uint64_t last, store_take_outcome *take,
+                    void *object);
 
 /* Adds up a cell; UINT32_MAX: all cells. */
 void store_tally(struct store *store, uint32_t cell, struct store_tally *tally);

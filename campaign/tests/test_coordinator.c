@@ -32,6 +32,7 @@ static struct {
     uint64_t crash, hang, exits, lies; /* trial numbers, 0: none */
     bool crash_base;                   /* die in the fault-free run of variant 0, n = 0 */
     bool retires;                      /* after every third trial */
+    bool first_sound;                  /* nothing ever happens in variant 0 */
     unsigned slow_us;                  /* a trial takes this long */
 } fake;
 
@@ -67,6 +68,8 @@ static void fake_trial(void *object, uint32_t fault, struct trial_record *record
     record->trial = plan_trial_number(lab->plan, record->cell, lab->n);
     record->hash = record->trial * UINT64_C(0x9E3779B97F4A7C15);
     record->level = (enum level)(record->hash >> 40) % 3;
+    if (fake.first_sound && lab->variant == 0)
+        record->level = LEVEL_TRANSPARENT;
     record->promised = record->design_promise = LEVEL_DURABLE;
     record->injected = true;
     record->wall_ns = progress_now_ns();
@@ -115,15 +118,16 @@ struct ask {
     bool resume, strict;
     uint64_t limit_s, trials;
     const char *only;
+    const char *set; /* or NULL */
 };
 
 /* Runs with stdout and stderr in files; returns the exit code. */
 static int run(struct ask ask)
 {
-    static const char *const set = "notes=it's";
+    const char *const sets[] = {"notes=it's", ask.set};
     struct plan_request request = {.path = "f.yaml",
-                                   .sets = &set,
-                                   .set_count = 1,
+                                   .sets = sets,
+                                   .set_count = ask.set == NULL ? 1 : 2,
                                    .trials_given = ask.trials != 0,
                                    .trials = ask.trials,
                                    .only = &ask.only,
@@ -180,7 +184,7 @@ static int64_t rows(const char *path, char *all, size_t room)
     return count;
 }
 
-static char first[ALL * 64], second[ALL * 64];
+static char first[ALL * 128], second[ALL * 128];
 
 START_TEST(test_coordinator__rows_do_not_depend_on_the_number_of_workers)
 {
@@ -287,6 +291,50 @@ START_TEST(test_coordinator__strict_fails_on_a_broken_promise)
 }
 END_TEST
 
+/* 0 of 50 is known to +-10 points, a third never is within 120 trials. */
+#define EARLY "trials={max: 120, half-width: 10%, of: durable}"
+
+START_TEST(test_coordinator__cells_end_early_and_equally_for_any_number_of_workers)
+{
+    fake.first_sound = true;
+    ck_assert_int_eq(run((struct ask){.out = "a.db", .jobs = 1, .set = EARLY}), 0);
+    ck_assert_int_eq(run((struct ask){.out = "b.db", .jobs = 5, .set = EARLY}), 0);
+    ck_assert_int_eq(rows("a.db", first, sizeof(first)), 4 * 50 + 4 * 120);
+    (void)rows("b.db", second, sizeof(second));
+    ck_assert_str_eq(first, second);
+    /* Cell by cell, and with trials that were lost on the way, it is the same. */
+    fake.crash = 3;
+    ck_assert_int_eq(run((struct ask){.out = "c.db", .jobs = 2, .only = "*/*/flip", .set = EARLY}),
+                     3);
+    fake.crash = 0;
+    fake.retires = true;
+    ck_assert_int_eq(run((struct ask){.out = "c.db", .jobs = 3, .resume = true, .set = EARLY}), 0);
+    (void)rows("c.db", second, sizeof(second));
+    ck_assert_str_eq(first, second);
+    ck_assert_int_eq(run((struct ask){.out = "c.db", .jobs = 2, .resume = true, .set = EARLY}), 0);
+    ck_assert_int_eq(rows("c.db", NULL, 0), 4 * 50 + 4 * 120);
+}
+END_TEST
+
+START_TEST(test_coordinator__another_rule_of_ending_is_another_plan)
+{
+    fake.first_sound = true;
+    ck_assert_int_eq(run((struct ask){.out = "a.db", .jobs = 1, .set = EARLY}), 0);
+    ck_assert_int_eq(run((struct ask){.out = "a.db",
+                                      .jobs = 1,
+                                      .resume = true,
+                                      .set = "trials={max: 120, half-width: 11%, of: durable}"}),
+                     2);
+    ck_assert_ptr_nonnull(strstr(content("errors"), "trials.half-width is 10% in the file, 11%"));
+    ck_assert_int_eq(run((struct ask){.out = "a.db",
+                                      .jobs = 1,
+                                      .resume = true,
+                                      .set = "trials={max: 130, half-width: 10%, of: durable}"}),
+                     0);
+    ck_assert_int_eq(rows("a.db", NULL, 0), 4 * 50 + 4 * 130);
+}
+END_TEST
+
 /* Begins a slow run in a process of its own and returns it when some rows are there. */
 static pid_t begin_slow_run(void)
 {
@@ -359,6 +407,9 @@ START_TEST(test_progress__has_the_forms_that_users_rely_on)
 END_TEST
 
 CHECK_MAIN("coordinator", 300, tcase_add_checked_fixture(tc, setup, teardown);
+           tcase_add_test(tc,
+                          test_coordinator__cells_end_early_and_equally_for_any_number_of_workers);
+           tcase_add_test(tc, test_coordinator__another_rule_of_ending_is_another_plan);
            tcase_add_test(tc, test_coordinator__rows_do_not_depend_on_the_number_of_workers);
            tcase_add_test(tc,
                           test_coordinator__a_worker_that_dies_costs_one_trial_and_resume_does_it);

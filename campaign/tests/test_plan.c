@@ -567,7 +567,37 @@ START_TEST(test_plan__a_cell_has_no_more_trials_than_sequences)
 }
 END_TEST
 
-CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__a_cell_has_no_more_trials_than_sequences);
+START_TEST(test_plan__trials_are_computed_or_end_early)
+{
+    struct plan *plan = must_load(SMALL "trials: {detect: 5%}\n", NULL);
+    ck_assert_int_eq(plan->trials.kind, PLAN_TRIALS_DETECT);
+    ck_assert_uint_eq(plan->trials.count, 250); /* 12 cells; one alone needs 150 */
+    plan_destroy(plan);
+    plan = must_load(SMALL "compare: {margin: 2%, alpha: 1%}\ntrials: {detect: 5%}\n", NULL);
+    ck_assert_uint_gt(plan->trials.count, 250);
+    plan_destroy(plan);
+    plan = must_load(SMALL "trials: {max: 5000, half-width: 1%}\n", NULL);
+    ck_assert_int_eq(plan->trials.kind, PLAN_TRIALS_HALF_WIDTH);
+    ck_assert_uint_eq(plan->trials.count, 5000);
+    ck_assert_str_eq(plan->trials.of, "broken");
+    ck_assert(plan->trials.half_width == 0.01 && plan->trials.confidence == 0.95);
+    plan_destroy(plan);
+    struct plan_request fixed = {.path = "t.yaml", .trials_given = true, .trials = 70};
+    plan = must_load(SMALL "trials: {max: 5000, half-width: 1%}\n", &fixed);
+    ck_assert_int_eq(plan->trials.kind, PLAN_TRIALS_FIXED);
+    ck_assert_uint_eq(plan->trials.count, 70);
+    plan_destroy(plan);
+    struct plan_request shard = {.path = "t.yaml", .shard = "1/2"};
+    ck_assert_ptr_null(load(SMALL "trials: {max: 5000, half-width: 1%}\n", &shard));
+    ck_assert_ptr_nonnull(strstr(errors, "cells that end early cannot be split"));
+    plan = must_load(SMALL "trials: {detect: 5%}\n", &shard);
+    ck_assert_uint_eq(plan->trials.count, 250);
+    plan_destroy(plan);
+}
+END_TEST
+
+CHECK_MAIN("plan", 60, tcase_add_test(tc, test_plan__trials_are_computed_or_end_early);
+           tcase_add_test(tc, test_plan__a_cell_has_no_more_trials_than_sequences);
            tcase_add_test(tc, test_plan__fills_in_the_defaults_of_the_interface);
            tcase_add_test(tc, test_plan__raid_is_0_on_one_disk_unless_asked);
            tcase_add_test(tc, test_plan__numbers_trials_by_cell_whatever_is_selected);
