@@ -9,6 +9,7 @@
 
 #include "campaign/tests/rig_trial.h"
 #include "campaign/trial_private.h"
+#include "results/stats_rare.h"
 #include "results/stats_survival.h"
 #include "scripts/check_main.h"
 
@@ -49,8 +50,9 @@ static double run(struct rig_trial *rig, uint32_t variant, uint32_t fault, uint6
     return 1;
 }
 
-static void compare(uint32_t variant, uint32_t fault, double mttdl_years)
+static void compare(uint32_t variant, uint32_t fault, const struct disk_group *chain)
 {
+    double mttdl_years = stats_mttdl(chain);
     struct rig_trial rig;
     uint64_t losses = 0;
     double years = 0;
@@ -70,21 +72,21 @@ static void compare(uint32_t variant, uint32_t fault, double mttdl_years)
 /* n disks, none may die: 1 / (n lambda). */
 START_TEST(test_mttdl__of_raid_0_is_that_of_the_first_death)
 {
-    compare(0, 0, 1 / (2 * SELDOM));
+    compare(0, 0, &(struct disk_group){2, 0, SELDOM, MU, true});
 }
 END_TEST
 
 /* (3 lambda + mu) / (2 lambda^2). */
 START_TEST(test_mttdl__of_raid_1_is_that_of_its_chain)
 {
-    compare(1, 1, (3 * OFTEN + MU) / (2 * OFTEN * OFTEN));
+    compare(1, 1, &(struct disk_group){2, 1, OFTEN, MU, true});
 }
 END_TEST
 
 /* ((2n - 1) lambda + mu) / (n (n - 1) lambda^2), n = 4. */
 START_TEST(test_mttdl__of_raid_5_is_that_of_its_chain)
 {
-    compare(2, 0, (7 * SELDOM + MU) / (12 * SELDOM * SELDOM));
+    compare(2, 0, &(struct disk_group){4, 1, SELDOM, MU, true});
 }
 END_TEST
 

@@ -1,0 +1,154 @@
+#include "results/stats_rare.h"
+
+#include <math.h>
+
+#include "assertion.h"
+
+#define BIAS 0.5
+#define LARGEST_SHARE 0.05
+#define LOSSES_MIN 30u
+
+static double deaths(const struct disk_group *g, uint32_t down)
+{
+    return (double)(g->disks - down) * g->lambda;
+}
+
+static double repairs(const struct disk_group *g, uint32_t down)
+{
+    return g->parallel ? (double)down * g->mu : g->mu;
+}
+
+static void check(const struct disk_group *g)
+{
+    ASSERT(g->borne < g->disks);
+    ASSERT(g->lambda > 0);
+    ASSERT(g->mu > 0);
+}
+
+/* Sum over the states on the way up of the mean times spent there, returns included. */
+double stats_mttdl(const struct disk_group *g)
+{
+    double sum = 0;
+    check(g);
+    for (uint32_t i = 0; i <= g->borne; i++)
+        for (uint32_t j = 0; j <= i; j++) {
+            double term = 1 / deaths(g, j);
+            for (uint32_t m = j + 1; m <= i; m++)
+                term *= repairs(g, m) / deaths(g, m);
+            sum += term;
+        }
+    return sum;
+}
+
+double stats_mttdl_unreadable(const struct disk_group *g, double unreadable)
+{
+    check(g);
+    ASSERT(g->borne == 1);
+    double second = deaths(g, 1);
+    return ((g->mu + second) / deaths(g, 0) + 1) / (g->mu * unreadable + second);
+}
+
+double stats_biased_weight(const struct disk_group *g, uint32_t down)
+{
+    ASSERT(down >= 1 && down <= g->borne);
+    double death = deaths(g, down);
+    return death / (death + repairs(g, down)) / BIAS;
+}
+
+/* Sums of a sample. */
+struct moments {
+    double n, sum, squares;
+};
+
+static void add(struct moments *m, double x)
+{
+    m->n++;
+    m->sum += x;
+    m->squares += x * x;
+}
+
+static double mean_of(const struct moments *m)
+{
+    return m->sum / m->n;
+}
+
+/* Standard error of the mean. */
+static double error_of(const struct moments *m)
+{
+    double mean = mean_of(m);
+    double variance = fmax(m->squares / m->n - mean * mean, 0) * m->n / (m->n - 1);
+    return sqrt(variance / m->n);
+}
+
+static double exponential(double rate, stats_draw_fn *draw, void *object)
+{
+    return -log1p(-draw(object)) / rate;
+}
+
+/* How long a cycle takes, by plain simulation. */
+static double cycle_length(const struct disk_group *g, stats_draw_fn *draw, void *object)
+{
+    double time = exponential(deaths(g, 0), draw, object);
+    for (uint32_t down = 1; down > 0 && down <= g->borne;) {
+        double death = deaths(g, down), all = death + repairs(g, down);
+        time += exponential(all, draw, object);
+        down = draw(object) < death / all ? down + 1 : down - 1;
+    }
+    return time;
+}
+
+/* The weight of a biased path; *lost: whether it ended with a loss. */
+static double biased_path(const struct disk_group *g, stats_draw_fn *draw, void *object, bool *lost)
+{
+    double weight = 1;
+    uint32_t down = 1;
+    while (down > 0 && down <= g->borne) {
+        double death = stats_biased_weight(g, down); /* true by biased probability */
+        bool dies = draw(object) < BIAS;
+        weight *= dies ? death : (1 - death * BIAS) / (1 - BIAS);
+        down = dies ? down + 1 : down - 1;
+    }
+    *lost = down > g->borne;
+    return weight;
+}
+
+struct rare_loss stats_rare_loss(const struct disk_group *g, uint64_t cycles, double alpha,
+                                 stats_draw_fn *draw, void *object)
+{
+    struct moments length = {0}, loss = {0}, weight = {0};
+    struct rare_loss r = {0};
+    double largest = 0, z = stats_z(alpha);
+    check(g);
+    ASSERT(cycles >= 2);
+    for (uint64_t k = 0; k < cycles; k++) {
+        bool lost = false;
+        add(&length, cycle_length(g, draw, object));
+        double w = biased_path(g, draw, object, &lost);
+        add(&weight, w);
+        add(&loss, lost ? w : 0);
+        r.losses += lost;
+        largest = lost && w > largest ? w : largest;
+    }
+    r.probability = mean_of(&loss);
+    r.weight = mean_of(&weight);
+    r.weights =
+        (struct interval){r.weight - z * error_of(&weight), r.weight + z * error_of(&weight)};
+    r.effective = weight.sum * weight.sum / weight.squares / weight.n;
+    if (r.losses == 0) {
+        r.mttdl = r.relative_error = INFINITY;
+        r.interval = (struct interval){0, INFINITY};
+        return r;
+    }
+    r.largest_share = largest / loss.sum;
+    r.mttdl = mean_of(&length) / r.probability;
+    r.relative_error = hypot(error_of(&length) / mean_of(&length), error_of(&loss) / r.probability);
+    double spread = exp(z * r.relative_error); /* of a ratio of positive numbers */
+    r.interval = (struct interval){r.mttdl / spread, r.mttdl * spread};
+    return r;
+}
+
+bool stats_rare_is_sound(const struct rare_loss *r)
+{
+    return r->losses >= LOSSES_MIN && r->largest_share < LARGEST_SHARE && r->weights.low <= 1 &&
+           1 <= r->weights.high;
+}
