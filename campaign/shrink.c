@@ -69,10 +69,64 @@ static void isolate(struct shrink *s, const struct stored *file)
     s->best = root;
 }
 
+/* The crash state of the row as a campaign has it. */
+static const char *state_text(struct arena *arena, const struct stored *file, uint32_t disks)
+{
+    const char *keep = "", *leave = "", *tear = "";
+    for (uint32_t d = 0; d < disks; d++) {
+        const struct sim_state_disk *state = &file->disk[d];
+        keep = arena_printf(arena, "%s%s%u", keep, d > 0 ? ", " : "", state->keep);
+        for (uint32_t k = 0; k < state->left_count; k++)
+            leave = arena_printf(arena, "%s%s[%u, %u]", leave, leave[0] == '\0' ? "" : ", ", d,
+                                 state->left[k]);
+        if (state->torn != 0)
+            tear = arena_printf(arena, "%s%s[%u, %u, %u]", tear, tear[0] == '\0' ? "" : ", ", d,
+                                state->torn, state->sectors);
+    }
+    return arena_printf(arena, "{keep: [%s]%s%s%s%s%s%s}", keep,
+                        leave[0] == '\0' ? "" : ", leave: [", leave, leave[0] == '\0' ? "" : "]",
+                        tear[0] == '\0' ? "" : ", tear: [", tear, tear[0] == '\0' ? "" : "]");
+}
+
+/* Where the power is cut: the place that the row names, then around its time. */
+static bool step_point(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
+{
+    const struct strike *strike = &s->look.strike[0];
+    struct yaml *fault = shrink_faults(s, root)->item[0];
+    uint64_t write = 0;
+    unsigned disk = 0;
+    bool names = sscanf(strike->position, "write %" SCNu64 " of disk %u", &write, &disk) == 2;
+    if (k < 2) {
+        if (names)
+            shrink_put(arena, fault, "at",
+                       arena_printf(arena, "{write: %" PRIu64 ", disk: %u}", write + k, disk));
+        return true;
+    }
+    if (k > 5)
+        return false;
+    shrink_put(arena, fault, "at",
+               arena_printf(arena, "{time: %" PRIu64 "ns}", strike->time_ns + k - 2));
+    return true;
+}
+
+/* Makes `best` a campaign with that state as its fault. */
+static bool place_state(struct shrink *s, const struct stored *file)
+{
+    const struct plan_cell *cell = &file->plan->cells[file->cell];
+    uint32_t disks = file->plan->variants[cell->variant].stack.disks;
+    struct yaml *fault = shrink_faults(s, s->best)->item[0];
+    shrink_put(s->arena, fault, "cache", state_text(s->arena, file, disks));
+    yaml_remove(fault, "tears");
+    return shrink_first(s, step_point, 0) != SHRINK_NONE;
+}
+
 /* Whether the isolated trial fails, and is the stored one: the exit code if not, else EXIT_DONE. */
 static int fail_again(struct shrink *s, const struct stored *file)
 {
-    shrink_look(s);
+    if (file->explored)
+        shrink_visit(s, file, &s->look);
+    else
+        shrink_look(s);
     if (!s->look.ran) {
         (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " did not come to its end\n", file->db_path,
                       file->trial);
@@ -93,7 +147,15 @@ static int fail_again(struct shrink *s, const struct stored *file)
         return EXIT_WRONG_INPUT;
     }
     memcpy(s->cause, s->look.cause, sizeof(s->cause));
-    return EXIT_DONE;
+    s->injected = s->look.injected;
+    if (!file->explored || place_state(s, file))
+        return EXIT_DONE;
+    (void)fprintf(stderr,
+                  "%s:1:1: trial %" PRIu64
+                  " did not fail again: no place of a power cut leaves the "
+                  "crash state of this row\n",
+                  file->db_path, file->trial);
+    return EXIT_WORSE;
 }
 
 /* ---- Making all explicit ------------------------------------------------------------------------
@@ -169,8 +231,11 @@ static bool one_round(struct shrink *s)
     found |= shrink_all(s, step_sleeps);
     found |= shrink_all(s, step_tail);
     found |= shrink_lines(s);
+    found |= shrink_all(s, step_pauses);
     found |= shrink_all(s, step_disks);
     found |= shrink_all(s, step_crash);
+    found |= shrink_all(s, step_state);
+    found |= shrink_all(s, step_state_less);
     found |= earliest_strikes(s);
     while (shrink_first(s, step_line_and_strike, 0) != SHRINK_NONE) {
         found = true;
@@ -192,7 +257,7 @@ static void drop_tries(struct shrink *s)
     if (!shrink_drop_tries(s, s->arena, root))
         return;
     shrink_run(s, root, &outcome, NULL);
-    if (outcome.ran && outcome.anomalies == 0 && strcmp(outcome.cause, s->cause) == 0)
+    if (outcome.anomalies == 0 && shrink_same(s, &outcome))
         s->best = root;
 }
 

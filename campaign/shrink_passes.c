@@ -14,7 +14,7 @@
 
 #define SEEDS 24u           /* assumption: draws that stay are worth so many tries */
 #define POSITIONS_MAX 4000u /* assumption: a longer scan costs more than it gives */
-#define RESCAN_MAX 1500u    /* the same of lines times positions */
+#define RESCAN_MAX 3000u    /* the same of lines times positions */
 #define SIZES 10u           /* of disks: 1 MiB to 512 MiB */
 
 static bool is_text(const struct yaml *node, const char *text)
@@ -144,6 +144,38 @@ static void put_disk(struct arena *arena, struct yaml *machine, const char *key,
     shrink_put(arena, yaml_get(machine, "disks"), key, value);
 }
 
+/* Drops the entries of a list, [disk, ...] each, that name a disk which is gone. */
+static void forget_disks(struct yaml *cache, const char *key, uint64_t disks)
+{
+    struct yaml *list = yaml_get(cache, key);
+    for (uint32_t k = list == NULL || list->kind != YAML_LIST ? 0 : list->count; k > 0; k--) {
+        const struct yaml *item = list->item[k - 1];
+        uint64_t disk = 0;
+        if (item->kind == YAML_LIST && item->count > 0 && shrink_number(item->item[0], &disk) &&
+            disk >= disks)
+            shrink_drop_item(list, k - 1);
+    }
+    if (list != NULL && list->count == 0)
+        yaml_remove(cache, key);
+}
+
+/* Crash states are of the disks that there are. */
+static void trim_states(const struct shrink *s, const struct yaml *root, uint64_t disks)
+{
+    const struct yaml *faults = shrink_faults(s, root);
+    for (uint32_t f = 0; f < faults->count; f++) {
+        struct yaml *cache = yaml_get(faults->item[f], "cache");
+        struct yaml *keep =
+            cache == NULL || cache->kind != YAML_MAP ? NULL : yaml_get(cache, "keep");
+        if (keep == NULL || keep->kind != YAML_LIST)
+            continue;
+        while (keep->count > disks)
+            shrink_drop_item(keep, keep->count - 1);
+        forget_disks(cache, "leave", disks);
+        forget_disks(cache, "tear", disks);
+    }
+}
+
 /* Fewer disks, with as much redundancy or without; no spares. */
 bool step_disks(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
 {
@@ -165,6 +197,7 @@ bool step_disks(const struct shrink *s, struct arena *arena, struct yaml *root, 
             if (!take(&k))
                 continue;
             put_disk(arena, machine, "count", arena_printf(arena, "%" PRIu64, fewer));
+            trim_states(s, root, fewer);
             if (raid == 0)
                 shrink_put(arena, variant, "raid", "0");
             return true;
@@ -327,6 +360,107 @@ bool step_crash(const struct shrink *s, struct arena *arena, struct yaml *root, 
     return false;
 }
 
+#define PENDING_MAX 40u   /* writes of a disk; assumption: a run so short has no more */
+#define PENDING_APART 12u /* the same of two disks that differ */
+
+/* The list [p, p, ...], one for each disk; for two disks the second may have its own. */
+static const char *keep_list(struct arena *arena, uint64_t disks, uint32_t first, uint32_t second)
+{
+    const char *text = arena_printf(arena, "[%u", first);
+    for (uint64_t d = 1; d < disks; d++)
+        text = arena_printf(arena, "%s, %u", text, second);
+    return arena_printf(arena, "%s]", text);
+}
+
+/* The state in which every disk has the same: the cache stops after `keep` writes, without one. */
+static const char *state_without(struct arena *arena, uint64_t disks, uint32_t keep, uint32_t left)
+{
+    const char *list = "";
+    for (uint64_t d = 0; d < disks; d++)
+        list = arena_printf(arena, "%s%s[%" PRIu64 ", %u]", list, d > 0 ? ", " : "", d, left);
+    return arena_printf(arena, "{keep: %s, leave: [%s]}", keep_list(arena, disks, keep, keep),
+                        list);
+}
+
+/* The k-th crash state in words, of at most `most` writes a disk: first none is left out, then one,
+ * then two disks differ. */
+static const char *nth_state(struct arena *arena, uint64_t disks, uint32_t most, uint32_t k)
+{
+    if (k <= most)
+        return arena_printf(arena, "{keep: %s}", keep_list(arena, disks, k, k));
+    k -= most + 1;
+    for (uint32_t keep = 2; keep <= most; keep++) {
+        if (k + 1 < keep) /* to leave the last one out is to stop before it */
+            return state_without(arena, disks, keep, k + 1);
+        k -= keep - 1;
+    }
+    uint32_t first = k / (PENDING_APART + 1), second = k % (PENDING_APART + 1);
+    if (disks != 2 || first > PENDING_APART)
+        return NULL;
+    return arena_printf(arena, "{keep: %s}", keep_list(arena, disks, first, second));
+}
+
+/* What a draw has chosen, chosen by words: no seed is needed then. */
+bool step_state(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
+{
+    const struct yaml *faults = shrink_faults(s, root), *machine = shrink_machine(s, root);
+    uint64_t disks = machine == NULL ? 2 : disk_count(machine);
+    for (uint32_t f = 0; f < faults->count; f++) {
+        struct yaml *fault = faults->item[f];
+        const struct yaml *cache = yaml_get(fault, "cache");
+        bool drawn = cache == NULL || is_text(cache, "random") || is_text(cache, "reorder");
+        if (!is_kind(fault, "power.cut") || !drawn || disks == 0)
+            continue;
+        const char *state = nth_state(arena, disks, PENDING_MAX, k);
+        if (state == NULL)
+            return false; /* the first drawn one stands for all */
+        shrink_put(arena, fault, "cache", state);
+        yaml_remove(fault, "tears");
+        return true;
+    }
+    return false;
+}
+
+/* Removes way *k of the entries of `leave` or `tear`. */
+static bool put_back(struct yaml *cache, const char *key, uint32_t *k)
+{
+    struct yaml *list = yaml_get(cache, key);
+    for (uint32_t i = 0; list != NULL && list->kind == YAML_LIST && i < list->count; i++) {
+        if (!take(k))
+            continue;
+        shrink_drop_item(list, i);
+        if (list->count == 0)
+            yaml_remove(cache, key);
+        return true;
+    }
+    return false;
+}
+
+/* Writes left out are put back, torn ones made whole, fewer kept. */
+bool step_state_less(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
+{
+    const struct yaml *faults = shrink_faults(s, root);
+    for (uint32_t f = 0; f < faults->count; f++) {
+        struct yaml *cache = yaml_get(faults->item[f], "cache");
+        if (cache == NULL || cache->kind != YAML_MAP)
+            continue;
+        if (put_back(cache, "leave", &k) || put_back(cache, "tear", &k))
+            return true;
+        struct yaml *keep = yaml_get(cache, "keep");
+        for (uint32_t d = 0; keep != NULL && keep->kind == YAML_LIST && d < keep->count; d++) {
+            uint64_t now = 0;
+            if (!shrink_number(keep->item[d], &now) || k >= now) {
+                k -= (uint32_t)now;
+                continue;
+            }
+            keep->item[d] =
+                yaml_new_text(arena, keep->item[d]->place, arena_printf(arena, "%u", k));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- Draws to numbers ---------------------------------------------------------------------------
  */
 
@@ -468,22 +602,30 @@ bool step_strike(const struct shrink *s, struct arena *arena, struct yaml *root,
     return false;
 }
 
-/* Each line of the script left out, with the only fault at each place up to its own: a line less
- * moves the place that it meant. */
+/* Each line of the script left out, with the only fault at each place up to its own, and there in
+ * each crash state, if it has one: a line less moves the place that it meant, and the writes. */
 bool step_line_and_strike(const struct shrink *s, struct arena *arena, struct yaml *root,
                           uint32_t k)
 {
-    const struct yaml *faults = shrink_faults(s, root);
-    const char *word;
-    if (faults->count != 1 || shrink_script(s, root) == NULL || s->look.faults != 1)
+    const struct yaml *faults = shrink_faults(s, root), *machine = shrink_machine(s, root);
+    const char *word, *script = shrink_script(s, root);
+    if (faults->count != 1 || script == NULL || s->look.faults != 1 || is_drawn(faults->item[0]))
         return false;
-    uint64_t places = earlier_places(s, faults->item[0], 0, &word) + 1, lines = 0;
-    for (const char *c = shrink_script(s, root); *c != '\0'; c++)
+    struct yaml *fault = faults->item[0], *cache = yaml_get(fault, "cache");
+    uint64_t places = earlier_places(s, fault, 0, &word) + 1, lines = 0, states = 1;
+    if (cache != NULL && cache->kind == YAML_MAP && places <= PENDING_MAX)
+        states = places + 1 + places * (places - 1) / 2; /* none left out, one left out */
+    for (const char *c = script; *c != '\0'; c++)
         lines += *c == '\n';
-    if (is_drawn(faults->item[0]) || lines * places > RESCAN_MAX || k / places >= lines)
+    uint64_t line = k / (places * states), rest = k % (places * states);
+    if (lines * places * states > RESCAN_MAX || line >= lines)
         return false;
     struct shrink one = *s;
     one.chunk = 1;
-    put_place(arena, faults->item[0], word, k % places + 1);
-    return step_chunk(&one, arena, root, (uint32_t)(k / places));
+    put_place(arena, fault, word, rest / states + 1);
+    if (states > 1)
+        shrink_put(arena, fault, "cache",
+                   nth_state(arena, machine == NULL ? 2 : disk_count(machine), (uint32_t)places,
+                             (uint32_t)(rest % states)));
+    return step_chunk(&one, arena, root, (uint32_t)line);
 }

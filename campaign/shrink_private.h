@@ -40,6 +40,7 @@ struct shrink_outcome {
     bool ran; /* it is a sound campaign, and its run came to an end */
     char cause[SHRINK_CAUSE_BYTES];
     char story[RECORD_STORY_BYTES];
+    bool injected; /* every fault took effect */
     bool fails; /* a promise or an invariant is broken, or nothing is promised and much is lost */
     uint64_t hash;
     enum level level;
@@ -60,6 +61,7 @@ struct shrink {
     const char *variant, *workload, *fault; /* names of the cell */
     struct shrink_outcome look;             /* of `best`, as of the last shrink_look */
     char cause[SHRINK_CAUSE_BYTES];         /* what a candidate must have */
+    bool injected;                          /* the same: its faults have to strike, if they did */
     struct shrink_cache *cache;
     struct shrink_slot *slots; /* options->jobs */
     uint64_t deadline_ns;      /* host time */
@@ -80,6 +82,9 @@ typedef bool shrink_step(const struct shrink *s, struct arena *arena, struct yam
 /* Runs a candidate to know it in full. tape: filled, may be NULL. */
 void shrink_run(struct shrink *s, const struct yaml *root, struct shrink_outcome *outcome,
                 struct shrink_tape *tape);
+/* Visits the crash state of a row that `loris explore` made. */
+struct stored;
+void shrink_visit(struct shrink *s, const struct stored *file, struct shrink_outcome *outcome);
 /* Runs `best` and keeps what it finds in s->look. */
 void shrink_look(struct shrink *s);
 /* Tries the step's ways from number `from` on, several at a time. The first in order that fails the
@@ -103,6 +108,8 @@ struct yaml *shrink_app(const struct shrink *s, const struct yaml *root, uint32_
 struct yaml *shrink_workload(const struct shrink *s, const struct yaml *root);
 void shrink_set_workload(const struct shrink *s, struct arena *arena, struct yaml *root,
                          struct yaml *node);
+/* Whether a run is the same failure. */
+bool shrink_same(const struct shrink *s, const struct shrink_outcome *outcome);
 struct yaml *shrink_machine(const struct shrink *s, const struct yaml *root);
 void shrink_put(struct arena *arena, struct yaml *map, const char *key, const char *yaml);
 void shrink_drop_item(struct yaml *list, uint32_t k);
@@ -115,9 +122,10 @@ void shrink_put_script(const struct shrink *s, struct arena *arena, struct yaml 
 
 /* shrink_passes.c, shrink_script.c: what is tried. */
 shrink_step step_fault, step_app, step_one_app, step_app_number, step_environments, step_disks,
-    step_crash, step_fault_number, step_option, step_disk_size, step_strike, step_explicit,
-    step_first_trial;
-shrink_step step_chunk, step_tail, step_sleeps, step_number, step_name, step_line_and_strike;
+    step_crash, step_state, step_state_less, step_fault_number, step_option, step_disk_size,
+    step_strike, step_explicit, step_first_trial;
+shrink_step step_chunk, step_tail, step_sleeps, step_pauses, step_number, step_name,
+    step_line_and_strike;
 /* Takes every `try` out of the script. False: there is none. */
 bool shrink_drop_tries(const struct shrink *s, struct arena *arena, struct yaml *root);
 /* ddmin over the lines of the script. Whether anything was found. */

@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/explore.h"
 #include "campaign/plan.h"
 #include "campaign/progress.h"
 #include "campaign/shrink_private.h"
+#include "campaign/stored.h"
 #include "campaign/trial.h"
 #include "campaign/worker.h"
 #include "sim/rng.h"
@@ -104,6 +106,7 @@ static void fill_outcome(const struct plan *plan, const struct lab *lab,
     const struct offer *offer = lab_offer(lab);
     fill_cause(lab, record, out);
     record_text(out->story, sizeof(out->story), record->story);
+    out->injected = record->injected;
     out->hash = record->hash;
     out->level = record->level;
     out->anomalies = record->anomalies;
@@ -145,6 +148,44 @@ static void run_here(const struct shrink_options *options, const char *text,
     lab_begin(lab, 0, 0, plan->trials.count - 1);
     lab_trial(lab, 0, record);
     fill_outcome(plan, lab, record, out);
+}
+
+/* When and where the power was cut, of a row that no injector made. */
+static void read_strike(const struct trial_record *record, struct strike *strike)
+{
+    const char *time = strstr(record->struck, "\"time_ns\":");
+    const char *position = strstr(record->struck, "\"position\":\"");
+    ASSERT(time != NULL && position != NULL); /* explore writes both */
+    strike->struck = strike->took_effect = true;
+    strike->time_ns = strtoull(time + strlen("\"time_ns\":"), NULL, 10);
+    position += strlen("\"position\":\"");
+    (void)snprintf(strike->position, sizeof(strike->position), "%.*s", (int)strcspn(position, "\""),
+                   position);
+}
+
+/* Visits the crash state in the stored campaign. */
+static void visit_here(const struct shrink_options *options, const struct stored *file,
+                       struct shrink_outcome *out)
+{
+    (void)options; /* but for the defect */
+    struct trial_record *record = calloc(1, sizeof(*record));
+    struct lab *lab = lab_create(file->plan);
+    ASSERT(record != NULL);
+#ifdef LORIS_PLANTED
+    lab_plant(lab, options->planted);
+#endif
+    struct explorer *x = explorer_create(lab, file->plan);
+    record_init(record);
+    if (!explorer_visit(x, file->cell, file->n, file->point, file->disk, record))
+        return;
+    fill_cause(lab, record, out);
+    record_text(out->story, sizeof(out->story), record->story);
+    out->injected = true;
+    out->hash = record->hash;
+    out->level = record->level;
+    out->faults = 1;
+    read_strike(record, &out->strike[0]);
+    out->ran = true;
 }
 
 /* ---- What is known already ---------------------------------------------------------------------
@@ -219,8 +260,8 @@ bool shrink_is_over(const struct shrink *s)
 /* ---- Children ----------------------------------------------------------------------------------
  */
 
-static void begin(struct shrink *s, struct shrink_slot *slot, const char *text,
-                  struct shrink_tape *tape)
+/* Forks. Returns whether this is the child. */
+static bool fork_child(struct shrink *s, struct shrink_slot *slot)
 {
     ASSERT(slot->child == 0);
     memset(slot->outcome, 0, sizeof(*slot->outcome));
@@ -231,8 +272,16 @@ static void begin(struct shrink *s, struct shrink_slot *slot, const char *text,
     slot->child = fork();
     ASSERT(slot->child >= 0);
     if (slot->child != 0)
-        return;
+        return false;
     worker_die_with((int)parent);
+    return true;
+}
+
+static void begin(struct shrink *s, struct shrink_slot *slot, const char *text,
+                  struct shrink_tape *tape)
+{
+    if (!fork_child(s, slot))
+        return;
     run_here(s->options, text, slot->outcome, tape);
     _exit(0);
 }
@@ -282,6 +331,17 @@ void shrink_run(struct shrink *s, const struct yaml *root, struct shrink_outcome
     *outcome = *s->slots[0].outcome;
 }
 
+void shrink_visit(struct shrink *s, const struct stored *file, struct shrink_outcome *outcome)
+{
+    if (fork_child(s, &s->slots[0])) {
+        visit_here(s->options, file, s->slots[0].outcome);
+        _exit(0);
+    }
+    while (!ended(&s->slots[0]))
+        pause_a_little();
+    *outcome = *s->slots[0].outcome;
+}
+
 void shrink_look(struct shrink *s)
 {
     shrink_run(s, s->best, &s->look, NULL);
@@ -290,9 +350,10 @@ void shrink_look(struct shrink *s)
 /* ---- The first of many -------------------------------------------------------------------------
  */
 
-static bool is_same(const struct shrink *s, const struct shrink_outcome *outcome)
+bool shrink_same(const struct shrink *s, const struct shrink_outcome *outcome)
 {
-    return outcome->ran && strcmp(outcome->cause, s->cause) == 0;
+    return outcome->ran && (outcome->injected || !s->injected) &&
+           strcmp(outcome->cause, s->cause) == 0;
 }
 
 /* The candidate of way k, in an arena of its own; NULL if there are not so many. */
@@ -333,7 +394,7 @@ static void collect(struct shrink *s, struct search *search, struct shrink_slot 
 {
     if (!ended(slot))
         return;
-    bool same = is_same(s, slot->outcome);
+    bool same = shrink_same(s, slot->outcome);
     remember(s->cache, slot->key, same);
     if (same && slot->way < search->winner)
         search->winner = slot->way;

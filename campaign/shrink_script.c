@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "campaign/shrink_private.h"
+#include "sim/option.h"
 
 #define WORDS_MAX 7u
 
@@ -104,6 +105,33 @@ bool step_sleeps(const struct shrink *s, struct arena *arena, struct yaml *root,
     l.count = kept;
     put_lines(s, arena, root, &l);
     return true;
+}
+
+/* The pause of a line that is one, in ns; else -1. */
+static int64_t pause_of(const char *line)
+{
+    char error[OPTION_ERROR_BYTES];
+    int64_t ns;
+    return is_operation(line, "sleep") && line[5] == ' ' && option_parse_time(line + 6, &ns, error)
+               ? ns
+               : -1;
+}
+
+/* Two pauses, one behind the other, as one. */
+bool step_pauses(const struct shrink *s, struct arena *arena, struct yaml *root, uint32_t k)
+{
+    struct lines l = cut_lines(s, arena, root);
+    for (uint32_t i = 0; i + 1 < l.count; i++) {
+        int64_t first = pause_of(l.line[i]), second = pause_of(l.line[i + 1]);
+        if (first < 0 || second < 0 || k-- > 0)
+            continue;
+        l.line[i] = arena_printf(arena, "sleep %" PRId64 "ns", first + second);
+        memmove(l.line + i + 1, l.line + i + 2, (l.count - i - 2) * sizeof(*l.line));
+        l.count--;
+        put_lines(s, arena, root, &l);
+        return true;
+    }
+    return false;
 }
 
 bool shrink_lines(struct shrink *s)

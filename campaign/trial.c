@@ -86,7 +86,6 @@ static void conclude(struct lab *lab, enum run_end end, struct judge_verdict *ve
         judge_join(verdict, &lab->boots);
     lab_calendar_end(lab, end, verdict->level);
     lab_fill_verdict(lab, verdict, record);
-    lab->last = *verdict;
     record->hash = sim_machine_hash(lab->machine);
     lab->times.judge_ns += progress_now_ns() - start;
     lab->times.trials++;

@@ -237,6 +237,7 @@ static void fill_story(const struct lab *lab, const struct judge_verdict *v, str
 
 void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct trial_record *r)
 {
+    lab->last = *v;
     r->level = v->level;
     r->ops = v->ops;
     r->ops_failed = v->ops_failed;

@@ -262,6 +262,30 @@ START_TEST(test_shrink__counts_of_probes_and_faults_become_small)
 }
 END_TEST
 
+START_TEST(test_shrink__crash_states_are_said_write_by_write_and_get_simpler)
+{
+    begin_with(CAMPAIGN("{stack: none, machine: {disks: {count: 2}}}", "{app: bank}",
+                        "[{kind: power.cut, at: {write: 4}, tears: none}]"));
+    ck_assert(says(after(step_state, 0), "cache: {keep: [0, 0]}}"));
+    ck_assert(says(after(step_state, 40), "cache: {keep: [40, 40]}}"));
+    ck_assert(says(after(step_state, 41), "cache: {keep: [2, 2], leave: [[0, 1], [1, 1]]}}"));
+    ck_assert(says(after(step_state, 43), "cache: {keep: [3, 3], leave: [[0, 2], [1, 2]]}}"));
+    /* 41 that leave nothing out, 780 that leave one, 169 with disks apart */
+    ck_assert_uint_eq(ways(step_state), 41 + 780 + 169);
+    ck_assert(says(after(step_state, 41 + 780 + 14), "cache: {keep: [1, 1]}}"));
+    begin_with(CAMPAIGN("{stack: none, machine: {disks: {count: 2}}}", "{app: bank}",
+                        "[{kind: power.cut, cache: {keep: [2, 1], leave: [[0, 1], [1, 1]], "
+                        "tear: [[1, 1, 3]]}}]"));
+    ck_assert_uint_eq(ways(step_state), 0);
+    ck_assert_uint_eq(ways(step_state_less), 2 + 1 + 2 + 1);
+    ck_assert(says(after(step_state_less, 1), "leave: [[0, 1]]"));
+    ck_assert(!says(after(step_state_less, 2), "tear"));
+    ck_assert(says(after(step_state_less, 4), "keep: [1, 1]"));
+    ck_assert(says(after(step_disks, 0), "count: 1"));
+    ck_assert(says(after(step_disks, 0), "cache: {keep: [2], leave: [[0, 1]]}"));
+}
+END_TEST
+
 START_TEST(test_shrink__strikes_earlier)
 {
     begin_with(CAMPAIGN("{stack: loris}", "{app: script, operations: \"sync\\nsync\\n\"}",
@@ -274,6 +298,12 @@ START_TEST(test_shrink__strikes_earlier)
     ck_assert_uint_eq(ways(step_line_and_strike), 8);
     ck_assert(says(after(step_line_and_strike, 7), "{write: 4}"));
     ck_assert(says(after(step_line_and_strike, 7), "\"sync\\n\""));
+    begin_with(CAMPAIGN("{stack: loris}", "{app: script, operations: \"sync\\nsync\\n\"}",
+                        "[{kind: power.cut, at: {write: 3}, cache: {keep: [1, 1]}}]"));
+    /* Two lines, three places, four states that leave nothing out and three that leave one. */
+    ck_assert_uint_eq(ways(step_line_and_strike), 2 * 3 * 7);
+    ck_assert(says(after(step_line_and_strike, 20), "{write: 3}"));
+    ck_assert(says(after(step_line_and_strike, 20), "keep: [3, 3], leave: [[0, 2], [1, 2]]"));
     begin_with(CAMPAIGN("{stack: loris}", "{app: bank}", "[{kind: power.cut, at: {time: 4s}}]"));
     ck_assert_uint_eq(ways(step_strike), 100);
     begin_with(CAMPAIGN("{stack: loris}", "{app: bank}",
@@ -297,4 +327,5 @@ CHECK_MAIN("shrink", 30, tcase_add_checked_fixture(tc, set_up, tear_down);
            tcase_add_test(tc, test_shrink__numbers_of_applications_fall_and_options_go);
            tcase_add_test(tc, test_shrink__draws_become_numbers);
            tcase_add_test(tc, test_shrink__counts_of_probes_and_faults_become_small);
+           tcase_add_test(tc, test_shrink__crash_states_are_said_write_by_write_and_get_simpler);
            tcase_add_test(tc, test_shrink__strikes_earlier);)
