@@ -130,7 +130,7 @@ static enum err has_old_copy(struct logical *l, const struct entry *entry, uint3
     const struct delta *d = &l->delta;
     struct object_reply reply;
     struct object_request request = {.op = OBJECT_GETATTR, .oid = entry->oid};
-    if (d->epoch == 0 || d->disk != l->rebuild.disk || entry->level != 1 ||
+    if (d->epoch == 0 || d->disk != l->rebuild.disk || entry->level == 0 ||
         entry->disk[slot] != d->disk || entry->generation[slot] != d->generation)
         return E_NOENT;
     for (uint32_t k = 0; k < d->doubted; k++)
@@ -228,6 +228,48 @@ static bool is_same(const struct logical *l, const struct object_block_meta *goo
            (good->crc == own->crc && good->birth <= (uint32_t)l->delta.epoch);
 }
 
+/* Of the blocks of a range: bits of those that are there, and have not changed since the disk left;
+ * of those that are holes, which do not say since when. */
+struct part_blocks {
+    uint32_t unchanged, holes;
+};
+
+static void narrow(const struct logical *l, const struct object_block_meta *metas, uint32_t count,
+                   struct part_blocks *blocks)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool hole = metas[i].status == OK && (metas[i].flags & 1) != 0;
+        bool old = metas[i].status == OK && metas[i].birth <= (uint32_t)l->delta.epoch;
+        blocks->holes &= hole ? UINT32_MAX : ~(1u << i);
+        blocks->unchanged &= old && !hole ? UINT32_MAX : ~(1u << i);
+    }
+}
+
+/*
+ * The same for a part of an object with parity, which no other is like: a block of it is what it
+ * was if all others of its row are, since whatever changes a row changes another block of it too.
+ */
+static enum err compare_rows(struct logical *l, const struct entry *entry, uint64_t first,
+                             uint32_t count, uint32_t *same)
+{
+    const struct rebuild *r = &l->rebuild;
+    struct object_block_meta metas[MEND_BLOCKS];
+    struct part_blocks all = {.unchanged = count == 32 ? UINT32_MAX : (1u << count) - 1};
+    all.holes = all.unchanged;
+    *same = 0;
+    for (uint32_t k = 0; k < entry->count; k++) {
+        uint32_t disk = k == r->slot ? r->disk : entry->disk[k];
+        if (k != r->slot && !logical_entry_whole(l, entry, k))
+            return OK;
+        enum err e = logical_slot_look(l, disk, entry->oid, first, count, metas);
+        if (e != OK || !r->filling)
+            return e;
+        narrow(l, metas, count, &all);
+    }
+    *same = all.unchanged | all.holes;
+    return OK;
+}
+
 /*
  * Which blocks of a range the new disk has already: bit i of *same. A hole that it has not cannot
  * be made: then the whole copy is.
@@ -235,6 +277,8 @@ static bool is_same(const struct logical *l, const struct object_block_meta *goo
 static enum err compare(struct logical *l, const struct entry *entry, uint64_t first,
                         uint32_t count, uint32_t *same)
 {
+    if (logical_has_parity(entry))
+        return compare_rows(l, entry, first, count, same);
     struct rebuild *r = &l->rebuild;
     struct object_block_meta good[MEND_BLOCKS], own[MEND_BLOCKS];
     uint32_t source = 0;
@@ -259,10 +303,12 @@ static enum err begin_anew(struct logical *l, const struct entry *entry)
     struct rebuild *r = &l->rebuild;
     struct object_reply whole;
     enum err e = logical_walk_attributes(l, entry, &whole, &r->end);
-    if (e == E_NOENT)
+    if (e == E_NOENT || e == E_LOST) {
         r->filling = false; /* it was lost meanwhile */
+        return OK;
+    }
     if (e != OK)
-        return e == E_NOENT ? OK : e;
+        return e;
     e = make_anew(l, entry->oid, &whole);
     r->next = 0;
     return refused(l, e);
@@ -299,6 +345,11 @@ static enum err fill(struct logical *l)
         return e;
     if (!is_enough(l, &entry))
         return OK; /* a disk has left: the next step gives the object up */
+    for (uint32_t i = 0; i < count && r->compares; i++)
+        if (metas[i].status == OK && (metas[i].flags & 1) != 0 && (same >> i & 1) == 0) {
+            r->compares = false; /* a hole that may be none on the disk: it cannot be made */
+            return begin_anew(l, &entry);
+        }
     for (uint32_t i = 0; i < count; i++) {
         if (metas[i].status == E_DEAD) { /* the last disk that has it, and it may come back */
             l->due_ns = plat_now() + ASK_AGAIN_NS;

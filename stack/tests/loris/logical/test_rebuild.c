@@ -344,6 +344,97 @@ START_TEST(test_rebuild__what_a_returning_disk_still_has_is_kept)
 }
 END_TEST
 
+/* Rows of 3 data blocks and a parity, which no two disks have alike. */
+static void make_rows(void)
+{
+    pool_make_spared(4, 0, 5, 2048, 4 * BLOCK_BYTES);
+    pool_ok(pool_op(OBJECT_CREATE, DIR, 1, OBJECT_META));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_A, 100 * BLOCK_BYTES, 0));
+    pool_ok(pool_op(OBJECT_CREATE, FILE_B, 1, 0));
+    pool_ok(pool_write(DIR, 0, 6, 1, 0));
+    at_dir = 1;
+    memset(at_a, 0, sizeof(at_a));
+    write_a(0, 60, 1);
+    write_a(72, 28, 1);
+    pool_ok(pool_write(FILE_B, 0, BLOCKS_B, 1, 0));
+    for (uint32_t b = 0; b < BLOCKS_B; b++)
+        at_b[b] = 1;
+    pool_ok(pool_checkpoint());
+}
+
+static void cut_a(uint32_t blocks)
+{
+    pool_ok(pool_op(OBJECT_TRUNCATE, FILE_A, (uint64_t)blocks * BLOCK_BYTES, 0));
+    pool_ok(pool_op(OBJECT_SETATTR, FILE_A, BLOCKS_A * BLOCK_BYTES, 0));
+    for (uint32_t b = blocks; b < BLOCKS_A; b++)
+        at_a[b] = 0;
+}
+
+/* Everything with each of the other disks gone as well: what came back serves for it. */
+static void check_without_any(uint32_t but)
+{
+    pool_ok(pool_checkpoint());
+    for (uint32_t k = 0; k < 4; k++) {
+        if (k == but)
+            continue;
+        pool_boot(false);
+        rig.disk[k].gone = true;
+        pool_ok(pool_restore(true));
+        check_all();
+        rig.disk[k].gone = false;
+        pool_boot(false);
+        pool_ok(pool_restore(true));
+        rebuild_all();
+    }
+}
+
+START_TEST(test_rebuild__of_a_returning_part_only_rows_that_changed_are_made_anew)
+{
+    for (uint32_t gone = 0; gone < 4; gone++) {
+        make_rows();
+        lose(gone);
+        pool_ok(pool_checkpoint());
+        write_a(14, 3, 2);
+        pool_ok(pool_checkpoint());
+        rig.disk[gone].gone = false;
+        uint64_t before = rig.disk[gone].written;
+        rebuild_all();
+        uint64_t blocks = (rig.disk[gone].written - before) / 8;
+        ck_assert_msg(blocks < 40, "%lu blocks", (unsigned long)blocks); /* a part has 30 */
+        check_without_any(gone);
+    }
+}
+END_TEST
+
+START_TEST(test_rebuild__a_returning_part_is_what_the_file_became)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        uint64_t state = seed;
+        uint32_t gone = (uint32_t)seed % 4;
+        make_rows();
+        lose(gone);
+        pool_ok(pool_checkpoint());
+        for (uint32_t n = 0; n < 6; n++) {
+            uint32_t first = (uint32_t)(rig_random(&state) % 90);
+            uint32_t kind = (uint32_t)(rig_random(&state) % 6);
+            if (kind == 0)
+                cut_a(first);
+            else if (kind == 1)
+                pool_ok(pool_checkpoint());
+            else
+                write_a(first, 1 + (uint32_t)(rig_random(&state) % 10), 2 + n);
+        }
+        pool_ok(pool_checkpoint());
+        rig.disk[gone].gone = false;
+        for (uint32_t n = 0; n < seed % 5; n++) /* and goes on becoming */
+            (void)tick(n);
+        write_a((uint32_t)(rig_random(&state) % 90), 8, 8);
+        rebuild_all();
+        check_without_any(gone);
+    }
+}
+END_TEST
+
 /* Meanwhile the file was removed and another one of its number made, whose blocks are never
  * overwritten in place: no copy of it stays what the old one was. */
 START_TEST(test_rebuild__a_returning_disk_keeps_no_copy_of_another_kind)
@@ -501,6 +592,9 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__h23_a_latent_error_costs_its_block_alone);
            tcase_add_test(tc, test_rebuild__h30_what_is_half_rebuilt_is_no_pool);
            tcase_add_test(tc, test_rebuild__a_disk_that_comes_back_is_made_whole);
+           tcase_add_test(tc,
+                          test_rebuild__of_a_returning_part_only_rows_that_changed_are_made_anew);
+           tcase_add_test(tc, test_rebuild__a_returning_part_is_what_the_file_became);
            tcase_add_test(tc, test_rebuild__a_returning_disk_keeps_no_copy_of_another_kind);
            tcase_add_test(tc, test_rebuild__what_a_returning_disk_still_has_is_kept);
            tcase_add_test(tc, test_rebuild__a_cut_while_a_disk_comes_back_only_delays_it);
