@@ -262,16 +262,26 @@ static void match_cells(struct loader *l, bool add)
     sqlite3_finalize(s);
 }
 
-/* The parameters of a part as one text, to be compared. */
-static char *part_text(struct loader *l, sqlite3 *db, const char *part)
+/* The parameters of one workload or plan as one text, to be compared. */
+static char *part_text(struct loader *l, sqlite3 *db, const char *part, const char *name)
 {
-    char *sql = sqlite3_mprintf("SELECT group_concat(name || char(31) || key || char(31) || text, "
-                                "char(30)) FROM (SELECT * FROM parameter WHERE part = %Q ORDER BY "
-                                "name, key)",
-                                part);
+    char *sql = sqlite3_mprintf("SELECT group_concat(key || char(31) || text, char(30)) FROM "
+                                "(SELECT * FROM parameter WHERE part = %Q AND name = %Q ORDER BY "
+                                "key)",
+                                part, name);
     char *text = one_text(l, db, sql);
     sqlite3_free(sql);
     return text;
+}
+
+/* Whether a workload or plan of a cell is another on the other side. */
+static bool part_differs(struct loader *l, const char *part, const char *name)
+{
+    char *a = part_text(l, l->base, part, name), *b = part_text(l, l->new, part, name);
+    bool differs = strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0;
+    free(a);
+    free(b);
+    return differs;
 }
 
 /* Whether trial n of both sides saw the same workload and fault draw; the reason if not. */
@@ -286,17 +296,31 @@ static const char *why_unpaired(struct loader *l)
     const char *why = a == NULL || b == NULL || strcmp(a, b) != 0 ? "the seeds differ" : NULL;
     free(a);
     free(b);
-    static const char *const parts[] = {"workload", "fault"};
-    static const char *const reasons[] = {"the workloads differ", "the fault plans differ"};
-    for (int i = 0; i < 2 && why == NULL; i++) {
-        a = part_text(l, l->base, parts[i]);
-        b = part_text(l, l->new, parts[i]);
-        if (strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0)
-            why = reasons[i];
-        free(a);
-        free(b);
+    const struct comparison *c = l->c; /* its cells: what else a file has does not matter */
+    for (size_t i = 0; i < c->cell_count && why == NULL; i++) {
+        if (part_differs(l, "workload", c->cell[i].workload))
+            why = "the workloads differ";
+        else if (part_differs(l, "fault", c->cell[i].fault))
+            why = "the fault plans differ";
     }
     return why;
+}
+
+/* What a file is that its rows cannot be compared as trials of a sample. */
+static void check_sample(struct loader *l, sqlite3 *db, const char *path)
+{
+    char *explored = one_text(l, db, "SELECT 1 FROM explored");
+    char *watched = one_text(l, db,
+                             "SELECT 1 FROM parameters WHERE part = 'campaign' AND key = "
+                             "'trials.half-width'");
+    if (explored != NULL)
+        complain(l,
+                 "%s:1:1: cannot be compared: its rows are the broken states that `loris explore` "
+                 "found, no sample of trials; see its view `explored`",
+                 path);
+    l->c->watched = l->c->watched || watched != NULL;
+    free(explored);
+    free(watched);
 }
 
 static void check_variant(struct loader *l, const char *option, const char *variant)
@@ -367,6 +391,9 @@ static void load(struct loader *l, struct compare_options *o)
     } else if (o->base_variant != NULL || o->new_variant != NULL) {
         complain(l, "--base:1:1: two variants are compared within one file, not between two");
     }
+    check_sample(l, l->base, o->base_path);
+    if (l->new != l->base)
+        check_sample(l, l->new, o->new_path);
     read_measures(l);
     read_numbers(l);
     if (l->errors == 0) {
@@ -377,10 +404,10 @@ static void load(struct loader *l, struct compare_options *o)
         c->new_name = strdup(new_name);
         c->base_build = one_text(l, l->base, "SELECT substr(build, 1, 7) FROM campaigns");
         c->new_build = one_text(l, l->new, "SELECT substr(build, 1, 7) FROM campaigns");
-        c->why_unpaired = why_unpaired(l);
-        c->paired = c->why_unpaired == NULL;
         match_cells(l, true);
         match_cells(l, false);
+        c->why_unpaired = why_unpaired(l);
+        c->paired = c->why_unpaired == NULL;
         if (l->errors == 0 && l->error[0] == 0 && c->cell_count == 0)
             complain(l, "%s and %s have no cell in common that ran", c->base_name, c->new_name);
     }

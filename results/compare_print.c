@@ -9,8 +9,17 @@
 
 #define CELL_COLUMNS_MAX 26 /* of a cell's name in the table; longer ones are cut at the left */
 
-/* Fewer discordant pairs cannot reach 5 %: 2^-5 is 3.1 %, 2^-4 is 6.3 %. */
-#define PAIRS_MIN 5
+#define TABLE_COLUMNS_MAX 100
+#define EFFECT_COLUMNS 19 /* "+45.5 [+32.6, +57.6]" is one more */
+
+/* Fewer discordant pairs cannot reach alpha: 2^-5 is 3.1 %, 2^-4 is 6.3 %. */
+static uint64_t pairs_min(double alpha)
+{
+    uint64_t pairs = 1;
+    while (stats_tail_half(pairs, pairs) > alpha)
+        pairs++;
+    return pairs;
+}
 
 static bool is_share(enum measure measure)
 {
@@ -41,9 +50,12 @@ static const char *short_percent(char *room, double share)
 
 static void side_text(const struct compare_row *row, bool new, char *room, size_t bytes)
 {
-    char a[TEXT_SHORT_BYTES];
-    if (!is_share(row->measure))
-        snprintf(room, bytes, "%s", text_time(a, new ? row->new_p50_ns : row->base_p50_ns));
+    char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES];
+    if ((new ? row->new_n : row->base_n) == 0)
+        snprintf(room, bytes, "-");
+    else if (!is_share(row->measure))
+        snprintf(room, bytes, "%s, %s", text_time(a, new ? row->new_p50_ns : row->base_p50_ns),
+                 text_time(b, new ? row->new_p99_ns : row->base_p99_ns));
     else if (row->measure != MEASURE_LEVEL)
         snprintf(room, bytes, "%s", short_percent(a, new ? row->new_share : row->base_share));
     else if ((new ? row->new_share : row->base_share) == 1) /* all of them: the name says it */
@@ -91,32 +103,58 @@ static void last_text(const struct comparison *c, const struct compare_row *row,
     else if (row->needs_n > 0)
         snprintf(room, bytes, "needs %s", text_count(a, row->needs_n));
     else if (c->paired && is_share(row->measure) && row->weaker > 0 &&
-             row->weaker + row->stronger < PAIRS_MIN)
-        snprintf(room, bytes, "needs %d weaker pairs, has %" PRIu64, PAIRS_MIN, row->weaker);
+             row->weaker + row->stronger < pairs_min(c->alpha))
+        snprintf(room, bytes, "needs %" PRIu64 " weaker pairs, has %" PRIu64, pairs_min(c->alpha),
+                 row->weaker);
     else
         p_text(cut->worse_adjusted, room, bytes);
 }
 
+static bool has_times(const struct comparison *c)
+{
+    for (size_t i = 0; i < c->measure_count; i++)
+        if (!is_share(c->measure[i]))
+            return true;
+    return false;
+}
+
+/* "1 point, 5 % of a time": of the measures at hand. */
+static void print_margins(const struct comparison *c, FILE *out)
+{
+    bool shares = false;
+    for (size_t i = 0; i < c->measure_count; i++)
+        shares = shares || is_share(c->measure[i]);
+    if (shares)
+        fprintf(out, "%g point%s", c->margin_share * 100, c->margin_share == 0.01 ? "" : "s");
+    if (has_times(c))
+        fprintf(out, "%s%g %% of a time", shares ? ", " : "", c->margin_time * 100);
+}
+
 static void heading(const struct comparison *c, FILE *out)
 {
-    char margin[TEXT_SHORT_BYTES];
     if (c->options->new_path != NULL)
         fprintf(out, "%s (%s) -> %s (%s): ", c->base_name,
                 c->base_build != NULL ? c->base_build : "?", c->new_name,
                 c->new_build != NULL ? c->new_build : "?");
     else
         fprintf(out, "%s: %s -> %s: ", c->options->base_path, c->base_name, c->new_name);
-    bool times = false, shares = false;
-    for (size_t i = 0; i < c->measure_count; i++)
-        *(is_share(c->measure[i]) ? &shares : &times) = true;
-    snprintf(margin, sizeof(margin), "%g point%s", c->margin_share * 100,
-             c->margin_share == 0.01 ? "" : "s");
-    fprintf(out, "%spaired%s%s%s, %zu cells, margin %s", c->paired ? "" : "un",
+    fprintf(out, "%spaired%s%s%s, %zu cells, margin ", c->paired ? "" : "un",
             c->why_unpaired != NULL ? " (" : "", c->why_unpaired != NULL ? c->why_unpaired : "",
-            c->why_unpaired != NULL ? ")" : "", c->cell_count, shares ? margin : "");
-    if (times)
-        fprintf(out, "%s%g %% of a time", shares ? ", " : "", c->margin_time * 100);
+            c->why_unpaired != NULL ? ")" : "", c->cell_count);
+    print_margins(c, out);
     fprintf(out, ", alpha %g %%\n", c->alpha * 100);
+    if (has_times(c))
+        fputs("  of times: median, p99; the verdict is about medians alone\n", out);
+    uint64_t left_out = 0;
+    for (size_t i = 0; i < c->row_count; i++)
+        left_out += c->row[i].left_out;
+    if (left_out > 0)
+        fprintf(out, "  %" PRIu64 " pairs of times left out: 0, or never reached, on both sides\n",
+                left_out);
+    if (c->watched)
+        fputs("  cells ended early because of what was seen in them (trials: half-width): these "
+              "intervals\n  and p do not allow for that; a gate needs a fixed number of trials\n",
+              out);
     if (c->cells_left_out > 0)
         fprintf(out, "  %zu cells left out: skipped, or absent on one side\n", c->cells_left_out);
     if (c->base_undecided + c->new_undecided > 0)
@@ -128,7 +166,8 @@ static void heading(const struct comparison *c, FILE *out)
 
 /* Widths of the columns that depend on names and levels. */
 struct widths {
-    size_t cell, base, new;
+    size_t cell, base, new, pairs;
+    const char *pairs_name;
 };
 
 static bool in_table(const struct comparison *c, const struct compare_row *row)
@@ -138,7 +177,8 @@ static bool in_table(const struct comparison *c, const struct compare_row *row)
 
 static struct widths table_widths(const struct comparison *c)
 {
-    struct widths w = {.cell = 16, .base = 6, .new = 6};
+    struct widths w = {.cell = 16, .base = 6, .new = 6, .pairs = 5, .pairs_name = "w:b"};
+    size_t effect = 0, last = 5;
     char text[256];
     for (size_t i = 0; i < c->row_count; i++) {
         if (!in_table(c, &c->row[i]))
@@ -150,6 +190,18 @@ static struct widths table_widths(const struct comparison *c)
         w.base = strlen(text) > w.base ? strlen(text) : w.base;
         side_text(&c->row[i], true, text, sizeof(text));
         w.new = strlen(text) > w.new ? strlen(text) : w.new;
+        if (c->row[i].why == WHY_PROMISE)
+            continue; /* it has the room of two columns */
+        effect_text(&c->row[i], text, sizeof(text));
+        effect = strlen(text) > effect ? strlen(text) : effect;
+        last_text(c, &c->row[i], text, sizeof(text));
+        last = strlen(text) > last ? strlen(text) : last;
+    }
+    effect = effect > EFFECT_COLUMNS ? effect : EFFECT_COLUMNS;
+    static const char full[] = "worse:better";
+    if (36 + w.cell + w.base + w.new + effect + last <= TABLE_COLUMNS_MAX) {
+        w.pairs = sizeof(full) - 1;
+        w.pairs_name = full;
     }
     return w;
 }
@@ -176,11 +228,11 @@ static void table_row(const struct comparison *c, const struct compare_row *row,
             verdict_name(row->verdict), red ? "\033[0m" : "", (int)w.cell, cell,
             measure_names[row->measure], (int)w.base, base, (int)w.new, new);
     if (c->paired)
-        fprintf(out, " %5s", pairs);
+        fprintf(out, " %*s", (int)w.pairs, pairs);
     if (row->why == WHY_PROMISE)
         fprintf(out, " %s\n", last);
     else
-        fprintf(out, " %-19s %s\n", effect, last);
+        fprintf(out, " %-*s %s\n", EFFECT_COLUMNS, effect, last);
 }
 
 /* The no-worse rows in one line, since a gate's reader looks for the others. */
@@ -221,6 +273,10 @@ static void table_worse(const struct comparison *c, size_t cells, FILE *out)
     if (row->why == WHY_PROMISE)
         fprintf(out, "%" PRIu64 " of %zu trials break a promise that the base kept.",
                 row->cell->promises_lost, row->cell->pair_count);
+    else if (row->measure == MEASURE_LEVEL && row->new_weakest == row->base_weakest)
+        fprintf(out, "`%s` in %.0f of %" PRIu64 " trials, in the base in %.0f of %" PRIu64 ".",
+                level_name(row->new_weakest), row->new_share * (double)row->new_n, row->new_n,
+                row->base_share * (double)row->base_n, row->base_n);
     else if (row->measure == MEASURE_LEVEL)
         fprintf(out, "`%s` in %.0f of %" PRIu64 " trials where the base left at worst `%s`.",
                 level_name(row->new_weakest), row->new_share * (double)row->new_n, row->new_n,
@@ -249,7 +305,6 @@ static size_t cells_with(const struct comparison *c, enum verdict verdict)
 
 static void table_verdict(const struct comparison *c, FILE *out)
 {
-    char a[TEXT_SHORT_BYTES];
     uint64_t most = 0;
     bool known = true;
     for (size_t i = 0; i < c->row_count; i++)
@@ -268,9 +323,12 @@ static void table_verdict(const struct comparison *c, FILE *out)
     else if (c->verdict == VERDICT_BETTER)
         fprintf(out, "BETTER: all %zu cells\n", c->cell_count);
     else {
-        snprintf(a, sizeof(a), "%g point%s", c->margin_share * 100,
-                 c->margin_share == 0.01 ? "" : "s");
-        fprintf(out, "NO WORSE: all %zu cells, within %s\n", c->cell_count, a);
+        fprintf(out, "NO WORSE: all %zu cells, within ", c->cell_count);
+        print_margins(c, out);
+        size_t better = cells_with(c, VERDICT_BETTER);
+        if (better > 0)
+            fprintf(out, "; %zu are better", better);
+        fputc('\n', out);
     }
 }
 
@@ -280,9 +338,11 @@ static void print_table(const struct comparison *c, FILE *out)
     struct widths w = table_widths(c);
     heading(c, out);
     snprintf(effect, sizeof(effect), "effect [%.0f %%]", 100 * (1 - 2 * c->alpha));
-    fprintf(out, "  %-9s %-*s %-8s %-*s %-*s%s %-19s %s\n", "verdict", (int)w.cell, "cell",
-            "measure", (int)w.base, "base", (int)w.new, "new", c->paired ? "   w:b" : "", effect,
-            "p adj");
+    fprintf(out, "  %-9s %-*s %-8s %-*s %-*s", "verdict", (int)w.cell, "cell", "measure",
+            (int)w.base, "base", (int)w.new, "new");
+    if (c->paired)
+        fprintf(out, " %*s", (int)w.pairs, w.pairs_name);
+    fprintf(out, " %-*s %s\n", EFFECT_COLUMNS, effect, "p adj");
     for (size_t i = 0; i < c->row_count; i++)
         if (in_table(c, &c->row[i]))
             table_row(c, &c->row[i], w, out);
@@ -290,8 +350,9 @@ static void print_table(const struct comparison *c, FILE *out)
         table_folded(c, out);
     if (c->paired) {
         snprintf(pooled, sizeof(pooled), "%" PRIu64 ":%" PRIu64, c->pooled_worse, c->pooled_better);
-        fprintf(out, "  %-*s %-8s %-*s %5s %-19s %.2g\n", (int)w.cell + 10, "all cells, by trial",
-                "level", (int)(w.base + w.new) + 1, "", pooled, "", c->pooled_p);
+        fprintf(out, "  %-*s %-8s %-*s %*s %-*s %.2g\n", (int)w.cell + 10, "all cells, by trial",
+                "level", (int)(w.base + w.new) + 1, "", (int)w.pairs, pooled, EFFECT_COLUMNS, "",
+                c->pooled_p);
     }
     table_verdict(c, out);
 }
@@ -357,6 +418,8 @@ static void json_cell(const struct comparison *c, const struct compare_row *row,
     json_field(out, "fault", row->cell->fault);
     fprintf(out, ", \"measure\": \"%s\"", measure_names[row->measure]);
     json_number(out, "n", (double)row->n);
+    if (!is_share(row->measure))
+        json_number(out, "left_out", (double)row->left_out);
     json_side(row, false, out);
     json_side(row, true, out);
     json_statistics(c, row, out);
@@ -385,6 +448,8 @@ static void print_json(const struct comparison *c, FILE *out)
     json_number(out, "margin", c->margin_share);
     json_number(out, "margin_time", c->margin_time);
     json_number(out, "alpha", c->alpha);
+    if (c->watched)
+        fputs(", \"ended_early\": true", out);
     json_number(out, "base_undecided", (double)c->base_undecided);
     json_number(out, "new_undecided", (double)c->new_undecided);
     fprintf(out, ", \"verdict\": \"%s\"", verdict_name(c->verdict));
@@ -417,10 +482,12 @@ static void junit_row(const struct comparison *c, const struct compare_row *row,
     fprintf(out, " %s\">", measure_names[row->measure]);
     bool failure =
         row->verdict == VERDICT_WORSE || (row->verdict == VERDICT_UNDECIDED && c->options->strict);
-    if (failure || row->verdict == VERDICT_UNDECIDED)
-        fprintf(out, "<%s message=\"%s: %s, was %s; effect %s; %s\"/>",
-                failure ? "failure" : "skipped", verdict_name(row->verdict), new, base, effect,
-                last);
+    if (failure || row->verdict == VERDICT_UNDECIDED) {
+        fprintf(out, "<%s message=\"%s: %s, was %s; effect %s; ", failure ? "failure" : "skipped",
+                verdict_name(row->verdict), new, base, effect);
+        text_xml(out, last); /* "<1e-6" */
+        fputs("\"/>", out);
+    }
     fputs("</testcase>\n", out);
 }
 

@@ -38,7 +38,7 @@ struct compare_cell {
     struct side base, new;
     struct pair *pair; /* trials of equal n that were injected on both sides */
     size_t pair_count;
-    bool identical;              /* all pairs have equal hashes, and there is one */
+    bool identical;              /* all trials of equal n have equal hashes, and there is one */
     uint64_t promises_lost;      /* pairs where new breaks what base, promising the same, kept */
     struct pair promise_example; /* the first of them */
 };
@@ -89,7 +89,8 @@ struct comparison {
     struct compare_cell *cell;
     size_t cell_count, cell_room;
     uint64_t base_undecided, new_undecided; /* trials on which the oracle gave up */
-    size_t cells_left_out;                  /* skipped, or lacking with --common */
+    bool watched;          /* cells of a side ended because of what was seen in them */
+    size_t cells_left_out; /* skipped, or lacking with --common */
     struct compare_row *row;
     size_t row_count;
     uint64_t pooled_worse, pooled_better; /* trial numbers by the sign of their net */

@@ -18,6 +18,7 @@ static void pair_cell(struct compare_cell *cell)
     size_t least = cell->base.count < cell->new.count ? cell->base.count : cell->new.count;
     cell->pair = calloc(least + 1, sizeof(cell->pair[0]));
     ASSERT(cell->pair != NULL);
+    bool any = false; /* a cell that no fault ever met can be identical too */
     cell->identical = true;
     for (size_t i = 0, j = 0; i < cell->base.count && j < cell->new.count;) {
         const struct side_trial *base = &cell->base.trial[i], *new = &cell->new.trial[j];
@@ -27,12 +28,13 @@ static void pair_cell(struct compare_cell *cell)
         }
         i++;
         j++;
+        any = true;
         if (base->hash != new->hash)
             cell->identical = false;
         if (base->injected && new->injected)
             cell->pair[cell->pair_count++] = (struct pair){base, new};
     }
-    cell->identical = cell->identical && cell->pair_count > 0;
+    cell->identical = cell->identical && any;
 }
 
 static bool breaks(const struct side_trial *t)
@@ -387,7 +389,7 @@ static void judge_row(const struct comparison *c, struct compare_row *row)
     for (size_t k = 0; k < row->cut_count; k++) {
         const struct cut *cut = &row->cut[k];
         if (cut->worse_adjusted <= c->alpha && cut->interval.low > row->margin) {
-            if (!worse)
+            if (!worse || cut->interval.low > row->cut[row->shown].interval.low)
                 row->shown = k;
             worse = true;
         }

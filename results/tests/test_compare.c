@@ -21,6 +21,8 @@ struct content {
     bool other_hash;     /* event streams differ from those of the other file */
     enum level promised; /* of all cells */
     uint64_t undecided;  /* trials of each cell */
+    bool missed;         /* no fault ever struck */
+    bool idle;           /* no time was ever above 0 */
 };
 
 static void build(unsigned which, uint64_t n, const struct content *content)
@@ -33,6 +35,9 @@ static void build(unsigned which, uint64_t n, const struct content *content)
             r.promised = content->promised;
             r.hash ^= content->other_hash;
             r.undecided = i < content->undecided;
+            r.injected = !content->missed;
+            if (content->idle)
+                r.outage_ns = 0;
             if (content->slower > 0) {
                 r.outage_ns = (int64_t)((double)r.outage_ns * content->slower);
                 r.rpo_ns = (int64_t)((double)r.rpo_ns * content->slower);
@@ -341,7 +346,97 @@ START_TEST(test_compare__any_number_of_variants)
 }
 END_TEST
 
+START_TEST(test_compare__cells_that_no_fault_met_can_be_identical)
+{
+    struct content missed = {.missed = true, .promised = LEVEL_NONE};
+    two_files(20, &missed, &missed);
+    ck_assert_int_eq(compare_files((struct compare_options){.strict = true, .verbose = true}), 0);
+    has(out, "identical event by event");
+    ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JSON}), 0);
+    ck_assert(json_value("$.cells[0].n") == 0);
+    ck_assert(isnan(json_value("$.cells[0].effect")));
+    rig_fini(&rig);
+    struct content other = {.missed = true, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(20, &missed, &other);
+    ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 1);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__times_of_0_on_both_sides_are_left_out_and_counted)
+{
+    struct content idle = {.idle = true, .promised = LEVEL_NONE};
+    struct content also = {.idle = true, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(20, &idle, &also);
+    ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage"}), 0);
+    has(out, "40 pairs of times left out");
+    has(out, "? undecided");
+    has(out, "UNDECIDED: 2 of 2 cells\n");
+    ck_assert_int_eq(
+        compare_files((struct compare_options){.measures = "outage", .format = COMPARE_JSON}), 0);
+    ck_assert(json_value("$.cells[0].left_out") == 20 && json_value("$.cells[0].n") == 0);
+    rig_fini(&rig);
+    struct content slow = {.slower = 1.01, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(100, &plain, &slow);
+    ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage"}), 0);
+    has(out, "NO WORSE: all 2 cells, within 5 % of a time\n");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__an_exploration_is_no_sample)
+{
+    two_files(5, &plain, &plain);
+    rig_open(&rig, 1, STORE_RESUME);
+    struct store_explored row = {.cell = 0, .point = "write 1", .states = 1, .weakest = LEVEL_NONE};
+    ck_assert_int_eq(store_put_explored(rig.store, &row), OK);
+    rig_close(&rig);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 2);
+    has(err, "b.db:1:1: cannot be compared: its rows are the broken states");
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_compare__only_what_the_compared_cells_have_must_be_equal)
+{
+    struct store_parameter both[] = {{"workload", "mail", "app", "postmark", NAN},
+                                     {"workload", "extra", "app", "fsx", NAN},
+                                     {"campaign", "", "trials.half-width", "1%", 0.01}};
+    rig_init(&rig, 1, 2, 20);
+    rig.plan.parameters = both;
+    rig.plan.parameter_count = 1;
+    build(0, 20, &plain);
+    rig.plan.parameter_count = 3;
+    build(1, 20, &plain);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    has(out, ": paired, 2 cells");
+    has(out, "cells ended early");
+    ck_assert_int_eq(unlink(rig.path[1]), 0);
+    both[0].text = "fsx";
+    build(1, 20, &plain);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    has(out, "unpaired (the workloads differ)");
+    rig_fini(&rig);
+}
+END_TEST
+
+/* A p below 1e-6 is told as such, and must not end the document. */
+START_TEST(test_compare__junit_is_sound_xml)
+{
+    struct content new = {.silent = {100, 0}, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(200, &plain, &new);
+    ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JUNIT}), 1);
+    has(out, "; &lt;1e-6\"/>");
+    rig_fini(&rig);
+}
+END_TEST
+
 CHECK_MAIN("compare", 120,
+           tcase_add_test(tc, test_compare__cells_that_no_fault_met_can_be_identical);
+           tcase_add_test(tc, test_compare__times_of_0_on_both_sides_are_left_out_and_counted);
+           tcase_add_test(tc, test_compare__an_exploration_is_no_sample);
+           tcase_add_test(tc, test_compare__only_what_the_compared_cells_have_must_be_equal);
+           tcase_add_test(tc, test_compare__junit_is_sound_xml);
            tcase_add_test(tc, test_compare__equal_event_streams_are_no_worse_at_any_n);
            tcase_add_test(tc, test_compare__nine_of_two_hundred_is_worse);
            tcase_add_test(tc, test_compare__the_mirror_is_better);
