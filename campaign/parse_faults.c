@@ -260,6 +260,8 @@ static void copy_keys(const struct option_set *set, struct fault *fault)
 {
     if (option_has(set, "count"))
         fault->count = *option_amount(set, "count");
+    if (option_has(set, "near"))
+        fault->near_bytes = (uint64_t)option_amount(set, "near")->low;
     if (option_has(set, "where"))
         fault->where = (enum fault_where)option_number(set, "where");
     if (option_has(set, "factor"))

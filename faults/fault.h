@@ -155,6 +155,7 @@ struct fault {
     struct amount count;      /* sectors, requests or writes, by kind: default 1 */
     enum fault_where where;   /* latent-error, bit-rot */
     const char *where_path;
+    uint64_t near_bytes; /* latent-error, bit-rot: every other sector lies so near the one before */
     struct amount factor; /* fail-slow: times slower, default 10 */
     struct amount for_ns; /* how long: fail-stop, fail-slow, lying-flush, default FOREVER */
     bool replaced;        /* fail-stop: after that time a blank disk stands in its place */

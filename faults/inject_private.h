@@ -27,6 +27,7 @@ enum draw {
     DRAW_TEAR, /* the k-th torn write: ordinal DRAW_MANY + k */
     DRAW_BUG,
     DRAW_VALUE,      /* what stands where a bug was; as the next */
+    DRAW_NEAR,       /* whether the k-th sector lies near the one before; as the next */
     DRAW_MANY = 1000 /* place and bit of the k-th sector: DRAW_MANY * (1 + draw) + k */
 };
 

@@ -10,6 +10,10 @@
 #include "sim/rng.h"
 #include "stack/designs.h"
 
+/* Of latent errors about one half has another within 10 MB (Bairavasundaram et al., SIGMETRICS
+ * 2007). */
+#define NEAR_SHARE 0.5
+
 /* ---- Disks -------------------------------------------------------------------------------------
  */
 
@@ -18,19 +22,42 @@ static uint64_t ordinal(enum draw draw, uint64_t k)
     return (uint64_t)DRAW_MANY * (1 + (uint64_t)draw) + k;
 }
 
-/* The k-th sector that a fault of media hits; false: no sector was ever written. */
+/* How many of the first sectors that were ever written lie below `sector`. */
+static uint64_t used_below(const struct sim_disk *disk, uint64_t sector)
+{
+    uint64_t low = 0, high = sim_disk_used_count(disk);
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (sim_disk_used_nth(disk, middle) < sector)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The k-th sector that a fault of media hits; *sector: the one before, unless k is 0. false: no
+ * sector was ever written. */
 static bool pick_sector(struct injector *in, uint32_t i, struct sim_disk *disk, uint64_t k,
                         uint64_t *sector)
 {
+    const struct fault *f = fault_of(in, i);
+    struct sim_disk_identity disk_is = sim_disk_identify(disk);
     double fraction = inject_fraction(in, i, ordinal(DRAW_PLACE, k));
-    if (fault_of(in, i)->where == FAULT_WHERE_ANY) {
-        *sector = amount_share(fraction, sim_disk_identify(disk).sectors);
-        return true;
-    }
-    uint64_t used = sim_disk_used_count(disk);
-    if (used == 0)
+    bool any = f->where == FAULT_WHERE_ANY;
+    uint64_t first = 0, end = any ? disk_is.sectors : sim_disk_used_count(disk);
+    if (end == 0)
         return false;
-    *sector = sim_disk_used_nth(disk, amount_share(fraction, used));
+    uint64_t near = f->near_bytes / disk_is.sector_size;
+    if (near > 0 && k > 0 && inject_fraction(in, i, ordinal(DRAW_NEAR, k)) < NEAR_SHARE) {
+        uint64_t low = *sector > near ? *sector - near : 0;
+        uint64_t high = *sector + near < disk_is.sectors ? *sector + near + 1 : disk_is.sectors;
+        first = any ? low : used_below(disk, low);
+        end = any ? high : used_below(disk, high);
+        ASSERT(first < end); /* the one before lies among them */
+    }
+    uint64_t place = first + amount_share(fraction, end - first);
+    *sector = any ? place : sim_disk_used_nth(disk, place);
     return true;
 }
 
@@ -40,7 +67,7 @@ static void strike_media(struct injector *in, uint32_t i, struct sim_disk *disk)
 {
     const struct fault *f = fault_of(in, i);
     struct strike *s = &in->fault[i].strike;
-    uint64_t count = inject_amount(in, i, &f->count, DRAW_COUNT), sector;
+    uint64_t count = inject_amount(in, i, &f->count, DRAW_COUNT), sector = 0;
     uint32_t bits = sim_disk_identify(disk).sector_size * 8;
     s->wanted += count;
     for (uint64_t k = 0; k < count; k++) {

@@ -105,7 +105,15 @@ static const struct option_spec slow_keys[] = {
      .doc = "times slower"},
     FOR_KEY,
 };
-static const struct option_spec sector_keys[] = {COUNT_KEY("sectors"), WHERE_KEY};
+static const struct option_spec sector_keys[] = {
+    COUNT_KEY("sectors"),
+    WHERE_KEY,
+    {.name = "near",
+     .type = OPTION_SIZE,
+     .fallback = "0B",
+     .source = FORMAT,
+     .doc = "with a chance of one half a sector lies so near the one before; 0: anywhere"},
+};
 static const struct option_spec request_keys[] = {COUNT_KEY("requests")};
 static const struct option_spec write_keys[] = {COUNT_KEY("writes")};
 static const struct option_spec flush_keys[] = {FOR_KEY};

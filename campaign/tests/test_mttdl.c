@@ -17,7 +17,7 @@
 #define SELDOM 1.5 /* deaths of a disk a year, by fault plan */
 #define OFTEN 3.0
 #define MU (365.0 / 10) /* repairs a year: 10 days on average */
-#define TRIALS 60
+#define TRIALS 40
 
 static const char text[] =
     "campaign: mttdl\n"

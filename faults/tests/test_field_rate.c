@@ -133,6 +133,32 @@ START_TEST(test_field_rate__each_strike_is_told_and_nothing_stays_when_it_is_dis
 }
 END_TEST
 
+/* Every other sector within two of the one before; by chance about none would be. */
+START_TEST(test_field_rate__sectors_of_one_strike_lie_near_each_other)
+{
+    struct sim_disk *disk = sim_machine_disk(rig.machine, 0);
+    struct sim_disk_identity is = sim_disk_identify(disk);
+    struct fault *f = rig_fault(FAULT_DISK_LATENT_ERROR, FAULT_AT_TIME, 0);
+    f->disk = (struct fault_target){.kind = FAULT_TARGET_INDEX, .index = 0};
+    f->where = FAULT_WHERE_ANY;
+    f->count = amount_fixed(60);
+    f->near_bytes = 2 * (uint64_t)is.sector_size;
+    rig_arm(1);
+    rig_run(RIG_MS);
+    uint32_t pairs = 0, bad = 0;
+    for (uint64_t s = 0, last = is.sectors; s < is.sectors; s++) {
+        if (!sim_disk_bad(disk, s))
+            continue;
+        pairs += last != is.sectors && s - last <= 2;
+        bad++;
+        last = s;
+    }
+    ck_assert_uint_gt(bad, 30); /* near ones may be the same */
+    ck_assert_uint_gt(pairs, 6);
+    ck_assert_uint_lt(pairs, bad);
+}
+END_TEST
+
 static void replace(bool noticed)
 {
     uint8_t sector[RIG_SECTORS * 4096];
@@ -172,6 +198,7 @@ END_TEST
 
 CHECK_MAIN(
     "field_rate", 60, tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
+    tcase_add_test(tc, test_field_rate__sectors_of_one_strike_lie_near_each_other);
     tcase_add_test(tc, test_field_rate__a_rate_is_a_poisson_process_of_each_target);
     tcase_add_test(tc, test_field_rate__strikes_are_sorted_and_within_the_calendar);
     tcase_add_test(tc, test_field_rate__a_target_has_the_same_days_beside_any_others);
