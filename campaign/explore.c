@@ -434,16 +434,13 @@ struct explore_sum explorer_run(struct explorer *x, uint32_t cell, uint64_t n, u
     x->sum = (struct explore_sum){0};
     memset(x->row, 0, sizeof(x->row));
     x->late = false;
+    x->only = UINT32_MAX;
     explore_record(x, cell, n);
     x->promised = promised_here(x);
     sim_states_rewind(x->states, x->recording);
-    for (uint32_t number = 0; number < x->place_count; number++) {
-        if ((number + 1) % options->every != 0)
-            continue;
-        if (options->persistence && !x->places[number].persistence)
-            continue;
-        visit_point(x, number, from, to);
-    }
+    for (uint32_t number = 0; number < x->place_count; number++)
+        if (explore_wants(x, number, x->places[number].persistence))
+            visit_point(x, number, from, to);
     return x->sum;
 }
 
@@ -456,6 +453,7 @@ bool explorer_visit(struct explorer *x, uint32_t cell, uint64_t n, uint32_t poin
         .which = SIM_STATES_ALL, .depth = SIM_DEPTH_MAX, .tears = true};
     x->options = &eager;
     x->sink = &nobody;
+    x->only = point;
     explore_record(x, cell, n);
     if (point >= x->place_count)
         return false;

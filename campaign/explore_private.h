@@ -11,7 +11,8 @@
 #include "sim/record.h"
 #include "workloads/oracle/copy.h"
 
-/* A place of the recorded run where the power may fail. */
+/* A place of the recorded run where the power may fail. Its history is kept only if it is visited.
+ */
 struct place {
     uint32_t entry;   /* of the recording: it has happened */
     uint32_t history; /* which of the kept ones was the history then */
@@ -24,10 +25,10 @@ struct leaf {
     struct judge_input in; /* but for the history; observations are the leaf's own */
     struct observation *seen, *again;
     bool walked;
-    uint64_t hash, digest;
-    uint64_t service_ns; /* from power on to full service; HISTORY_NEVER: not reached */
-    uint64_t rebuilt_ns; /* since time 0; 0: never */
-    uint64_t power_ns;   /* when power came back, since time 0 */
+    uint64_t hash, digest; /* digest: only if the sink wants it */
+    uint64_t service_ns;   /* from power on to full service; HISTORY_NEVER: not reached */
+    uint64_t rebuilt_ns;   /* since time 0; 0: never */
+    uint64_t power_ns;     /* when power came back, since time 0 */
     uint64_t events, messages, ios, blocks;
     struct record_event *heard;
     uint32_t heard_count;
@@ -53,6 +54,7 @@ struct explorer {
     struct sim_states *states;
     struct sim_memo *memo;
     bool recording_now, answered_sync;
+    uint32_t only;  /* the one point that is visited; UINT32_MAX: those that the options say */
     bool from_mark; /* app `bounded`: its set-up, before the mark, has no points */
     struct place *places;
     uint32_t place_count, place_room;
@@ -83,6 +85,9 @@ struct explorer {
 };
 
 /* explore_boot.c */
+
+/* Whether the point is one of those that are visited. */
+bool explore_wants(const struct explorer *x, uint32_t number, bool persistence);
 
 /* Runs the job without faults and records it: places, histories, entries. */
 void explore_record(struct explorer *x, uint32_t cell, uint64_t n);
