@@ -146,7 +146,8 @@ static enum err check_page(struct cache *c, uint32_t page)
     return OK;
 }
 
-/* The pages of one record that no later one has overwritten or cut off. */
+/* The pages of one record that no later one has overwritten or cut off. One that damaged memory has
+ * hidden is not missed here: a start finds a record without it and says E_LOST, nothing older. */
 static enum err put_pages(struct cache *c, struct stable *s, const struct record *r)
 {
     for (uint64_t block = r->a; block < r->a + r->b; block++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "stack/loris/cache/cache.h"
 
 static uint8_t region[RIG_REGION] __attribute__((aligned(4096)));
 
@@ -286,6 +287,20 @@ enum err rig_read_back(struct rig *r, uint64_t oid, void *to, size_t bytes)
     uint32_t moved = 0;
     memset(to, 0, bytes);
     return rig_read(r, 0, oid, 0, to, bytes, &moved, false);
+}
+
+uint32_t rig_hide_frame(uint64_t oid, uint64_t block)
+{
+    uint32_t found = 0;
+    for (size_t k = 0; k + sizeof(struct frame) <= RIG_REGION; k += sizeof(uint64_t)) {
+        struct frame f;
+        memcpy(&f, region + k, sizeof(f));
+        if (f.oid != oid || f.block != block || f.lsn == 0 || f.seal != frame_seal(&f))
+            continue;
+        region[k + 14] ^= 0x10; /* of `block` */
+        found++;
+    }
+    return found;
 }
 
 uint32_t rig_flip_pages(const uint8_t *start)

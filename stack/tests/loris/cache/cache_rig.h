@@ -62,6 +62,8 @@ uint64_t rig_make(struct rig *r, uint32_t env, const void *from, size_t bytes);
 void rig_fill(uint8_t *to, uint8_t seed, size_t bytes);
 /* Reads from the start of an object into `to`, which is cleared first. */
 enum err rig_read_back(struct rig *r, uint64_t oid, void *to, size_t bytes);
+/* Damages what leads to the page of a block in the region: nobody finds it. How many were found. */
+uint32_t rig_hide_frame(uint64_t oid, uint64_t block);
 /* Flips a bit of every page in the cache that begins with these 16 bytes; returns how many. */
 uint32_t rig_flip_pages(const uint8_t *start);
 

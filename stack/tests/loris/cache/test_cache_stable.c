@@ -175,6 +175,22 @@ START_TEST(test_cache_stable__a_damaged_page_is_not_logged)
 }
 END_TEST
 
+/* The same of what leads to it: the group lacks the page, and whoever reads it then is told. */
+START_TEST(test_cache_stable__a_page_that_is_hidden_is_lost_and_not_old)
+{
+    start();
+    uint64_t oid = make(9000, 1);
+    ck_assert_int_eq(rig_sync(&r, 0, oid), OK);
+    put(oid, 9000, 2);
+    ck_assert_uint_gt(rig_hide_frame(oid, 1), 0);
+    (void)rig_sync(&r, 0, oid);
+    uint32_t moved = 0;
+    rig_power_cut(&r);
+    ck_assert_int_eq(rig_read(&r, 0, oid, 0, back, 9000, &moved, false), E_LOST);
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache_stable__holds_with_every_way_of_checksums)
 {
     static const enum checksum_mode modes[] = {CHECKSUMS_OFF, CHECKSUMS_LAZY, CHECKSUMS_EAGER};
@@ -417,6 +433,7 @@ CHECK_MAIN("cache_stable", 120,
            tcase_add_test(tc, test_cache_stable__a_group_without_its_last_segment_is_none);
            tcase_add_test(tc, test_cache_stable__a_log_without_room_makes_a_checkpoint);
            tcase_add_test(tc, test_cache_stable__a_damaged_page_is_not_logged);
+           tcase_add_test(tc, test_cache_stable__a_page_that_is_hidden_is_lost_and_not_old);
            tcase_add_test(tc, test_cache_stable__holds_with_every_way_of_checksums); tcase_add_test(
                tc, test_cache_stable__what_was_synced_is_there_after_a_cut_at_any_transaction);
            tcase_add_test(tc, test_cache_stable__the_script_goes_on_after_a_cut);
