@@ -353,16 +353,14 @@ static void on_end(void *context)
 
 static void cut_power(struct lab *lab)
 {
-    uint32_t i = lab->run.cut_wanted;
-    struct inject_cut cut = injector_cut_plan(lab->injector, i);
+    struct inject_cut cut = injector_cut_plan(lab->injector, lab->run.cut_wanted);
     lab->run.cut_wanted = NO_FAULT;
     lab->run.recovering = 0;
     lab->run.rebuilding = 0;
     lose_service(lab);
     (void)workload_kill(&lab->work, UINT32_MAX, HISTORY_POWER);
-    const struct fault_state *state = lab->run.faults->faults[i].chosen;
-    if (state != NULL)
-        lab_states_cut(lab, state);
+    if (cut.chosen != NULL)
+        lab_states_cut(lab, cut.chosen);
     else
         sim_machine_power_cut(lab->machine, cut.mode, cut.tears, cut.rng_key);
     lab->run.power_on_ns = sim_machine_now(lab->machine) + cut.off_for_ns;

@@ -339,5 +339,6 @@ struct inject_cut injector_cut_plan(const struct injector *in, uint32_t i)
     return (struct inject_cut){.mode = modes[f->cache],
                                .tears = tears[f->tears],
                                .rng_key = sim_rng_mix(inject_purpose(in, i), DRAW_CUT),
-                               .off_for_ns = inject_amount(in, i, &f->off_for_ns, DRAW_OFF_FOR)};
+                               .off_for_ns = inject_amount(in, i, &f->off_for_ns, DRAW_OFF_FOR),
+                               .chosen = f->chosen};
 }

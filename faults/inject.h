@@ -116,6 +116,7 @@ struct inject_cut {
     enum sim_cut_tears tears;
     uint64_t rng_key;
     uint64_t off_for_ns;
+    const struct fault_state *chosen; /* the crash state that the plan names, or NULL: by mode */
 };
 
 /* How a power cut is to be carried out, with its draws. */
