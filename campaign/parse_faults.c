@@ -15,13 +15,30 @@ struct reading {
     bool first; /* of its plan */
 };
 
+/* {holds: PATH, copy: 0}. */
+static void parse_holder(struct parse *p, const struct yaml *map, struct fault_target *target)
+{
+    static const char *const keys[] = {"holds", "copy"};
+    char error[OPTION_ERROR_BYTES];
+    int64_t copy = 0;
+    parse_check_keys(p, map, keys, 2, "`disk: {holds: ...}`");
+    const char *path = parse_text(p, yaml_get(map, "holds"), "`holds`");
+    const struct yaml *node = yaml_get(map, "copy");
+    const char *text = node == NULL ? "0" : parse_text(p, node, "`copy`");
+    if (text != NULL && (!option_parse_integer(text, &copy, error) || copy > INDEX_MAX))
+        complain(p->complaints, node == NULL ? map->place : node->place,
+                 "`%.80s` is no number of a copy; they count from 0", text);
+    *target = (struct fault_target){
+        .kind = FAULT_TARGET_HOLDS, .index = (uint32_t)copy, .path = path == NULL ? "" : path};
+}
+
 /* "any", "all", or an index from 0. Complains and leaves *target if it is none. */
 static void parse_target(struct parse *p, const struct yaml *node, const char *key,
                          struct fault_target *target)
 {
     char error[OPTION_ERROR_BYTES];
-    if (node->kind == YAML_MAP && yaml_get(node, "holds") != NULL) {
-        complain(p->complaints, node->place, "not available yet: `%s: {holds: ...}`", key);
+    if (node->kind == YAML_MAP && strcmp(key, "disk") == 0 && yaml_get(node, "holds") != NULL) {
+        parse_holder(p, node, target);
         return;
     }
     const char *text = parse_text(p, node, arena_printf(p->arena, "`%s`", key));
@@ -145,6 +162,10 @@ static void parse_when_extras(struct reading *r, const struct yaml *map,
     const struct yaml *disk = yaml_get(map, "disk"), *layer = yaml_get(map, "layer");
     if (on_disk && disk != NULL)
         parse_target(p, disk, "disk", &at->disk);
+    if (at->disk.kind == FAULT_TARGET_HOLDS)
+        complain(p->complaints, disk->place,
+                 "requests are counted from the start, when no disk holds a file; any, all or a "
+                 "number");
     if (!on_layer)
         return;
     at->layer = layer == NULL ? fault->layer : parse_layer(p, layer);
@@ -262,7 +283,7 @@ static void copy_keys(const struct option_set *set, struct fault *fault)
         fault->count = *option_amount(set, "count");
     if (option_has(set, "near"))
         fault->near_bytes = (uint64_t)option_amount(set, "near")->low;
-    if (option_has(set, "where"))
+    if (option_has(set, "where") && fault->where != FAULT_WHERE_FILE)
         fault->where = (enum fault_where)option_number(set, "where");
     if (option_has(set, "factor"))
         fault->factor = *option_amount(set, "factor");
@@ -302,8 +323,16 @@ static struct yaml *parse_special(struct parse *p, const struct yaml *map, struc
             complain(p->complaints, map->place,
                      "`tears` and `cache: {keep: ...}` exclude each other");
     }
-    if (where != NULL && where->kind == YAML_MAP) {
-        complain(p->complaints, where->place, "not available yet: `where: {...}`");
+    bool of_media = fault->kind == FAULT_DISK_LATENT_ERROR || fault->kind == FAULT_DISK_BIT_ROT;
+    if (of_media && where != NULL && where->kind == YAML_MAP) {
+        static const char *const keys[] = {"file"};
+        parse_check_keys(p, where, keys, 1, "`where`");
+        fault->where = FAULT_WHERE_FILE;
+        fault->where_path = yaml_get(where, "file") == NULL
+                                ? NULL
+                                : parse_text(p, yaml_get(where, "file"), "`file`");
+        if (where->count == 0)
+            complain(p->complaints, where->place, "`where` names no file; as {file: app0/log0}");
         yaml_remove(rest, "where");
     }
     const struct yaml *repeat = yaml_get(map, "repeat");
@@ -397,6 +426,9 @@ static void parse_fault(struct parse *p, const struct yaml *map, struct fault_pl
         complain(p->complaints, bits->place, "`bits` says nothing of a row: all of it is spoilt");
     if (yaml_get(map, "at") != NULL)
         parse_when(&r, yaml_get(map, "at"), fault);
+    if (fault->at.kind == FAULT_AT_RATE && fault->disk.kind == FAULT_TARGET_HOLDS)
+        complain(p->complaints, map->place,
+                 "a rate is of each disk, whatever it holds; disk: any, all or a number");
 }
 
 /* The list with each field profile replaced by the faults that it stands for. */

@@ -38,6 +38,7 @@ void lab_destroy(struct lab *lab)
     judge_destroy(lab->judge);
     injector_destroy(lab->injector);
     free(lab->samples);
+    free(lab->content.word);
     free(lab);
 }
 

@@ -72,6 +72,15 @@ struct calendar {
     bool lost;
 };
 
+/* What applications have written, as of a moment (trial_content.c). */
+struct content_index {
+    uint64_t *word; /* sorted; room is kept */
+    size_t count, room;
+    const char *path; /* of that file alone; NULL: of all */
+    uint64_t at_ns;
+    bool listed; /* in this run */
+};
+
 struct lab {
     const struct plan *plan;
     uint32_t variant, workload; /* of the job; NO_FAULT: none yet */
@@ -83,6 +92,7 @@ struct lab {
     struct observation *seen, *again;
     struct judge *judge;
     struct injector *injector;
+    struct content_index content;
     struct workload_run work;
     struct run_state run;
     struct offer offer;                         /* of the job's fault-free run */
@@ -200,5 +210,8 @@ struct stack_options promise_options(const struct plan_variant *variant,
  */
 enum level promise_of_plan(const struct plan_variant *variant, const struct plan_workload *workload,
                            const struct fault_plan *faults);
+
+/* trial_content.c: whether a sector has content of applications (inject_setup.holds). */
+bool lab_holds(void *context, const char *path, const uint8_t *bytes, uint32_t count);
 
 #endif

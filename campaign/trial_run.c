@@ -509,6 +509,7 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
     lab->run.whole = (1u << v->machine.disk_count) - 1;
     if (lab->calendar.over_ns > 0)
         lab->work.hooks.rests_until = lab_rests_until;
+    lab->content.listed = false;
     injector_arm(lab->injector, &(struct inject_setup){.machine = lab->machine,
                                                        .options = &v->stack,
                                                        .classic = v->design->classic,
@@ -521,6 +522,7 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
                                                        .origin_ns = lab->run.origin_ns,
                                                        .recovery_ns = recovery_ns,
                                                        .context = lab,
+                                                       .holds = lab_holds,
                                                        .struck = on_struck,
                                                        .cut = on_cut});
     lab_calendar_spread(lab);

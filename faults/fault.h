@@ -62,7 +62,7 @@ enum fault_target_kind {
     FAULT_TARGET_ANY,  /* drawn */
     FAULT_TARGET_ALL,
     FAULT_TARGET_INDEX, /* `index`, from 0 */
-    FAULT_TARGET_HOLDS, /* the disk with copy `index` of file `path`: not available yet */
+    FAULT_TARGET_HOLDS, /* of the disks that hold content of file `path`: number `index` */
 };
 
 struct fault_target {

@@ -44,6 +44,9 @@ struct inject_setup {
         *recovery_ns; /* [count]: length of the recovery after fault i in a run without the
                          faults behind it; 0 if not measured (no `recovery` entry follows) */
     void *context;
+    /* Whether these bytes of a sector are an application's content, with a path: that file's (as
+     * the history has it now). NULL: nobody can tell, and no sector is. */
+    bool (*holds)(void *context, const char *path, const uint8_t *bytes, uint32_t count);
     /* Fault i struck just now, of a rate once more; of faults of requests, with the first that it
      * spoils. */
     void (*struck)(void *context, uint32_t i);

@@ -84,7 +84,8 @@ void inject_draw_targets(struct injector *in, uint32_t i)
         a->instance = draw_target(in, i, &f->instance, offered_instances(in, f),
                                   OFFER_INSTANCES_MAX, DRAW_INSTANCE);
     /* Whose requests count: of the disk given with the moment, else of the fault's, else of all. */
-    bool own = f->kind <= FAULT_DISK_LYING_FLUSH && f->disk.kind != FAULT_TARGET_ALL;
+    bool own = f->kind <= FAULT_DISK_LYING_FLUSH && f->disk.kind != FAULT_TARGET_ALL &&
+               f->disk.kind != FAULT_TARGET_HOLDS; /* which is known when it strikes */
     a->count_disk = own ? a->disk : DISKS_MAX;
     if (f->at.disk.kind != FAULT_TARGET_NONE)
         a->count_disk = draw_target(in, i, &f->at.disk, offered_disks(in, &f->at.disk), DISKS_MAX,

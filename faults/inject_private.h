@@ -157,6 +157,24 @@ void inject_lasting_forget(struct injector *in, uint32_t i);
 /* Whether its end is part of the trial's story: the disk will be back, the process go on. */
 bool inject_lasting_awaited(const struct injector *in, uint32_t i);
 
+/* inject_place.c: the sectors of a disk that a fault of media may strike, in order of address. */
+struct inject_places {
+    const struct sim_disk *disk;
+    bool any;         /* every sector */
+    uint64_t *sector; /* else these; NULL: those that were ever written */
+    uint64_t count;
+};
+struct inject_places inject_places_find(const struct injector *in, uint32_t i,
+                                        const struct sim_disk *disk);
+uint64_t inject_places_nth(const struct inject_places *places, uint64_t k);
+/* How many of them lie below `sector`. */
+uint64_t inject_places_below(const struct inject_places *places, uint64_t sector);
+void inject_places_free(struct inject_places *places);
+
+/* `disk: {holds: ...}`: which one that is, now; NO_DISK if none is. */
+#define NO_DISK (DISKS_MAX + 1u)
+void inject_find_holder(struct injector *in, uint32_t i);
+
 /* inject_bug.c: which bug it is; in a word, and whether it is one of messages. */
 void inject_bug_draw(struct injector *in, uint32_t i);
 const char *inject_bug_name(const struct injector *in, uint32_t i);

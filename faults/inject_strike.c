@@ -22,42 +22,25 @@ static uint64_t ordinal(enum draw draw, uint64_t k)
     return (uint64_t)DRAW_MANY * (1 + (uint64_t)draw) + k;
 }
 
-/* How many of the first sectors that were ever written lie below `sector`. */
-static uint64_t used_below(const struct sim_disk *disk, uint64_t sector)
-{
-    uint64_t low = 0, high = sim_disk_used_count(disk);
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (sim_disk_used_nth(disk, middle) < sector)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The k-th sector that a fault of media hits; *sector: the one before, unless k is 0. false: no
- * sector was ever written. */
-static bool pick_sector(struct injector *in, uint32_t i, struct sim_disk *disk, uint64_t k,
-                        uint64_t *sector)
+/* The k-th sector that a fault of media hits; *sector: the one before, unless k is 0. false: there
+ * is none that it may hit. */
+static bool pick_sector(struct injector *in, uint32_t i, const struct inject_places *places,
+                        uint64_t k, uint64_t *sector)
 {
     const struct fault *f = fault_of(in, i);
-    struct sim_disk_identity disk_is = sim_disk_identify(disk);
+    struct sim_disk_identity disk_is = sim_disk_identify(places->disk);
     double fraction = inject_fraction(in, i, ordinal(DRAW_PLACE, k));
-    bool any = f->where == FAULT_WHERE_ANY;
-    uint64_t first = 0, end = any ? disk_is.sectors : sim_disk_used_count(disk);
+    uint64_t first = 0, end = places->count;
     if (end == 0)
         return false;
     uint64_t near = f->near_bytes / disk_is.sector_size;
     if (near > 0 && k > 0 && inject_fraction(in, i, ordinal(DRAW_NEAR, k)) < NEAR_SHARE) {
-        uint64_t low = *sector > near ? *sector - near : 0;
         uint64_t high = *sector + near < disk_is.sectors ? *sector + near + 1 : disk_is.sectors;
-        first = any ? low : used_below(disk, low);
-        end = any ? high : used_below(disk, high);
+        first = inject_places_below(places, *sector > near ? *sector - near : 0);
+        end = inject_places_below(places, high);
         ASSERT(first < end); /* the one before lies among them */
     }
-    uint64_t place = first + amount_share(fraction, end - first);
-    *sector = any ? place : sim_disk_used_nth(disk, place);
+    *sector = inject_places_nth(places, first + amount_share(fraction, end - first));
     return true;
 }
 
@@ -69,9 +52,10 @@ static void strike_media(struct injector *in, uint32_t i, struct sim_disk *disk)
     struct strike *s = &in->fault[i].strike;
     uint64_t count = inject_amount(in, i, &f->count, DRAW_COUNT), sector = 0;
     uint32_t bits = sim_disk_identify(disk).sector_size * 8;
+    struct inject_places places = inject_places_find(in, i, disk);
     s->wanted += count;
     for (uint64_t k = 0; k < count; k++) {
-        if (!pick_sector(in, i, disk, k, &sector))
+        if (!pick_sector(in, i, &places, k, &sector))
             break;
         if (f->kind == FAULT_DISK_LATENT_ERROR) {
             sim_disk_latent_error(disk, sector, 1);
@@ -81,6 +65,7 @@ static void strike_media(struct injector *in, uint32_t i, struct sim_disk *disk)
         }
         s->done++;
     }
+    inject_places_free(&places);
 }
 
 static void strike_disk(struct injector *in, uint32_t i, struct sim_disk *disk)
@@ -241,6 +226,8 @@ static void name_target(struct injector *in, uint32_t i)
                        f->kind == FAULT_MEMORY_FLIP ? regions[f->region] : "");
     else if (a->disk == DISKS_MAX)
         (void)snprintf(to, room, "all disks");
+    else if (a->disk == NO_DISK)
+        (void)snprintf(to, room, "no disk");
     else
         (void)snprintf(to, room, "disk %u", a->disk);
     size_t at = strlen(to);
@@ -259,6 +246,7 @@ void inject_strike(struct injector *in, uint32_t i)
     a->stage = STAGE_OVER;
     if (f->kind == FAULT_PROCESS_BUG)
         inject_bug_draw(in, i);
+    inject_find_holder(in, i);
     name_target(in, i);
     switch (f->kind) {
     case FAULT_POWER_CUT:

@@ -47,8 +47,8 @@ static const struct option_choice eccs[] = {
 static const struct option_choice wheres[] = {
     {"used", FAULT_WHERE_USED, false},
     {"any", FAULT_WHERE_ANY, false},
-    {"data", FAULT_WHERE_DATA, true},
-    {"metadata", FAULT_WHERE_METADATA, true},
+    {"data", FAULT_WHERE_DATA, false},
+    {"metadata", FAULT_WHERE_METADATA, false},
     {NULL, 0, false},
 };
 static const struct option_choice bugs[] = {
@@ -69,7 +69,9 @@ static const struct option_choice bugs[] = {
 #define WHERE_KEY                                                                                  \
     {                                                                                              \
         .name = "where", .type = OPTION_CHOICE, .choices = wheres, .fallback = "used",             \
-        .source = FORMAT, .doc = "which sectors: used = ever written"                              \
+        .source = FORMAT,                                                                          \
+        .doc = "which sectors: used = ever written, data = with content of applications, "         \
+               "metadata = others that are not zeros; or {file: PATH}"                             \
     }
 /* No fallback: for ever. */
 #define FOR_KEY                                                                                    \

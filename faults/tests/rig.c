@@ -108,6 +108,14 @@ static void on_block(void *context, enum layer layer, uint32_t instance)
     injector_on_block(rig.injector, layer, instance);
 }
 
+/* Content begins with its file's name; capitals are applications'. */
+static bool holds(void *context, const char *path, const uint8_t *bytes, uint32_t count)
+{
+    (void)context;
+    ASSERT(count == 512 || count == 4096);
+    return path != NULL ? bytes[0] == (uint8_t)path[0] : bytes[0] >= 'A' && bytes[0] <= 'Z';
+}
+
 static void struck(void *context, uint32_t i)
 {
     (void)context;
@@ -186,6 +194,7 @@ void rig_arm(uint32_t count)
                                                       .offer = &rig.offer,
                                                       .origin_ns = rig.origin_ns,
                                                       .recovery_ns = rig.recovery_ns,
+                                                      .holds = holds,
                                                       .struck = struck,
                                                       .cut = cut});
 }

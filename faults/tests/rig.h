@@ -53,6 +53,8 @@ const struct strike *rig_strike(uint32_t i);
 /* Lets virtual time pass. */
 void rig_run(uint64_t ns);
 
+/* Sectors of capital letters are applications' content, each of the file of its name. */
+
 /* One write of RIG_SECTORS sectors full of `byte`, or a read of them, to its answer. */
 enum sim_disk_status rig_write(uint32_t disk, uint64_t sector, uint8_t byte);
 enum sim_disk_status rig_read(uint32_t disk, uint64_t sector, uint8_t *to);

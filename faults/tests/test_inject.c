@@ -542,6 +542,74 @@ START_TEST(test_inject__flips_change_as_many_bits_of_the_region_named)
 }
 END_TEST
 
+/* Sectors [from, from + RIG_SECTORS) of disk d that cannot be read. */
+static uint32_t bad_among(uint32_t d, uint64_t from)
+{
+    uint32_t bad = 0;
+    for (uint64_t k = from; k < from + RIG_SECTORS; k++)
+        bad += sim_disk_bad(disk(d), k);
+    return bad;
+}
+
+START_TEST(test_inject__where_aims_at_data_metadata_or_a_file)
+{
+    static const struct {
+        enum fault_where where;
+        const char *path;
+        uint64_t hits[2]; /* where they lie: both, or one of these */
+    } cases[] = {{FAULT_WHERE_DATA, NULL, {0, 16}},
+                 {FAULT_WHERE_METADATA, NULL, {32, 32}},
+                 {FAULT_WHERE_FILE, "B", {16, 16}}};
+    (void)rig_write(0, 0, 'A');
+    (void)rig_write(0, 16, 'B');
+    (void)rig_write(0, 32, 'x');
+    (void)rig_write(0, 48, 0); /* nobody's */
+    rig_settle();
+    for (uint32_t c = 0; c < 3; c++) {
+        struct fault *f = rig_fault(FAULT_DISK_LATENT_ERROR, FAULT_AT_TIME, 0);
+        f->disk = (struct fault_target){.kind = FAULT_TARGET_INDEX, .index = 0};
+        f->where = cases[c].where;
+        f->where_path = cases[c].path;
+        f->count = amount_fixed(40);
+        now();
+        ck_assert(strike_is_whole(rig_strike(0)));
+        ck_assert_uint_gt(bad_among(0, cases[c].hits[0]), 0);
+        ck_assert_uint_gt(bad_among(0, cases[c].hits[1]), 0);
+        uint64_t there = bad_among(0, cases[c].hits[0]);
+        if (cases[c].hits[1] != cases[c].hits[0])
+            there += bad_among(0, cases[c].hits[1]);
+        ck_assert_uint_eq(sim_disk_bad_count(disk(0)), there);
+        injector_disarm(rig.injector);
+        rig.plan.count = 0;
+        for (uint64_t at = 0; at <= 32; at += 16) /* whole again */
+            (void)rig_write(0, at, at == 0 ? 'A' : at == 16 ? 'B' : 'x');
+        rig_settle();
+    }
+}
+END_TEST
+
+START_TEST(test_inject__a_disk_is_found_by_the_file_that_it_holds)
+{
+    static const uint32_t copies[] = {0, 1, 2};
+    static const char *const targets[] = {"disk 0", "disk 1", "no disk"};
+    (void)rig_write(1, 0, 'B');
+    rig_settle();
+    for (uint32_t k = 0; k < 4; k++) {
+        struct fault *f = rig_fault(FAULT_DISK_FAIL_SLOW, FAULT_AT_TIME, 0);
+        uint32_t copy = k == 0 ? 0 : copies[k - 1];
+        f->disk = (struct fault_target){.kind = FAULT_TARGET_HOLDS, .index = copy, .path = "B"};
+        now();
+        const char *target = k == 0 ? "disk 1" : targets[copy]; /* first only disk 1 holds it */
+        ck_assert_str_eq(rig_strike(0)->target, target);
+        ck_assert_int_eq(rig_strike(0)->took_effect, copy < 2);
+        injector_disarm(rig.injector);
+        rig.plan.count = 0;
+        (void)rig_write(0, 8, 'B');
+        rig_settle();
+    }
+}
+END_TEST
+
 START_TEST(test_inject__power_cuts_are_asked_for_with_their_draws)
 {
     rig_fault(FAULT_POWER_CUT, FAULT_AT_TIME, 0);
@@ -651,6 +719,8 @@ CHECK_MAIN("inject", 60, {
     tcase_add_test(tc, test_inject__crashes_and_hangs_need_one_that_lives);
     tcase_add_test(tc, test_inject__a_hung_process_lives_and_does_nothing_until_it_is_killed);
     tcase_add_test(tc, test_inject__flips_change_as_many_bits_of_the_region_named);
+    tcase_add_test(tc, test_inject__where_aims_at_data_metadata_or_a_file);
+    tcase_add_test(tc, test_inject__a_disk_is_found_by_the_file_that_it_holds);
     tcase_add_test(tc, test_inject__power_cuts_are_asked_for_with_their_draws);
     tcase_add_test(tc, test_inject__repeat_kills_as_often_each_time_at_the_first_message);
     tcase_add_test(tc, test_inject__disarmed_nothing_strikes_any_more);

@@ -10,7 +10,7 @@
 #define HEAD                                                                                       \
     "campaign: t\n"                                                                                \
     "machine: {disks: {count: 1, profile: ssd-sata, size: 64MiB}, environments: 1}\n"              \
-    "variants: {n: {stack: none}}\n"                                                               \
+    "variants: {n: {stack: %s}}\n"                                                                 \
     "workloads:\n"                                                                                 \
     "  w: {app: script, operations: \"create a\\nwrite a 0 20000\\nmark\\nfsync a\\ncreate b\\n"   \
     "write b 0 4096\\nread a 0 8192\\nmark\\nrename b c\\nsync\\nread a 0 8192\\n\"}\n"            \
@@ -22,11 +22,12 @@ static struct lab *lab;
 static struct trial_record *record, *base;
 
 /* A laboratory with these fault plans, numbered from 1, whose job has begun. */
-static void begin(const char *fault_lines)
+static void begin_on(const char *stack, const char *fault_lines)
 {
     char text[8192];
     struct plan_request request = {.path = "t.yaml"};
-    ck_assert_int_lt(snprintf(text, sizeof(text), "%s%s", HEAD, fault_lines), (int)sizeof(text));
+    ck_assert_int_lt(snprintf(text, sizeof(text), HEAD "%s", stack, fault_lines),
+                     (int)sizeof(text));
     plan = plan_load_text(text, &request, stderr);
     ck_assert(plan != NULL);
     lab = lab_create(plan);
@@ -35,6 +36,11 @@ static void begin(const char *fault_lines)
     ck_assert(record != NULL && base != NULL);
     lab_begin(lab, 0, 0, 0);
     lab_trial(lab, 0, base);
+}
+
+static void begin(const char *fault_lines)
+{
+    begin_on("none", fault_lines);
 }
 
 static void end(void)
@@ -228,6 +234,25 @@ START_TEST(test_inject_trial__moments_strike_where_they_say)
 }
 END_TEST
 
+START_TEST(test_inject_trial__content_tells_whose_a_sector_is)
+{
+    begin_on("ffs",
+             "  a: [{kind: disk.bit-rot, where: {file: app0/a}, at: {mark: 2}, count: 3}]\n"
+             "  gone: [{kind: disk.bit-rot, where: {file: app0/z}, at: {mark: 2}}]\n"
+             "  data: [{kind: disk.bit-rot, where: data, at: {mark: 2}, count: 3}]\n"
+             "  meta: [{kind: disk.bit-rot, where: metadata, at: {mark: 2}}]\n"
+             "  disk: [{kind: disk.fail-slow, disk: {holds: app0/a}, at: {mark: 2}}]\n"
+             "  other: [{kind: disk.fail-slow, disk: {holds: app0/a, copy: 1}, at: {mark: 2}}]\n");
+    static const bool injected[] = {true, false, true, true, true, false};
+    for (uint32_t p = 1; p <= 6; p++) {
+        lab_trial(lab, p, record);
+        ck_assert_msg(record->injected == injected[p - 1], "plan %u: %s", p, record->struck);
+        ck_assert(p != 2 || record->level == LEVEL_TRANSPARENT);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(test_inject_trial__power_cuts_take_what_their_mode_says)
 {
     begin("  keep: [{kind: power.cut, at: {mark: 1}, cache: keep, tears: none}]\n"
@@ -252,5 +277,6 @@ CHECK_MAIN("inject_trial", 120, {
     tcase_add_test(tc,
                    test_inject_trial__is_injected_only_if_all_of_it_took_effect_and_says_how_much);
     tcase_add_test(tc, test_inject_trial__moments_strike_where_they_say);
+    tcase_add_test(tc, test_inject_trial__content_tells_whose_a_sector_is);
     tcase_add_test(tc, test_inject_trial__power_cuts_take_what_their_mode_says);
 })

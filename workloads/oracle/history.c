@@ -233,6 +233,17 @@ void history_fill(const struct history *h, uint32_t op, uint64_t at, uint8_t *to
         content_fill(0, op, at, to, bytes);
 }
 
+uint32_t history_inode(const struct history *h, const char *path)
+{
+    const struct lookup how = {.view = VIEW_ALL, .follow = true};
+    for (uint32_t e = 0; e < h->environments; e++) {
+        struct where at = {0};
+        if (model_walk(h, e, path, &how, &at) == OK && at.inode != 0)
+            return at.inode;
+    }
+    return 0;
+}
+
 bool history_has_xattrs(const struct history *h)
 {
     return h->has_xattrs;

@@ -262,6 +262,9 @@ void history_version_done(struct history *h, uint32_t app);
 /* All complete versions of the file were said to be stable. */
 void history_versions_safe(struct history *h, uint32_t app, uint32_t file);
 
+/* The inode that a path leads to now, in the first environment that has it; 0: none. */
+uint32_t history_inode(const struct history *h, const char *path);
+
 /* Readers. Pointers hold until the next call that records something. */
 uint32_t history_ops(const struct history *h);       /* highest number */
 uint32_t history_setup_ops(const struct history *h); /* numbers up to this are no application's */

@@ -1,0 +1,77 @@
+/*
+ * Whose content a sector has: for faults that aim at data, at metadata, or at a file. What
+ * applications write is words that nobody else has (oracle/content.h); of every 64 bytes of what
+ * the history says was written one word is listed, and a sector that has a listed word in such a
+ * place is data. Every layout here keeps blocks of files in whole sectors, so the places agree.
+ *
+ * A run of content without a word at a multiple of 64 bytes (shorter than 72) is not known again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "campaign/trial_private.h"
+#include "workloads/oracle/content.h"
+
+#define STRIDE 64u
+
+static void list_word(struct content_index *c, uint64_t word)
+{
+    if (c->count == c->room) {
+        c->room = c->room == 0 ? 4096 : 2 * c->room;
+        c->word = realloc(c->word, c->room * sizeof(c->word[0]));
+        ASSERT(c->word != NULL);
+    }
+    c->word[c->count++] = word;
+}
+
+static void list_write(struct content_index *c, const struct history_op *op, uint32_t number)
+{
+    if (op->offset == HISTORY_AT_END)
+        return; /* in flight: nobody knows where */
+    uint64_t end = op->offset + op->length;
+    uint64_t at = (op->offset + STRIDE - 1) / STRIDE * STRIDE;
+    for (uint64_t word; at + sizeof(word) <= end; at += STRIDE) {
+        content_fill(op->key, number, at, (uint8_t *)&word, sizeof(word));
+        list_word(c, word);
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Lists what was written until now: to that file, or to all. */
+static void list_all(struct lab *lab, struct content_index *c, const char *path)
+{
+    uint32_t ops = history_ops(lab->history);
+    uint32_t inode = path == NULL ? 0 : history_inode(lab->history, path);
+    c->count = 0;
+    for (uint32_t k = 1; k <= ops && (path == NULL || inode != 0); k++) {
+        const struct history_op *op = history_op(lab->history, k);
+        if (op->kind == HISTORY_WRITE && (path == NULL || op->inode == inode))
+            list_write(c, op, k);
+    }
+    if (c->count > 0)
+        qsort(c->word, c->count, sizeof(c->word[0]), by_value);
+    c->path = path;
+    c->at_ns = sim_machine_now(lab->machine);
+    c->listed = true;
+}
+
+bool lab_holds(void *context, const char *path, const uint8_t *bytes, uint32_t count)
+{
+    struct lab *lab = context;
+    struct content_index *c = &lab->content;
+    if (!c->listed || c->path != path || c->at_ns != sim_machine_now(lab->machine))
+        list_all(lab, c, path);
+    for (uint32_t at = 0; c->count > 0 && at + sizeof(uint64_t) <= count; at += STRIDE) {
+        uint64_t word;
+        memcpy(&word, bytes + at, sizeof(word));
+        if (bsearch(&word, c->word, c->count, sizeof(word), by_value) != NULL)
+            return true;
+    }
+    return false;
+}
