@@ -198,6 +198,8 @@ static void put_page(struct report *r)
     (void)put_figures(r, "latency", "How bad is the tail?");
     (void)put_figures(r, "recovery", "How long did it take?");
     (void)put_figures(r, "loss", "How much work was lost?");
+    report_calendar(r);
+    (void)put_figures(r, "survival", NULL);
     (void)put_figures(r, "sweep", "What do the swept options cost?");
     (void)put_figures(r, "where", "Which moments are unsafe?");
     (void)put_figures(r, "detection", "Who notices?");

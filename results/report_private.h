@@ -27,6 +27,9 @@ void report_answer(struct report *r);
 /* Every cell, the worst 20 open. */
 void report_table(struct report *r);
 
+/* Of trials over calendar time: availability and losses of each cell; else nothing. */
+void report_calendar(struct report *r);
+
 /* One of each kind of broken promise, with its story and how to replay it. */
 void report_broken(struct report *r);
 

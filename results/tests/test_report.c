@@ -99,6 +99,29 @@ START_TEST(test_report__says_yes_no_and_nothing)
 }
 END_TEST
 
+/* 20 machine-years, a hundredth of each without service; 5 of them lose something in the middle:
+ * 5 losses in 17.5 years, whose exact interval is FIELD-DATA's of 5 events. */
+START_TEST(test_report__adds_up_calendar_time)
+{
+    rig_init(&rig, 1, 1, 20);
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < 20; i++) {
+        rig_record(&rig, &r, 0, i, LEVEL_DURABLE);
+        r.exposure_ns = UINT64_C(31536000000000000);
+        record_add_event(&r, r.exposure_ns, "calendar", "down", "315360000000000");
+        if (i < 5)
+            record_add_event(&r, r.exposure_ns / 2, "calendar", "loss", "silent");
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_msg(report() == 0, "%s", err);
+    has(page, "What did a year cost?");
+    has(page, "<td>20</td><td>20</td><td>99.0000 %</td><td>5</td><td>3.5 [1.5, 10.8]</td>");
+    has(page, "id=\"survival-");
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_report__needs_nothing_from_elsewhere)
 {
     rig_init(&rig, 1, 2, 60);
@@ -139,6 +162,7 @@ END_TEST
 
 CHECK_MAIN("report", 120, tcase_add_test(tc, test_report__answers_from_the_numbers);
            tcase_add_test(tc, test_report__says_yes_no_and_nothing);
+           tcase_add_test(tc, test_report__adds_up_calendar_time);
            tcase_add_test(tc, test_report__needs_nothing_from_elsewhere);
            tcase_add_test(tc, test_report__names_are_texts);
            tcase_add_test(tc, test_report__wrong_input_leaves_no_page);)
