@@ -74,6 +74,25 @@ START_TEST(test_stats__tail_half)
 }
 END_TEST
 
+/* The exact two-sided p is twice the tail; mid-p is without half of both outermost terms. */
+START_TEST(test_stats__mcnemar_from_its_tails)
+{
+    static const struct {
+        uint64_t b, c;
+        double exact, mid;
+    } rows[] = {{12, 3, .03515625, .02127075},
+                {8, 2, .10937500, .06542969},
+                {5, 0, .06250000, .03125000},
+                {6, 0, .03125000, .01562500}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t b = rows[i].b, m = b + rows[i].c;
+        NEAR(2 * stats_tail_half(b, m), rows[i].exact);
+        NEAR(stats_tail_half(b, m) + stats_tail_half(b + 1, m), rows[i].mid);
+    }
+    ck_assert(stats_tail_half(4, 4) > .05 && stats_tail_half(5, 5) < .05); /* five pairs at least */
+}
+END_TEST
+
 START_TEST(test_stats__tango)
 {
     INTERVAL(stats_tango(12, 2, 50, .05), 0.06111241, 0.34470875);
@@ -101,9 +120,26 @@ START_TEST(test_stats__newcombe)
 }
 END_TEST
 
+/* The difference to a share that is known to be 0 is the share, its interval Wilson's. */
+START_TEST(test_stats__newcombe_is_wilson_against_certainty)
+{
+    const uint64_t certain = UINT64_C(1000000000000000000);
+    INTERVAL(stats_newcombe(0, 1000, 0, certain, .05), 0, 0.00382676);
+    INTERVAL(stats_newcombe(3, 1000, 0, certain, .05), 0.00102078, 0.00878301);
+    INTERVAL(stats_newcombe(1, 10, 0, certain, .05), 0.01787621, 0.40415003);
+    INTERVAL(stats_newcombe(37, 500, 0, certain, .05), 0.05416118, 0.10033475);
+    INTERVAL(stats_newcombe(500, 500, 0, certain, .05), 0.99237566, 1);
+}
+END_TEST
+
+/* Where both sides are as large the distribution is symmetric: two-sided is twice one-sided. */
 START_TEST(test_stats__fisher)
 {
     NEAR(stats_fisher_less(7, 250, 18, 250), 0.0190997874);
+    NEAR(2 * stats_fisher_less(7, 250, 18, 250), 0.0381995748);
+    NEAR(stats_fisher_less(7, 250, 18, 250) - stats_fisher_less(6, 250, 19, 250), 0.0129433583);
+    ck_assert(fabs(2 * stats_fisher_less(18, 2000, 20, 2000) - 0.870800) < 1e-6);
+    ck_assert(fabs(2 * stats_fisher_less(2, 200, 5, 200) - 0.448982) < 1e-6);
     NEAR(stats_fisher_less(0, 10, 0, 10), 1);
 }
 END_TEST
@@ -166,6 +202,24 @@ START_TEST(test_stats__quantile_ranks)
     ranks(5, .5, .05, 0, 6);
     ranks(6, .5, .05, 1, 6);
     ranks(0, .5, .05, 0, 1);
+}
+END_TEST
+
+/* The smallest n at which a quantile is bounded from above: one-sided 95 %, two-sided 95 %. */
+START_TEST(test_stats__quantiles_need_values)
+{
+    static const struct {
+        double p;
+        uint64_t one, two;
+    } rows[] = {{.5, 5, 6}, {.9, 29, 36}, {.95, 59, 72}, {.99, 299, 368}, {.999, 2995, 3688}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t one = rows[i].one, two = rows[i].two;
+        double p = rows[i].p;
+        ck_assert(stats_quantile_ranks(one, p, .10).high <= one);
+        ck_assert(stats_quantile_ranks(one - 1, p, .10).high > one - 1);
+        ck_assert(stats_quantile_ranks(two, p, .05).high <= two);
+        ck_assert(stats_quantile_ranks(two - 1, p, .05).high > two - 1);
+    }
 }
 END_TEST
 
@@ -320,7 +374,19 @@ START_TEST(test_stats__trials_until_narrow)
 }
 END_TEST
 
-CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__power_of_the_gate);
+/* Of 0 events the interval alone says no worse from 268 on, the floor from 299. */
+START_TEST(test_stats__zero_events_need_the_floor)
+{
+    ck_assert(stats_tango(0, 0, 268, .10).high < .01 && stats_tango(0, 0, 267, .10).high > .01);
+    ck_assert(pow(1 - .01, 299) < .05 && pow(1 - .01, 298) > .05);
+}
+END_TEST
+
+CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__zero_events_need_the_floor);
+           tcase_add_test(tc, test_stats__mcnemar_from_its_tails);
+           tcase_add_test(tc, test_stats__newcombe_is_wilson_against_certainty);
+           tcase_add_test(tc, test_stats__quantiles_need_values);
+           tcase_add_test(tc, test_stats__power_of_the_gate);
            tcase_add_test(tc, test_stats__trials_of_the_gate);
            tcase_add_test(tc, test_stats__trials_until_narrow);
            tcase_add_test(tc, test_stats__clopper_pearson);
