@@ -162,7 +162,7 @@ static void parse_when_extras(struct reading *r, const struct yaml *map,
     const struct yaml *disk = yaml_get(map, "disk"), *layer = yaml_get(map, "layer");
     if (on_disk && disk != NULL)
         parse_target(p, disk, "disk", &at->disk);
-    if (at->disk.kind == FAULT_TARGET_HOLDS)
+    if (disk != NULL && at->disk.kind == FAULT_TARGET_HOLDS)
         complain(p->complaints, disk->place,
                  "requests are counted from the start, when no disk holds a file; any, all or a "
                  "number");

@@ -130,7 +130,8 @@ static bool is_plain(struct sim_process *p)
 {
     switch (p->gate.call) {
     case CALL_POST:
-        return p->m->observer.on_message == NULL && p->m->free_nodes != NULL;
+        return p->m->observer.on_message == NULL && p->m->send_hook == NULL &&
+               p->m->free_nodes != NULL;
     case CALL_PROBE:
         return p->m->observer.on_probe == NULL;
     case CALL_LAYER_OF:
