@@ -136,7 +136,7 @@ static void test_paired_share(struct compare_row *row, double alpha)
 
 /* --- Unpaired shares: each cut between two levels. --- */
 
-static void add_cut(struct compare_row *row, enum level at, double alpha)
+static struct stats_shares add_cut(struct compare_row *row, enum level at, double alpha)
 {
     const struct side *sides[2] = {&row->cell->base, &row->cell->new};
     uint64_t x[2] = {0, 0}, n[2] = {row->base_n, row->new_n};
@@ -151,31 +151,31 @@ static void add_cut(struct compare_row *row, enum level at, double alpha)
                                    ATTAINS_HYPERGEOMETRIC, x[0] + x[1], n[0], n[1]},
                         .effect = (double)x[1] / (double)n[1] - (double)x[0] / (double)n[0],
                         .interval = stats_newcombe(x[1], n[1], x[0], n[0], 2 * alpha)};
+    return (struct stats_shares){(double)x[0] / (double)n[0], (double)x[1] / (double)n[1]};
 }
 
 static void test_unpaired_share(struct compare_row *row, double alpha)
 {
+    struct stats_shares shares[CUTS_MAX];
     row->n = row->base_n < row->new_n ? row->base_n : row->new_n;
     if (row->n == 0)
         return;
     if (row->measure == MEASURE_LEVEL)
         for (int at = 1; at < LEVEL_COUNT; at++)
-            add_cut(row, (enum level)at, alpha);
+            shares[at - 1] = add_cut(row, (enum level)at, alpha);
     else
-        add_cut(row, LEVEL_COUNT, alpha);
-    for (size_t i = 1; i < row->cut_count;
-         i++) /* of the cuts with events, that of the largest low */
+        shares[0] = add_cut(row, LEVEL_COUNT, alpha);
+    for (size_t i = 1; i < row->cut_count; i++) /* of those with events, that of the largest low */
         if (row->cut[i].worse.m > 0 &&
             (row->cut[row->shown].worse.m == 0 ||
              row->cut[i].interval.low > row->cut[row->shown].interval.low))
             row->shown = i;
     const struct side *new = &row->cell->new;
     for (size_t i = 0; i < new->count && row->measure == MEASURE_LEVEL; i++)
-        if (new->trial[i].injected &&new->trial[i].level == row->new_weakest &&
+        if (new->trial[i].injected && (new->trial[i].level == row->new_weakest) &&
             row->new_weakest > row->base_weakest)
             keep_example(row, (struct pair){NULL, &new->trial[i]});
-    uint64_t floor_n = stats_floor(row->margin, alpha);
-    row->needs_n = row->n < floor_n ? floor_n : 0;
+    row->needs_n = stats_needs_trials(shares, row->cut_count, row->n, row->margin, alpha);
 }
 
 /* --- Times. --- */

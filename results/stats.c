@@ -74,19 +74,17 @@ struct interval stats_clopper_pearson(uint64_t x, uint64_t n, double alpha)
     return i;
 }
 
-/* Wilson's score interval at z standard deviations. */
-static struct interval wilson_z(uint64_t x, uint64_t n, double z)
+/* Wilson's score interval at z standard deviations; of counts that are expected too. */
+static struct interval wilson_z(double x, double n, double z)
 {
-    ASSERT(x <= n);
-    if (n == 0)
-        return (struct interval){0, 1};
-    double count = (double)n, p = (double)x / count, z2 = z * z;
-    double centre = p + z2 / (2 * count), scale = 1 + z2 / count;
-    double half = z * sqrt(p * (1 - p) / count + z2 / (4 * count * count));
+    ASSERT(x <= n && n > 0);
+    double p = x / n, z2 = z * z;
+    double centre = p + z2 / (2 * n), scale = 1 + z2 / n;
+    double half = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
     struct interval i = {(centre - half) / scale, (centre + half) / scale};
-    if (x == 0)
+    if (x <= 0)
         i.low = 0; /* exactly, not a rounding error away */
-    if (x == n)
+    if (x >= n)
         i.high = 1;
     return i;
 }
@@ -209,14 +207,20 @@ uint64_t stats_needs_pairs(uint64_t w, uint64_t s, uint64_t n, double margin, do
     return low;
 }
 
-struct interval stats_newcombe(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2, double alpha)
+/* stats_newcombe of such counts. */
+static struct interval newcombe_real(double x1, double n1, double x2, double n2, double alpha)
 {
-    if (n1 == 0 || n2 == 0)
+    if (n1 <= 0 || n2 <= 0)
         return (struct interval){-1, 1};
-    double z = stats_z(alpha), p1 = (double)x1 / (double)n1, p2 = (double)x2 / (double)n2;
+    double z = stats_z(alpha), p1 = x1 / n1, p2 = x2 / n2;
     struct interval i1 = wilson_z(x1, n1, z), i2 = wilson_z(x2, n2, z);
     return (struct interval){p1 - p2 - hypot(p1 - i1.low, i2.high - p2),
                              p1 - p2 + hypot(i1.high - p1, p2 - i2.low)};
+}
+
+struct interval stats_newcombe(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2, double alpha)
+{
+    return newcombe_real((double)x1, (double)n1, (double)x2, (double)n2, alpha);
 }
 
 double stats_fisher_less(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2)
@@ -228,6 +232,39 @@ double stats_fisher_less(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2)
     if (events == 0 || others == 0)
         return 1;
     return fmin(1, gsl_cdf_hypergeometric_P((unsigned)x1, events, others, (unsigned)n1));
+}
+
+/* What stats_needs_trials searches for: whether these shares, of n trials a side, decide. */
+static bool shares_decide(const struct stats_shares *cut, size_t count, uint64_t n, double margin,
+                          double alpha)
+{
+    bool no_worse = n >= stats_floor(margin, alpha), worse = false, better = false;
+    double trials = (double)n;
+    for (size_t k = 0; k < count; k++) {
+        double base = cut[k].base * trials, new = cut[k].new *trials;
+        struct interval i = newcombe_real(new, trials, base, trials, 2 * alpha);
+        uint64_t b = (uint64_t)llround(base), w = (uint64_t)llround(new);
+        worse = worse || (i.low > margin && stats_fisher_less(b, n, w, n) <= alpha);
+        better = better || (i.high < -margin && stats_fisher_less(w, n, b, n) <= alpha);
+        no_worse = no_worse && i.high < margin;
+    }
+    return worse || better || no_worse;
+}
+
+uint64_t stats_needs_trials(const struct stats_shares *cut, size_t count, uint64_t n, double margin,
+                            double alpha)
+{
+    uint64_t low = n, high = STATS_NEEDS_MAX;
+    if (n == 0 || n > high || !shares_decide(cut, count, high, margin, alpha))
+        return 0;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (shares_decide(cut, count, middle, margin, alpha))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }
 
 uint64_t stats_floor(double margin, double alpha)

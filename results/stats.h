@@ -44,6 +44,16 @@ double stats_fisher_less(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2);
 /* Newcombe's interval of the difference, share 1 less share 2. */
 struct interval stats_newcombe(uint64_t x1, uint64_t n1, uint64_t x2, uint64_t n2, double alpha);
 
+/* The shares of both sides below a cut between two levels. */
+struct stats_shares {
+    double base, new;
+};
+
+/* The smallest number of trials a side at which these shares would decide by the rule of compare.h;
+ * 0: not up to STATS_NEEDS_MAX. */
+uint64_t stats_needs_trials(const struct stats_shares *cut, size_t count, uint64_t n, double margin,
+                            double alpha);
+
 /* --- Many tests at once. --- */
 /* What one test could have reached, given what it is conditioned on. */
 enum attainable {

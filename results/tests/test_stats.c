@@ -272,6 +272,24 @@ START_TEST(test_stats__needs_pairs)
 }
 END_TEST
 
+START_TEST(test_stats__needs_trials)
+{
+    struct stats_shares none[2] = {{0, 0}, {0, 0}};
+    ck_assert_uint_eq(stats_needs_trials(none, 2, 100, .01, .05), 299);
+    struct stats_shares cuts[2] = {{.1, .1}, {0, .02}};
+    uint64_t n = stats_needs_trials(cuts, 2, 100, .01, .05); /* +2 points, unpaired */
+    ck_assert_uint_gt(n, 299);
+    ck_assert_uint_lt(n, 1200);
+    uint64_t x = (uint64_t)llround(.02 * (double)n);
+    ck_assert(stats_newcombe(x, n, 0, n, .10).low > .0095);
+    ck_assert_uint_gt(stats_needs_trials(cuts, 1, 100, .01, .05), 4000); /* 10 %: no worse */
+    struct stats_shares margin = {.10, .11};
+    ck_assert_uint_eq(stats_needs_trials(&margin, 1, 100, .01, .05), 0);
+    struct stats_shares fewer = {.5, .1};
+    ck_assert_uint_eq(stats_needs_trials(&fewer, 1, 100, .01, .05), 100);
+}
+END_TEST
+
 /* SplitMix64: reference of its paper (Steele, Lea, Flood 2014); only to draw cases. */
 static uint64_t draw(uint64_t *state)
 {
@@ -400,5 +418,6 @@ CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__zero_events_need_the_floo
            tcase_add_test(tc, test_stats__mann_whitney);
            tcase_add_test(tc, test_stats__mann_whitney_normal_is_near_exact);
            tcase_add_test(tc, test_stats__needs_pairs);
+           tcase_add_test(tc, test_stats__needs_trials);
            tcase_add_test(tc, test_stats__discrete_holm_keeps_its_alpha);
            tcase_add_test(tc, test_stats__floor);)
