@@ -1,8 +1,8 @@
 /*
  * `loris bench`: what one CPU of this machine does a second, each figure beside its target. Inner
  * loops first (sim/bench.h), then whole trials of the Loris stack and of the control, with the
- * share of host time that each step takes, then rows into a results file, then bench_costs.c. About
- * 40 s. Nothing is judged: a slow or busy machine is no error.
+ * share of host time that each step takes, then rows into a results file, then bench_costs.c and
+ * bench_explore.c. About 40 s. Nothing is judged: a slow or busy machine is no error.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -265,5 +265,6 @@ int bench_machine(void)
     (void)bench_stack(plan, 1, &record);
     plan_destroy(plan);
     bench_costs();
+    bench_explore();
     return 0;
 }
