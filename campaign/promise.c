@@ -91,7 +91,8 @@ static bool beyond_redundancy(const struct plan_variant *v, const struct fault *
     bool driver_bug = f->kind == FAULT_PROCESS_BUG && f->layer == LAYER_DRIVER;
     bool all = (disk_fault && f->disk.kind == FAULT_TARGET_ALL) ||
                (driver_bug && f->instance.kind == FAULT_TARGET_ALL);
-    return all && v->stack.disks > 1;
+    bool again = driver_bug && (f->repeat_same_request || !is_at_most(&f->repeat, BLOCK_TRIES - 1));
+    return (all && v->stack.disks > 1) || again; /* a request that is spoilt at each try */
 }
 
 static bool kills(const struct fault *f)

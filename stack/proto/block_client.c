@@ -200,7 +200,7 @@ static void count_stable(struct block_client *c, const struct block_pending *p)
 static void take_answer(struct block_client *c, struct block_pending *p, int32_t status)
 {
     enum err e = believed(status);
-    if (e == E_MEDIA) {
+    if (e == E_MEDIA || e == E_INVAL) { /* what no honest driver says of our requests: once more */
         p->tries++;
         if (p->tries < BLOCK_TRIES) {
             plat_revoke(p->request.grant);
