@@ -9,8 +9,8 @@
  * With doublewrite the data of the overwrites lie in the blocks after their intents, and are stable
  * with them: what a cut tore in place is written again from there.
  *
- * Invariant: core.ring[k] is the epoch of the block at k (0: none or unreadable), core.intent_live
- * counts those above core.released; core.copy[k]: data, not intents.
+ * Invariant: ring.epoch[k] is that of the block at k (0: none or unreadable), core.intent_live
+ * counts those above core.released; ring.copy[k]: data, not intents.
  */
 #include "physical.h"
 
@@ -69,18 +69,37 @@ static uint32_t ring_at(const struct physical *p, uint64_t k)
     return (uint32_t)((p->core.intent_head + k) % ring_size(p));
 }
 
+static const struct ring *use_ring(struct physical *p)
+{
+    if (p->ring_stamp == p->stamp)
+        return &p->ring;
+    if (p->meta_guard && p->ring_guard != plat_crc32c(&p->ring, sizeof(p->ring)))
+        phys_node_damaged(0);
+    p->ring_stamp = p->stamp;
+    return &p->ring;
+}
+
+/* Verified like that; its guard is renewed with the others of this request. */
+static struct ring *change_ring(struct physical *p)
+{
+    (void)use_ring(p);
+    p->ring_changed = true;
+    return &p->ring;
+}
+
 static uint32_t blocks_for(const struct physical *p, uint32_t intents)
 {
     return p->doublewrite ? intents + 1 : 1;
 }
 
-bool phys_intent_room(const struct physical *p, uint32_t intents)
+bool phys_intent_room(struct physical *p, uint32_t intents)
 {
+    const struct ring *ring = use_ring(p);
     uint32_t blocks = blocks_for(p, intents);
     if (blocks > ring_size(p))
         return false;
     for (uint32_t k = 0; k < blocks; k++)
-        if (p->core.ring[ring_at(p, k)] > p->core.released)
+        if (ring->epoch[ring_at(p, k)] > p->core.released)
             return false;
     return true;
 }
@@ -112,6 +131,7 @@ static void fill_block(struct physical *p, const struct object_intent *intents, 
 /* Lists the intent block in p->intent, and the data after it, in p->items; takes their places. */
 static uint32_t list_items(struct physical *p, uint8_t *const *page, uint32_t count)
 {
+    struct ring *ring = change_ring(p);
     uint32_t blocks = blocks_for(p, count);
     for (uint32_t k = 0; k < blocks; k++) {
         uint32_t at = ring_at(p, k);
@@ -119,8 +139,8 @@ static uint32_t list_items(struct physical *p, uint8_t *const *page, uint32_t co
         p->items[k] = (struct io_item){.address = p->layout.intent_first + at,
                                        .page = raw,
                                        .crc = plat_crc32c(raw, BLOCK_BYTES)};
-        p->core.ring[at] = p->core.released + 1;
-        p->core.copy[at] = k > 0;
+        ring->epoch[at] = p->core.released + 1;
+        ring->copy[at] = k > 0;
         p->core.intent_live++;
     }
     p->core.intent_head += blocks;
@@ -151,9 +171,10 @@ enum err phys_intent_write(struct physical *p, const struct object_intent *inten
 
 void phys_intent_release(struct physical *p)
 {
+    const struct ring *ring = use_ring(p);
     p->core.intent_live = 0;
     for (uint32_t k = 0; k < ring_size(p); k++)
-        p->core.intent_live += p->core.ring[k] > p->core.released;
+        p->core.intent_live += ring->epoch[k] > p->core.released;
     phys_intent_clear_durable(p);
 }
 
@@ -171,12 +192,13 @@ static void see_block(struct physical *p, struct scan *scan, uint32_t at, uint8_
 {
     struct block_head head;
     struct object_intent intent;
-    p->core.ring[at] = 0;
-    p->core.copy[at] = false;
+    struct ring *ring = change_ring(p);
+    ring->epoch[at] = 0;
+    ring->copy[at] = false;
     if (phys_intent_block_decode(&head, raw, p->layout.intent_first + at, disk_uuid) != OK ||
         head.index % ring_size(p) != at)
         return;
-    p->core.ring[at] = head.epoch;
+    ring->epoch[at] = head.epoch;
     scan->index[at] = head.index;
     if (head.level == INTENT_WITH_DATA && head.count < ring_size(p))
         scan->follows[at] = (uint8_t)head.count;
@@ -206,7 +228,7 @@ static enum err wipe_block(struct physical *p, uint32_t at, const uint8_t *raw)
         blank = blank && raw[k] == 0;
     if (blank)
         return OK;
-    p->core.ring[at] = 0;
+    change_ring(p)->epoch[at] = 0;
     memset(p->intent, 0, BLOCK_BYTES);
     return phys_io_block(p, BLOCK_WRITE, p->layout.intent_first + at, p->intent);
 }
@@ -225,7 +247,7 @@ static enum err scan_part(struct physical *p, struct scan *scan, uint32_t first,
         if (p->items[k].status == E_DEAD)
             return E_DEAD;
         if (p->items[k].status != OK)
-            p->core.ring[first + k] = 0;
+            change_ring(p)->epoch[first + k] = 0;
         else if (wipe)
             e = wipe_block(p, first + k, raw);
         else
@@ -239,13 +261,14 @@ static enum err scan_part(struct physical *p, struct scan *scan, uint32_t first,
 /* Data live as long as the intents that they belong to, unless those of a later turn lie there. */
 static void see_data(struct physical *p, const struct scan *scan)
 {
+    struct ring *ring = change_ring(p);
     for (uint32_t at = 0; at < ring_size(p); at++)
         for (uint32_t k = 1; k <= scan->follows[at]; k++) {
             uint32_t data = (at + k) % ring_size(p);
-            if (scan->index[data] > scan->index[at] || p->core.ring[data] > p->core.ring[at])
+            if (scan->index[data] > scan->index[at] || ring->epoch[data] > ring->epoch[at])
                 continue;
-            p->core.ring[data] = p->core.ring[at];
-            p->core.copy[data] = true;
+            ring->epoch[data] = ring->epoch[at];
+            ring->copy[data] = true;
         }
 }
 
@@ -278,9 +301,10 @@ static bool names_tree(struct physical *p, const struct object_intent *intent, s
 }
 
 /* Whether the block at k holds live intents. */
-static bool is_live(const struct physical *p, uint32_t k)
+static bool is_live(struct physical *p, uint32_t k)
 {
-    return p->core.ring[k] > p->core.released && !p->core.copy[k];
+    const struct ring *ring = use_ring(p);
+    return ring->epoch[k] > p->core.released && !ring->copy[k];
 }
 
 /* Reads the intent block at k into p->intent. */

@@ -1,8 +1,9 @@
 /*
- * Metadata blocks in memory: inode leaves, tree nodes and map blocks, as they are on disk. Each has
- * a guard, a checksum over the block and over what the pool knows of it, verified when a request
- * first looks at it and renewed when the request that changed it ends; a mismatch is memory that
- * nobody may believe, and the process crashes on purpose (rollback and replay repair it).
+ * Metadata blocks in memory: inode leaves, tree nodes and map blocks, as they are on disk. What the
+ * pool knows of each is under a guard, a checksum, and so is each of the eight pieces of the block:
+ * verified when a request first looks there and renewed when the request that changed it ends. A
+ * mismatch is memory that nobody may believe, and the process crashes on purpose (rollback and
+ * replay repair it). A piece that nobody looks at costs nothing.
  *
  * A block that changes goes to the twin of the place where the released checkpoint has it:
  * birth > released: that place again, else the other.
@@ -38,8 +39,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 
 static uint32_t guard_of(const struct node *n)
 {
-    uint64_t h = mix(plat_crc32c(n->raw, BLOCK_BYTES), n->oid);
-    h = mix(h, n->index);
+    uint64_t h = mix(n->oid, n->index);
     h = mix(h, n->address);
     h = mix(h, (uint64_t)n->level << 32 | n->type);
     h = mix(h, (uint64_t)n->crc << 32 | n->birth);
@@ -55,6 +55,7 @@ void phys_node_use(struct physical *p, struct node *n)
     if (p->meta_guard && n->guard != guard_of(n) && !PLANTED(PLANTED_GUARD_UNCHECKED))
         phys_node_damaged(n->address);
     n->stamp = p->stamp;
+    n->seen = 0;
     n->recent = true;
     if (n->request == p->request)
         return;
@@ -64,14 +65,46 @@ void phys_node_use(struct physical *p, struct node *n)
     p->touched = n;
 }
 
+static uint32_t piece_of(const struct node *n, size_t k)
+{
+    return plat_crc32c(n->raw + k * NODE_PIECE_BYTES, NODE_PIECE_BYTES);
+}
+
+/* The pieces that [at, at + bytes) of a block touches, a bit each. */
+static uint32_t pieces(size_t at, size_t bytes)
+{
+    ASSERT(bytes > 0 && at < BLOCK_BYTES && bytes <= BLOCK_BYTES - at);
+    size_t first = at / NODE_PIECE_BYTES, last = (at + bytes - 1) / NODE_PIECE_BYTES;
+    return (2u << last) - (1u << first);
+}
+
+uint8_t *phys_node_see(struct physical *p, struct node *n, size_t at, size_t bytes)
+{
+    phys_node_use(p, n);
+    uint32_t left = pieces(at, bytes) & ~(uint32_t)n->seen;
+    for (; left != 0 && p->meta_guard; left &= left - 1) {
+        size_t k = (size_t)__builtin_ctz(left);
+        if (n->piece[k] != piece_of(n, k) && !PLANTED(PLANTED_GUARD_UNCHECKED))
+            phys_node_damaged(n->address);
+    }
+    n->seen |= (uint8_t)pieces(at, bytes);
+    return n->raw + at;
+}
+
 /* Renews the guards of what was changed since they were renewed last. */
 static void seal(struct physical *p)
 {
     for (struct node *n = p->touched; n != NULL; n = n->touched_next) {
+        for (uint32_t left = p->meta_guard && n->used ? n->altered : 0; left != 0; left &= left - 1)
+            n->piece[__builtin_ctz(left)] = piece_of(n, (size_t)__builtin_ctz(left));
         if (n->used && n->changed && p->meta_guard)
             n->guard = guard_of(n);
         n->changed = false;
+        n->altered = 0;
     }
+    if (p->meta_guard && p->ring_changed)
+        p->ring_guard = plat_crc32c(&p->ring, sizeof(p->ring));
+    p->ring_changed = false;
     if (p->meta_guard)
         p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
 }
@@ -226,6 +259,21 @@ void phys_node_change(struct physical *p, struct node *n)
         dirty_in(p, n);
 }
 
+void phys_node_alter(struct physical *p, struct node *n, const uint8_t *part, size_t bytes)
+{
+    size_t at = (size_t)(part - n->raw);
+    (void)phys_node_see(p, n, at, bytes);
+    n->altered |= (uint8_t)pieces(at, bytes);
+    phys_node_change(p, n);
+}
+
+/* Content that has no guards yet: just made, or read and verified by what its parent says. */
+static void alter_all(struct node *n)
+{
+    n->seen = n->altered = (uint8_t)pieces(0, BLOCK_BYTES);
+    n->changed = true;
+}
+
 void phys_node_adopt_child(struct physical *p, struct node *child, struct node *parent)
 {
     touch_fields(p, child);
@@ -277,6 +325,7 @@ void phys_node_reset(struct physical *p)
 static void finalize(struct physical *p, struct node *n)
 {
     touch_fields(p, n);
+    (void)phys_node_see(p, n, 0, BLOCK_BYTES);
     bool again = n->birth > (uint32_t)p->core.released || PLANTED(PLANTED_TWIN_OVERWRITTEN);
     if (!again)
         n->address = phys_layout_twin(&p->layout, n->address);
@@ -289,6 +338,7 @@ static void finalize(struct physical *p, struct node *n)
                               .epoch = n->birth,
                               .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
     phys_block_head_encode(n->raw, &head);
+    n->altered |= (uint8_t)pieces(0, FORMAT_HEAD_BYTES);
     n->crc = plat_crc32c(n->raw, BLOCK_BYTES);
     struct spot spot;
     enum err e = phys_tree_spot(p, n->oid, n->level, n->index, NODE_LOOK, false, &spot);
@@ -475,7 +525,7 @@ static void start_node(struct physical *p, struct node *n, uint64_t oid, uint32_
     n->recent = true;
     n->stamp = p->stamp;
     n->request = p->request;
-    n->changed = true;
+    alter_all(n);
     if (!listed) {
         n->touched_next = p->touched;
         p->touched = n;
@@ -540,7 +590,7 @@ static enum err read_node(struct physical *p, struct node *n, const struct point
 static void blank(struct physical *p, struct node *n)
 {
     memset(n->raw, 0, BLOCK_BYTES);
-    n->changed = true;
+    alter_all(n);
     if (!n->dirty)
         dirty_in(p, n);
 }
@@ -556,7 +606,7 @@ static enum err load(struct physical *p, struct node *n, const struct pointer *f
 {
     enum err e = read_node(p, n, from);
     n->stamp = p->stamp; /* verified by what its parent says of it */
-    n->changed = true;
+    alter_all(n);
     if (e == OK)
         return OK;
     plat_report(REPORT_DETECTED, (uint64_t) - (int)e, from->address);

@@ -1,18 +1,19 @@
 /*
- * The state of one physical process, and what its files offer each other.
- *
- *   node.c     metadata blocks in memory: a bounded pool, guarded by checksums (P5), written to
- * twins space.c    the allocation map: what is free now and was free in the last released
- * checkpoint tree.c     inodes and the way from (object, block) to a pointer intent.c   the region
- * of durable intents data.c     reading and writing batches of data blocks checkpoint.c, restore.c
- * roots: prepare and release; format, roots, adopt, intents serve.c    requests; main.c the process
+ * The state of one physical process, and what its files offer each other: node.c has metadata
+ * blocks in memory, a bounded pool under checksums (P5) that are written to twins; space.c the
+ * allocation map, what is free now and was free in the last released checkpoint; tree.c inodes and
+ * the way from (object, block) to a pointer; intent.c the region of durable intents; data.c reading
+ * and writing batches of data blocks; checkpoint.c and restore.c roots: prepare and release,
+ * format, roots, adopt, intents; serve.c requests; main.c the process.
  *
  * Rules that all keep:
  *   (1) nothing that the last released root reaches is overwritten, but in-place data named by a
  *       durable intent (P1);
- *   (2) a metadata block is looked at only through node_use and changed only through
- * phys_node_change, so that each request verifies its guard before and renews it after (P5); (3)
- * the parent of a node in memory is in memory; (4) between PREPARE and RELEASE nothing changes.
+ *   (2) bytes of a metadata block are looked at only through phys_node_see and changed only through
+ *       phys_node_alter, so that each request verifies their guards before and renews them after
+ *       (P5);
+ *   (3) the parent of a node in memory is in memory;
+ *   (4) between PREPARE and RELEASE nothing changes.
  */
 #ifndef LORIS_STACK_LORIS_PHYSICAL_PHYSICAL_H
 #define LORIS_STACK_LORIS_PHYSICAL_PHYSICAL_H
@@ -21,9 +22,11 @@
 
 #define NODES_MAX 4096u /* metadata blocks in memory: 16 MiB of the arena */
 #define BUCKETS 4096u   /* of their hash table, a power of two */
-#define RANKS 16u       /* order of writing: children before parents */
-#define RANK_LEAF 8u    /* inode leaves; the inode file's inner nodes follow */
-#define RING_MAX 256u   /* intent blocks */
+#define NODE_PIECES 8u  /* of a block in memory, each under a guard of its own */
+#define NODE_PIECE_BYTES (BLOCK_BYTES / NODE_PIECES)
+#define RANKS 16u     /* order of writing: children before parents */
+#define RANK_LEAF 8u  /* inode leaves; the inode file's inner nodes follow */
+#define RING_MAX 256u /* intent blocks */
 #define LOG_WINDOW_BLOCKS 128u
 #define GROUP_WORDS (FORMAT_GROUPS_MAX / 64u) /* of a bit a group */
 #define DURABLE_SLOTS 4096u
@@ -40,7 +43,9 @@ struct node {
     uint32_t children; /* nodes in memory that this one points to */
     struct node *parent;
     bool dirty;
-    uint32_t guard; /* over raw and the fields above */
+    uint32_t guard;              /* over the fields above */
+    uint32_t piece[NODE_PIECES]; /* guards of raw */
+    uint8_t seen, altered;       /* pieces, a bit each: verified at `stamp`; to be renewed */
     /* Book-keeping of the pool, doubly linked so that a flip in a link shows. */
     bool used, changed, recent;
     uint32_t stamp;   /* when it was verified last */
@@ -62,7 +67,8 @@ struct group {
     bool bad;                       /* its map is unreadable: never allocate or free here */
 };
 
-/* Small state under one guard. Everything here is gone with the process. */
+/* Small state under one guard, verified by each request. Everything here is gone with the process.
+ */
 struct core {
     uint64_t released, prepared; /* checkpoints; equal outside [PREPARE, RELEASE] */
     struct object_root id;       /* of the newest root of this life */
@@ -70,18 +76,22 @@ struct core {
     uint32_t live_slot;          /* where the released root is */
     uint64_t used_data, used_slots, held_data, held_slots, total_data, total_slots;
     uint64_t intent_head;
-    uint32_t intent_live;    /* blocks of the region with intents above `released` */
-    uint64_t ring[RING_MAX]; /* epoch of each block of the region, 0: none */
-    bool copy[RING_MAX];     /* it holds data of an intent block before it (doublewrite) */
-    bool log_open;           /* the region of the log takes segments on top of `released` */
-    uint32_t log_used;       /* blocks of it */
-    uint64_t log_next;       /* number of the next segment */
+    uint32_t intent_live; /* blocks of the region with intents above `released` */
+    bool log_open;        /* the region of the log takes segments on top of `released` */
+    uint32_t log_used;    /* blocks of it */
+    uint64_t log_next;    /* number of the next segment */
     uint8_t inodes[FORMAT_POINTER_BYTES];
     uint32_t height;
     uint32_t data_group, slot_group;                            /* where to allocate next */
     uint32_t bad_groups;                                        /* whose maps cannot be read */
     uint64_t roomy_data[GROUP_WORDS], roomy_slots[GROUP_WORDS]; /* 0: there is nothing free */
     uint64_t changed[GROUP_WORDS];                              /* since the last release */
+};
+
+/* What each block of the region of intents holds; intent.c alone looks at it. */
+struct ring {
+    uint64_t epoch[RING_MAX]; /* 0: nothing */
+    bool copy[RING_MAX];      /* data of an intent block before it (doublewrite) */
 };
 
 /* Which intent is durable for an address: a lossy table, a miss costs one more intent. */
@@ -107,6 +117,9 @@ struct physical {
     struct layout layout;
     struct core core;
     uint32_t core_guard, layout_guard, found_guard;
+    struct ring ring;
+    uint32_t ring_guard, ring_stamp; /* under a guard of its own: few requests need it */
+    bool ring_changed;
     bool identified, active;     /* active: a tree is loaded, this session */
     uint32_t sector_bytes;       /* of the device: SECTOR_BYTES to BLOCK_BYTES */
     uint8_t sector[BLOCK_BYTES]; /* one on its way, if it is larger than SECTOR_BYTES */
@@ -182,14 +195,21 @@ void phys_node_end(struct physical *p);
 /*
  * Around each wait for the disk: most of a request's time is spent there, so guards are renewed
  * before and what is used after is verified again. A caller that keeps a pointer into a node over a
- * wait must call phys_node_change before it writes through it.
+ * wait must call phys_node_alter before it writes through it.
  */
 void phys_node_wait(struct physical *p);
 void phys_node_woke(struct physical *p);
 void phys_node_reset(struct physical *p);
-/* Verifies the guard if this request has not yet; crashes on purpose if it fails. */
+/* Verifies the guard of the fields if this request has not yet; crashes on purpose if it fails. */
 void phys_node_use(struct physical *p, struct node *n);
+/* The same of the bytes [at, at + bytes) of the block, by whole pieces; says where they are. Before
+ * they are read, and again after a wait. */
+uint8_t *phys_node_see(struct physical *p, struct node *n, size_t at, size_t bytes);
+/* It will be written with the next checkpoint. */
 void phys_node_change(struct physical *p, struct node *n);
+/* The same, and these bytes, a part of its block, are about to be written to; verifies them first.
+ */
+void phys_node_alter(struct physical *p, struct node *n, const uint8_t *part, size_t bytes);
 struct node *phys_node_find(struct physical *p, uint64_t oid, uint32_t level, uint64_t index);
 /*
  * The node of an object's tree. Level 0 exists for OID_INODES (leaves) and OID_MAP (map blocks)
@@ -268,7 +288,7 @@ MUST_USE enum err phys_walk_tree(struct physical *p);
 void phys_intent_clear_durable(struct physical *p);
 bool phys_intent_is_durable(const struct physical *p, uint64_t address, uint32_t crc);
 /* Whether a block with that many intents fits, with their data if there is doublewrite. */
-bool phys_intent_room(const struct physical *p, uint32_t intents);
+bool phys_intent_room(struct physical *p, uint32_t intents);
 bool phys_intent_half_full(const struct physical *p);
 /* Writes one block of `count` intents and makes it stable; page[i]: what is about to be written. */
 MUST_USE enum err phys_intent_write(struct physical *p, const struct object_intent *intents,

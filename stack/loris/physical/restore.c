@@ -23,6 +23,8 @@ static void forget(struct physical *p)
         *g = (struct group){.last = g->last};
     }
     memset(&p->core, 0, sizeof(p->core));
+    memset(&p->ring, 0, sizeof(p->ring));
+    p->ring_changed = true;
     memset(p->found, 0, sizeof(p->found));
     p->window.blocks = 0;
     phys_node_seal_found(p);

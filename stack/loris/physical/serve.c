@@ -36,6 +36,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
     ASSERT(p->durable != NULL && p->node != NULL && p->bucket != NULL && p->batch != NULL);
     ASSERT(p->intent != NULL && p->meta != NULL && p->plan != NULL && p->items != NULL);
     p->core_guard = plat_crc32c(&p->core, sizeof(p->core));
+    p->ring_guard = plat_crc32c(&p->ring, sizeof(p->ring));
     p->layout_guard = plat_crc32c(&p->layout, sizeof(p->layout));
     phys_node_seal_found(p);
 }
@@ -45,7 +46,7 @@ void physical_init(struct physical *p, uint32_t disk, const struct stack_options
 static void set_attributes(struct physical *p, struct node *leaf, uint8_t *inode,
                            const struct object_request *request)
 {
-    phys_node_change(p, leaf);
+    phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
     put_le64(inode + INODE_SIZE, request->size);
     put_le64(inode + INODE_LSN, request->lsn);
     memcpy(inode + INODE_ATTR, request->attr, OBJECT_ATTR_BYTES);
@@ -68,7 +69,7 @@ static enum err create(struct physical *p, const struct object_request *request)
     if (exists && !again)
         return E_EXIST;
     if (!exists) {
-        phys_node_change(p, leaf);
+        phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
         memset(inode, 0, FORMAT_INODE_BYTES);
         put_le64(inode + INODE_OID, request->oid);
     }
@@ -107,7 +108,7 @@ static enum err truncate(struct physical *p, const struct object_request *reques
     if (e != OK)
         return e;
     phys_tree_truncate(p, leaf, inode, request->offset / BLOCK_BYTES);
-    phys_node_change(p, leaf);
+    phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
     put_le64(inode + INODE_SIZE, request->size);
     put_le64(inode + INODE_LSN, request->lsn);
     return OK;

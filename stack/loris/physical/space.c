@@ -218,9 +218,10 @@ static enum err group_load(struct physical *p, uint32_t index)
         return group_create(p, index);
     if (e == OK)
         e = phys_node_get(p, OID_MAP, 0, index, NODE_LOOK, true, &map);
-    if (e == OK)
-        e = group_open(p, index, map);
-    return e;
+    if (e != OK)
+        return e;
+    (void)phys_node_see(p, map, 0, BLOCK_BYTES);
+    return group_open(p, index, map);
 }
 
 /* The group ready for use, or NULL: its map cannot be had. */
@@ -236,7 +237,7 @@ static struct group *group_get(struct physical *p, uint32_t index)
             set_bad(p, index);
         return NULL;
     }
-    phys_node_use(p, g->map);
+    (void)phys_node_see(p, g->map, 0, BLOCK_BYTES);
     if (g->stamp != p->stamp) {
         if (p->meta_guard && g->last_guard != plat_crc32c(g->last, BITMAP_BYTES))
             phys_node_damaged(phys_layout_group_start(&p->layout, index));
@@ -252,7 +253,7 @@ static void mark(struct physical *p, uint32_t index, uint32_t bit, bool busy)
     struct group *g = &p->group[index];
     uint8_t mask = (uint8_t)(1u << (bit % 8));
     ASSERT(bit_get(bits_now(g), bit) != busy);
-    phys_node_change(p, g->map);
+    phys_node_alter(p, g->map, bits_now(g) + bit / 8, 1);
     if (busy)
         bits_now(g)[bit / 8] |= mask;
     else
@@ -409,7 +410,7 @@ void phys_space_release(struct physical *p)
     uint32_t index = next_set(p->core.changed, 0);
     for (; index < FORMAT_GROUPS_MAX; index = next_set(p->core.changed, index)) {
         struct group *g = &p->group[index];
-        phys_node_use(p, g->map);
+        (void)phys_node_see(p, g->map, 0, BLOCK_BYTES);
         (void)group_open(p, index, g->map); /* its memory is there already */
         bit_put(p->core.changed, index, false);
     }

@@ -13,10 +13,21 @@
 #include "bytes.h"
 #include "mem.h"
 
-static uint8_t *entry(const struct node *n, uint64_t k)
+static size_t entry_at(uint64_t k)
 {
     ASSERT(k < FORMAT_FANOUT);
-    return n->raw + FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k;
+    return FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k;
+}
+
+/* Of a node whose block was seen whole. */
+static uint8_t *entry(const struct node *n, uint64_t k)
+{
+    return n->raw + entry_at(k);
+}
+
+static void see_all(struct physical *p, struct node *n)
+{
+    (void)phys_node_see(p, n, 0, BLOCK_BYTES);
 }
 
 static bool is_null(const uint8_t *raw)
@@ -27,13 +38,13 @@ static bool is_null(const uint8_t *raw)
 void phys_tree_point(struct physical *p, const struct spot *spot, const struct pointer *to)
 {
     if (spot->holder != NULL)
-        phys_node_change(p, spot->holder);
+        phys_node_alter(p, spot->holder, spot->raw, FORMAT_POINTER_BYTES);
     phys_pointer_encode(spot->raw, to);
 }
 
 void phys_tree_count(struct physical *p, struct node *leaf, uint8_t *inode, int64_t blocks)
 {
-    phys_node_change(p, leaf);
+    phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
     put_le64(inode + INODE_BLOCKS, get_le64(inode + INODE_BLOCKS) + (uint64_t)blocks);
 }
 
@@ -55,6 +66,7 @@ static uint64_t end_below(struct physical *p, uint64_t oid, uint32_t level, uint
         return index + 1;
     if (phys_node_get(p, oid, level, index, NODE_LOOK, false, &n) != OK)
         return (index + 1) * reach(level); /* whatever it may hold */
+    see_all(p, n);
     for (uint32_t k = FORMAT_FANOUT; k > 0; k--)
         if (!is_null(entry(n, k - 1)))
             return end_below(p, oid, level - 1, index * FORMAT_FANOUT + k - 1);
@@ -88,7 +100,7 @@ static enum err grow(struct physical *p, uint64_t oid, struct node *holder, uint
         return e;
     }
     if (holder != NULL)
-        phys_node_change(p, holder);
+        phys_node_alter(p, holder, raw, (size_t)count * FORMAT_POINTER_BYTES);
     memcpy(entry(top, 0), raw, (size_t)count * FORMAT_POINTER_BYTES);
     for (uint32_t k = 0; k < count; k++) {
         struct node *child = height > 0 || oid == OID_INODES || oid == OID_MAP
@@ -140,7 +152,7 @@ static enum err grow_object(struct physical *p, uint64_t oid, struct node *leaf,
             if (e != OK)
                 return e;
         }
-        phys_node_change(p, leaf);
+        phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
         put_le32(inode + INODE_HEIGHT, ++height);
     }
     return OK;
@@ -162,7 +174,8 @@ enum err phys_tree_inode(struct physical *p, uint64_t oid, enum node_get_mode mo
     enum err e = phys_node_get(p, OID_INODES, 0, index, mode, privileged, leaf);
     if (e != OK)
         return e;
-    *inode = (*leaf)->raw + FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * (oid % FORMAT_LEAF_INODES);
+    size_t at = FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * (oid % FORMAT_LEAF_INODES);
+    *inode = phys_node_see(p, *leaf, at, FORMAT_INODE_BYTES);
     return OK;
 }
 
@@ -181,7 +194,9 @@ static enum err spot_in_node(struct physical *p, uint64_t oid, uint32_t level, u
     enum err e = phys_node_get(p, oid, level + 1, index / FORMAT_FANOUT, mode, privileged, &parent);
     if (e != OK)
         return e;
-    *spot = (struct spot){.holder = parent, .raw = entry(parent, index % FORMAT_FANOUT)};
+    size_t at = entry_at(index % FORMAT_FANOUT);
+    *spot =
+        (struct spot){.holder = parent, .raw = phys_node_see(p, parent, at, FORMAT_POINTER_BYTES)};
     return OK;
 }
 
@@ -238,6 +253,7 @@ static void free_node(struct physical *p, const struct cut *cut, const struct sp
     bool whole = index * reach(level) >= cut->first;
     enum err e = phys_node_get(p, cut->oid, level, index, NODE_LOOK, true, &n);
     if (e == OK) {
+        see_all(p, n);
         for (uint32_t k = 0; k < FORMAT_FANOUT; k++) {
             struct spot child = {.holder = n, .raw = entry(n, k)};
             free_below(p, cut, &child, level - 1, index * FORMAT_FANOUT + k);
@@ -281,7 +297,7 @@ void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, u
         .oid = get_le64(inode + INODE_OID), .first = first, .leaf = leaf, .inode = inode};
     uint32_t height = get_le32(inode + INODE_HEIGHT);
     ASSERT(cut.oid > OID_MAP || cut.oid == OID_MAPPING);
-    phys_node_change(p, leaf);
+    phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
     if (height > FORMAT_HEIGHT_MAX)
         return;
     for (uint32_t k = 0; k < FORMAT_INODE_POINTERS; k++) {
@@ -290,13 +306,14 @@ void phys_tree_truncate(struct physical *p, struct node *leaf, uint8_t *inode, u
     }
     if (!all_null(inode))
         return;
-    phys_node_change(p, leaf);
+    phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
     put_le32(inode + INODE_HEIGHT, 0);
     put_le64(inode + INODE_BLOCKS, 0); /* what could not be read is not counted any more */
 }
 
-static bool is_empty(const struct node *n)
+static bool is_empty(struct physical *p, struct node *n)
 {
+    see_all(p, n);
     uint32_t step = n->level == 0 ? FORMAT_INODE_BYTES : FORMAT_POINTER_BYTES;
     uint32_t count = n->level == 0 ? FORMAT_LEAF_INODES : FORMAT_FANOUT;
     for (uint32_t k = 0; k < count; k++)
@@ -309,9 +326,9 @@ void phys_tree_remove(struct physical *p, struct node *leaf, uint8_t *inode)
 {
     static const struct pointer null = {.address = 0};
     struct node *n = leaf;
-    phys_node_change(p, leaf);
+    phys_node_alter(p, leaf, inode, FORMAT_INODE_BYTES);
     memset(inode, 0, FORMAT_INODE_BYTES);
-    while (n != NULL && is_empty(n)) {
+    while (n != NULL && is_empty(p, n)) {
         struct spot spot;
         enum err e = phys_tree_spot(p, OID_INODES, n->level, n->index, NODE_LOOK, true, &spot);
         ASSERT(e == OK); /* its parent is in memory */
@@ -331,6 +348,7 @@ static enum err next_in_leaf(struct physical *p, uint64_t index, uint64_t *oid)
     enum err e = phys_node_get(p, OID_INODES, 0, index, NODE_LOOK, false, &leaf);
     if (e != OK)
         return e;
+    see_all(p, leaf);
     for (uint32_t k = 0; k < FORMAT_LEAF_INODES; k++) {
         uint64_t found =
             get_le64(leaf->raw + FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * k + INODE_OID);
@@ -350,6 +368,8 @@ static enum err next_below(struct physical *p, uint32_t level, uint64_t index, u
     if (level == 0)
         return next_in_leaf(p, index, oid);
     enum err e = phys_node_get(p, OID_INODES, level, index, NODE_LOOK, false, &n);
+    if (e == OK)
+        see_all(p, n);
     for (uint32_t k = 0; e == OK && k < FORMAT_FANOUT; k++) {
         if (is_null(entry(n, k)))
             continue;

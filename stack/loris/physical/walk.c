@@ -18,6 +18,12 @@ static enum err take(struct physical *p, uint64_t oid, uint32_t level, uint64_t 
     return phys_node_get(p, oid, level, index, NODE_LOOK, true, n);
 }
 
+static bool is_null(struct physical *p, struct node *n, uint32_t k)
+{
+    size_t at = FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k;
+    return get_le64(phys_node_see(p, n, at, FORMAT_POINTER_BYTES)) == 0;
+}
+
 /* An inner node, and what is below down to `lowest`. */
 static enum err walk_node(struct physical *p, uint64_t oid, uint32_t level, uint64_t index,
                           uint32_t lowest)
@@ -29,7 +35,7 @@ static enum err walk_node(struct physical *p, uint64_t oid, uint32_t level, uint
         enum err e = take(p, oid, level, index, &n);
         if (e != OK)
             return e;
-        if (get_le64(n->raw + FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k) == 0)
+        if (is_null(p, n, k))
             continue;
         e = walk_node(p, oid, level - 1, index * FORMAT_FANOUT + k, lowest);
         if (e != OK)
@@ -47,8 +53,8 @@ static enum err walk_object(struct physical *p, uint64_t oid)
         enum err e = take(p, OID_INODES, 0, oid / FORMAT_LEAF_INODES, &leaf);
         if (e != OK)
             return e;
-        const uint8_t *inode =
-            leaf->raw + FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * (oid % FORMAT_LEAF_INODES);
+        size_t at = FORMAT_HEAD_BYTES + FORMAT_INODE_BYTES * (oid % FORMAT_LEAF_INODES);
+        const uint8_t *inode = phys_node_see(p, leaf, at, FORMAT_INODE_BYTES);
         uint32_t height = get_le32(inode + INODE_HEIGHT);
         if (height > FORMAT_HEIGHT_MAX)
             return E_CORRUPT;
@@ -72,7 +78,7 @@ static enum err walk_inodes(struct physical *p, uint32_t level, uint64_t index)
             return e;
         if (level == 0)
             e = walk_object(p, index * FORMAT_LEAF_INODES + k);
-        else if (get_le64(n->raw + FORMAT_HEAD_BYTES + FORMAT_POINTER_BYTES * k) != 0)
+        else if (!is_null(p, n, k))
             e = walk_inodes(p, level - 1, index * FORMAT_FANOUT + k);
         if (e != OK)
             return e;
