@@ -382,8 +382,18 @@ static const char *state_without(struct arena *arena, uint64_t disks, uint32_t k
                         list);
 }
 
+/* The state in which every disk keeps `keep` writes, the last of them torn. */
+static const char *state_torn(struct arena *arena, uint64_t disks, uint32_t keep, uint32_t sectors)
+{
+    const char *list = "";
+    for (uint64_t d = 0; d < disks; d++)
+        list = arena_printf(arena, "%s%s[%" PRIu64 ", %u, %u]", list, d > 0 ? ", " : "", d, keep,
+                            sectors);
+    return arena_printf(arena, "{keep: %s, tear: [%s]}", keep_list(arena, disks, keep, keep), list);
+}
+
 /* The k-th crash state in words, of at most `most` writes a disk: first none is left out, then one,
- * then two disks differ. */
+ * then the last is torn, then two disks differ. */
 static const char *nth_state(struct arena *arena, uint64_t disks, uint32_t most, uint32_t k)
 {
     if (k <= most)
@@ -394,6 +404,9 @@ static const char *nth_state(struct arena *arena, uint64_t disks, uint32_t most,
             return state_without(arena, disks, keep, k + 1);
         k -= keep - 1;
     }
+    if (k < 2 * most) /* after a sector, or half a block of 4 KiB */
+        return state_torn(arena, disks, k / 2 + 1, k % 2 == 0 ? 1 : 4);
+    k -= 2 * most;
     uint32_t first = k / (PENDING_APART + 1), second = k % (PENDING_APART + 1);
     if (disks != 2 || first > PENDING_APART)
         return NULL;
