@@ -244,7 +244,6 @@ static const struct option_choice degraded_modes[] = {
         {.name = "scrub",                                                                          \
          .type = OPTION_TIME,                                                                      \
          .may_off = true,                                                                          \
-         .not_yet = true,                                                                          \
          .fallback = "off",                                                                        \
          .min = 1000000,                                                                           \
          .source = FORMAT,                                                                         \

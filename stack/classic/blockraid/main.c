@@ -123,6 +123,7 @@ static void start(struct raid *r, const struct boot *boot)
     if (r->status != OK)
         plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)r->status, 0);
     r->sweep_ns = plat_now();
+    scrub_init(r);
     r->recheck = true;
 }
 
@@ -154,8 +155,9 @@ static uint64_t deadline(const struct raid *r)
         return PLAT_FOREVER;
     if (repair_is_needed(r))
         return r->resync_waits ? plat_now() + RESYNC_RETRY_NS : 0;
+    at_ns = scrub_deadline(r);
     for (uint32_t c = 0; c < r->columns; c++)
-        if (r->column[c].set > 0)
+        if (r->column[c].set > 0 && r->sweep_ns < at_ns)
             at_ns = r->sweep_ns;
     for (uint32_t d = 0; d < r->disks; d++)
         if (silent_at_ns(r->member[d]) < at_ns)
@@ -171,6 +173,8 @@ static void in_idle_moments(struct raid *r, bool idle)
     if (idle || r->since_resync >= RESYNC_EVERY) {
         r->since_resync = 0;
         r->resync_waits = !repair_step(r); /* every region left is being written */
+        if (!repair_is_needed(r))
+            scrub_step(r);
     }
     if (plat_now() >= r->sweep_ns)
         bitmap_sweep(r);

@@ -8,6 +8,7 @@
  *   bitmap.c   which regions may differ
  *   repair.c   failed members, other copies, resynchronisation
  *   rebuild.c  the same for level 5: what the other disks say
+ *   scrub.c    comparing what should be equal, from time to time
  *   main.c     the loop
  *
  * A column is a disk (level 0), a pair of disks (level 1: 2k and 2k + 1) or all of them (level 5,
@@ -145,6 +146,13 @@ struct column {
     bool writing;
 };
 
+struct scrub {
+    bool runs;
+    uint64_t began_ns, next_ns; /* this pass; the next one */
+    uint32_t column, region;    /* where it is */
+    uint64_t blocks, mended;
+};
+
 struct raid {
     struct stack_options options;
     struct super super;
@@ -162,8 +170,9 @@ struct raid {
     uint64_t written, flushed; /* level 5: writes that ended, and how many a flush has seen */
     struct block_fencer fencer;
     uint64_t next_order, sweep_ns;
-    bool sweeping;         /* its flush is under way */
-    bool recheck;          /* something waited elsewhere: answers or deaths may have passed by */
+    bool sweeping; /* its flush is under way */
+    bool recheck;  /* something waited elsewhere: answers or deaths may have passed by */
+    struct scrub scrub;
     uint32_t since_resync; /* messages */
     bool resync_waits;
     uint8_t *block; /* a page for superblocks */
@@ -260,6 +269,8 @@ bool repair_is_needed(const struct raid *r);
 /* What may differ on a disk that lost writes in a reset is copied from the others; one that no
  * other stands in for is out. */
 void repair_lost_writes(struct raid *r);
+/* Whether there is a disk of which that is to be done yet. */
+bool repair_has_lost(const struct raid *r);
 
 /* ---- rebuild.c: level 5 ---- */
 
@@ -269,8 +280,19 @@ MUST_USE enum err rebuild_piece(struct raid *r, uint32_t disk, uint64_t first, u
                                 uint8_t *at);
 /* Brings a region in step: its parity, or what a disk lost. */
 MUST_USE enum err rebuild_region(struct raid *r, uint32_t region);
+/* Compares a region's parity with its data, which win; bad sectors get what the others say. Returns
+ * how many pieces were mended. */
+uint32_t rebuild_compare(struct raid *r, uint32_t region);
 /* How many members are out. */
 uint32_t rebuild_missing(const struct raid *r);
+
+/* ---- scrub.c ---- */
+
+void scrub_init(struct raid *r);
+/* When there is something to do: 0 at once, PLAT_FOREVER never. */
+uint64_t scrub_deadline(const struct raid *r);
+/* Compares one region, if a pass is due or under way. */
+void scrub_step(struct raid *r);
 
 /* ---- Geometry ---- */
 

@@ -150,3 +150,60 @@ enum err rebuild_region(struct raid *r, uint32_t region)
     }
     return OK;
 }
+
+/* Whether the rows' parity is what the data say, and can be read. */
+static bool is_in_step(struct raid *r, uint32_t parity, uint64_t first, uint32_t count)
+{
+    uint32_t bad, other = (parity + 1) % r->disks;
+    size_t bytes = (size_t)count * SECTOR_BYTES;
+    if (gather(r, parity, first, count, &bad) != OK)
+        return false;
+    enum err e = block_read(&r->member[parity]->client, raid_disk_sector(first), slice(r, other),
+                            bytes); /* its own content is in the sum already */
+    if (e == E_DEAD)
+        repair_fail(r, parity, e);
+    return e == OK && memcmp(slice(r, parity), slice(r, other), bytes) == 0;
+}
+
+/* At most a block whose parity is wrong, or of which one disk cannot read its part. */
+static bool mend_rows(struct raid *r, uint32_t parity, uint64_t first, uint32_t count)
+{
+    uint32_t bad, none, target = parity;
+    if (gather(r, parity, first, count, &bad) != OK) {
+        target = bad;
+        if (bad == DISKS_MAX || !r->member[bad]->usable ||
+            gather(r, bad, first, count, &none) != OK)
+            return false;
+    }
+    if (repair_has_lost(r))
+        return false; /* what was read may be old, and is right by parity */
+    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)(target == parity ? E_CORRUPT : E_MEDIA),
+                target);
+    plat_report(REPORT_REPAIR, target, first / SECTORS_A_BLOCK);
+    return put(r, target, first, count) == OK;
+}
+
+uint32_t rebuild_compare(struct raid *r, uint32_t region)
+{
+    uint64_t chunk = r->super.chunk_sectors, first = (uint64_t)region * REGION_SECTORS;
+    uint64_t end = first + REGION_SECTORS;
+    uint32_t mended = 0;
+    end = end < r->super.column_sectors ? end : r->super.column_sectors;
+    while (first < end && rebuild_missing(r) == 0) {
+        uint64_t count = SECTORS_A_BLOCK; /* a chunk is whole blocks */
+        uint32_t parity = raid_parity_disk(r, first / chunk);
+        uint64_t most = (uint64_t)slice_blocks(r) * SECTORS_A_BLOCK;
+        uint64_t run = (first / chunk + 1) * chunk - first;
+        run = run < end - first ? run : end - first;
+        run = run < most ? run : most;
+        if (is_in_step(r, parity, first, (uint32_t)run)) {
+            first += run;
+            continue;
+        }
+        count = count < end - first ? count : end - first;
+        if (!is_in_step(r, parity, first, (uint32_t)count) && rebuild_missing(r) == 0)
+            mended += mend_rows(r, parity, first, (uint32_t)count) ? 1 : 0;
+        first += count;
+    }
+    return mended;
+}

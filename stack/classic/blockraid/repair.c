@@ -217,6 +217,14 @@ static void lost_writes(struct raid *r, uint32_t disk)
     }
 }
 
+bool repair_has_lost(const struct raid *r)
+{
+    for (uint32_t d = 0; d < r->disks; d++)
+        if (r->member[d]->client.lost_writes)
+            return true;
+    return false;
+}
+
 void repair_lost_writes(struct raid *r)
 {
     for (uint32_t d = 0; d < r->disks; d++) {

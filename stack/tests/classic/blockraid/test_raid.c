@@ -413,6 +413,26 @@ START_TEST(test_raid__the_last_member_s_reset_is_an_error_and_nothing_old_is_rea
 }
 END_TEST
 
+/* What nobody reads: a bad sector, and a block that differs. Without a scrub they stay. */
+START_TEST(test_raid__a_scrub_makes_copies_equal_that_nobody_reads)
+{
+    build(2, 1);
+    ck_assert_int_eq(put(0, data, 512), OK);
+    ck_assert_int_eq(call(BLOCK_FLUSH, 0, 0, 0, false), OK);
+    boot.options.scrub_ns = _i == 0 ? 0 : SECONDS;
+    start(false);
+    disk[0].bad[disk[0].bads++] = 2048 + 8; /* data begin at 1 MiB */
+    disk[1].bad[disk[1].bads++] = 2048 + 24;
+    disk[1].bytes[(2048 + 100) * 512] ^= 1;
+    ck_assert_int_eq(fake_run_until(fake_now() + 3 * SECONDS), FAKE_IDLE);
+    ck_assert_uint_eq(disk[0].bads + disk[1].bads, _i == 0 ? 2 : 0);
+    ck_assert(copies_are_equal() == (_i == 1));
+    disk[0].gone = true;
+    enum err e = get(0, back, 512);
+    ck_assert(_i == 0 || (e == OK && memcmp(back, data, 512 * 512) == 0));
+}
+END_TEST
+
 START_TEST(test_raid__after_a_fence_nothing_earlier_is_answered_or_moves)
 {
     struct msg m;
@@ -454,6 +474,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_raid__resync_itself_may_be_cut_anywhere);
     tcase_add_test(tc, test_raid__reads_the_source_alone_until_a_region_is_in_step);
     tcase_add_test(tc, test_raid__a_disk_that_lost_its_cache_is_filled_from_the_other);
+    tcase_add_loop_test(tc, test_raid__a_scrub_makes_copies_equal_that_nobody_reads, 0, 2);
     tcase_add_loop_test(tc, test_raid__a_reset_that_nobody_met_is_noticed_and_nothing_old_is_read,
                         0, 2);
     tcase_add_test(tc, test_raid__the_last_member_s_reset_is_an_error_and_nothing_old_is_read);

@@ -400,6 +400,28 @@ START_TEST(test_raid5__a_disk_that_lost_its_cache_is_filled_from_the_others)
 }
 END_TEST
 
+START_TEST(test_raid5__a_scrub_mends_parity_and_bad_sectors_that_nobody_reads)
+{
+    build_5(3, SMALL_BYTES);
+    random_steps(30);
+    ck_assert_int_eq(call(BLOCK_FLUSH, 0, 0, 0, false), OK);
+    ck_assert_int_eq(fake_run_until(fake_now() + 11 * SECONDS), FAKE_IDLE); /* no bit is set */
+    boot.options.scrub_ns = SECONDS;
+    start(false);
+    for (uint32_t stripe = 0; stripe < 4; stripe++) { /* 32 rows each */
+        uint64_t row = DATA_AT / 512 + stripe * 32;
+        disk[2 - stripe % 3].bytes[row * 512] ^= 1; /* its parity */
+        disk[stripe % 3].bad[disk[stripe % 3].bads++] = row + 16;
+    }
+    ck_assert(!parity_is_right());
+    ck_assert_int_eq(fake_run_until(fake_now() + 3 * SECONDS), FAKE_IDLE);
+    for (uint32_t d = 0; d < 3; d++)
+        ck_assert_uint_eq(disk[d].bads, 0);
+    ck_assert(parity_is_right());
+    everything_is_there();
+}
+END_TEST
+
 /* Reads, and writes that need what was there, come before anybody has noticed. */
 START_TEST(test_raid5__a_reset_that_nobody_met_is_noticed_before_anything_old_is_used)
 {
@@ -468,6 +490,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_raid5__dirty_without_a_disk_does_not_start);
     tcase_add_test(tc, test_raid5__started_nevertheless_it_tells_what_nobody_wrote);
     tcase_add_test(tc, test_raid5__wrong_parity_is_not_built_upon);
+    tcase_add_test(tc, test_raid5__a_scrub_mends_parity_and_bad_sectors_that_nobody_reads);
     tcase_add_test(tc, test_raid5__a_disk_that_lost_its_cache_is_filled_from_the_others);
     tcase_add_loop_test(tc,
                         test_raid5__a_reset_that_nobody_met_is_noticed_before_anything_old_is_used,
