@@ -592,6 +592,25 @@ START_TEST(test_disk__read_hook_sees_every_sector_read)
 }
 END_TEST
 
+START_TEST(test_disk__initial_is_what_nobody_wrote_since_the_seal)
+{
+    start("nvme", NULL);
+    ck_assert_int_eq(put(3, 2, 7), SIM_DISK_OK);
+    sim_disk_settle(disk);
+    ck_assert(!sim_disk_is_initial(disk, 3));
+    sim_disk_seal(disk);
+    ck_assert(sim_disk_is_initial(disk, 3));
+    ck_assert_int_eq(put(4, 1, 8), SIM_DISK_OK);
+    ck_assert(sim_disk_is_initial(disk, 3));
+    ck_assert(!sim_disk_is_initial(disk, 4)); /* cached, */
+    sim_disk_settle(disk);
+    ck_assert(!sim_disk_is_initial(disk, 4)); /* then stable */
+    sim_disk_reset(disk);
+    ck_assert(sim_disk_is_initial(disk, 4));
+    stop();
+}
+END_TEST
+
 #define LOOP(TEST, N) tcase_add_loop_test(tc, TEST, 0, N)
 
 CHECK_MAIN("disk", 120, LOOP(test_disk__reads_return_the_newest_accepted_version, 20);
@@ -614,4 +633,5 @@ CHECK_MAIN("disk", 120, LOOP(test_disk__reads_return_the_newest_accepted_version
            LOOP(test_disk__fail_slow_takes_its_time, 5);
            tcase_add_test(tc, test_disk__trim_zeroes_cached_and_stable_sectors);
            tcase_add_test(tc, test_disk__observer_strikes_exactly_the_nth_write);
+           tcase_add_test(tc, test_disk__initial_is_what_nobody_wrote_since_the_seal);
            tcase_add_test(tc, test_disk__read_hook_sees_every_sector_read);)
