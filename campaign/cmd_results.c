@@ -165,7 +165,12 @@ int cmd_compare(int argc, char **argv)
         "\vExamples:\n"
         "  loris compare old.db new.db                     the same campaign by two builds\n"
         "  loris compare old.db new.db --strict --format junit > gate.xml\n"
-        "  loris compare demo.db --base ffs --new loris --measure level,outage";
+        "  loris compare demo.db --base ffs --new loris --measure level,outage\n"
+        "A cell is worse, better, no-worse (within the margin; from 299 trials on, or if all of "
+        "them "
+        "are identical event by event) or undecided, with the trials it needs. A promise that the "
+        "base kept everywhere and the new one breaks is worse, however rare.\n"
+        "Exit 0: nothing is shown to be worse; 1: something is; 2: not comparable, and why.";
     static const struct argp argp = {
         options, parse_compare, "BASE.db NEW.db\nOUT.db --base VARIANT --new VARIANT", doc, NULL,
         NULL,    NULL};

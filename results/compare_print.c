@@ -303,14 +303,26 @@ static size_t cells_with(const struct comparison *c, enum verdict verdict)
     return count;
 }
 
+/* Trials a cell that would make the n that the row needs, as many counting as do now; 0: unknown.
+ */
+static uint64_t trials_needed(const struct compare_row *row)
+{
+    const struct compare_cell *cell = row->cell;
+    size_t trials = cell->base.count < cell->new.count ? cell->base.count : cell->new.count;
+    if (row->needs_n == 0 || row->n == 0)
+        return 0;
+    return (uint64_t)ceil((double)row->needs_n * (double)trials / (double)row->n - 1e-9);
+}
+
 static void table_verdict(const struct comparison *c, FILE *out)
 {
     uint64_t most = 0;
     bool known = true;
     for (size_t i = 0; i < c->row_count; i++)
         if (c->row[i].verdict == VERDICT_UNDECIDED) {
-            most = c->row[i].needs_n > most ? c->row[i].needs_n : most;
-            known = known && c->row[i].needs_n > 0;
+            uint64_t trials = trials_needed(&c->row[i]);
+            most = trials > most ? trials : most;
+            known = known && trials > 0;
         }
     size_t cells = cells_with(c, c->verdict);
     if (c->verdict == VERDICT_WORSE)

@@ -204,7 +204,7 @@ static double ratio(double base_ns, double new_ns)
     return isinf(base_ns) ? 0 : new_ns / base_ns;
 }
 
-static void sign_tests(struct compare_row *row, const double *ratios, size_t count)
+static void sign_tests(struct compare_row *row, const double *ratios, size_t count, double alpha)
 {
     uint64_t above = 0, below = 0, not_above = 0, not_below = 0;
     for (size_t i = 0; i < count; i++) {
@@ -217,6 +217,9 @@ static void sign_tests(struct compare_row *row, const double *ratios, size_t cou
     uint64_t m = above + not_above, k = below + not_below;
     cut->worse = (struct hypothesis){stats_tail_half(above, m), ATTAINS_BINOMIAL, m, 0, 0};
     cut->better = (struct hypothesis){stats_tail_half(below, k), ATTAINS_BINOMIAL, k, 0, 0};
+    double all = (double)count;
+    row->needs_n = stats_needs_ratios((double)above / all, (double)not_above / all,
+                                      (double)below / all, count, alpha);
 }
 
 static void test_paired_time(struct compare_row *row, double alpha)
@@ -240,7 +243,7 @@ static void test_paired_time(struct compare_row *row, double alpha)
     row->n = count;
     if (count >= VALUES_MIN) {
         row->cut_count = 1;
-        sign_tests(row, ratios, count);
+        sign_tests(row, ratios, count, alpha);
         stats_sort(ratios, count);
         row->cut[0].effect = stats_median(ratios, count) - 1;
         row->cut[0].interval = stats_quantile_interval(ratios, count, 0.5, 2 * alpha);

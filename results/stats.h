@@ -91,6 +91,13 @@ void stats_sort(double *values, size_t n);
 double stats_quantile(const double *sorted, size_t n, double p);
 double stats_median(const double *sorted, size_t n);
 
+/*
+ * The smallest n at which the interval of a median of ratios would decide about a margin, if of all
+ * ratios the share `above` lay above 1 + margin, `below` below it, and `far_below` below 1 -
+ * margin. n: how many there are now. 0: not up to STATS_NEEDS_MAX.
+ */
+uint64_t stats_needs_ratios(double above, double below, double far_below, uint64_t n, double alpha);
+
 /* The interval of stats_quantile_ranks as values; infinite where no rank bounds. */
 struct interval stats_quantile_interval(const double *sorted, size_t n, double p, double alpha);
 

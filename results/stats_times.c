@@ -48,6 +48,30 @@ struct rank_interval stats_quantile_ranks(uint64_t n, double p, double alpha)
     return r;
 }
 
+/* What stats_needs_ratios searches for: whether both or one end of the interval is on one side. */
+static bool ratios_decide(double above, double below, double far_below, uint64_t n, double alpha)
+{
+    struct rank_interval r = stats_quantile_ranks(n, 0.5, 2 * alpha);
+    double count = (double)n, low = (double)r.low, high = (double)r.high;
+    return (r.low > 0 && (1 - above) * count <= low - 1) || below * count >= high ||
+           far_below * count >= high;
+}
+
+uint64_t stats_needs_ratios(double above, double below, double far_below, uint64_t n, double alpha)
+{
+    uint64_t low = n > 0 ? n : 1, high = STATS_NEEDS_MAX;
+    if (low > high || !ratios_decide(above, below, far_below, high, alpha))
+        return 0;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (ratios_decide(above, below, far_below, middle, alpha))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
 static int ascending(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;

@@ -22,6 +22,7 @@ struct content {
     enum level promised; /* of all cells */
     uint64_t undecided;  /* trials of each cell */
     bool missed;         /* no fault ever struck */
+    bool every_second;   /* it struck in these trials alone */
     bool idle;           /* no time was ever above 0 */
 };
 
@@ -35,7 +36,7 @@ static void build(unsigned which, uint64_t n, const struct content *content)
             r.promised = content->promised;
             r.hash ^= content->other_hash;
             r.undecided = i < content->undecided;
-            r.injected = !content->missed;
+            r.injected = !content->missed && (!content->every_second || i % 2 == 0);
             if (content->idle)
                 r.outage_ns = 0;
             if (content->slower > 0) {
@@ -158,6 +159,19 @@ START_TEST(test_compare__no_worse_needs_its_floor)
     two_files(299, &plain, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
     has(out, "= no-worse  2 cells\n");
+    rig_fini(&rig);
+}
+END_TEST
+
+/* Where the fault strikes in every second trial it takes twice as many. */
+START_TEST(test_compare__the_trials_needed_allow_for_those_that_do_not_count)
+{
+    struct content half = {.every_second = true, .promised = LEVEL_NONE};
+    struct content other = {.every_second = true, .other_hash = true, .promised = LEVEL_NONE};
+    two_files(100, &half, &other);
+    ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
+    has(out, "needs 299");
+    has(out, "UNDECIDED: 2 of 2 cells; --trials 598 would decide them");
     rig_fini(&rig);
 }
 END_TEST
@@ -437,6 +451,7 @@ CHECK_MAIN("compare", 120,
            tcase_add_test(tc, test_compare__an_exploration_is_no_sample);
            tcase_add_test(tc, test_compare__only_what_the_compared_cells_have_must_be_equal);
            tcase_add_test(tc, test_compare__junit_is_sound_xml);
+           tcase_add_test(tc, test_compare__the_trials_needed_allow_for_those_that_do_not_count);
            tcase_add_test(tc, test_compare__equal_event_streams_are_no_worse_at_any_n);
            tcase_add_test(tc, test_compare__nine_of_two_hundred_is_worse);
            tcase_add_test(tc, test_compare__the_mirror_is_better);

@@ -272,6 +272,20 @@ START_TEST(test_stats__needs_pairs)
 }
 END_TEST
 
+/* By the ranks at 90 %: 59 of 100, 113 of 200; 42 of 100. */
+START_TEST(test_stats__needs_ratios)
+{
+    ck_assert_uint_eq(stats_needs_ratios(0, 1, 0, 3, .05), 5); /* 2^-5 */
+    ck_assert_uint_eq(stats_needs_ratios(1, 0, 0, 3, .05), 5);
+    uint64_t n = stats_needs_ratios(.41, .59, .2, 50, .05);
+    ck_assert(n > 60 && n <= 100);
+    ck_assert_uint_eq(stats_needs_ratios(.59, .41, .2, 50, .05), n); /* the mirror */
+    n = stats_needs_ratios(.435, .565, .2, 100, .05);
+    ck_assert(n > 130 && n <= 200);
+    ck_assert_uint_eq(stats_needs_ratios(.5, .5, 0, 50, .05), 0);
+}
+END_TEST
+
 START_TEST(test_stats__needs_trials)
 {
     struct stats_shares none[2] = {{0, 0}, {0, 0}};
@@ -419,5 +433,6 @@ CHECK_MAIN("stats", 60, tcase_add_test(tc, test_stats__zero_events_need_the_floo
            tcase_add_test(tc, test_stats__mann_whitney_normal_is_near_exact);
            tcase_add_test(tc, test_stats__needs_pairs);
            tcase_add_test(tc, test_stats__needs_trials);
+           tcase_add_test(tc, test_stats__needs_ratios);
            tcase_add_test(tc, test_stats__discrete_holm_keeps_its_alpha);
            tcase_add_test(tc, test_stats__floor);)
