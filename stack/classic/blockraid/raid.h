@@ -49,6 +49,7 @@
 #define IDLE_NS UINT64_C(5000000000)  /* a region is idle: as md's bitmap daemon, 5 s */
 #define SAFE_NS UINT64_C(200000000)   /* without a bitmap: the array is idle, as md's safe mode */
 #define RESYNC_BLOCKS 128u            /* copied in one step */
+#define RESYNC_AT_ONCE 64u            /* regions, after a reset: a second or so (assumption) */
 #define RESYNC_RETRY_NS UINT64_C(1000000)
 #define RESYNC_EVERY 16u /* messages between two steps, under load */
 

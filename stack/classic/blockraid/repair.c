@@ -232,5 +232,8 @@ void repair_lost_writes(struct raid *r)
             continue;
         r->member[d]->client.lost_writes = false;
         lost_writes(r, d);
+        /* At once, as a stop leaves only bits, and the next start takes the first copy. */
+        for (uint32_t k = 0; k < RESYNC_AT_ONCE && repair_step(r); k++)
+            ;
     }
 }

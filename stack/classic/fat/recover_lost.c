@@ -97,7 +97,7 @@ enum err recover_find_lost(struct scan *s)
 static enum err get_lost_found(struct fs *fs, uint32_t *ino)
 {
     struct inode *root;
-    struct found found;
+    struct found found = {0};
     struct vfs_reply reply = {0};
     uint32_t bytes = sizeof(lost_found) - 1;
     enum err e = inode_get(fs, fs->root, &root);
