@@ -9,7 +9,7 @@
 #   build/asan     the program and its tests again under ASan and UBSan
 BUILD ?= build
 PREFIX ?= /usr/local
-OPT ?= -O2 -g
+OPT ?= -O3 -g
 SAN ?=
 DEFS ?=
 ifeq ($(origin CC),default)
