@@ -317,18 +317,20 @@ static uint64_t rows_hash(struct report *r)
 
 void report_method(struct report *r)
 {
+    bool watched = r->cells.count > 0 && r->cells.group[0].watched;
     fprintf(
         r->page,
         "<h2>Method and limits</h2>\n<p>Each trial ran the real code of the storage stack on "
         "simulated disks, memory, processes and power, with the faults of its plan, and an "
         "oracle judged what the applications could still read. Rates count trials in which "
-        "every fault of the plan took effect. Intervals are exact 95 %% intervals, each cell by "
+        "every fault of the plan took effect. Intervals are %s 95 %% intervals, each cell by "
         "itself: of %zu about %.0f may miss. The hardware is simulated, the storage code is "
         "real; an absent failure bounds a rate, it does not make it zero. Variants saw the same "
         "workload and the same fault draw in trials of equal number. Who noticed a fault first is "
         "told "
         "of the run alone: damage that only the judge's own reads met, after it, counts as not "
         "noticed while it ran, also where the stack then found and mended it.</p>\n",
+        watched ? "always-valid (cells ended early because of what was seen in them)" : "exact",
         r->cells.count, ceil(0.05 * (double)r->cells.count));
     fputs("<dl><dt>loris</dt><dd>", r->page);
     text_xml(r->page, r->version);
