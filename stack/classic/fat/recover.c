@@ -126,7 +126,7 @@ static enum err count_directory(struct scan *s, struct inode *dir, const struct 
     return OK;
 }
 
-static enum err mend_entry(struct scan *s, uint32_t entry)
+static enum err mend_entry(struct scan *s, uint32_t entry, enum entry_state state)
 {
     static const struct table_entry none = {0};
     struct table_entry t;
@@ -134,6 +134,8 @@ static enum err mend_entry(struct scan *s, uint32_t entry)
     enum err e = table_get(s->fs, entry, &t);
     if (e != OK)
         return e == E_CORRUPT ? OK : e;
+    if (t.state != state)
+        return OK;
     bool named = t.state == STATE_HEAD && (s->names[entry] > 0 || entry == FAT_ROOT);
     if (t.state == STATE_BODY ? !scan_bit(s->reached, entry) : !named) {
         table_put(s->fs, entry, &none);
@@ -188,7 +190,12 @@ static enum err mend(struct scan *s)
         e = drop_nameless(s);
     for (uint32_t entry = 1; entry < f->entries && e == OK; entry++)
         if (scan_bit(f->map, entry))
-            e = mend_entry(s, entry);
+            e = mend_entry(s, entry, STATE_HEAD);
+    if (e == OK)
+        e = table_write_marked(s->fs); /* a head never leads to what is free */
+    for (uint32_t entry = 1; entry < f->entries && e == OK; entry++)
+        if (scan_bit(f->map, entry))
+            e = mend_entry(s, entry, STATE_BODY);
     if (e == OK)
         e = table_write_marked(s->fs);
     plat_probe(PROBE_FAT_REC_FREE);

@@ -120,6 +120,28 @@ START_TEST(test_scan__what_has_no_name_is_freed_if_it_is_asked_for)
 }
 END_TEST
 
+/* Its chain is in several blocks of the table: a head never leads to what is free already. */
+START_TEST(test_scan__a_cut_while_a_long_file_is_freed_is_no_damage)
+{
+    static uint8_t block[BLOCK];
+    for (uint32_t k = 0; k < 60; k++) {
+        start(true);
+        rig.rng = k;
+        uint64_t gone = must_make(VFS_CREATE, ROOT, "gone");
+        for (uint32_t b = 0; b < 200; b++)
+            ck_assert_int_eq(none_rig_write(&rig.none, gone, b * BLOCK, block, BLOCK), OK);
+        (void)must_make(VFS_CREATE, ROOT, "stays");
+        must_sync();
+        uint8_t *entry = entry_of(gone, "gone");
+        memset(rig.none.disk.stable + (entry - rig.none.disk.bytes), 0, 4);
+        memset(entry, 0, 4);
+        cut_rig_reboot(&rig, 3, 50);
+        ck_assert_int_eq(none_rig_plain(&rig.none, VFS_STAT, gone, 0), E_NOENT);
+        finish();
+    }
+}
+END_TEST
+
 /* The entry before it is broken, so that the name behind is hidden; a bad sector; a broken chain.
  */
 static void hide(uint32_t how, uint8_t *broken)
@@ -168,4 +190,5 @@ CHECK_MAIN("fat scan", 60,
            tcase_add_test(tc, test_scan__a_file_without_a_name_gets_one_in_lost_found);
            tcase_add_test(tc, test_scan__a_directory_without_a_name_comes_back_with_all_in_it);
            tcase_add_loop_test(tc, test_scan__what_has_no_name_is_freed_if_it_is_asked_for, 0, 2);
+           tcase_add_test(tc, test_scan__a_cut_while_a_long_file_is_freed_is_no_damage);
            tcase_add_loop_test(tc, test_scan__what_damage_may_hide_is_not_freed, 0, 3);)
