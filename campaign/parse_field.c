@@ -49,6 +49,13 @@ static const char *text_of(struct parse *p, const struct yaml *map, const char *
     return node == NULL || !wanted ? NULL : parse_text(p, node, name);
 }
 
+/* Whether it is a plain scalar wherever it is put: no character of it means anything to YAML. */
+static bool is_plain(const char *text)
+{
+    static const char plain[] = ".-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    return text[0] != '\0' && text[0] != '-' && text[strspn(text, plain)] == '\0';
+}
+
 struct yaml *parse_field(struct parse *p, const struct yaml *map)
 {
     static const char *const plain[] = {"profile", "over"};
@@ -61,8 +68,8 @@ struct yaml *parse_field(struct parse *p, const struct yaml *map)
                      arena_printf(p->arena, "profile `%s`", profile->name));
     const char *over = text_of(p, map, "over", true, "over: 1year");
     const char *layer = text_of(p, map, "layer", profile->on_layer, "layer: cache");
-    bool sound = over != NULL && strpbrk(over, "{}[],:#") == NULL;
-    sound = sound && (!profile->on_layer || (layer != NULL && strpbrk(layer, "{}[],:#") == NULL));
+    bool sound = over != NULL && is_plain(over);
+    sound = sound && (!profile->on_layer || (layer != NULL && is_plain(layer)));
     if (over != NULL && (layer != NULL || !profile->on_layer) && !sound)
         complain(p->complaints, map->place, "`over` is a time, `layer` a name");
     for (uint32_t k = 0; sound && k < profile->count; k++) {

@@ -120,6 +120,10 @@ START_TEST(test_field__bad_profiles_are_refused)
     refused("[{profile: bugs-crash-hang, over: 1year}]", "a field profile has no `layer`");
     refused("[{profile: bugs-crash-hang, over: 1year, layer: cahce}]", "unknown layer `cahce`");
     refused("[{profile: datacenter-2008, over: \"1year}, disk: {\"}]", "`over` is a time");
+    refused("[{profile: datacenter-2008, over: \"'1year\"}]", "`over` is a time");
+    refused("[{profile: datacenter-2008, over: \"|\"}]", "`over` is a time");
+    refused("[{profile: datacenter-2008, over: \"- 1year\"}]", "`over` is a time");
+    refused("[{profile: bugs-crash-hang, over: 1year, layer: '\"'}]", "`layer` a name");
     refused("[{profile: [datacenter-2008], over: 1year}]", "single value is wanted");
 }
 END_TEST
