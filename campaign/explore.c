@@ -138,9 +138,10 @@ static void judge_leaf(struct explorer *x, const struct leaf *leaf, struct judge
     struct judge_input in = leaf->in;
     struct history *whole = x->lab->history;
     uint64_t off_ns = (uint64_t)amount_at(&x->fault->off_for_ns, 0.5);
+    uint64_t service_ns = HISTORY_NEVER; /* of this boot, whatever others at the point had */
     if (leaf->service_ns != HISTORY_NEVER)
-        history_mark(x->now, HISTORY_MARK_SERVICE, x->strike.time_ns + off_ns + leaf->service_ns,
-                     NULL);
+        service_ns = x->strike.time_ns + off_ns + leaf->service_ns;
+    history_mark(x->now, HISTORY_MARK_SERVICE, service_ns, NULL);
     x->lab->history = x->now;
     in.history = x->now;
     lab_conclude(x->lab, &in, leaf->walked, verdict);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/arena.h"
 #include "campaign/cli.h"
 #include "campaign/explore_progress.h"
 #include "campaign/explore_worker.h"
@@ -503,6 +505,26 @@ static int finish(struct explore_run *run)
     return tally.broken > 0 ? EXIT_WORSE : EXIT_DONE;
 }
 
+/* The plan, and with it what else shapes rows and points: a file has them of one such choice. */
+static void make_stored(const struct plan *plan, const struct explore_options *o,
+                        struct store_plan *stored)
+{
+    struct arena *arena = plan->arena;
+    const struct store_parameter own[] = {
+        {"explore", "", "depth", arena_printf(arena, "%" PRIu32, o->depth), o->depth},
+        {"explore", "", "every", arena_printf(arena, "%" PRIu64, o->every), (double)o->every},
+        {"explore", "", "persistence", o->persistence ? "on" : "off", o->persistence},
+        {"explore", "", "keep", o->keep_all ? "all" : "broken", NAN},
+    };
+    store_plan_make(plan, stored);
+    size_t count = stored->parameter_count, more = sizeof(own) / sizeof(own[0]);
+    struct store_parameter *all = ARENA_ARRAY(arena, struct store_parameter, count + more);
+    memcpy(all, stored->parameters, count * sizeof(*all));
+    memcpy(all + count, own, sizeof(own));
+    stored->parameters = all;
+    stored->parameter_count = count + more;
+}
+
 int explore_campaign(const struct plan *plan, const struct explore_run_options *options)
 {
     struct explore_run run = {.plan = plan, .options = options, .explore = options->explore};
@@ -520,7 +542,7 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
     enum store_mode mode = options->overwrite ? STORE_OVERWRITE
                            : options->resume  ? STORE_RESUME
                                               : STORE_NEW;
-    store_plan_make(plan, &stored);
+    make_stored(plan, &options->explore, &stored);
     set_signals(&run, old, &mask);
     if (store_open(&run.store, options->out_path, mode, &stored, error) != OK) {
         restore_signals(old, &mask);

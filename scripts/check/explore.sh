@@ -38,6 +38,8 @@ explored parts $few --resume || :
 for db in one three parts; do
     found "$work/$db.db" >"$work/$db.rows"
 done
+holds "another depth cannot go on in the same file" exits 2 explored parts $few --resume --depth 1
+holds "and the message says so" grep -q 'depth' "$work/parts.err"
 holds "there are rows" test -s "$work/one.rows"
 holds "any -j gives the same" equal "$(cat "$work/three.rows")" "$(cat "$work/one.rows")"
 holds "parts add up to the same" equal "$(cat "$work/parts.rows")" "$(cat "$work/one.rows")"
