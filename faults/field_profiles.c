@@ -26,11 +26,11 @@
 /* A dead disk is replaced by a blank one: the mean of Elerath & Pecht's time to restore is 16.6 h,
  * of which copying is the stack's own; a day is assumed where nothing is said. */
 #define DIES "kind: disk.fail-stop, replace: 24h"
-/* One half have another within 10 MB (L4). 80 % of affected disks have fewer than 50 (L3): e^2.3 =
- * 10, and 50 lies 0.85 sigma above. */
+/* One half have another within 10 MB. 80 % of affected disks have fewer than 50: e^2.3 = 10,
+ * and 50 lies 0.85 sigma above. */
 #define LATENT "kind: disk.latent-error, where: any, near: 10MiB, count: {lognormal: [2.3, 1.9]}"
-/* Median 3, mean 104; over one half have a corrupt neighbour, in runs of 3.4 on average (C3): the
- * 64 KiB are an assumption, the size of most corruptions that CERN's probe met (C9). */
+/* Median 3, mean 104; over one half have a corrupt neighbour, in runs of 3.4 on average: the 64
+ * KiB are an assumption, the size of most corruptions that CERN's probe met. */
 #define ROT "kind: disk.bit-rot, where: any, near: 64KiB, count: {lognormal: [1.098612, 2.663]}"
 
 /* Racks that vanish (20 a year, 40 to 80 machines), wonky racks and rewiring are faults of the

@@ -8,7 +8,7 @@
  *
  * Memory bugs are no part of that list: 15 % of the bugs of file systems (Lu et al., FAST 2013,
  * recalled), which we deal to stores and leaks by even shares (assumption). How long a run of
- * overwritten bytes is: Rio's copy overrun (Ng and Chen; FIELD-DATA B9).
+ * overwritten bytes is: Rio's copy overrun (Ng and Chen; recalled).
  */
 #include <string.h>
 

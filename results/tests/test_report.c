@@ -100,7 +100,7 @@ START_TEST(test_report__says_yes_no_and_nothing)
 END_TEST
 
 /* 20 machine-years, a hundredth of each without service; 5 of them lose something in the middle:
- * 5 losses in 17.5 years, whose exact interval is FIELD-DATA's of 5 events. */
+ * 5 losses in 17.5 years, whose exact Poisson interval of 5 events is 1.623 to 11.668. */
 START_TEST(test_report__adds_up_calendar_time)
 {
     rig_init(&rig, 1, 1, 20);
