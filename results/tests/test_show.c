@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "results/show.h"
+#include "results/stats.h"
 #include "results/tests/rig.h"
 #include "scripts/check_main.h"
 
@@ -61,6 +62,27 @@ START_TEST(test_show__table_has_intervals_and_the_way_to_replay)
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
         ck_assert_msg(strlen(line) <= 100 || strstr(line, "replay") != NULL, "too wide: %s", line);
     ck_assert_uint_eq(err_bytes, 0);
+    rig_fini(&rig);
+}
+END_TEST
+
+/* 0 of 200 by the always-valid interval instead of the exact one's 98.2 %. */
+START_TEST(test_show__cells_that_ended_early_have_the_interval_that_allows_for_it)
+{
+    rig_init(&rig, 1, 1, 200);
+    rig.parameter[0] = (struct store_parameter){"campaign", "", "trials.half-width", "2%", .02};
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t n = 0; n < 200; n++) {
+        rig_record(&rig, &r, 0, n, LEVEL_DURABLE);
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
+    struct interval i = stats_always_valid(200, 200, STATS_MIXTURE, .05);
+    char want[64];
+    ck_assert(i.low < 0.98 && i.low > 0.96);
+    snprintf(want, sizeof(want), "200       0   100 %%   %.1f %%", floor(i.low * 1000) / 10);
+    has(out, want);
     rig_fini(&rig);
 }
 END_TEST
@@ -279,7 +301,10 @@ START_TEST(test_show__strange_names_stay_names)
 }
 END_TEST
 
-CHECK_MAIN("show", 60, tcase_add_test(tc, test_show__table_has_intervals_and_the_way_to_replay);
+CHECK_MAIN("show", 60,
+           tcase_add_test(tc,
+                          test_show__cells_that_ended_early_have_the_interval_that_allows_for_it);
+           tcase_add_test(tc, test_show__table_has_intervals_and_the_way_to_replay);
            tcase_add_test(tc, test_show__long_names_keep_what_tells_them_apart);
            tcase_add_test(tc, test_show__csv_counts_injected_trials_only);
            tcase_add_test(tc, test_show__groups_by_columns_and_by_options);
