@@ -1,5 +1,5 @@
 /*
- * How many sequences there are, held against EXPLORE's published counts and against all sequences
+ * How many sequences there are, held against published counts and against all sequences
  * taken one by one: nothing here knows of orderly generation.
  */
 #include <stdlib.h>
