@@ -177,6 +177,8 @@ static enum err mend_names(struct scan *s)
     enum err e = recover_take_names(s);
     if (e == OK && !s->fs->options.orphans_delete)
         e = recover_find_lost(s);
+    if (e == OK && s->blind)
+        return E_MEDIA; /* it could be read before: nothing is freed, the next start looks again */
     return e == OK ? recover_mend_names(s) : e;
 }
 

@@ -186,7 +186,41 @@ START_TEST(test_scan__what_damage_may_hide_is_not_freed)
 }
 END_TEST
 
+#define SCAN_READS_MAX 200u /* a loop that never ends proves nothing */
+
+/* Whatever read of the scan fails for good, nothing is freed: not what looked sound before, either.
+ */
+START_TEST(test_scan__what_cannot_be_read_at_any_moment_is_not_freed)
+{
+    bool fired = true;
+    for (uint32_t n = 1; fired; n++) {
+        start(true);
+        uint64_t dir = must_make(VFS_MKDIR, ROOT, "dir");
+        uint64_t hidden = must_make(VFS_CREATE, dir, "hidden");
+        ck_assert_int_eq(none_rig_write(&rig.none, hidden, 0, text, sizeof(text)), OK);
+        must_sync();
+        rig.none.disk.fail_read = n;
+        rig.none.disk.fail_repeats = BLOCK_TRIES;
+        rig.none.disk.fault_fired = false;
+        rig.none.boot.incarnation++;
+        enum err e = none_rig_boot(&rig.none, false);
+        fired = rig.none.disk.fault_fired;
+        ck_assert(fired || e == OK);
+        rig.none.disk.fail_read = 0;
+        none_rig_reboot(&rig.none, false);
+        ck_assert_int_eq(none_rig_lookup(&rig.none, ROOT, "dir"), OK);
+        ck_assert_int_eq(none_rig_lookup(&rig.none, dir, "hidden"), OK);
+        ck_assert_uint_eq(rig.none.reply.stat.ino, hidden);
+        expect_text(hidden);
+        fat_expect_sound(&rig.none);
+        cut_rig_fini(&rig);
+        ck_assert_uint_lt(n, SCAN_READS_MAX);
+    }
+}
+END_TEST
+
 CHECK_MAIN("fat scan", 60,
+           tcase_add_test(tc, test_scan__what_cannot_be_read_at_any_moment_is_not_freed);
            tcase_add_test(tc, test_scan__a_file_without_a_name_gets_one_in_lost_found);
            tcase_add_test(tc, test_scan__a_directory_without_a_name_comes_back_with_all_in_it);
            tcase_add_loop_test(tc, test_scan__what_has_no_name_is_freed_if_it_is_asked_for, 0, 2);
