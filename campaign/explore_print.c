@@ -18,10 +18,13 @@ static const char *const heads[COLUMNS] = {"variant",  "workload", "fault", "poi
 static const char sql[] =
     "SELECT e.variant, e.workload, e.fault, e.points, e.states, e.classes, e.boots, e.missed,"
     " coalesce(n.name, '-'), e.broken FROM (SELECT c.id, c.variant, c.workload, c.fault,"
-    " count(*) AS points, sum(x.states) AS states, sum(x.distinct_states) AS classes,"
-    " sum(x.boots) AS boots, sum(x.left) AS missed, max(x.weakest) AS weakest,"
-    " sum(x.broken) AS broken FROM exploration x JOIN cell c ON c.id = x.cell GROUP BY c.id) e"
-    " LEFT JOIN level_name n ON n.id = e.weakest ORDER BY e.id";
+    " count(*) AS points, " ROWS_SUM(
+        "x.states") " AS states, sum(x.distinct_states) AS classes,"
+                    " sum(x.boots) AS boots, " ROWS_SUM(
+                        "x.left") " AS missed, max(x.weakest) AS weakest,"
+                                  " sum(x.broken) AS broken FROM exploration x JOIN cell c ON c.id "
+                                  "= x.cell GROUP BY c.id) e"
+                                  " LEFT JOIN level_name n ON n.id = e.weakest ORDER BY e.id";
 
 bool explore_format_is(const char *name)
 {
@@ -124,9 +127,9 @@ int explore_print(const char *path, const char *format, FILE *out, FILE *err)
     }
     if (s != NULL && strcmp(format, "json") == 0)
         (void)fputs("]\n", out);
-    if (s == NULL)
+    if (error[0] != '\0')
         (void)fprintf(err, "%s\n", error);
     (void)sqlite3_finalize(s);
     (void)sqlite3_close(db);
-    return s == NULL ? EXIT_WRONG_INPUT : EXIT_DONE;
+    return error[0] != '\0' ? EXIT_WRONG_INPUT : EXIT_DONE;
 }

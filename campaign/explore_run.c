@@ -25,6 +25,9 @@
 
 #define TICK_MS 100
 
+/* Parts of one exploration: they are listed, some 100 bytes each. */
+#define JOBS_MAX UINT64_C(4000000)
+
 /* What a job has sent so far: whole frames. */
 struct output {
     uint8_t *bytes;
@@ -119,10 +122,28 @@ static void add_jobs(struct explore_run *run, uint32_t from, uint32_t to)
 }
 
 /* With a bound each depth by itself, so that whole depths are done first. */
+static bool is_by_depth(const struct explore_run *run)
+{
+    return run->explore.states != 0 || run->options->budget_ns != 0;
+}
+
+/* How many jobs there are, stored ones too. */
+static uint64_t count_jobs(const struct explore_run *run)
+{
+    const struct plan *plan = run->plan;
+    uint64_t first = (plan->shard - 1) % plan->shards, jobs = 0;
+    for (uint32_t c = 0; c < plan->cell_count; c++) {
+        uint64_t count = sequences_of(&plan->workloads[plan->cells[c].workload]);
+        if (wants_cell(plan, c) && count > first)
+            jobs += (count - first - 1) / plan->shards + 1;
+    }
+    return is_by_depth(run) ? jobs * (run->explore.depth + 1) : jobs;
+}
+
 static void list_jobs(struct explore_run *run)
 {
     uint32_t depth = run->explore.depth;
-    bool by_depth = run->explore.states != 0 || run->options->budget_ns != 0;
+    bool by_depth = is_by_depth(run);
     for (uint32_t d = by_depth ? 0 : depth; d <= depth; d++)
         add_jobs(run, by_depth ? d : 0, d);
     run->outputs = calloc(run->job_count + 1, sizeof(*run->outputs));
@@ -471,6 +492,18 @@ static uint32_t tell_refused(const struct plan *plan)
     return explored;
 }
 
+/* States that the file says are left, of the jobs of this run that were begun at any depth. */
+static uint64_t count_left(const struct explore_run *run)
+{
+    uint64_t left = 0;
+    for (uint64_t k = 0; k < run->stored && run->jobs[k].from == 0; k++) {
+        struct store_explored_sum sum;
+        store_explored_of(run->store, run->jobs[k].cell, run->jobs[k].n, &sum);
+        left = sum.left > UINT64_MAX - left ? UINT64_MAX : left + sum.left;
+    }
+    return left;
+}
+
 static int finish(struct explore_run *run)
 {
     const struct explore_run_options *o = run->options;
@@ -483,6 +516,8 @@ static int finish(struct explore_run *run)
     }
     struct store_tally tally;
     store_tally(run->store, UINT32_MAX, &tally);
+    bool bounded = left > 0 || run->sum.left > 0;
+    uint64_t left_states = bounded ? count_left(run) : 0;
     store_close(run->store);
     if (caught != 0) {
         (void)fprintf(stderr,
@@ -491,12 +526,15 @@ static int finish(struct explore_run *run)
                       run->stored, run->job_count);
         return 128 + caught;
     }
-    if (left > 0 || run->sum.left > 0)
+    if (bounded)
         (void)fprintf(stderr,
                       "loris: stopped at its bound: %" PRIu64 " states were covered, %" PRIu64
                       " of the points begun are left, and %" PRIu64 " of %" PRIu64
                       " parts were not begun; go on with --resume\n",
-                      run->sum.states, run->sum.left, left, run->job_count);
+                      run->sum.states, left_states, left, run->job_count);
+    else if (run->job_count > 0 && run->sum.points == 0)
+        (void)fprintf(stderr,
+                      "loris: nothing was explored: no run has a point that is asked for\n");
     int code = explore_print(o->out_path, o->format, stdout, stderr);
     if (run->defects > 0)
         return EXIT_DEFECT;
@@ -515,6 +553,7 @@ static void make_stored(const struct plan *plan, const struct explore_options *o
         {"explore", "", "every", arena_printf(arena, "%" PRIu64, o->every), (double)o->every},
         {"explore", "", "persistence", o->persistence ? "on" : "off", o->persistence},
         {"explore", "", "keep", o->keep_all ? "all" : "broken", NAN},
+        {"explore", "", "memo", o->eager ? "off" : "on", NAN},
     };
     store_plan_make(plan, stored);
     size_t count = stored->parameter_count, more = sizeof(own) / sizeof(own[0]);
@@ -537,6 +576,15 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
                       "%s:1:1: has nothing to explore; a plan of one power.cut with "
                       "`at: uniform` is wanted\n",
                       options->request->path);
+        return EXIT_WRONG_INPUT;
+    }
+    uint64_t jobs = count_jobs(&run);
+    if (jobs > JOBS_MAX) {
+        (void)fprintf(stderr,
+                      "%s:1:1: has %" PRIu64 " parts to explore, with a bound those of each depth; "
+                      "at most %" PRIu64 " at a time, as --shard 1/%" PRIu64 "\n",
+                      options->request->path, jobs, JOBS_MAX,
+                      ((jobs - 1) / JOBS_MAX + 1) * plan->shards);
         return EXIT_WRONG_INPUT;
     }
     enum store_mode mode = options->overwrite ? STORE_OVERWRITE

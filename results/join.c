@@ -118,7 +118,8 @@ struct joiner {
     sqlite3 *db;      /* the joined file */
     const char *part; /* path of the part at hand; the joined file when all are in */
     FILE *err;
-    bool failed; /* a query or statement did, and was told */
+    bool failed;     /* a query or statement did, and was told */
+    bool unfinished; /* a part was */
 };
 
 static bool fail(struct joiner *j)
@@ -179,6 +180,8 @@ static bool check_part(struct joiner *j, const char *path)
         fprintf(j->err, "%s:1:1: trial %lld is in another part too\n", path, (long long)twice);
         same = false;
     }
+    if (number(j, "SELECT count(*) FROM part.campaign WHERE finished IS NULL") > 0)
+        j->unfinished = true;
     return same && !j->failed;
 }
 
@@ -250,6 +253,15 @@ static uint64_t tell_missing(struct joiner *j)
     return missing;
 }
 
+/* Explored rows have numbers of their own, with gaps: there the parts know whether they are whole.
+ */
+static bool is_whole(struct joiner *j)
+{
+    if (number(j, "SELECT EXISTS (SELECT 1 FROM parameter WHERE part = 'explore')") > 0)
+        return !j->unfinished;
+    return tell_missing(j) == 0;
+}
+
 /* An empty results file with the plan of the first part. */
 static bool make_empty(struct joiner *j)
 {
@@ -307,7 +319,7 @@ int join_run(const struct join_options *options, FILE *out, FILE *err)
     for (size_t i = 0; i < options->part_count; i++)
         good = join_part(&j, options->parts[i]) && good;
     j.part = options->out_path;
-    if (good && tell_missing(&j) == 0 && !j.failed)
+    if (good && is_whole(&j) && !j.failed)
         good = run(&j, "UPDATE campaign SET finished = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')");
     int64_t trials = good ? number(&j, "SELECT count(*) FROM trial") : 0;
     sqlite3_close(j.db);

@@ -12,6 +12,11 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
+/* SQL: a sum of counts that stays at the largest number, where sum() fails. */
+#define ROWS_SUM(column)                                                                           \
+    "CASE WHEN total(" column ") < 9e18 THEN (sum(" column " >> 32) << 32) + sum(" column          \
+    " & 4294967295) ELSE 9223372036854775807 END"
+
 /*
  * Prepares `sql`. Returns the statement, which the caller finalizes; or NULL, with a line for the
  * user in error[STORE_ERROR_BYTES]. NULL may be bound to, iterated and finalized like any other.

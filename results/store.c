@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "assertion.h"
+#include "results/rows.h"
 #include "results/samples.h"
 #include "results/store_private.h"
 
@@ -362,10 +363,11 @@ void store_explored_of(struct store *store, uint32_t cell, uint64_t n,
     char begin[32], end[32];
     sqlite3_stmt *s;
     *sum = (struct store_explored_sum){0};
-    int code = sqlite3_prepare_v2(store->db,
-                                  "SELECT count(*), coalesce(sum(left), 0) FROM exploration WHERE "
-                                  "cell = ? AND point >= ? AND point < ?",
-                                  -1, &s, NULL);
+    int code = sqlite3_prepare_v2(
+        store->db,
+        "SELECT count(*), coalesce(" ROWS_SUM("left") ", 0) FROM exploration WHERE "
+                                                      "cell = ? AND point >= ? AND point < ?",
+        -1, &s, NULL);
     ASSERT(code == SQLITE_OK);
     snprintf(begin, sizeof(begin), "%llu.", (unsigned long long)n);
     snprintf(end, sizeof(end), "%llu/", (unsigned long long)n); /* '/' comes after '.' */

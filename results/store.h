@@ -39,7 +39,8 @@ struct store_cell {
 
 /*
  * One row of `parameters`: everything that shapes a run, so that --resume can tell that the plan is
- * the stored one. part: campaign, machine, variant, workload, fault, promise. A swept value is
+ * the stored one. part: campaign, machine, variant, workload, fault, promise, and
+ * explore: what `loris explore` was asked for. A swept value is
  * stored under the full name: {"variant", "loris@checkpoint=1s", "checkpoint", "1s", 1e9}.
  */
 struct store_parameter {

@@ -392,7 +392,8 @@ static void compare_parameters(sqlite3 *db, const char *path, const struct store
     for (size_t i = 0; i < plan->parameter_count; i++) {
         const struct store_parameter *p = &plan->parameters[i];
         char what[300];
-        snprintf(what, sizeof(what), "%s %s: %s", p->part, p->name, p->key);
+        snprintf(what, sizeof(what), "%s%s%s: %s", p->part, p->name[0] == '\0' ? "" : " ", p->name,
+                 p->key);
         bind(s, 1, p->part);
         bind(s, 2, p->name);
         bind(s, 3, p->key);

@@ -50,6 +50,26 @@ done
 holds "what exists is not replaced" exits 2 explored one $few
 holds "a campaign without one is refused" exits 2 explored no --only '*/*/none'
 holds "and makes no file" test ! -e "$work/no.db"
+for other in "--every 2" --persistence --no-memo; do
+    holds "$other does not go on with a file of others" exits 2 explored one $few --resume $other
+done
+holds "nor does a run" exits 2 "$loris" run $campaign -q --resume -o "$work/one.db"
+for shard in 1 2; do
+    explored "shard$shard" $few --shard $shard/2 || :
+done
+"$loris" merge -o "$work/joined.db" "$work/shard1.db" "$work/shard2.db" >"$work/joined.out" 2>&1
+found "$work/joined.db" >"$work/joined.rows"
+holds "shards add up to the same" equal "$(cat "$work/joined.rows")" "$(cat "$work/one.rows")"
+holds "and miss nothing" equal "$(grep -c missing "$work/joined.out")" 0
+holds "and are whole" equal "$(query "$work/joined.db" 'SELECT finished IS NULL FROM campaigns')" 0
+explored nowhere --only table/create --every 9999999 || :
+holds "no point at all is said" grep -q 'nothing was explored' "$work/nowhere.err"
+explored many --only control/overwrite/cut --depth 15 --states 1 \
+    --set variants.control.raid=1 --set variants.control.machine.disks.count=2 --every 300 \
+    --set 'workloads.overwrite={app: postmark, files: 60, transactions: 60}' || :
+holds "more states than a number holds are still told" grep -q 9223372036854775807 "$work/many.out"
+holds "more parts than can be listed are refused" exits 2 explored most --only control/create/cut \
+    --set 'workloads.create={app: bounded, length: 3}'
 holds "options out of range are refused" exits 2 explored no --depth 99
 
 # Of one defect each: the least depth that shows it, and the least that must not.
