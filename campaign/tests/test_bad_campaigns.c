@@ -311,22 +311,6 @@ START_TEST(test_bad__faults)
          "5:8: unknown key `knd` of a fault, which has no `kind`; did you mean `kind`?"},
         {F "  x: [{kind: powercut}]\n", "5:14: unknown fault kind `powercut`; allowed: disk.fail-"},
         {F "  x: [{profile: datacenter-2007, over: 1year}]\n", "5:17: unknown field profile"},
-        {F "  x: [{kind: power.cut, cache: {leave: [[0, 1]]}}]\n",
-         "5:32: `cache: {...}` has no `keep`"},
-        {F "  x: [{kind: power.cut, cache: {keep: 1}}]\n", "5:39: `keep` is a list of numbers"},
-        {F "  x: [{kind: power.cut, cache: {keep: [1, x]}}]\n", "5:39: a list of numbers from 0"},
-        {F "  x: [{kind: power.cut, cache: {keep: [2], leave: [[0, 3]]}}]\n",
-         "5:52: no write that is kept"},
-        {F "  x: [{kind: power.cut, cache: {keep: [2], leave: [[0, 1], [0, 1]]}}]\n",
-         "5:60: this write is left out twice"},
-        {F "  x: [{kind: power.cut, cache: {keep: [2], tear: [[0, 1]]}}]\n",
-         "5:51: [disk, write, sectors], three numbers"},
-        {F "  x: [{kind: power.cut, cache: {keep: [2], tear: [[0, 1, 1]], leave: [[0, 1]]}}]\n",
-         "5:32: a write is torn and left out"},
-        {F "  x: [{kind: power.cut, cache: {keep: [1]}, tears: none}]\n",
-         "5:7: `tears` and `cache: {keep: ...}` exclude each other"},
-        {F "  x: [{kind: disk.lost-write}, {kind: power.cut, cache: {keep: [1]}}]\n",
-         "5:6: not available yet: `cache: {keep: ...}` in a plan with faults of disks"},
         {F "  x: [{kind: power.cut, layer: cache}]\n",
          "5:25: unknown key `layer` of fault `power.c"},
         {F "  x: [{kind: power.cut, off-for: 10}]\n", "5:34: `10` has no unit"},
@@ -359,12 +343,44 @@ START_TEST(test_bad__faults)
         {F "  x: [{kind: memory.flip, layer: cache, bits: 65}]\n", "5:47: `65` is out of range"},
         {F "  x: [{kind: memory.flip, layer: cache, pattern: row, bits: 2}]\n",
          "5:61: `bits` says nothing of a row"},
+        {F "  x: [{kind: memory.flip, layer: cache, region: heap, state: dirty}]\n",
+         "5:62: `state` is one of pages"},
+    };
+    CHECK_ROWS(rows);
+}
+END_TEST
+
+START_TEST(test_bad__crash_states)
+{
+    static const struct row rows[] = {
+        {F "  x: [{kind: power.cut, cache: {leave: [[0, 1]]}}]\n",
+         "5:32: `cache: {...}` has no `keep`"},
+        {F "  x: [{kind: power.cut, cache: {keep: 1}}]\n", "5:39: `keep` is a list of numbers"},
+        {F "  x: [{kind: power.cut, cache: {keep: [1, x]}}]\n", "5:39: a list of numbers from 0"},
+        {F "  x: [{kind: power.cut, cache: {keep: [2], leave: [[0, 3]]}}]\n",
+         "5:52: no write that is kept"},
+        {F "  x: [{kind: power.cut, cache: {keep: [2], leave: [[0, 1], [0, 1]]}}]\n",
+         "5:60: this write is left out twice"},
+        {F "  x: [{kind: power.cut, cache: {keep: [2], tear: [[0, 1]]}}]\n",
+         "5:51: [disk, write, sectors], three numbers"},
+        {F "  x: [{kind: power.cut, cache: {keep: [2], tear: [[0, 1, 1]], leave: [[0, 1]]}}]\n",
+         "5:32: a write is torn and left out"},
+        {F "  x: [{kind: power.cut, cache: {keep: [1]}, tears: none}]\n",
+         "5:7: `tears` and `cache: {keep: ...}` exclude each other"},
+        {F "  x: [{kind: disk.lost-write}, {kind: power.cut, cache: {keep: [1]}}]\n",
+         "5:6: not available yet: `cache: {keep: ...}` in a plan with faults of disks"},
+    };
+    CHECK_ROWS(rows);
+}
+END_TEST
+
+START_TEST(test_bad__moments)
+{
+    static const struct row rows[] = {
         {F "  x: [{kind: power.cut, at: now}]\n", "5:29: `now` is no moment; uniform, or a map"},
         {F "  x: [{kind: power.cut, at: unifrm}]\n",
          "5:29: `unifrm` is no moment; uniform, or a map of one of: time, op, io, write, message, "
          "block, probe, mark, recovery, after, rate; as {time: 3s}; did you mean `uniform`?"},
-        {F "  x: [{kind: memory.flip, layer: cache, region: heap, state: dirty}]\n",
-         "5:62: `state` is one of pages"},
         {F "  x: [{kind: power.cut, at: {}}]\n", "5:29: `at` names no moment; allowed: uniform"},
         {F "  x: [{kind: power.cut, at: {tme: 3s}}]\n",
          "5:30: `at` names no moment; allowed: unifo"},
@@ -564,7 +580,8 @@ END_TEST
 CHECK_MAIN("bad_campaigns", 300, tcase_add_test(tc, test_bad__syntax);
            tcase_add_test(tc, test_bad__top_level); tcase_add_test(tc, test_bad__machine);
            tcase_add_test(tc, test_bad__variants); tcase_add_test(tc, test_bad__workloads);
-           tcase_add_test(tc, test_bad__faults); tcase_add_test(tc, test_bad__sweeps);
+           tcase_add_test(tc, test_bad__faults); tcase_add_test(tc, test_bad__crash_states);
+           tcase_add_test(tc, test_bad__moments); tcase_add_test(tc, test_bad__sweeps);
            tcase_add_test(tc, test_bad__set_has_places_of_its_own);
            tcase_add_test(tc, test_bad__ten_mebibytes_of_nesting_are_one_error_with_a_place);
            tcase_add_test(tc, test_bad__a_bracket_storm_in_a_text_is_no_nesting);
