@@ -147,12 +147,26 @@ static bool any_busy(const struct coordinator *c)
     return false;
 }
 
+/* The first error of the store is told, and ends the run. */
+static void note_store(struct coordinator *c, enum err e)
+{
+    if (e == OK || c->result.store != OK)
+        return;
+    progress_clear(c->progress);
+    (void)fprintf(stderr, "%s\n", store_error(c->store));
+    c->result.store = e;
+}
+
 /* The next new job. Where cells end early, there may be one once the others have come back. */
 static bool next_job(struct coordinator *c, struct job *job)
 {
     uint64_t saved = 0;
+    bool more = false;
     while (!jobs_next(&c->jobs, job)) {
-        if (c->early == NULL || any_busy(c) || !early_look(c->early, c->store, &saved))
+        if (c->early == NULL || any_busy(c))
+            return false;
+        note_store(c, early_look(c->early, c->store, &saved, &more));
+        if (c->result.store != OK || !more)
             return false;
         ASSERT(c->progress->total >= saved);
         c->progress->total -= saved;
@@ -202,11 +216,7 @@ static void take_record(struct coordinator *c, struct slot *slot, uint32_t fault
     }
     strike_off(slot, fault);
     enum err err = store_put(c->store, r);
-    if (err != OK && c->result.store == OK) {
-        progress_clear(c->progress);
-        (void)fprintf(stderr, "%s\n", store_error(c->store));
-        c->result.store = err;
-    }
+    note_store(c, err);
     if (err == OK)
         progress_add(c->progress, r);
 }

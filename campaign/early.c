@@ -69,16 +69,19 @@ static void count_outcome(void *object, const struct store_outcome *outcome)
         early->broken ? outcome->level > outcome->promised : outcome->level >= early->level;
 }
 
-bool early_look(struct early *early, struct store *store, uint64_t *saved)
+enum err early_look(struct early *early, struct store *store, uint64_t *saved, bool *more)
 {
     const struct plan *plan = early->plan;
     const struct plan_trials *t = &plan->trials;
     uint64_t begin = (early->end - 1) / STATS_LOOK * STATS_LOOK;
     *saved = 0;
-    if (early->end == t->count)
-        return false;
-    store_outcomes(store, begin * plan->cell_count + 1, early->end * plan->cell_count,
-                   count_outcome, early);
+    *more = early->end < t->count;
+    if (!*more)
+        return OK;
+    enum err e = store_outcomes(store, begin * plan->cell_count + 1, early->end * plan->cell_count,
+                                count_outcome, early);
+    if (e != OK)
+        return e;
     for (uint32_t c = 0; c < plan->cell_count; c++) {
         struct early_cell *cell = &early->cell[c];
         if (cell->ended ||
@@ -92,5 +95,5 @@ bool early_look(struct early *early, struct store *store, uint64_t *saved)
     early->end += STATS_LOOK;
     if (early->end > t->count)
         early->end = t->count;
-    return true;
+    return OK;
 }

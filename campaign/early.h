@@ -30,8 +30,8 @@ bool early_open(const struct early *early, uint32_t cell);
 /*
  * Looks at the trials up to early_end, all of which must be stored (one that was lost counts as not
  * injected), and moves on to the next. *saved: trials of this run that need not be run any more.
- * False: there is no next.
+ * *more: there is a next. Errors as store_outcomes: nothing has ended then.
  */
-bool early_look(struct early *early, struct store *store, uint64_t *saved);
+MUST_USE enum err early_look(struct early *early, struct store *store, uint64_t *saved, bool *more);
 
 #endif

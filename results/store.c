@@ -44,7 +44,7 @@ static enum err fail(struct store *store)
             name);
     else
         snprintf(store->error, sizeof(store->error),
-                 "%s:1:1: cannot write: %s; all trials of earlier batches are stored", name,
+                 "%s:1:1: cannot go on: %s; all trials of earlier batches are stored", name,
                  sqlite3_errmsg(store->db));
     if (!sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
@@ -428,8 +428,8 @@ void store_tally(struct store *store, uint32_t cell, struct store_tally *tally)
     sqlite3_finalize(s);
 }
 
-void store_outcomes(struct store *store, uint64_t first, uint64_t last, store_take_outcome *take,
-                    void *object)
+enum err store_outcomes(struct store *store, uint64_t first, uint64_t last,
+                        store_take_outcome *take, void *object)
 {
     sqlite3_stmt *s;
     int code = sqlite3_prepare_v2(store->db,
@@ -439,7 +439,7 @@ void store_outcomes(struct store *store, uint64_t first, uint64_t last, store_ta
     ASSERT(code == SQLITE_OK);
     sqlite3_bind_int64(s, 1, (sqlite3_int64)first);
     sqlite3_bind_int64(s, 2, (sqlite3_int64)last);
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
         struct store_outcome o = {.cell = (uint32_t)sqlite3_column_int64(s, 0),
                                   .level = (enum level)sqlite3_column_int(s, 1),
                                   .promised = LEVEL_NONE,
@@ -448,7 +448,9 @@ void store_outcomes(struct store *store, uint64_t first, uint64_t last, store_ta
             o.promised = (enum level)sqlite3_column_int(s, 2);
         take(object, &o);
     }
+    enum err e = code == SQLITE_DONE ? OK : fail(store);
     sqlite3_finalize(s);
+    return e;
 }
 
 enum err store_finish(struct store *store)

@@ -122,9 +122,10 @@ MUST_USE enum err store_commit(struct store *store);
 /* Whether this trial is stored (or in the batch). */
 bool store_has(struct store *store, uint64_t trial);
 
-/* Hands out the stored trials from number `first` to `last`, in that order. */
-void store_outcomes(struct store *store, uint64_t first, uint64_t last, store_take_outcome *take,
-                    void *object);
+/* Hands out the stored trials from number `first` to `last`, in that order. E_MEDIA: not all, as
+ * the file cannot be read; store_error says why. */
+MUST_USE enum err store_outcomes(struct store *store, uint64_t first, uint64_t last,
+                                 store_take_outcome *take, void *object);
 
 /* Adds up a cell; UINT32_MAX: all cells. */
 void store_tally(struct store *store, uint32_t cell, struct store_tally *tally);
