@@ -300,7 +300,9 @@ static void search(struct shrink *s)
     if (shrink_script(s, s->best) == NULL)
         tell("its applications run side by side, or fail otherwise as an operation script: they "
              "stay as they are");
-    if (shrink_is_over(s))
+    if (shrink_caught() != 0)
+        tell("interrupted; the smallest so far is kept, there may be a smaller one");
+    else if (shrink_is_over(s))
         tell("the budget of %" PRIu64 " s is used up; there may be a smaller one",
              s->options->budget_s);
 }
@@ -402,7 +404,7 @@ static int shrink_stored(struct shrink *s, const struct stored *file)
         return EXIT_DEFECT;
     }
     print_result(s, file, out);
-    return EXIT_DONE;
+    return shrink_caught() != 0 ? 128 + shrink_caught() : EXIT_DONE;
 }
 
 int shrink_found(const struct shrink_options *options, const struct stored *file)
@@ -423,6 +425,7 @@ int shrink_found(const struct shrink_options *options, const struct stored *file
 int shrink_trial(const struct shrink_options *options)
 {
     struct stored file;
+    shrink_catch();
     bool found = stored_open(&file, options->db_path, options->trial, options->any_build);
     int code = found ? shrink_found(options, &file) : EXIT_WRONG_INPUT;
     stored_close(&file);

@@ -92,7 +92,12 @@ void shrink_look(struct shrink *s);
 uint32_t shrink_first(struct shrink *s, shrink_step *step, uint32_t from);
 /* The same again and again; whether anything was found. */
 bool shrink_all(struct shrink *s, shrink_step *step);
+/* Whether no further candidate is begun: the budget is used up, or a signal came. */
 bool shrink_is_over(const struct shrink *s);
+/* SIGINT and SIGTERM end the search from now on; a second one ends the program, as ever. */
+void shrink_catch(void);
+/* The signal that came, or 0. */
+int shrink_caught(void);
 void shrink_open(struct shrink *s);
 void shrink_close(struct shrink *s);
 

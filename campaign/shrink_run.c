@@ -252,9 +252,29 @@ void shrink_close(struct shrink *s)
     free(s->slots);
 }
 
+static volatile sig_atomic_t caught;
+
+static void catch_signal(int number)
+{
+    caught = number;
+}
+
+void shrink_catch(void)
+{
+    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND};
+    caught = 0;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+int shrink_caught(void)
+{
+    return caught;
+}
+
 bool shrink_is_over(const struct shrink *s)
 {
-    return progress_now_ns() >= s->deadline_ns;
+    return caught != 0 || progress_now_ns() >= s->deadline_ns;
 }
 
 /* ---- Children ----------------------------------------------------------------------------------
@@ -273,6 +293,8 @@ static bool fork_child(struct shrink *s, struct shrink_slot *slot)
     ASSERT(slot->child >= 0);
     if (slot->child != 0)
         return false;
+    (void)signal(SIGINT, SIG_IGN); /* the terminal sends it to all; the parent decides */
+    (void)signal(SIGTERM, SIG_IGN);
     worker_die_with((int)parent);
     return true;
 }
