@@ -100,6 +100,29 @@ static enum err split_columns(struct groups *groups, sqlite3 *db, const char *by
     return e;
 }
 
+/* What SQLite says, and where a column is unknown, those that are. */
+static void refuse_where(sqlite3 *db, char *error)
+{
+    snprintf(error, STORE_ERROR_BYTES, "--where:1:1: %s", sqlite3_errmsg(db));
+    if (strstr(error, "no such column") == NULL)
+        return;
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(db, "SELECT group_concat(name, ', ') FROM pragma_table_info('trials')",
+                           -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW) {
+        size_t used = strlen(error);
+        snprintf(error + used, STORE_ERROR_BYTES - used, "; allowed: %s",
+                 (const char *)sqlite3_column_text(s, 0));
+    }
+    sqlite3_finalize(s);
+}
+
+/* `?` has no name. */
+static const char *unnamed(const char *parameter)
+{
+    return parameter != NULL ? parameter : "?";
+}
+
 enum err group_check_where(sqlite3 *db, const char *where, char *error)
 {
     if (where == NULL)
@@ -110,7 +133,12 @@ enum err group_check_where(sqlite3 *db, const char *where, char *error)
     int code = sqlite3_prepare_v2(db, sql, -1, &s, &tail);
     enum err e = OK;
     if (code != SQLITE_OK) {
-        snprintf(error, STORE_ERROR_BYTES, "--where:1:1: %s", sqlite3_errmsg(db));
+        refuse_where(db, error);
+        e = E_INVAL;
+    } else if (sqlite3_bind_parameter_count(s) > 0) {
+        snprintf(error, STORE_ERROR_BYTES,
+                 "--where:1:1: `%s` is a parameter, and nobody gives it a value",
+                 unnamed(sqlite3_bind_parameter_name(s, 1)));
         e = E_INVAL;
     } else if (tail[strspn(tail, " \n\t;")] != 0) {
         snprintf(error, STORE_ERROR_BYTES,
