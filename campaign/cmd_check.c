@@ -6,6 +6,7 @@
 
 #include "campaign/cli.h"
 #include "results/stats.h"
+#include "results/text.h"
 
 /* Assumption, until `loris bench` has measured: trials a second of one CPU. */
 #define TRIALS_PER_CPU_S 100.0
@@ -15,16 +16,39 @@
 #define GATE_RISE 0.05  /* a rise that every gate should see ... */
 #define GATE_POWER 0.80 /* ... and the power at which the least rise is told */
 
+enum { KEY_FORMAT = CLI_KEY_OWN };
+
+enum check_format { CHECK_TABLE, CHECK_CSV, CHECK_JSON };
+
+struct check_input {
+    struct cli_campaign campaign;
+    enum check_format format;
+};
+
 struct totals {
     uint64_t cells, selected, skipped;
     uint64_t trials;     /* rows that will be */
     uint64_t fault_free; /* extra runs, where no plan is empty */
 };
 
+static int check_format_from_name(const char *name)
+{
+    static const char *const names[] = {"table", "csv", "json"};
+    for (int k = 0; k < 3; k++)
+        if (strcmp(names[k], name) == 0)
+            return k;
+    return -1;
+}
+
 static error_t parse_check(int key, char *arg, struct argp_state *state)
 {
-    struct cli_campaign *c = state->input;
+    struct check_input *in = state->input;
+    struct cli_campaign *c = &in->campaign;
     switch (key) {
+    case KEY_FORMAT:
+        in->format = (enum check_format)cli_format(check_format_from_name, arg, "table, csv, json",
+                                                   &c->wrong);
+        return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = c;
         return 0;
@@ -147,6 +171,11 @@ static void print_skipped(const struct plan *plan)
     }
 }
 
+static double seconds_of(const struct totals *t)
+{
+    return (double)(t->trials + t->fault_free) / TRIALS_PER_CPU_S / cli_cpus();
+}
+
 static void print_duration(double seconds)
 {
     if (seconds < 90)
@@ -218,32 +247,92 @@ static void print_plan(const struct plan *plan)
     if (plan->shards > 1)
         (void)printf(" (shard %" PRIu64 " of %" PRIu64 ")", plan->shard, plan->shards);
     (void)printf("\nroughly ");
-    print_duration((double)(t.trials + t.fault_free) / TRIALS_PER_CPU_S / cli_cpus());
+    print_duration(seconds_of(&t));
     (void)printf(" on %u CPU%s, if each does %.0f trials a second (see loris bench)\n", cli_cpus(),
                  cli_cpus() == 1 ? "" : "s", TRIALS_PER_CPU_S);
     print_rule(plan);
     print_gate(plan);
 }
 
+/* A row a cell; one that is not selected has no trials and no reason. */
+static void print_cell_csv(const struct plan *plan, uint32_t c)
+{
+    const struct plan_cell *cell = &plan->cells[c];
+    text_csv(stdout, plan->variants[cell->variant].name);
+    (void)fputc(',', stdout);
+    text_csv(stdout, plan->workloads[cell->workload].name);
+    (void)fputc(',', stdout);
+    text_csv(stdout, plan->faults[cell->fault].name);
+    (void)printf(",%" PRIu64 ",", plan_wanted(plan, c));
+    text_csv(stdout, cell->skipped);
+    (void)fputc('\n', stdout);
+}
+
+static void print_cell_json(const struct plan *plan, uint32_t c)
+{
+    const struct plan_cell *cell = &plan->cells[c];
+    (void)printf("%s\n  {\"variant\": ", c == 0 ? "" : ",");
+    text_json(stdout, plan->variants[cell->variant].name);
+    (void)printf(", \"workload\": ");
+    text_json(stdout, plan->workloads[cell->workload].name);
+    (void)printf(", \"fault\": ");
+    text_json(stdout, plan->faults[cell->fault].name);
+    (void)printf(", \"trials\": %" PRIu64 ", \"skipped\": ", plan_wanted(plan, c));
+    text_json(stdout, cell->skipped);
+    (void)printf("}");
+}
+
+static void print_csv(const struct plan *plan)
+{
+    (void)printf("variant,workload,fault,trials,skipped\n");
+    for (uint32_t c = 0; c < plan->cell_count; c++)
+        print_cell_csv(plan, c);
+}
+
+static void print_json(const struct plan *plan)
+{
+    struct totals t = add_up(plan);
+    (void)printf("{\"format\": \"loris-check-1\", \"campaign\": ");
+    text_json(stdout, plan->name);
+    (void)printf(", \"trials\": %" PRIu64 ", \"fault_free\": %" PRIu64 ", \"seconds\": ", t.trials,
+                 t.fault_free);
+    text_json_number(stdout, seconds_of(&t));
+    (void)printf(", \"cells\": [");
+    for (uint32_t c = 0; c < plan->cell_count; c++)
+        print_cell_json(plan, c);
+    (void)printf("\n]}\n");
+}
+
 int cmd_check(int argc, char **argv)
 {
+    static const struct argp_option options[] = {
+        {"format", KEY_FORMAT, "F", 0, "table csv json", 0},
+        {0},
+    };
     static const char doc[] =
         "Validate a campaign file and say what it would run; nothing is run or written."
         "\vExamples:\n"
         "  loris check demo.yaml\n"
         "  loris check demo.yaml --only 'loris/*/power' --trials 1000\n"
+        "  loris check demo.yaml --format csv             a row a cell, with its trials\n"
         "Errors are lines FILE:LINE:COL: what is wrong; what is allowed; exit 2.";
     static const struct argp_child children[] = {{&cli_campaign_argp, 0, "The campaign:", 1}, {0}};
-    static const struct argp argp = {NULL, parse_check, "CAMPAIGN.yaml", doc, children, NULL, NULL};
-    static struct cli_campaign campaign; /* the lists are large */
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &campaign);
-    cli_campaign_finish(&campaign);
-    struct plan *plan = plan_load(&campaign.request, stderr);
-    if (plan == NULL || campaign.wrong) {
+    static const struct argp argp = {options, parse_check, "CAMPAIGN.yaml", doc, children,
+                                     NULL,    NULL};
+    static struct check_input in; /* the lists are large */
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &in);
+    cli_campaign_finish(&in.campaign);
+    struct plan *plan = plan_load(&in.campaign.request, stderr);
+    if (plan == NULL || in.campaign.wrong) {
         plan_destroy(plan);
         return EXIT_WRONG_INPUT;
     }
-    print_plan(plan);
+    if (in.format == CHECK_CSV)
+        print_csv(plan);
+    else if (in.format == CHECK_JSON)
+        print_json(plan);
+    else
+        print_plan(plan);
     plan_destroy(plan);
     return EXIT_DONE;
 }

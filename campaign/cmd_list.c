@@ -1,4 +1,4 @@
-/* `loris list`: every name that a campaign may use, from the registries, as table or JSON. */
+/* `loris list`: every name that a campaign may use, from the registries, as table, CSV or JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "faults/field_profiles.h"
 #include "faults/registry.h"
 #include "results/plot.h"
+#include "results/text.h"
 
 #define ROWS_MAX 2048
 
@@ -173,8 +174,18 @@ static void add_rest(struct table *t)
 
 struct list_input {
     const char *section, *name;
-    bool json, wrong;
+    enum list_format { LIST_TABLE, LIST_CSV, LIST_JSON } format;
+    bool wrong;
 };
+
+static int list_format_from_name(const char *name)
+{
+    static const char *const names[] = {"table", "csv", "json"};
+    for (int k = 0; k < 3; k++)
+        if (strcmp(names[k], name) == 0)
+            return k;
+    return -1;
+}
 
 static bool shown(const struct list_input *in, const struct row *row)
 {
@@ -183,7 +194,7 @@ static bool shown(const struct list_input *in, const struct row *row)
     if (in->name != NULL)
         return strcmp(in->name, row->name) == 0 || strcmp(in->name, row->of) == 0;
     /* Without a name the parameters of each disk would drown the rest. */
-    return strcmp(row->section, "profiles") != 0 || row->of[0] == '\0' || in->json;
+    return strcmp(row->section, "profiles") != 0 || row->of[0] == '\0' || in->format != LIST_TABLE;
 }
 
 /* The default of a row; where it depends on the machine, the words that `about` has for it. */
@@ -216,6 +227,23 @@ static void print_json(const struct table *t, const struct list_input *in)
         (void)printf("\"available\": %s}", row->not_yet ? "false" : "true");
     }
     (void)printf("\n]\n");
+}
+
+static void print_csv(const struct table *t, const struct list_input *in)
+{
+    (void)printf("section,of,name,type,unit,default,source,about,available\n");
+    for (uint32_t k = 0; k < t->count; k++) {
+        const struct row *row = &t->rows[k];
+        if (!shown(in, row))
+            continue;
+        const char *const texts[] = {row->section, row->of,         row->name,   row->type,
+                                     row->unit,    default_of(row), row->source, row->doc};
+        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
+            text_csv(stdout, texts[j]);
+            (void)fputc(',', stdout);
+        }
+        (void)printf("%s\n", row->not_yet ? "false" : "true");
+    }
 }
 
 static void print_row(const struct row *row)
@@ -263,11 +291,8 @@ static error_t parse_list(int key, char *arg, struct argp_state *state)
     struct list_input *in = state->input;
     switch (key) {
     case 'f':
-        in->json = strcmp(arg, "json") == 0;
-        if (!in->json && strcmp(arg, "table") != 0) {
-            cli_refuse("format", "`%.80s` is no format of a list; table or json", arg);
-            in->wrong = true;
-        }
+        in->format = (enum list_format)cli_format(list_format_from_name, arg, "table, csv, json",
+                                                  &in->wrong);
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0)
@@ -317,7 +342,7 @@ static bool known(const struct table *t, const struct list_input *in)
 int cmd_list(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"format", 'f', "F", 0, "table or json", 0},
+        {"format", 'f', "F", 0, "table csv json", 0},
         {0},
     };
     static const char doc[] =
@@ -340,8 +365,10 @@ int cmd_list(int argc, char **argv)
     add_field_profiles(t);
     add_rest(t);
     bool sound = known(t, &in) && !in.wrong;
-    if (sound && in.json)
+    if (sound && in.format == LIST_JSON)
         print_json(t, &in);
+    else if (sound && in.format == LIST_CSV)
+        print_csv(t, &in);
     else if (sound)
         print_table(t, &in);
     arena_destroy(arena);
