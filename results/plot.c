@@ -20,7 +20,7 @@ const struct plot_kind plot_kinds[] = {
     {"latency", "the tail: operations slower than t, before, during and after the outage", 1},
     {"recovery", "how long until full service, by fault and variant", 1},
     {"loss", "how much work, in time, was lost (rpo_ns)", 1},
-    {"sweep", "lost work, recovery and outage against the swept option", 1},
+    {"sweep", "lost work, recovery, outage, bytes written and syncs against the swept option", 1},
     {"survival", "how long without loss, over calendar time: Kaplan-Meier", 1},
     {"where", "which moments are unsafe: level against the point struck", 1},
     {"detection", "who notices: fault x first layer", 1},
@@ -90,24 +90,37 @@ double plot_names_left(const struct plot_names *names)
     return fmin(fmax(left, names->least), 0.4 * PLOT_WIDTH);
 }
 
-void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns)
+/* Tics at 1, 2 and 5 of each decade from the first unit on, or 1 alone in a long range. */
+static void unit_tics(FILE *gp, const char *axis, const char *const *units, int unit_count,
+                      double low, double high)
 {
-    static const char *const units[] = {"ns", "us", "ms", "s"};
-    bool close = high_ns < low_ns * 100; /* decades alone would leave one label or none */
+    bool close = high < low * 100; /* decades alone would leave one label or none */
     fprintf(gp, "set %stics (", axis);
     const char *gap = "";
-    double decade_ns = 1;
-    for (int i = 0; i < 16; i++, decade_ns *= 10) {
+    double decade = 1;
+    for (int i = 0; i < 16; i++, decade *= 10) {
         for (int mantissa = 1; mantissa <= (close ? 5 : 1); mantissa += mantissa == 1 ? 1 : 3) {
-            int unit = i / 3 < 3 ? i / 3 : 3;
-            double value = mantissa * decade_ns / pow(1000, unit);
-            if (mantissa * decade_ns < low_ns || mantissa * decade_ns > high_ns)
+            int unit = i / 3 < unit_count ? i / 3 : unit_count - 1;
+            double value = mantissa * decade / pow(1000, unit);
+            if (mantissa * decade < low || mantissa * decade > high)
                 continue;
-            fprintf(gp, "%s'%g %s' %g", gap, value, units[unit], mantissa * decade_ns);
+            fprintf(gp, "%s'%g %s' %g", gap, value, units[unit], mantissa * decade);
             gap = ", ";
         }
     }
     fputs(")\n", gp);
+}
+
+void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns)
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    unit_tics(gp, axis, units, 4, low_ns, high_ns);
+}
+
+void plot_size_tics(FILE *gp, const char *axis, double low_bytes, double high_bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    unit_tics(gp, axis, units, 5, low_bytes, high_bytes);
 }
 
 static FILE *open_in(struct plot *plot, const char *extension)

@@ -83,6 +83,9 @@ double plot_names_left(const struct plot_names *names);
  * "y". */
 void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns);
 
+/* The same of bytes: "1 kB" is 1,000. */
+void plot_size_tics(FILE *gp, const char *axis, double low_bytes, double high_bytes);
+
 /* The kinds; each draws what there is and returns nothing: errors are in plot->code. */
 void plot_success(struct plot *plot);
 void plot_levels(struct plot *plot);

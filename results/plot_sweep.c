@@ -2,13 +2,14 @@
  * sweep: what does the option cost? A picture for each swept key, workload and fault: lost work,
  * recovery and outage against the value, a series for each name before the @; median with its 95 %
  * interval, and the 99th percentile in grey. x is logarithmic where the values span a factor of 20.
+ * After them a picture a key of what it costs without faults (plot_sweep_cost.c).
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "assertion.h"
-#include "results/plot_private.h"
+#include "results/plot_sweep_private.h"
 #include "results/text.h"
 
 #define STEPS_MAX 64 /* cells of a picture */
@@ -35,8 +36,7 @@ static const struct group_times *times_of(const struct group *g, int panel)
     return panel == 0 ? &g->rpo : panel == 1 ? &g->recovery : &g->outage;
 }
 
-/* The part of the cell's name that has @KEY=, or NULL; its part of the parameters in *part. */
-static const char *swept_name(const struct group *g, const char *key, const char **part)
+const char *sweep_name(const struct group *g, const char *key, const char **part)
 {
     static const char *const parts[] = {"variant", "workload", "fault"};
     char mark[160];
@@ -53,8 +53,8 @@ static const char *swept_name(const struct group *g, const char *key, const char
     return NULL;
 }
 
-static bool value_of(struct plot *plot, const char *part, const char *name, const char *key,
-                     struct step *step)
+bool sweep_value(struct plot *plot, const char *part, const char *name, const char *key,
+                 double *value, char **text)
 {
     sqlite3_stmt *s = rows_query(
         plot->db, "SELECT value, text FROM parameter WHERE part = ? AND name = ? AND key = ?",
@@ -62,17 +62,29 @@ static bool value_of(struct plot *plot, const char *part, const char *name, cons
     sqlite3_bind_text(s, 1, part, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 2, name, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 3, key, -1, SQLITE_STATIC);
-    bool found = rows_next(s, plot->error) && sqlite3_column_type(s, 0) != SQLITE_NULL;
+    bool found = rows_next(s, plot->error);
     if (found) {
-        step->value = sqlite3_column_double(s, 0);
-        step->text = strdup(rows_text(s, 1));
+        *value = sqlite3_column_type(s, 0) == SQLITE_NULL ? NAN : sqlite3_column_double(s, 0);
+        *text = strdup(rows_text(s, 1));
+        ASSERT(*text != NULL);
     }
     sqlite3_finalize(s);
     return found;
 }
 
-/* "loris" of "loris@checkpoint=1s": what the series is called; other swept keys stay in it. */
-static void base_of(const char *name, const char *key, char *room, size_t bytes)
+/* The step's value and text; false if it has no place on an axis of numbers. */
+static bool value_of(struct plot *plot, const char *part, const char *name, const char *key,
+                     struct step *step)
+{
+    if (!sweep_value(plot, part, name, key, &step->value, &step->text))
+        return false;
+    if (!isnan(step->value))
+        return true;
+    free(step->text);
+    return false;
+}
+
+void sweep_base(const char *name, const char *key, char *room, size_t bytes)
 {
     char mark[160];
     snprintf(mark, sizeof(mark), "%s=", key);
@@ -92,21 +104,15 @@ static int by_base_value(const void *left, const void *right)
     return (a->value > b->value) - (a->value < b->value);
 }
 
-/* What a panel spans: low and high of what is drawn in it; high 0: nothing is. */
-struct extent {
-    double low_ns, high_ns;
-};
-
-static void widen(struct extent *extent, double value_ns)
+void sweep_widen(struct sweep_extent *extent, double value)
 {
-    if (!(value_ns > 0) || !isfinite(value_ns))
+    if (!(value > 0) || !isfinite(value))
         return;
-    extent->low_ns = extent->high_ns > 0 ? fmin(extent->low_ns, value_ns) : value_ns;
-    extent->high_ns = fmax(extent->high_ns, value_ns);
+    extent->low = extent->high > 0 ? fmin(extent->low, value) : value;
+    extent->high = fmax(extent->high, value);
 }
 
-/* The next of 1, 2, 5, 10, ... up or down from a positive value: where a tic can stand. */
-static double round_to_tic(double value, bool up)
+double sweep_round_to_tic(double value, bool up)
 {
     static const double tics[] = {5, 2, 1};
     double decade = pow(10, floor(log10(value))), below = decade, above = 10 * decade;
@@ -124,7 +130,7 @@ static double round_to_tic(double value, bool up)
 /* Index by index: a block a series, a row a value: value, and for each panel median low high p99.
  */
 static size_t write_data(struct plot *plot, const struct steps *steps, const char *series[],
-                         struct extent extent[PANELS])
+                         struct sweep_extent extent[PANELS])
 {
     size_t count = 0;
     fputs("# value, then of loss, recovery, outage: median_ns low_ns high_ns p99_ns (0: none)\n",
@@ -147,7 +153,7 @@ static size_t write_data(struct plot *plot, const struct steps *steps, const cha
             if (median > 0) {
                 const double drawn_ns[] = {median, low, high, p99};
                 for (size_t k = 0; k < 4; k++)
-                    widen(&extent[p], drawn_ns[k]);
+                    sweep_widen(&extent[p], drawn_ns[k]);
             }
             fprintf(plot->dat, " %.0f %.0f %.0f %.0f", median > 0 ? median : 0, low > 0 ? low : 0,
                     high > 0 ? high : 0, p99 > 0 ? p99 : 0);
@@ -158,20 +164,24 @@ static size_t write_data(struct plot *plot, const struct steps *steps, const cha
     return count;
 }
 
-static void write_x(struct plot *plot, const struct steps *steps)
+void sweep_x(FILE *gp, double least, double most)
 {
-    double least = INFINITY, most = -INFINITY;
-    FILE *gp = plot->gp;
-    for (size_t i = 0; i < steps->count; i++) {
-        least = fmin(least, steps->step[i].value);
-        most = fmax(most, steps->step[i].value);
-    }
     bool logarithmic = least > 0 && most / least > LOG_SPAN;
     double pad = (most - least) * 0.06;
     if (logarithmic)
         fprintf(gp, "set logscale x\nset xrange [%g:%g]\n", least / 1.4, most * 1.4);
     else
         fprintf(gp, "set xrange [%.12g:%.12g]\n", least - pad, most + pad);
+}
+
+static void write_x(struct plot *plot, const struct steps *steps)
+{
+    double least = INFINITY, most = -INFINITY;
+    for (size_t i = 0; i < steps->count; i++) {
+        least = fmin(least, steps->step[i].value);
+        most = fmax(most, steps->step[i].value);
+    }
+    sweep_x(plot->gp, least, most);
 }
 
 /* The swept values only, labelled in the lowest panel. */
@@ -187,15 +197,15 @@ static void write_tics(FILE *gp, const struct steps *steps, bool labels)
 }
 
 static void draw_panel(struct plot *plot, const struct steps *steps, const char *series[],
-                       size_t count, int panel, struct extent extent, double top, bool last)
+                       size_t count, int panel, struct sweep_extent extent, double top, bool last)
 {
     static const char *const names[PANELS] = {"lost work", "recovery", "outage"};
     FILE *gp = plot->gp;
     int at = 2 + 4 * panel;
     fprintf(gp, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", plot_y(plot, top),
             plot_y(plot, top + PANEL_PX - 30));
-    double low_ns = round_to_tic(extent.low_ns, false),
-           high_ns = round_to_tic(extent.high_ns, true);
+    double low_ns = sweep_round_to_tic(extent.low, false),
+           high_ns = sweep_round_to_tic(extent.high, true);
     fprintf(gp, "set yrange [%g:%g]\n", low_ns / 1.1, high_ns * 1.1);
     plot_time_tics(gp, "y", low_ns, high_ns);
     fprintf(gp, "set ytics font small\nset ylabel '%s' tc rgb '#222222' offset 1,0\n",
@@ -240,7 +250,7 @@ static void draw(struct plot *plot, struct steps *steps, const char *key, const 
 {
     char title[300], caption[400];
     const char *series[PLOT_SERIES_MAX] = {NULL};
-    struct extent extent[PANELS] = {{0, 0}};
+    struct sweep_extent extent[PANELS] = {{0, 0}};
     qsort(steps->step, steps->count, sizeof(steps->step[0]), by_base_value);
     unsigned panels = 0;
     for (int p = 0; p < PANELS; p++) {
@@ -263,7 +273,7 @@ static void draw(struct plot *plot, struct steps *steps, const char *key, const 
             PLOT_X(100), PLOT_X(850), PLOT_X(866), plot_y(plot, 56));
     unsigned drawn = 0;
     for (int p = 0; p < PANELS; p++)
-        if (extent[p].high_ns > 0) {
+        if (extent[p].high > 0) {
             drawn++;
             draw_panel(plot, steps, series, count, p, extent[p],
                        72 + (double)(drawn - 1) * PANEL_PX, drawn == panels);
@@ -280,11 +290,11 @@ static void gather(struct plot *plot, const struct groups *groups, const char *k
     for (size_t i = 0; i < groups->count && steps->count < STEPS_MAX; i++) {
         const struct group *g = &groups->group[i];
         struct step *step = &steps->step[steps->count];
-        const char *part, *name = swept_name(g, key, &part);
+        const char *part, *name = sweep_name(g, key, &part);
         if (name == NULL || strcmp(g->by[2], fault) != 0 || g->injected == 0 ||
             !value_of(plot, part, name, key, step))
             continue;
-        base_of(name, key, step->base, sizeof(step->base));
+        sweep_base(name, key, step->base, sizeof(step->base));
         if (strcmp(part, "variant") != 0) {
             size_t at = strlen(step->base);
             snprintf(step->base + at, sizeof(step->base) - at, " %.60s", g->by[0]);
@@ -317,17 +327,29 @@ static void draw_key(struct plot *plot, const struct groups *groups, const char 
     free(steps);
 }
 
+/* The swept keys of the file, one after the other; only those with numbers if `numbers`. */
+static sqlite3_stmt *query_keys(struct plot *plot, bool numbers)
+{
+    sqlite3_stmt *s = rows_query(plot->db,
+                                 "SELECT DISTINCT key FROM parameter WHERE (value IS NOT NULL OR "
+                                 "NOT ?) AND (instr(name, '@' || key || '=') OR instr(name, ',' || "
+                                 "key || '=')) ORDER BY key",
+                                 plot->error);
+    sqlite3_bind_int(s, 1, numbers);
+    return s;
+}
+
 void plot_sweep(struct plot *plot)
 {
     struct groups groups;
     (void)plot_groups(plot, "variant,workload,fault", &groups);
-    sqlite3_stmt *s = rows_query(plot->db,
-                                 "SELECT DISTINCT key FROM parameter WHERE value IS NOT NULL AND "
-                                 "(instr(name, '@' || key || '=') OR instr(name, ',' || key || "
-                                 "'=')) ORDER BY key",
-                                 plot->error);
+    sqlite3_stmt *s = query_keys(plot, true);
     while (plot->code == 0 && rows_next(s, plot->error))
         draw_key(plot, &groups, rows_text(s, 0));
+    sqlite3_finalize(s);
+    s = query_keys(plot, false);
+    while (plot->code == 0 && rows_next(s, plot->error))
+        plot_sweep_cost(plot, &groups, rows_text(s, 0));
     sqlite3_finalize(s);
     groups_free(&groups);
 }

@@ -1,5 +1,6 @@
 /* plot: pictures, scripts that make them again, names that stay names, kinds refused by name. */
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,80 @@ START_TEST(test_plot__survival_counts_trials_that_lost_nothing_as_censored)
 }
 END_TEST
 
+/* A sweep without faults of `count` variants at two values: what is written halves. */
+static void build_costs(const char *const *values, const double *numbers, unsigned count,
+                        char names[][64])
+{
+    for (unsigned k = 0; k < count; k++) {
+        snprintf(names[k], 64, "v%u@log=%s", k / 2, values[k % 2]);
+        rig.cell[k] = (struct store_cell){names[k], "mail", "none", 40, NULL};
+        rig.parameter[k] =
+            (struct store_parameter){"variant", names[k], "log", values[k % 2], numbers[k % 2]};
+    }
+    rig.plan.parameter_count = count;
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < 40; i++)
+        for (uint32_t cell = 0; cell < rig.plan.cell_count; cell++) {
+            rig_record(&rig, &r, cell, i, LEVEL_TRANSPARENT);
+            r.app_written = 1000000;
+            r.written = cell % 2 == 0 ? 8500000 : 4250000;
+            rig_put(&rig, &r);
+        }
+    rig_close(&rig);
+}
+
+START_TEST(test_plot__sweep_tells_bytes_written_for_each_byte)
+{
+    static const char *const values[] = {"1MiB", "2MiB"};
+    static const double numbers[] = {1048576, 2097152};
+    char names[8][64];
+    rig_init(&rig, 3, 1, 40);
+    rig.cell[2].fault = "none"; /* of a variant without the key */
+    build_costs(values, numbers, 2, names);
+    ck_assert_msg(plot("sweep", PLOT_SVG, NULL) == 0, "%s", err);
+    has(out, "sweep-2.svg"); /* the first: lost work, recovery, outage */
+    has(slurp("sweep-2.gp"), "byte of the applications, 1MiB to 2MiB: v0 8.5 to 4.2, none 8.5.");
+    has(slurp("sweep-2.gp"), "'2MiB' 2097152");
+    has(slurp("sweep-2.dat"), "\n1048576 0 0 0 0 8.5 8.5 8.5 8.5 8.5e+06 ");
+    has(slurp("sweep-2.dat"), "\n2097152 0 0 0 0 4.25 4.25 4.25 4.25 4.25e+06 ");
+    ck_assert_ptr_null(strstr(slurp("sweep-2.gp"), "a sync")); /* there was none */
+    ck_assert_int_eq(plot("sweep", PLOT_SVG, "n < 0"), 2);
+    rig_fini(&rig);
+}
+END_TEST
+
+START_TEST(test_plot__sweep_of_words_stands_side_by_side_in_the_file_s_order)
+{
+    static const char *const values[] = {"hdd", "flash"};
+    static const double numbers[] = {NAN, NAN};
+    char names[8][64];
+    rig_init(&rig, 2, 1, 40);
+    build_costs(values, numbers, 2, names);
+    ck_assert_msg(plot("sweep", PLOT_SVG, NULL) == 0, "%s", err);
+    has(slurp("sweep.gp"), "hdd to flash: v0 8.5 to 4.2.");
+    has(slurp("sweep.gp"), "('hdd' 1, 'flash' 2)");
+    rig_fini(&rig);
+}
+END_TEST
+
+/* What files of before and of explore have. */
+START_TEST(test_plot__sweep_without_bytes_written_is_as_before)
+{
+    rig_init(&rig, 2, 1, 40);
+    rig.cell[0].variant = "loris@checkpoint=1s";
+    rig.cell[1].variant = "loris@checkpoint=5s";
+    rig.parameter[0] =
+        (struct store_parameter){"variant", "loris@checkpoint=1s", "checkpoint", "1s", 1e9};
+    rig.parameter[1] =
+        (struct store_parameter){"variant", "loris@checkpoint=5s", "checkpoint", "5s", 5e9};
+    build(2, 1, 40);
+    ck_assert_msg(plot("sweep", PLOT_SVG, NULL) == 0, "%s", err);
+    has(out, "sweep.svg");
+    ck_assert_ptr_null(strstr(out, "sweep-2.svg"));
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_plot__wrong_input_is_named_and_makes_nothing)
 {
     rig_init(&rig, 1, 1, 3);
@@ -228,4 +303,7 @@ CHECK_MAIN("plot", 120, tcase_add_test(tc, test_plot__draws_every_available_kind
            tcase_add_test(tc, test_plot__names_are_never_commands);
            tcase_add_test(tc, test_plot__survives_what_is_thin_or_never_came);
            tcase_add_test(tc, test_plot__survival_counts_trials_that_lost_nothing_as_censored);
+           tcase_add_test(tc, test_plot__sweep_tells_bytes_written_for_each_byte);
+           tcase_add_test(tc, test_plot__sweep_of_words_stands_side_by_side_in_the_file_s_order);
+           tcase_add_test(tc, test_plot__sweep_without_bytes_written_is_as_before);
            tcase_add_test(tc, test_plot__wrong_input_is_named_and_makes_nothing);)
