@@ -115,7 +115,7 @@ check:
 	@scripts/setup.sh tidy
 	@$(MAKE) check-built
 # The long ones first.
-CHECK_SCRIPTS := $(patsubst %,scripts/check/%.sh,planted tidy campaigns asan determinism gate explore known spares names resume shrink badinput documents isolation)
+CHECK_SCRIPTS := $(patsubst %,scripts/check/%.sh,planted tidy campaigns asan determinism gate explore known spares names people resume shrink badinput documents isolation)
 check-built: all $(TESTS) $(PLAIN_OBJ) asan planted
 	@BUILD=$(BUILD) CC=$(CC) scripts/check/all.sh $(CHECK_SCRIPTS) $(TESTS) \
 	  $(TESTS:$(BUILD)/%=$(BUILD)/asan/%)
@@ -125,6 +125,10 @@ bench: all
 
 install: all
 	install -D $(BUILD)/loris $(DESTDIR)$(PREFIX)/bin/loris
+	scripts/man/man.sh $(BUILD)/loris >$(BUILD)/loris.1
+	install -D -m 644 $(BUILD)/loris.1 $(DESTDIR)$(PREFIX)/share/man/man1/loris.1
+	install -D -m 644 scripts/completion/loris.bash \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/loris
 	install -d $(DESTDIR)$(PREFIX)/share/loris
 	cp -R scripts/campaigns $(DESTDIR)$(PREFIX)/share/loris/
 

@@ -8,6 +8,7 @@
 
 #include "campaign/cli.h"
 #include "campaign/store_plan.h"
+#include "campaign/teach.h"
 #include "sim/option.h"
 
 struct command {
@@ -84,6 +85,8 @@ static int run_command(int argc, char **argv)
     for (size_t k = 0; k < COMMANDS; k++) {
         if (strcmp(commands[k].name, argv[1]) != 0)
             continue;
+        if (argc == 2 && teach(argv[1], stderr))
+            return EXIT_WRONG_INPUT;
         char name[64]; /* what the command's own messages call it */
         (void)snprintf(name, sizeof(name), "loris %s", commands[k].name);
         argv[1] = name;
