@@ -210,8 +210,9 @@ struct logical {
     uint32_t silent;      /* disks that were waited for in vain: nothing is sent to them again */
     uint64_t waited_ns[DISKS_MAX]; /* for each disk, within this request; <= PATIENCE_NS */
     uint64_t poll_ns, poll_gap_ns; /* when absent disks are looked for next */
-    uint32_t joins[DISKS_MAX];
-    uint64_t room[DISKS_MAX]; /* free blocks as of the last STATFS */
+    uint32_t joins[DISKS_MAX];     /* of each disk, none long after the one before */
+    uint64_t joined_ns[DISKS_MAX]; /* the last of them */
+    uint64_t room[DISKS_MAX];      /* free blocks as of the last STATFS */
     uint64_t
         since[DISKS_MAX]; /* last checkpoint released with a disk that left in this life, or 0 */
     struct delta delta;

@@ -59,6 +59,15 @@ static bool is_sound(const uint8_t raw[ENTRY_BYTES], uint64_t file)
            (file == OID_NONE || get_le64(raw) == file);
 }
 
+/* A disk has one slot of an object at most: what it holds is found by its number alone. */
+static bool is_distinct(const struct entry *entry)
+{
+    uint32_t disks = 0;
+    for (uint32_t k = 0; k < entry->count; k++)
+        disks |= 1u << entry->disk[k];
+    return logical_bits(disks) == entry->count;
+}
+
 /* OK, E_NOENT, E_CORRUPT. */
 static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint64_t file)
 {
@@ -83,6 +92,7 @@ static enum err decode(struct entry *entry, const uint8_t raw[ENTRY_BYTES], uint
                 (entry->level == 1 || entry->stripe_blocks > 0);
     for (uint32_t k = 0; k < DISKS_MAX; k++)
         sane = sane && entry->disk[k] < DISKS_MAX;
+    sane = sane && is_distinct(entry);
     return sane ? OK : E_CORRUPT;
 }
 
@@ -403,6 +413,7 @@ enum err logical_mapping_put(struct logical *l, const struct entry *entry)
         stored.disk[slot] = raw[ENTRY_DISKS + slot];
         stored.generation[slot] = raw[ENTRY_GENERATIONS + slot];
     }
+    ASSERT(is_distinct(&stored));
     encode(raw, &stored);
     page->dirty = true;
     return OK;

@@ -10,7 +10,10 @@
  * entry of the mapping that names it from an earlier time counts.
  *
  * A disk that left because it refused writes is not asked again while this process lives; one that
- * was seen dead is, when it answers again.
+ * was seen dead is, when it answers again. But one that comes and goes must not keep the pool at
+ * making it whole: when it has joined `tries` times, each within a day of the time before, it is
+ * not ready until a day has passed. So whatever dies and is replaced over the years is taken, and a
+ * storm of rebuilds ends (and begins again at most once a day, for as long as generations last).
  */
 #include "logical.h"
 
@@ -23,6 +26,9 @@
  * for it, and a year without the disk must cost little. */
 #define POLL_MIN_NS UINT64_C(1000000000)
 #define POLL_MAX_NS UINT64_C(3600000000000)
+/* Joins that are further apart have nothing to do with each other. Assumption: what is loose, or
+ * dies under load, shows it again within hours; nobody replaces disks of one bay day after day. */
+#define JOIN_APART_NS UINT64_C(86400000000000)
 
 void logical_members_left(struct logical *l, uint32_t disk)
 {
@@ -45,6 +51,23 @@ void logical_members_left(struct logical *l, uint32_t disk)
     plat_report(REPORT_DEGRADED, disk, 0);
     plat_probe(PROBE_LOGICAL_DEGRADED);
     logical_members_tell(l);
+}
+
+/* Not one that comes and goes. */
+static bool may_be_ready(const struct logical *l, uint32_t disk)
+{
+    uint32_t tries = l->options.tries == 0 ? 3 : l->options.tries;
+    return l->joins[disk] < tries || plat_now() - l->joined_ns[disk] >= JOIN_APART_NS;
+}
+
+static void count_join(struct logical *l, uint32_t disk)
+{
+    uint64_t now = plat_now();
+    ASSERT(may_be_ready(l, disk));
+    if (now - l->joined_ns[disk] >= JOIN_APART_NS)
+        l->joins[disk] = 0;
+    l->joins[disk]++;
+    l->joined_ns[disk] = now;
 }
 
 /* The disk that joins next, DISKS_MAX: none. One that comes back goes before a spare. */
@@ -199,7 +222,7 @@ void logical_members_restored(struct logical *l, const struct candidate disk[DIS
             l->left &= ~bit;
         else if (!disk[k].present)
             l->left &= ~bit; /* it may come back another one */
-        else if ((l->left & bit) == 0)
+        else if ((l->left & bit) == 0 && may_be_ready(l, k))
             l->core.ready |= bit;
         if (disk[k].present && (l->core.members & bit) == 0)
             note_tree(l, k, &disk[k]);
@@ -236,7 +259,7 @@ enum err logical_members_poll(struct logical *l)
     }
     enum err e = logical_restore_read_roots(l, asked, disk);
     for (uint32_t k = 0; k < DISKS_MAX && e == OK; k++)
-        if ((asked >> k & 1) != 0 && disk[k].present) {
+        if ((asked >> k & 1) != 0 && disk[k].present && may_be_ready(l, k)) {
             l->core.ready |= 1u << k;
             note_tree(l, k, &disk[k]);
         }
@@ -328,13 +351,11 @@ static enum err take_in(struct logical *l, uint32_t disk)
 enum err logical_members_join(struct logical *l)
 {
     uint32_t disk = next_to_join(l);
-    uint32_t tries = l->options.tries == 0 ? 3 : l->options.tries;
     ASSERT(disk < DISKS_MAX && (l->core.members >> disk & 1) == 0);
     l->core.ready &= ~(1u << disk);
     l->seen_dead &= ~(1u << disk);
-    enum err e = E_FULL;
-    if (l->core.generation[disk] < GENERATION_MAX && l->joins[disk]++ < tries)
-        e = take_in(l, disk);
+    count_join(l, disk);
+    enum err e = l->core.generation[disk] < GENERATION_MAX ? take_in(l, disk) : E_FULL;
     if (e == OK || e == E_SESSION)
         return e;
     plat_report(REPORT_DETECTED, (uint64_t) - (int)e, disk);

@@ -107,20 +107,23 @@ static bool is_enough(const struct logical *l, const struct entry *entry)
     return whole + logical_place_spares(entry) >= entry->count;
 }
 
-/* The slot that the new disk is to take, entry->count: none. */
+/* The slot that the new disk is to take, entry->count: none. Its own one, if it had one: there its
+ * old copy is of use, and else the entry would name it twice. */
 static uint32_t slot_to_fill(struct logical *l, const struct entry *entry)
 {
     struct rebuild *r = &l->rebuild;
-    uint32_t bit = 1u << r->disk;
+    uint32_t bit = 1u << r->disk, to_fill = entry->count;
+    bool has_one = (logical_entry_disks(l, entry) & bit) != 0;
     for (uint32_t k = 0; k < entry->count; k++) {
         uint32_t old = 1u << entry->disk[k];
         if (logical_entry_whole(l, entry, k) || (old & (r->replaced | bit)) == 0)
             continue;
-        if ((logical_entry_disks(l, entry) & bit) == 0)
-            return k;
-        r->remained = true; /* the new disk has one slot of it already: the next one's work */
+        if (has_one || to_fill < entry->count)
+            r->remained = true; /* it takes one slot of an object: the rest is the next one's */
+        if (!has_one && (to_fill == entry->count || old == bit))
+            to_fill = k;
     }
-    return entry->count;
+    return to_fill;
 }
 
 /* Whether the new disk has the object as it was when it left, and how far it reaches there. */

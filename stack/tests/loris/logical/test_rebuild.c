@@ -50,7 +50,7 @@ static void check_all(void)
     pool_ok(pool_read(FILE_B, 0, BLOCKS_B, 9, version));
     for (uint32_t b = 0; b < BLOCKS_B; b++)
         ck_assert_int_eq(version[b], (int64_t)at_b[b]);
-    pool_ok(pool_read(DIR, 0, 6, 9, version));
+    pool_ok(pool_read(DIR, 0, 6, at_dir, version));
     for (uint32_t b = 0; b < 6; b++)
         ck_assert_int_eq(version[b], (int64_t)at_dir);
     pool_ok(pool_op(OBJECT_GETATTR, FILE_A, 0, 0));
@@ -583,6 +583,107 @@ START_TEST(test_rebuild__a_sick_disk_stays_out)
 }
 END_TEST
 
+/* ---- Disks that come and go ---- */
+
+#define DAY_NS UINT64_C(86400000000000)
+#define JOINS 3u /* tries of pool_make_spared */
+
+/* Disk 0 is seen to go, then it is back; true: it was made whole before `ticks` ticks. */
+static bool come_and_go(uint64_t away_ns, uint32_t ticks)
+{
+    lose(0);
+    pool_ok(pool_checkpoint());
+    ck_assert_int_eq(fake_run_until(fake_now() + away_ns), FAKE_IDLE);
+    rig.disk[0].gone = false;
+    for (uint32_t n = 0; n < ticks; n++)
+        if (tick(n))
+            return true;
+    return false;
+}
+
+/* Whatever it was that went, another one is in its place after days: none of them is a storm. */
+START_TEST(test_rebuild__a_disk_is_replaced_as_often_as_it_dies)
+{
+    make(2, 0);
+    for (uint32_t n = 0; n < 4 * JOINS; n++) {
+        lose(0);
+        pool_ok(pool_checkpoint());
+        ck_assert_int_eq(fake_run_until(fake_now() + 10 * DAY_NS), FAKE_IDLE);
+        rig_disk_init(0, 2048); /* a blank one */
+        pool.p[0] = NULL;
+        ck_assert_int_eq(fake_run_until(fake_now() + DAY_NS / 12), FAKE_IDLE);
+        rebuild_all();
+        check_all();
+    }
+    lose(1);
+    check_all();
+}
+END_TEST
+
+/* One that goes as soon as it is whole costs the pool its bandwidth for nothing. */
+START_TEST(test_rebuild__a_disk_that_comes_and_goes_may_join_few_times_a_day)
+{
+    make(2, 0);
+    for (uint32_t n = 0; n < JOINS; n++)
+        ck_assert(come_and_go(0, TICKS_MAX));
+    lose(0);
+    pool_ok(pool_checkpoint());
+    rig.disk[0].gone = false;
+    uint32_t before = fake_report_count(REPORT_REBUILDING);
+    uint64_t written = rig.disk[0].written;
+    for (uint32_t hour = 0; hour < 20; hour++) {
+        ck_assert_int_eq(fake_run_until(fake_now() + DAY_NS / 24), FAKE_IDLE);
+        pool_ok(pool_checkpoint());
+    }
+    ck_assert_uint_eq(fake_report_count(REPORT_REBUILDING), before);
+    ck_assert_uint_eq(rig.disk[0].written, written);
+    check_all();
+    ck_assert_int_eq(fake_run_until(fake_now() + DAY_NS / 4), FAKE_IDLE);
+    rebuild_all(); /* the day is over: it may have been mended */
+    lose(1);
+    check_all();
+}
+END_TEST
+
+/* So does one that dies each time while it is made whole. */
+START_TEST(test_rebuild__a_disk_that_dies_in_its_rebuild_may_join_few_times_a_day)
+{
+    make(2, 0);
+    lose(0);
+    pool_ok(pool_checkpoint());
+    for (uint32_t n = 0; n < 200; n++) {
+        rig.disk[0].gone = n % 2 == 0; /* it answers, and dies of what it is asked next */
+        ck_assert_int_eq(fake_run_until(fake_now() + DAY_NS / 400), FAKE_IDLE);
+        pool_ok(pool_checkpoint());
+        at_dir++;
+        pool_ok(pool_write(DIR, 0, 6, at_dir, 0));
+    }
+    ck_assert_uint_eq(fake_report_count(REPORT_REBUILT), 0);
+    ck_assert_uint_le(fake_report_count(REPORT_DEGRADED), 1 + JOINS);
+    check_all();
+}
+END_TEST
+
+/* With two places to take it takes the one that it had: no layout names a disk twice. */
+START_TEST(test_rebuild__a_disk_that_comes_back_takes_its_own_place)
+{
+    for (uint32_t back = 0; back < 3; back += 2) {
+        make(3, 0); /* each object has a copy on disk 1 */
+        lose(2 - back);
+        pool_ok(pool_checkpoint());
+        lose(back);
+        pool_ok(pool_checkpoint());
+        rig.disk[back].gone = false;
+        rebuild_all();
+        check_all();
+        rig.disk[2 - back].gone = false;
+        rebuild_all();
+        lose(1);
+        check_all();
+    }
+}
+END_TEST
+
 CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__a_spare_takes_the_place_of_a_dead_disk);
            tcase_add_test(tc, test_rebuild__what_changes_meanwhile_is_on_both);
@@ -601,4 +702,9 @@ CHECK_MAIN("logical rebuild", 120,
            tcase_add_test(tc, test_rebuild__makes_nothing_of_too_few_parts);
            tcase_add_test(tc, test_rebuild__takes_no_silent_part_for_a_short_one);
            tcase_add_test(tc, test_rebuild__nobody_goes_back_beyond_what_was_released);
-           tcase_add_test(tc, test_rebuild__a_sick_disk_stays_out);)
+           tcase_add_test(tc, test_rebuild__a_sick_disk_stays_out);
+           tcase_add_test(tc, test_rebuild__a_disk_is_replaced_as_often_as_it_dies);
+           tcase_add_test(tc, test_rebuild__a_disk_that_comes_and_goes_may_join_few_times_a_day);
+           tcase_add_test(tc,
+                          test_rebuild__a_disk_that_dies_in_its_rebuild_may_join_few_times_a_day);
+           tcase_add_test(tc, test_rebuild__a_disk_that_comes_back_takes_its_own_place);)
