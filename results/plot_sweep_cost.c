@@ -222,9 +222,11 @@ static void write_data(struct plot *plot, const struct costs *costs, size_t from
           "low high tail (0: none)\n",
           plot->dat);
     for (size_t k = from; k < to; k++) {
+        double offset = /* so that equal marks of one place are all seen */
+            costs->side_by_side ? 0.06 * ((double)(k - from) - (double)(to - from - 1) / 2) : 0;
         for (size_t i = costs->first[k]; i < costs->first[k + 1]; i++) {
             const struct point *point = &costs->point[i];
-            write_row(plot->dat, point, point->text != NULL ? point->x : costs->least);
+            write_row(plot->dat, point, point->text != NULL ? point->x + offset : costs->least);
             if (point->text == NULL)
                 write_row(plot->dat, point, costs->most);
         }
