@@ -24,7 +24,7 @@ static const char text[] =
     "seed: 11\n"
     "machine: {disks: {count: 2, size: 32MiB, profile: ssd-sata}, environments: 1}\n"
     "variants:\n"
-    "  raid-0: {stack: loris, raid: 0, cache: 2MiB, log-size: 1MiB, tries: 10}\n"
+    "  raid-0: {stack: loris, raid: 0, cache: 2MiB, log-size: 1MiB}\n"
     "  raid-1: {like: raid-0, raid: 1}\n"
     "  raid-5: {like: raid-0, raid: 5, machine: {disks: {count: 4}}}\n"
     "workloads: {file: {app: fsx, operations: 150, size: 512KiB, sync: 2}}\n"
