@@ -14,6 +14,8 @@
 #include "assertion.h"
 #include "campaign/cli.h"
 #include "campaign/explore.h"
+#include "campaign/replay_dump.h"
+#include "campaign/replay_trace.h"
 #include "campaign/run.h"
 #include "campaign/stored.h"
 #include "campaign/trial.h"
@@ -23,8 +25,69 @@
 struct replay {
     const struct replay_options *options;
     struct stored file;
-    struct trial_record *record; /* of the run, shared with the child */
+    struct trial_record *record; /* of the run, in *shared */
+    struct replay_shared *shared;
+    struct replay_tracer *tracer; /* the child's; NULL: nothing of it is asked for */
+    FILE *trace, *dump, *dump_stable;
 };
+
+/* What the child leaves. */
+struct replay_shared {
+    struct trial_record record;
+    uint64_t events;
+    bool stopped;   /* at --until */
+    bool unwritten; /* a file is not whole */
+};
+
+/* Writes what is asked for of the run, of which no more comes. */
+static void write_files(struct replay *r)
+{
+    bool ok = true;
+    if (r->tracer == NULL || replay_tracer_machine(r->tracer) == NULL)
+        return;
+    struct sim_machine *m = replay_tracer_machine(r->tracer);
+    r->shared->events = replay_tracer_events(r->tracer);
+    if (r->dump != NULL)
+        ok = replay_dump(sim_machine_disk(m, r->options->dump_disk), r->dump, r->dump_stable);
+    if (r->trace != NULL) {
+        replay_tracer_write(r->tracer, r->trace);
+        ok = fflush(r->trace) == 0 && ferror(r->trace) == 0 && ok;
+    }
+    r->shared->unwritten = !ok;
+}
+
+/* The run has come to --until: this process, a child, ends here. */
+static void stop_here(void *context)
+{
+    struct replay *r = context;
+    replay_tracer_tell(r->tracer, stdout);
+    r->shared->stopped = true;
+    write_files(r);
+    (void)fflush(NULL);
+    _exit(0);
+}
+
+/* From now on the runs of this laboratory are told. */
+static void tell(struct replay *r, struct lab *lab)
+{
+    const struct replay_options *o = r->options;
+    if (o->verbose)
+        lab_tell(lab, stdout);
+    if (o->trace_path == NULL && o->dump_path == NULL && o->until == 0)
+        return;
+    r->tracer = replay_tracer_create();
+    replay_tracer_stop_at(r->tracer, o->until, stop_here, r);
+    lab_trace(lab, replay_tracer_lab(r->tracer));
+}
+
+/* The run is over. */
+static void told(struct replay *r)
+{
+    if (r->tracer != NULL && replay_tracer_machine(r->tracer) != NULL)
+        replay_tracer_verdict(r->tracer, level_name(r->record->level), r->record->story);
+    write_files(r);
+    (void)fflush(stdout);
+}
 
 /* A told trial whose fault can store anywhere: a store into the laboratory is to be seen as one. */
 static void close_laboratory(const struct replay *r, struct lab *lab)
@@ -50,13 +113,14 @@ static void visit_here(struct replay *r)
     struct lab *lab = lab_create(r->file.plan);
     struct explorer *x = explorer_create(lab, r->file.plan);
     record_init(r->record);
-    if (r->options->verbose)
-        lab_tell(lab, stdout);
+    tell(r, lab);
     if (!explorer_visit(x, r->file.cell, r->file.n, r->file.point, r->file.disk, r->record))
         r->record->trial = 0;
-    (void)fflush(stdout);
+    told(r);
+    lab_trace(lab, NULL);
     explorer_destroy(x);
     lab_destroy(lab);
+    replay_tracer_destroy(r->tracer);
 }
 
 /* Runs the trial in this process. */
@@ -65,16 +129,18 @@ static void run_here(struct replay *r)
     const struct plan_cell *cell = &r->file.plan->cells[r->file.cell];
     bool alone = r->file.plan->faults[cell->fault].count == 0; /* the fault-free run is the trial */
     struct lab *lab = lab_create(r->file.plan);
-    if (r->options->verbose && alone)
-        lab_tell(lab, stdout);
+    if (alone)
+        tell(r, lab);
     lab_begin(lab, cell->variant, cell->workload, r->file.n);
-    if (r->options->verbose) {
-        lab_tell(lab, stdout);
+    if (!alone)
+        tell(r, lab);
+    if (r->options->verbose)
         close_laboratory(r, lab);
-    }
     lab_trial(lab, cell->fault, r->record);
-    (void)fflush(stdout);
+    told(r);
+    lab_trace(lab, NULL);
     lab_destroy(lab);
+    replay_tracer_destroy(r->tracer);
 }
 
 /* The same in a child; false if it died, after telling so. */
@@ -205,52 +271,95 @@ static int judge(const struct replay *r)
     return EXIT_WORSE;
 }
 
-/* The story as a trace of Chrome's format: instant events, a thread a layer. */
-static bool write_trace(const struct replay *r)
+/* ---- Files ------------------------------------------------------------------------------------
+ */
+
+static FILE *open_file(const char *option, const char *path)
 {
-    const char *path = r->options->trace_path;
     FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        (void)fprintf(stderr, "--trace:1:1: cannot write `%.200s`: %s\n", path, strerror(errno));
+    if (file == NULL)
+        (void)fprintf(stderr, "%s:1:1: cannot write `%.200s`: %s\n", option, path, strerror(errno));
+    return file;
+}
+
+/* Makes the files that are asked for before anything runs. */
+static bool open_files(struct replay *r)
+{
+    const struct replay_options *o = r->options;
+    const struct plan *plan = r->file.plan;
+    const struct plan_machine *machine = &plan->variants[plan->cells[r->file.cell].variant].machine;
+    uint32_t disks = machine->disk_count + machine->spare_count;
+    char path[4096];
+    if (o->until != 0 && r->file.explored) {
+        (void)fputs("--until:1:1: not available yet: for a crash state of `loris explore`\n",
+                    stderr);
         return false;
     }
-    (void)fputs("{\"displayTimeUnit\": \"ns\", \"traceEvents\": [", file);
-    for (uint32_t k = 0; k < r->record->event_count; k++) {
-        const struct record_event *e = &r->record->event[k];
-        (void)fprintf(file, "%s\n{\"ph\": \"i\", \"s\": \"t\", \"pid\": 1, \"ts\": %.3f, \"tid\": ",
-                      k == 0 ? "" : ",", (double)e->time_ns / 1000);
-        cli_json_text(file, e->layer);
-        (void)fputs(", \"name\": ", file);
-        cli_json_text(file, e->what);
-        (void)fputs(", \"args\": {\"detail\": ", file);
-        cli_json_text(file, e->detail);
-        (void)fputs("}}", file);
+    if (o->dump_path != NULL && o->dump_disk >= disks) {
+        (void)fprintf(stderr, "--dump:1:1: disk:%" PRIu32 ": the machine has %" PRIu32 " disks\n",
+                      o->dump_disk, disks);
+        return false;
     }
-    (void)fputs("\n]}\n", file);
-    return fclose(file) == 0;
+    if (o->dump_path != NULL) {
+        (void)snprintf(path, sizeof(path), "%s.stable", o->dump_path);
+        r->dump = open_file("--dump", o->dump_path);
+        r->dump_stable = r->dump != NULL ? open_file("--dump", path) : NULL;
+    }
+    if (o->trace_path != NULL)
+        r->trace = open_file("--trace", o->trace_path);
+    return (o->dump_path == NULL || r->dump_stable != NULL) &&
+           (o->trace_path == NULL || r->trace != NULL);
+}
+
+static void close_files(struct replay *r)
+{
+    FILE *const files[] = {r->trace, r->dump, r->dump_stable};
+    for (size_t k = 0; k < sizeof(files) / sizeof(files[0]); k++)
+        if (files[k] != NULL)
+            (void)fclose(files[k]); /* nothing was written here */
+}
+
+/* What became of the run, of which the child has left all that it found. */
+static int report(const struct replay *r)
+{
+    const struct replay_options *o = r->options;
+    int code = EXIT_DONE;
+    if (r->shared->stopped) {
+        (void)printf("trial %" PRIu64 " stopped at event %" PRIu64 "\n", r->file.trial, o->until);
+    } else if (r->file.explored && r->record->trial == 0) {
+        (void)printf("DIVERGED: this run has no such state\n");
+        return EXIT_WORSE;
+    } else {
+        print_story(r);
+        code = judge(r);
+        if (o->until != 0) {
+            (void)fprintf(stderr, "--until:1:1: the trial has %" PRIu64 " events\n",
+                          r->shared->events);
+            code = EXIT_WRONG_INPUT;
+        }
+    }
+    if (r->shared->unwritten) {
+        (void)fprintf(stderr, "--%s:1:1: cannot write all of it\n",
+                      o->dump_path != NULL ? "dump" : "trace");
+        code = EXIT_WRONG_INPUT;
+    }
+    return code;
 }
 
 int replay_trial(const struct replay_options *options)
 {
     struct replay r = {.options = options};
     int code = EXIT_WRONG_INPUT;
-    if (stored_open(&r.file, options->db_path, options->trial, options->any_build)) {
-        r.record = mmap(NULL, sizeof(*r.record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+    if (stored_open(&r.file, options->db_path, options->trial, options->any_build) &&
+        open_files(&r)) {
+        r.shared = mmap(NULL, sizeof(*r.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                         -1, 0);
-        ASSERT(r.record != MAP_FAILED);
-        code = EXIT_DEFECT;
-        bool ran = run_apart(&r);
-        if (ran && r.file.explored && r.record->trial == 0) {
-            (void)printf("DIVERGED: this run has no such state\n");
-            code = EXIT_WORSE;
-        } else if (ran) {
-            print_story(&r);
-            code = judge(&r);
-            if (options->trace_path != NULL && !write_trace(&r))
-                code = EXIT_WRONG_INPUT;
-        }
-        (void)munmap(r.record, sizeof(*r.record));
+        ASSERT(r.shared != MAP_FAILED);
+        r.record = &r.shared->record;
+        code = run_apart(&r) ? report(&r) : EXIT_DEFECT;
+        (void)munmap(r.shared, sizeof(*r.shared));
     }
+    close_files(&r);
     stored_close(&r.file);
     return code;
 }

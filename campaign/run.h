@@ -51,6 +51,9 @@ struct replay_options {
     const char *db_path;
     const char *trial;      /* a number, or variant/workload/fault/n */
     const char *trace_path; /* or NULL */
+    uint64_t until;         /* event of the trace at which the run ends, 0: none */
+    const char *dump_path;  /* the disk's image, with `.stable` behind it without its cache; NULL */
+    uint32_t dump_disk;
     bool verbose, any_build;
 };
 

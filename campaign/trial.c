@@ -52,6 +52,8 @@ void lab_reset(struct lab *lab, bool lists_events)
     lab->run = (struct run_state){
         .last_struck = NO_FAULT, .cut_wanted = NO_FAULT, .lists_events = lists_events};
     lab_observe(lab);
+    if (lab->tracer != NULL)
+        lab->tracer->begin(lab->tracer->context, lab->machine, lab->record != NULL);
 }
 
 /* From reset to the end of the run, with the first `count` faults. False: it did not even boot. */
@@ -230,6 +232,13 @@ bool lab_set_strict(struct lab *lab, enum sim_strict strict)
 void lab_listen(struct lab *lab, const struct lab_listener *listener)
 {
     lab->listener = listener;
+}
+
+void lab_trace(struct lab *lab, const struct lab_tracer *tracer)
+{
+    if (lab->tracer != NULL)
+        lab->tracer->begin(lab->tracer->context, NULL, false);
+    lab->tracer = tracer;
 }
 
 const struct judge_verdict *lab_verdict(const struct lab *lab)

@@ -46,6 +46,25 @@ struct lab_times lab_times(const struct lab *lab);
  * no. */
 void lab_tell(struct lab *lab, FILE *out);
 
+/*
+ * Who traces the runs (replay_trace.c). All its functions are called on the simulator's stack; none
+ * may change the machine but by ending this process.
+ */
+struct lab_tracer {
+    void *context;
+    /* A run begins, on a machine just reset: what was traced is void. trial: it is the run that a
+     * trial is, not one that measures. m NULL: from now on this process, a copy that only judges,
+     * traces nothing. */
+    void (*begin)(void *context, struct sim_machine *m, bool trial);
+    /* Time 0 of the trial is now; apps: the environment of each application. */
+    void (*zero)(void *context, const uint32_t *environments, uint32_t apps);
+    void (*event)(void *context, const char *layer, const char *what, const char *detail);
+};
+
+/* All runs from now on tell it; NULL: nobody. It must outlive the laboratory's runs. A traced run
+ * has the same hash and times as any other. */
+void lab_trace(struct lab *lab, const struct lab_tracer *tracer);
+
 /* After lab_begin, until the next: what is closed while a process runs (sim/machine.h). Changes no
  * outcome but that of wild stores. False if the laboratory's own memory cannot be closed here. */
 bool lab_set_strict(struct lab *lab, enum sim_strict strict);

@@ -30,6 +30,7 @@ static _Noreturn void judge_as_child(struct lab *lab, pid_t parent, bool to_the_
 {
     worker_die_with((int)parent);
     lab->tell = NULL;
+    lab_trace(lab, NULL);
     lab->record = NULL;
     injector_disarm(lab->injector); /* what is still to strike does not strike the reader */
     for (uint32_t a = 0; a < lab->work.app_count; a++) /* nor does anybody work while it looks */

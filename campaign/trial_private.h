@@ -114,6 +114,7 @@ struct lab {
     size_t samples_room;
     FILE *tell;
     const struct lab_listener *listener; /* or NULL */
+    const struct lab_tracer *tracer;     /* or NULL */
     struct judge_verdict last;           /* of the last run that was judged */
     enum planted planted;
     char sequence[PLAN_APPS_MAX][BOUNDED_SCRIPT_BYTES]; /* what apps `bounded` run in this trial */

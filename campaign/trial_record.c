@@ -30,6 +30,8 @@ void lab_event(struct lab *lab, const char *layer, const char *what, const char 
         record_add_event(lab->record, now, layer, what, detail);
     if (lab->heard != NULL)
         record_add_event(lab->heard, now, layer, what, detail);
+    if (lab->tracer != NULL)
+        lab->tracer->event(lab->tracer->context, layer, what, detail);
     if (lab->tell != NULL)
         (void)fprintf(lab->tell, "%14.6f ms  %-9s %-15s %s\n", (double)now / 1e6, layer, what,
                       detail != NULL ? detail : "");

@@ -469,6 +469,16 @@ enum run_end lab_loop(struct lab *lab)
     }
 }
 
+static void trace_zero(const struct lab *lab)
+{
+    uint32_t environment[WORKLOAD_APPS_MAX];
+    if (lab->tracer == NULL)
+        return;
+    for (uint32_t a = 0; a < lab->work.app_count; a++)
+        environment[a] = lab->work.app[a].environment;
+    lab->tracer->zero(lab->tracer->context, environment, lab->work.app_count);
+}
+
 enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t count,
                      const uint64_t *recovery_ns)
 {
@@ -527,6 +537,7 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
                                                        .cut = on_cut});
     lab_calendar_spread(lab);
     lab_observe(lab);
+    trace_zero(lab);
     workload_start(&lab->work);
     enum run_end end = lab_loop(lab);
     injector_disarm(lab->injector);

@@ -265,6 +265,8 @@ struct sim_machine {
     struct sim_transfer *free_transfers;
     struct sim_transfer *all_transfers;
     struct sim_observer observer;
+    sim_trace_fn *tracer;
+    void *tracer_context;
     sim_send_hook_fn *send_hook;
     void *send_hook_context;
     sim_device_hook_fn *device_hook;
@@ -318,6 +320,9 @@ void process_die(struct sim_process *p, enum sim_death cause);
 /* For a call in place of p, which runs: moves clock and counters to where a trap would find them.
  */
 void process_catch_up(struct sim_process *p);
+/* Tells the tracer, if there is one, of p. */
+void process_trace(const struct sim_process *p, enum sim_trace_kind kind, uint32_t peer,
+                   const struct msg *message, enum err result);
 
 /* ---- kernel_call.c --------------------------------------------------------------------------- */
 

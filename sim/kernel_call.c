@@ -58,6 +58,13 @@ static void call_probe(struct sim_process *p)
         return; /* a corrupted number; no point of that name exists */
     uint64_t n = ++m->probe_count[probe];
     sim_engine_note(m->engine, NOTE_PROBE | probe << 32, p->endpoint, p->co.blocks);
+    if (m->tracer != NULL)
+        m->tracer(m->tracer_context, &(struct sim_trace){.kind = SIM_TRACE_PROBE,
+                                                         .slot = p->slot,
+                                                         .layer = p->layer,
+                                                         .instance = p->instance,
+                                                         .endpoint = p->endpoint,
+                                                         .probe = (enum probe)probe});
     if (m->observer.on_probe != NULL)
         m->observer.on_probe(m->observer.context, p->layer, p->instance, (enum probe)probe, n);
 }
@@ -131,9 +138,9 @@ static bool is_plain(struct sim_process *p)
     switch (p->gate.call) {
     case CALL_POST:
         return p->m->observer.on_message == NULL && p->m->send_hook == NULL &&
-               p->m->free_nodes != NULL;
+               p->m->tracer == NULL && p->m->free_nodes != NULL;
     case CALL_PROBE:
-        return p->m->observer.on_probe == NULL;
+        return p->m->observer.on_probe == NULL && p->m->tracer == NULL;
     case CALL_LAYER_OF:
         return true;
     case CALL_PAGE_STATE:

@@ -119,6 +119,9 @@ static bool arrive(struct sim_process *p, const struct msg *msg, uint32_t source
 static void release(struct sim_process *p, enum err result)
 {
     ASSERT(p->alive);
+    bool sent = p->state == STATE_SENDING && !p->then_receive;
+    if (sent || (result != OK && p->state != STATE_RUNNING))
+        process_trace(p, SIM_TRACE_WAKES, p->waits_for, NULL, result);
     p->gate.result = result;
     if (p->deadline != 0) {
         (void)sim_engine_cancel(p->m->engine, p->deadline);
@@ -136,6 +139,7 @@ static void hand_over(struct sim_process *p, const struct msg *msg, uint32_t sou
                     (uint64_t)source << 32 | p->endpoint,
                     ((uint64_t)msg->id << 32 | (uint32_t)msg->status) + p->co.blocks);
     release(p, OK);
+    process_trace(p, SIM_TRACE_GIVEN, source, &p->gate.msg, OK);
 }
 
 static void hand_over_notification(struct sim_process *p, uint32_t source)
@@ -143,6 +147,7 @@ static void hand_over_notification(struct sim_process *p, uint32_t source)
     p->gate.msg = (struct msg){.source = source, .type = MSG_NOTIFY};
     sim_engine_note(p->m->engine, NOTE_NOTIFY, (uint64_t)source << 32 | p->endpoint, p->co.blocks);
     release(p, OK);
+    process_trace(p, SIM_TRACE_NOTIFIED, source, NULL, OK);
 }
 
 static bool waits_for(const struct sim_process *p, uint32_t source)
@@ -239,6 +244,7 @@ static void receive(struct sim_process *p, uint32_t from, uint64_t deadline_ns, 
     p->state = STATE_RECEIVING;
     p->waits_for = from;
     p->quiet = quiet;
+    process_trace(p, SIM_TRACE_WAITS, from, NULL, OK);
     ASSERT(p->deadline == 0);
     if (deadline_ns != PLAT_FOREVER)
         p->deadline = sim_engine_at(m->engine, deadline_ns, on_deadline, p, p->endpoint);
@@ -261,12 +267,14 @@ static void send(struct sim_process *p, bool then_receive)
         release(p, to == NULL ? E_DEAD : E_INVAL);
         return;
     }
+    process_trace(p, SIM_TRACE_SENDS, to->endpoint, &p->gate.msg, OK);
     if (!waits_for(to, endpoint)) {
         p->send_node = (struct sim_node){.msg = &p->gate.msg, .source = endpoint};
         inbox_append(to, &p->send_node);
         p->state = STATE_SENDING;
         p->waits_for = to->endpoint;
         p->then_receive = then_receive;
+        process_trace(p, SIM_TRACE_WAITS, to->endpoint, NULL, OK);
         return;
     }
     uint32_t to_endpoint = to->endpoint;
@@ -312,6 +320,7 @@ void kernel_post(struct sim_process *p)
     if (to == NULL) {
         p->gate.result = E_DEAD;
     } else if (to != p && waits_for(to, endpoint)) {
+        process_trace(p, SIM_TRACE_SENDS, to->endpoint, &p->gate.msg, OK);
         bool arrived = arrive(to, &p->gate.msg, endpoint);
         if (!p->alive || p->endpoint != endpoint)
             return;
@@ -323,6 +332,7 @@ void kernel_post(struct sim_process *p)
         p->gate.result = E_FULL;
     } else {
         struct sim_node *node = node_take(m);
+        process_trace(p, SIM_TRACE_SENDS, to->endpoint, &p->gate.msg, OK);
         msg_copy(&node->copy, &p->gate.msg);
         node->msg = &node->copy;
         node->source = endpoint;

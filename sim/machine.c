@@ -323,6 +323,7 @@ void process_start(struct sim_process *p)
                        process_entry, p);
     boot_block_make(p);
     sim_engine_note(m->engine, NOTE_START, p->endpoint, p->incarnation);
+    process_trace(p, SIM_TRACE_STARTS, ENDPOINT_NONE, NULL, OK);
     process_make_ready(p);
 }
 
@@ -332,6 +333,7 @@ void process_die(struct sim_process *p, enum sim_death cause)
     ASSERT(p->alive);
     p->alive = false;
     p->ready = false;
+    process_trace(p, SIM_TRACE_ENDS, ENDPOINT_NONE, NULL, OK);
     if (p->state == STATE_READY)
         ready_remove(p);
     kernel_forget_peer(p);
@@ -428,6 +430,9 @@ void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, enum s
     m->powered = false;
     (void)sim_engine_cancel(m->engine, m->poll);
     sim_engine_note(m->engine, NOTE_POWER, 0, (uint64_t)mode);
+    if (m->tracer != NULL)
+        m->tracer(m->tracer_context,
+                  &(struct sim_trace){.kind = SIM_TRACE_POWER_CUT, .layer = LAYER_KERNEL});
     for (uint32_t i = 0; i < m->slots; i++) {
         struct sim_process *p = &m->process[i];
         (void)sim_engine_cancel(m->engine, p->restart);
@@ -701,6 +706,27 @@ uint64_t sim_machine_now(const struct sim_machine *m)
 void sim_machine_observe(struct sim_machine *m, const struct sim_observer *observer)
 {
     m->observer = observer != NULL ? *observer : (struct sim_observer){0};
+}
+
+void sim_machine_trace(struct sim_machine *m, sim_trace_fn *fn, void *context)
+{
+    m->tracer = fn;
+    m->tracer_context = context;
+}
+
+void process_trace(const struct sim_process *p, enum sim_trace_kind kind, uint32_t peer,
+                   const struct msg *message, enum err result)
+{
+    if (p->m->tracer == NULL)
+        return;
+    p->m->tracer(p->m->tracer_context, &(struct sim_trace){.kind = kind,
+                                                           .slot = p->slot,
+                                                           .layer = p->layer,
+                                                           .instance = p->instance,
+                                                           .endpoint = p->endpoint,
+                                                           .peer = peer,
+                                                           .message = message,
+                                                           .result = result});
 }
 
 struct sim_counts sim_machine_counts(const struct sim_machine *m, enum layer layer,

@@ -285,6 +285,36 @@ struct sim_observer {
 };
 void sim_machine_observe(struct sim_machine *m, const struct sim_observer *observer);
 
+/*
+ * What a tracer is told as it happens. It only looks: it must not do to the machine what an
+ * observer may. A run that is traced is the same run, to its hash; it costs more host time.
+ */
+enum sim_trace_kind {
+    SIM_TRACE_STARTS,   /* a fresh instance */
+    SIM_TRACE_SENDS,    /* `message` to `peer`, which may never take it */
+    SIM_TRACE_GIVEN,    /* `message` from `peer`, and it goes on: of one pair in order of sending */
+    SIM_TRACE_NOTIFIED, /* by `peer`, a process or an endpoint of platform.h, and it goes on */
+    SIM_TRACE_WAITS,    /* it stands still until it is given something or wakes */
+    SIM_TRACE_WAKES,    /* what it waited for has ended with `result` */
+    SIM_TRACE_PROBE,
+    SIM_TRACE_ENDS,     /* it is dead */
+    SIM_TRACE_POWER_CUT /* of the machine: what the disks held is gone after this */
+};
+struct sim_trace {
+    enum sim_trace_kind kind;
+    uint32_t slot; /* of the process: that of all its instances, below SIM_PROCESSES_MAX */
+    enum layer layer;
+    uint32_t instance;
+    uint32_t endpoint, peer;
+    const struct msg *message; /* valid until the function returns */
+    enum err result;
+    enum probe probe;
+};
+typedef void sim_trace_fn(void *context, const struct sim_trace *t);
+
+/* Outlives resets; NULL takes it out. */
+void sim_machine_trace(struct sim_machine *m, sim_trace_fn *fn, void *context);
+
 struct sim_counts {
     uint64_t messages; /* delivered to this process */
     uint64_t blocks;   /* executed */
