@@ -142,37 +142,47 @@ json_lines() {
         sed "s/.*/SELECT group_concat(key) FROM json_each('&');/" "$work/lines" | sqlite3 :memory: |
         sort -u >"$work/keys" && equal "$(cat "$work/keys")" "$1"
 }
-progress json run "$work/first.yaml" --trials 20 -o "$work/p.db" >"$work/shown"
+few="scripts/check/people.yaml --only control/mail/power --trials 20"
+progress json run $few -o "$work/p.db" >"$work/shown"
 holds "progress of run as JSON" json_lines done,total,rate,eta_s,broken,levels
-holds "its last line has all" grep -q '^{"done":40,"total":40,' "$work/shown"
-progress json explore "$work/first.yaml" --depth 0 --states 300 -o "$work/e.db" >"$work/shown"
+holds "its last line has all" grep -q '^{"done":20,"total":20,' "$work/shown"
+progress json explore scripts/check/explore.yaml --only table/create/whole --depth 0 -o "$work/e.db" >"$work/shown"
 holds "progress of explore as JSON" json_lines done,total,states,boots,rate,eta_s,broken
-progress lines run "$work/first.yaml" --trials 20 -o "$work/p.db" --overwrite >"$work/shown"
-holds "in a log a line a minute, and one at the end" equal "$(grep -c '40/40' "$work/shown")" 1
+progress lines run $few -o "$work/p.db" --overwrite >"$work/shown"
+holds "in a log a line a minute, and one at the end" equal "$(grep -c '20/20' "$work/shown")" 1
 holds "no more than that" equal "$(wc -l <"$work/shown")" 1
 holds "and nothing that moves a cursor" eval '! grep -q "$(printf "[\r\033]")" "$work/shown"'
 holds "a log is the default where there is no terminal" eval \
-    '"$loris" run "$work/first.yaml" --trials 2 -o "$work/p.db" --overwrite 2>&1 >"$work/out" |
-    grep -qE "^[0-9:]{8}  4/4 "'
-holds "-q is silent" eval '"$loris" run "$work/first.yaml" -q --trials 2 -o "$work/p.db" --overwrite \
+    '"$loris" run $few -o "$work/p.db" --overwrite 2>&1 >"$work/out" |
+    grep -qE "^[0-9:]{8}  20/20 "'
+holds "-q is silent" eval '"$loris" run $few -q -o "$work/p.db" --overwrite \
     2>&1 >"$work/out" | cmp - /dev/null'
 
 # ---- Ctrl-C ----
-# stopped SECONDS COMMAND...: SIGINT to the program and all of its children, as a terminal sends it.
+# stopped WHEN COMMAND...: SIGINT as soon as that is so; the program ends as one that was interrupted.
 stopped() {
-    after=$1
+    when=$1
     shift
+    "$@" >"$work/out" 2>"$work/err" &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null && ! eval "$when"; do
+        sleep 0.05
+    done
+    kill -s INT "$pid" 2>/dev/null || true
     code=0
-    timeout -s INT --preserve-status "$after" "$@" >"$work/out" 2>"$work/err" || code=$?
+    wait "$pid" || code=$?
     cat "$work/err"
     equal "$code" 130
 }
-holds "explore is interrupted" stopped 0.7 "$loris" explore "$work/first.yaml" -q -o "$work/int.db"
+holds "explore is interrupted" stopped '[ -e "$work/int.db" ]' \
+    "$loris" explore "$work/first.yaml" -q -o "$work/int.db"
 holds "says how to go on" grep -q -e 'all kept; go on with the same command and --resume' "$work/err"
 holds "and leaves a sound file" equal "$(query "$work/int.db" 'PRAGMA integrity_check')" ok
-holds "that goes on" stopped 0.3 "$loris" explore "$work/first.yaml" -q -o "$work/int.db" --resume
+holds "that goes on" stopped '[ -e "$work/int.db-wal" ]' \
+    "$loris" explore "$work/first.yaml" -q -o "$work/int.db" --resume
 silent=$(query "$db" "SELECT min(trial) FROM trials WHERE level = 'silent'")
-holds "shrink is interrupted" stopped 0.7 "$loris" shrink "$db" "$silent" -o "$work/min.yaml"
+holds "shrink is interrupted" stopped 'grep -q "as it failed" "$work/err"' \
+    "$loris" shrink "$db" "$silent" -o "$work/min.yaml"
 holds "says that there may be more" grep -q 'interrupted; the smallest so far is kept' "$work/err"
 holds "and what it had is a campaign" "$loris" check "$work/min.yaml"
 finish
