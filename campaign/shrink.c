@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "assertion.h"
 #include "campaign/cli.h"
@@ -318,13 +320,31 @@ static const char *script_file(const struct shrink *s, const char *out)
     return arena_printf(s->arena, "%.*s.ops", (int)(yaml ? length - 5 : length), out);
 }
 
+static bool cannot_write(const char *path, int error)
+{
+    (void)fprintf(stderr, "--output:1:1: cannot write `%.200s`: %s\n", path, strerror(error));
+    return false;
+}
+
+/* Whether a file can be written there, as far as one can tell without making it; else says why. */
+static bool can_write(const struct shrink *s, const char *path)
+{
+    struct stat found;
+    const char *slash = strrchr(path, '/');
+    const char *folder =
+        slash == NULL ? "." : arena_printf(s->arena, "%.*s", (int)(slash - path) + 1, path);
+    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode))
+        return cannot_write(path, EISDIR);
+    if (access(access(path, F_OK) == 0 ? path : folder, W_OK) != 0)
+        return cannot_write(path, errno);
+    return true;
+}
+
 static bool write_file(const char *path, const char *head, const char *text)
 {
     FILE *to = fopen(path, "w");
-    if (to == NULL) {
-        (void)fprintf(stderr, "--output:1:1: cannot write `%.200s`: %s\n", path, strerror(errno));
-        return false;
-    }
+    if (to == NULL)
+        return cannot_write(path, errno);
     (void)fprintf(to, "%s%s", head, text);
     return fclose(to) == 0;
 }
@@ -388,6 +408,8 @@ static int shrink_stored(struct shrink *s, const struct stored *file)
     const char *out = s->options->out_path;
     if (out == NULL)
         out = arena_printf(s->arena, "min-%" PRIu64 ".yaml", file->trial);
+    if (!can_write(s, out) || !can_write(s, script_file(s, out)))
+        return EXIT_WRONG_INPUT; /* before minutes are spent */
     isolate(s, file);
     int code = fail_again(s, file);
     if (code != EXIT_DONE)

@@ -43,6 +43,10 @@ holds "what does not fail is refused" exits 2 "$loris" shrink "$db" "$good" -o "
 holds "an unknown trial is refused" exits 2 "$loris" shrink "$db" 999999 -o "$work/no.yaml"
 holds "a folder that is not there is refused" exits 2 \
     "$loris" shrink "$db" "$broken" --budget 1 -o "$work/no/no.yaml"
+# Before anything is run.
+"$loris" shrink "$db" "$broken" --budget 1 -o "$work/no/no.yaml" >"$work/no.out" 2>&1 || :
+holds "and before it is looked for" equal "$(grep -c 'no.yaml' "$work/no.out"):$(wc -l <"$work/no.out")" 1:1
+holds "so is a folder" exits 2 "$loris" shrink "$db" "$broken" --budget 1 -o "$work"
 cp "$db" "$work/other.db"
 sqlite3 "$work/other.db" "UPDATE trial SET hash = hash + 1 WHERE trial = $broken"
 holds "one that does not fail again" exits 1 "$loris" shrink "$work/other.db" "$broken" -o "$work/no.yaml"
