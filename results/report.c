@@ -217,6 +217,7 @@ static int draw_pictures(struct report *r)
         r->pictures[0] = 0;
         return 2;
     }
+    temp_folder_guard(r->pictures);
     struct plot_options options = {
         .path = r->options->path, .out_dir = r->pictures, .format = PLOT_SVG};
     FILE *nowhere = fopen("/dev/null", "w");

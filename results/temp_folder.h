@@ -18,7 +18,11 @@
  */
 MUST_USE bool temp_folder_make(char path[TEMP_FOLDER_BYTES], const char *what);
 
-/* Removes the folder with the files in it. What cannot be removed stays. */
+/* From now on SIGINT, SIGTERM and SIGHUP remove the folder before they end the program, as they
+ * would have. Of one folder at a time: the last. For commands without handlers of their own. */
+void temp_folder_guard(const char *path);
+
+/* Removes the folder with the files in it, and ends its guard. What cannot be removed stays. */
 void temp_folder_remove(const char *path);
 
 #endif

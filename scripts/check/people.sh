@@ -159,7 +159,9 @@ holds "-q is silent" eval '"$loris" run $few -q -o "$work/p.db" --overwrite \
     2>&1 >"$work/out" | cmp - /dev/null'
 
 # ---- Ctrl-C ----
-# stopped WHEN COMMAND...: SIGINT as soon as that is so; the program ends as one that was interrupted.
+# stopped WHEN COMMAND...: $signal as soon as that is so; the program ends as one that was interrupted.
+signal=INT
+interrupted=130
 stopped() {
     when=$1
     shift
@@ -168,11 +170,11 @@ stopped() {
     while kill -0 "$pid" 2>/dev/null && ! eval "$when"; do
         sleep 0.05
     done
-    kill -s INT "$pid" 2>/dev/null || true
+    kill -s "$signal" "$pid" 2>/dev/null || true
     code=0
     wait "$pid" || code=$?
     cat "$work/err"
-    equal "$code" 130
+    equal "$code" "$interrupted"
 }
 holds "explore is interrupted" stopped '[ -e "$work/int.db" ]' \
     "$loris" explore "$work/first.yaml" -q -o "$work/int.db"
@@ -185,4 +187,11 @@ holds "shrink is interrupted" stopped 'grep -q "as it failed" "$work/err"' \
     "$loris" shrink "$db" "$silent" -o "$work/min.yaml"
 holds "says that there may be more" grep -q 'interrupted; the smallest so far is kept' "$work/err"
 holds "and what it had is a campaign" "$loris" check "$work/min.yaml"
+# The shell has what it starts in this way ignore SIGINT, and so the report does.
+signal=TERM
+interrupted=143
+mkdir "$work/tmp"
+holds "report is interrupted" stopped '[ -n "$(find "$work/tmp" -type f)" ]' \
+    env TMPDIR="$work/tmp" "$loris" report "$db" -o "$work/page.html"
+holds "and leaves neither half a page nor its folder" equal "$(ls "$work/tmp" "$work" | grep -E 'page|report')" ""
 finish
