@@ -4,6 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 db=$work/spares.db
 holds "the campaign runs" "$loris" run scripts/check/spares.yaml -q -o "$db"
+pair=$work/pair.db
+holds "that of two disks at a time too" "$loris" run scripts/check/pair.yaml -q -o "$pair"
 
 # asks WANT SQL: the database answers so.
 asks() {
@@ -39,4 +41,6 @@ holds "a spare takes its place too" asks "6" \
 holds "and a start does not fail of it" asks "18|0|1" \
     "SELECT count(*), sum(synced_lost + (level = 'dead')), max(sim_ns) < 300e9 FROM trials
      WHERE fault = 'slow-cut'"
+holds "of two disks that are missed both are made whole, before the other two die" equal \
+    "$(query "$pair" "SELECT sum(level = 'transparent' AND promised = 'transparent') FROM trials")" 2
 finish
