@@ -135,7 +135,6 @@ int cmd_run(int argc, char **argv)
         run_argp_options, parse_run, "CAMPAIGN.yaml", run_doc, children, NULL, NULL};
     static struct run_input input; /* the lists are large */
     input.run.jobs = cli_cpus();
-    input.run.host_limit_s = RUN_HOST_LIMIT_S;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &input);
     cli_campaign_finish(&input.campaign);
     if (input.run.resume && input.run.overwrite) {

@@ -435,6 +435,15 @@ static void restore_signals(struct sigaction old[4], const sigset_t *mask)
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
+/* A trial over calendar time is judged after each of its strikes, of which a year may have many. */
+static uint64_t usual_limit_s(const struct plan *plan)
+{
+    uint64_t over_ns = 0;
+    for (uint32_t k = 0; k < plan->fault_count; k++)
+        over_ns |= fault_plan_over_ns(&plan->faults[k]);
+    return over_ns == 0 ? RUN_HOST_LIMIT_S : RUN_HOST_LIMIT_CALENDAR_S;
+}
+
 struct coordinator_result coordinator_run(const struct plan *plan, const struct worker_ops *ops,
                                           struct store *store, struct progress *progress,
                                           uint32_t workers, uint64_t host_limit_s, bool resume,
@@ -445,7 +454,7 @@ struct coordinator_result coordinator_run(const struct plan *plan, const struct 
     sigset_t mask;
     ASSERT(workers >= 1 && workers <= RUN_JOBS_MAX);
     c.replay = replay;
-    c.host_limit_ns = (host_limit_s == 0 ? RUN_HOST_LIMIT_S : host_limit_s) * NS_PER_S;
+    c.host_limit_ns = (host_limit_s == 0 ? usual_limit_s(plan) : host_limit_s) * NS_PER_S;
     c.record = calloc(1, sizeof(*c.record));
     struct pollfd *polls = calloc(workers, sizeof(*polls));
     uint32_t *places = calloc(workers, sizeof(*places));

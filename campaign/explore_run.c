@@ -33,7 +33,6 @@ struct output {
     uint8_t *bytes;
     size_t used, room;
     bool ended;
-    bool lost; /* its worker died */
 };
 
 struct explore_slot {
@@ -330,7 +329,6 @@ static void bury(struct explore_run *run, uint32_t index)
                   run->plan->faults[c->fault].name, job->n, job->to, text);
     run->defects++;
     slot->output.used = 0; /* half a job is none */
-    slot->output.lost = true;
     end_job(run, index);
 }
 

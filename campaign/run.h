@@ -34,6 +34,7 @@ struct run_options {
 #define RUN_JOBS_MAX 256u
 #define RUN_HOST_LIMIT_S                                                                           \
     120u /* assumption: no trial of the shipped campaigns takes over a second */
+#define RUN_HOST_LIMIT_CALENDAR_S 1200u /* a strike takes up to a second on a loaded machine */
 
 /* Runs the selected trials of the plan into options->out_path. Returns an exit code. */
 int run_campaign(const struct plan *plan, const struct run_options *options);

@@ -153,12 +153,12 @@ struct fs {
     uint32_t root;         /* its inode number; set by format and load */
     enum err mount_status; /* OK, or why there is nothing to serve */
     bool read_only;
-    bool remove_first;    /* a rename removes the old name before the new one comes */
-    struct users *users;  /* user transactions; NULL: there was none yet */
-    bool together;        /* their changes are being put in: all or none, contents too */
-    bool more_follows;    /* the change being closed goes to disk with the next, of the same sector */
-    bool deferred;        /* set by a request function: the answer comes later, by server_answer */
-    enum err write_error; /* why it is read-only */
+    bool remove_first;   /* a rename removes the old name before the new one comes */
+    struct users *users; /* user transactions; NULL: there was none yet */
+    bool together;       /* their changes are being put in: all or none, contents too */
+    bool more_follows; /* the change being closed goes to disk with the next, of the same sector */
+    bool deferred;     /* set by a request function: the answer comes later, by server_answer */
+    enum err write_error;      /* why it is read-only */
     const struct msg *message; /* the request being served; copy it to answer later */
     uint32_t vfs;              /* its endpoint */
     uint64_t now_ns;           /* at the start of the request */

@@ -89,6 +89,11 @@ enum err dirtree_open(struct naming *n, uint64_t oid, bool exclusive, struct nod
     }
     uint32_t moved;
     enum err e = objects_load_block(n, oid, exclusive, dir, t->raw[0], &moved);
+    if (e == E_LOST || e == E_MEDIA ||
+        e == E_CORRUPT) { /* of what is no directory it matters not */
+        moved = 0;
+        e = objects_load(n, oid, exclusive, dir);
+    }
     if (e != OK)
         return e;
     if (dir->a.type != VFS_DIRECTORY)

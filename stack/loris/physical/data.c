@@ -148,10 +148,17 @@ static void release_old(struct physical *p, struct write_plan *w, const struct p
     phys_tree_count(p, w->leaf, w->inode, -1);
 }
 
+/* Of the object; verified again, since there may have been a wait since it was looked up. */
+static uint32_t flags_of(struct physical *p, const struct write_plan *w)
+{
+    size_t at = (size_t)(w->inode - w->leaf->raw);
+    return get_le32(phys_node_see(p, w->leaf, at, FORMAT_INODE_BYTES) + INODE_FLAGS);
+}
+
 static enum err take_new(struct physical *p, struct write_plan *w, const struct pointer *old)
 {
     uint64_t address;
-    bool meta = (get_le32(w->inode + INODE_FLAGS) & OBJECT_META) != 0;
+    bool meta = (flags_of(p, w) & OBJECT_META) != 0;
     enum err e = phys_space_block(p, meta, w->privileged, &address);
     if (e != OK)
         return e;
@@ -162,9 +169,9 @@ static enum err take_new(struct physical *p, struct write_plan *w, const struct 
     return OK;
 }
 
-static bool must_shadow(const struct physical *p, const struct write_plan *w)
+static bool must_shadow(struct physical *p, const struct write_plan *w)
 {
-    uint32_t flags = get_le32(w->inode + INODE_FLAGS);
+    uint32_t flags = flags_of(p, w);
     return p->data_cow || (flags & (OBJECT_META | OBJECT_COW)) != 0 ||
            (w->entry.flags & OBJECT_SHADOW) != 0;
 }

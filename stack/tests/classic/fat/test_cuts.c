@@ -8,10 +8,9 @@
 
 static struct cut_design design_of(uint32_t tables)
 {
-    return (struct cut_design){
-        .program = fat_main,
-        .options = {.fat_tables = tables, .orphans_delete = tables == 1},
-        .expect_sound = fat_expect_sound};
+    return (struct cut_design){.program = fat_main,
+                               .options = {.fat_tables = tables, .orphans_delete = tables == 1},
+                               .expect_sound = fat_expect_sound};
 }
 
 START_TEST(test_cuts__a_cut_at_any_request_leaves_each_directory_once_and_all_sound)
