@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "results/join_rows.h"
 #include "results/rows.h"
-#include "results/schema.h"
 #include "results/store.h"
 
 #define MISSING_TOLD 10 /* missing trials that are named; the rest are counted */
@@ -174,12 +174,6 @@ static bool check_part(struct joiner *j, const char *path)
                     j->options->parts[0], differences[i].what, i < 3 ? "differs" : "differ");
             same = false;
         }
-    int64_t twice = number(
-        j, "SELECT min(trial) FROM part.trial WHERE trial IN (SELECT trial FROM main.trial)");
-    if (same && twice > 0) {
-        fprintf(j->err, "%s:1:1: trial %lld is in another part too\n", path, (long long)twice);
-        same = false;
-    }
     if (number(j, "SELECT count(*) FROM part.campaign WHERE finished IS NULL") > 0)
         j->unfinished = true;
     return same && !j->failed;
@@ -187,19 +181,7 @@ static bool check_part(struct joiner *j, const char *path)
 
 static bool copy_part(struct joiner *j)
 {
-    static const char *const trials[SCHEMA_VERSION + 1] = {
-        [1] = "INSERT INTO main.trial SELECT t.*, " SCHEMA_UNDECIDED_OF_1(
-            "part") ", NULL, NULL FROM part.trial t",
-        [2] = "INSERT INTO main.trial SELECT *, NULL, NULL FROM part.trial",
-        [3] = "INSERT INTO main.trial SELECT * FROM part.trial",
-    };
-    int64_t version = number(j, "PRAGMA part.user_version");
-    ASSERT(version >= 1 && version <= SCHEMA_VERSION);
-    return run(j, trials[version]) &&
-           run(j,
-               "INSERT INTO main.latency SELECT * FROM part.latency;"
-               "INSERT INTO main.event SELECT * FROM part.event;"
-               "INSERT INTO main.environment SELECT * FROM part.environment;"
+    return run(j,
                "INSERT INTO main.bin SELECT * FROM part.bin WHERE true ON CONFLICT DO UPDATE SET "
                "n = n + excluded.n, sum_ns = sum_ns + excluded.sum_ns;"
                "INSERT OR IGNORE INTO main.exploration SELECT * FROM part.exploration;"
@@ -209,7 +191,7 @@ static bool copy_part(struct joiner *j)
                "part.campaign))");
 }
 
-/* One part: attached, checked, copied. The statements of one transaction each. */
+/* One part but for its trials: attached, checked, copied in one transaction. */
 static bool join_part(struct joiner *j, const char *path)
 {
     sqlite3_stmt *s = NULL;
@@ -318,6 +300,7 @@ int join_run(const struct join_options *options, FILE *out, FILE *err)
     bool good = sqlite3_open_v2(options->out_path, &j.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK;
     for (size_t i = 0; i < options->part_count; i++)
         good = join_part(&j, options->parts[i]) && good;
+    good = good && join_rows(j.db, options->parts, options->part_count, err);
     j.part = options->out_path;
     if (good && is_whole(&j) && !j.failed)
         good = run(&j, "UPDATE campaign SET finished = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')");
