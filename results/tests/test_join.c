@@ -123,7 +123,28 @@ START_TEST(test_join__takes_parts_of_an_older_format)
 }
 END_TEST
 
+START_TEST(test_join__tells_a_part_whose_rows_cannot_be_read)
+{
+    static const char *const tables[] = {"trial", "latency", "event", "environment"};
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        char command[600];
+        rig_init(&rig, 1, 2, 20);
+        build(0, 2, 0);
+        build(1, 2, 1);
+        snprintf(command, sizeof(command), "sqlite3 %s 'ALTER TABLE %s RENAME COLUMN trial TO t'",
+                 rig.path[1], tables[i]);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(join(0, 1), 2);
+        has(err, "no such column: trial");
+        has(err, "b.db:1:1: ");
+        ck_assert_int_ne(access(rig.path[3], F_OK), 0);
+        rig_fini(&rig);
+    }
+}
+END_TEST
+
 CHECK_MAIN("join", 60, tcase_add_test(tc, test_join__gives_the_rows_of_one_run);
            tcase_add_test(tc, test_join__names_missing_trials);
            tcase_add_test(tc, test_join__takes_parts_of_an_older_format);
+           tcase_add_test(tc, test_join__tells_a_part_whose_rows_cannot_be_read);
            tcase_add_test(tc, test_join__refuses_what_is_no_shard);)
