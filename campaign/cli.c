@@ -144,6 +144,25 @@ error_t cli_one_file(int key, char *arg, struct argp_state *state, const char *w
     }
 }
 
+error_t cli_file_and_trial(int key, char *arg, struct argp_state *state, const char **db_path,
+                           const char **trial)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1)
+            argp_error(state, "`%s` is too many; a results file and a trial", arg);
+        *(state->arg_num == 0 ? db_path : trial) = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (state->arg_num < 2)
+            argp_error(state, "a results file and a trial are wanted; as %s demo.db 17",
+                       state->name);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 void cli_default_path(const char *path, const char *extension, char *to, size_t room)
 {
     const char *slash = strrchr(path, '/');

@@ -62,6 +62,10 @@ int cli_format(int (*from_name)(const char *name), const char *text, const char 
 error_t cli_one_file(int key, char *arg, struct argp_state *state, const char *what,
                      const char **path);
 
+/* The same of a command that takes a results file and a trial of it. */
+error_t cli_file_and_trial(int key, char *arg, struct argp_state *state, const char **db_path,
+                           const char **trial);
+
 /* The name of the file in `path`, with its extension replaced, in a static buffer's place: `to`. */
 void cli_default_path(const char *path, const char *extension, char *to, size_t room);
 

@@ -48,20 +48,8 @@ static error_t parse_shrink(int key, char *arg, struct argp_state *state)
     case KEY_ANY_BUILD:
         o->any_build = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num == 0)
-            o->db_path = arg;
-        else if (state->arg_num == 1)
-            o->trial = arg;
-        else
-            argp_error(state, "`%s` is too many; a results file and a trial", arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (state->arg_num < 2)
-            argp_error(state, "a results file and a trial are wanted; as loris shrink demo.db 17");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_file_and_trial(key, arg, state, &o->db_path, &o->trial);
     }
 }
 
