@@ -37,44 +37,55 @@ void logical_new_incarnation(struct logical *l)
     l->core.incarnation = fresh;
 }
 
-/* Sends PREPARE with the identity of the pool to all members; *failed: disks that could not. */
-static enum err prepare_all(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean,
-                            uint32_t *failed)
+/* Who the pool is, into all of *root that is the same in every root of this incarnation. */
+static void identify(const struct logical *l, struct object_root *root)
+{
+    root->valid = true;
+    root->rev = l->core.rev;
+    root->members = l->core.members;
+    root->incarnation = l->core.incarnation;
+    memcpy(root->pool_uuid, l->core.pool_uuid, sizeof(root->pool_uuid));
+    memcpy(root->ancestor, l->core.ancestor, sizeof(root->ancestor));
+    memcpy(root->generation, l->core.generation, sizeof(root->generation));
+}
+
+enum err logical_root_send(struct logical *l, struct object_root *root,
+                           const struct object_request *request, uint32_t *failed)
 {
     uint8_t raw[OBJECT_ROOT_BYTES];
     uint32_t count = 0;
-    struct object_root root = {.valid = true,
-                               .clean = clean,
-                               .epoch = epoch,
-                               .rev = l->core.rev,
-                               .lsn = lsn,
-                               .members = l->core.members,
-                               .rebuilding = l->core.rebuilding & ~l->core.whole,
-                               .vacant = l->core.vacant & ~l->core.refilled,
-                               .incarnation = l->core.incarnation,
-                               .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]}};
-    memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
-    memcpy(root.generation, l->core.generation, sizeof(root.generation));
-    object_root_encode(raw, &root);
+    identify(l, root);
+    object_root_encode(raw, root);
     for (uint32_t k = 0; k < DISKS_MAX; k++) {
         if ((l->core.members >> k & 1) == 0)
             continue;
         struct call *call = &l->call[count++];
-        *call = (struct call){
-            .disk = k,
-            .request = {.op = OBJECT_PREPARE, .epoch = epoch, .rev = l->core.rev, .lsn = lsn}};
+        *call = (struct call){.disk = k, .request = *request};
+        call->request.rev = l->core.rev;
         call->request.members = l->core.members;
         call->request.grant_data = plat_grant(l->endpoint[k], raw, sizeof(raw), PLAT_GRANT_READ);
     }
     enum err e = logical_calls_run(l, l->call, count);
-    *failed = 0;
     for (uint32_t i = 0; i < count; i++) {
         plat_revoke(l->call[i].request.grant_data);
-        if (l->call[i].done && l->call[i].status == OK)
-            continue;
-        *failed |= 1u << l->call[i].disk;
+        if (e == OK && l->call[i].status != OK)
+            *failed |= 1u << l->call[i].disk;
     }
     return e;
+}
+
+/* PREPARE on all members; *failed: disks that could not. */
+static enum err prepare_all(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean,
+                            uint32_t *failed)
+{
+    struct object_root root = {.clean = clean,
+                               .epoch = epoch,
+                               .lsn = lsn,
+                               .rebuilding = l->core.rebuilding & ~l->core.whole,
+                               .vacant = l->core.vacant & ~l->core.refilled};
+    struct object_request request = {.op = OBJECT_PREPARE, .epoch = epoch, .lsn = lsn};
+    *failed = 0;
+    return logical_root_send(l, &root, &request, failed);
 }
 
 enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean)

@@ -533,6 +533,13 @@ MUST_USE enum err logical_choose_root(const struct candidate disk[DISKS_MAX], ui
 enum err logical_checkpoint_prepare(struct logical *l, uint64_t epoch, uint64_t lsn, bool clean);
 enum err logical_checkpoint_release(struct logical *l, uint64_t epoch);
 void logical_new_incarnation(struct logical *l);
+
+/*
+ * Sends *request (PREPARE or ADOPT) with *root to all members; fills in of both what this
+ * incarnation of the pool has in common. OK: *failed gains the disks that could not.
+ */
+MUST_USE enum err logical_root_send(struct logical *l, struct object_root *root,
+                                    const struct object_request *request, uint32_t *failed);
 /* What the slots of the disks in `up` hold; present: it answered. OK or E_SESSION. */
 MUST_USE enum err logical_restore_read_roots(struct logical *l, uint32_t up,
                                              struct candidate disk[DISKS_MAX]);

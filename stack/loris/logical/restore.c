@@ -98,40 +98,15 @@ static void take_identity(struct logical *l, const struct candidate disk[DISKS_M
     logical_new_incarnation(l);
 }
 
-/* One step of ADOPT on all members; *failed: disks that could not. */
+/* One step of ADOPT on all members; *failed gains the disks that could not. */
 static enum err adopt_all(struct logical *l, uint64_t step, uint32_t *failed)
 {
-    uint8_t raw[OBJECT_ROOT_BYTES];
-    uint32_t count = 0;
-    struct object_root root = {.valid = true,
-                               .epoch = l->core.epoch,
-                               .rev = l->core.rev,
-                               .members = l->core.members,
-                               .rebuilding = l->core.rebuilding,
-                               .vacant = l->core.vacant,
-                               .incarnation = l->core.incarnation,
+    struct object_root root = {.epoch = l->core.epoch,
                                .lsn = l->core.highest_lsn,
-                               .pool_uuid = {l->core.pool_uuid[0], l->core.pool_uuid[1]}};
-    memcpy(root.ancestor, l->core.ancestor, sizeof(root.ancestor));
-    memcpy(root.generation, l->core.generation, sizeof(root.generation));
-    object_root_encode(raw, &root);
-    for (uint32_t k = 0; k < DISKS_MAX; k++) {
-        if ((l->core.members >> k & 1) == 0)
-            continue;
-        struct call *call = &l->call[count++];
-        *call = (struct call){
-            .disk = k, .request = {.op = OBJECT_ADOPT, .epoch = l->core.epoch, .size = step}};
-        call->request.rev = l->core.rev;
-        call->request.members = l->core.members;
-        call->request.grant_data = plat_grant(l->endpoint[k], raw, sizeof(raw), PLAT_GRANT_READ);
-    }
-    enum err e = logical_calls_run(l, l->call, count);
-    for (uint32_t i = 0; i < count; i++) {
-        plat_revoke(l->call[i].request.grant_data);
-        if (e == OK && l->call[i].status != OK)
-            *failed |= 1u << l->call[i].disk;
-    }
-    return e;
+                               .rebuilding = l->core.rebuilding,
+                               .vacant = l->core.vacant};
+    struct object_request request = {.op = OBJECT_ADOPT, .epoch = l->core.epoch, .size = step};
+    return logical_root_send(l, &root, &request, failed);
 }
 
 static void report_missing(const struct logical *l, const struct choice *choice)

@@ -1,52 +1,12 @@
 /* The checker of the raw disks against real ones: content with what the stack leaves, not with
  * damage; and the bytes of a small pool, pinned. */
 #include "scripts/check_main.h"
-#include "stack/tests/loris/logical/rig_pool.h"
-#include "workloads/checkers/loris_check.c"
-#include "workloads/checkers/loris_check_log.c"
-#include "workloads/checkers/loris_layout.c"
-#include "workloads/checkers/loris_parity.c"
-#include "workloads/checkers/loris_pool.c"
-#include "workloads/checkers/loris_roots.c"
-#include "workloads/checkers/loris_tree.c"
+#include "stack/tests/loris/logical/rig_check.h"
 
 #define DIR 1100u
 #define FILE_A 1200u
 #define GOLDEN_0 2664513141u
 #define GOLDEN_1 1931301188u
-
-static struct checker_verdict verdict;
-
-/* In the place of names_check.c: objects of these tests are no files. */
-uint64_t names_check(const struct names_input *in)
-{
-    (void)in;
-    return 0;
-}
-
-static void read_raw(void *context, uint32_t disk, uint64_t block, uint8_t *to, bool *readable)
-{
-    (void)context;
-    *readable = true;
-    memcpy(to, rig.disk[disk].medium + block * BLOCK_BYTES, BLOCK_BYTES);
-}
-
-static void run_check(void)
-{
-    struct checker_disks disks = {.read_block = read_raw, .count = pool.options.disks};
-    for (uint32_t k = 0; k < pool.options.disks; k++) {
-        disks.blocks[k] = rig.disk[k].sectors / 8;
-        disks.dead[k] = rig.disk[k].gone;
-    }
-    loris_check(&disks, &verdict);
-}
-
-static void expect_sound(void)
-{
-    run_check();
-    ck_assert_msg(verdict.ok, "%s", verdict.text);
-    ck_assert_uint_eq(verdict.leaked_blocks, 0);
-}
 
 static void expect_damage(void)
 {

@@ -2,14 +2,7 @@
  * and deaths in between leave, and what the checker of the raw disks says of each state. */
 #include "bytes.h"
 #include "scripts/check_main.h"
-#include "stack/tests/loris/logical/rig_pool.h"
-#include "workloads/checkers/loris_check.c"
-#include "workloads/checkers/loris_check_log.c"
-#include "workloads/checkers/loris_layout.c"
-#include "workloads/checkers/loris_parity.c"
-#include "workloads/checkers/loris_pool.c"
-#include "workloads/checkers/loris_roots.c"
-#include "workloads/checkers/loris_tree.c"
+#include "stack/tests/loris/logical/rig_check.h"
 
 #define FILE_A 1200u
 #define FILE_B 1201u
@@ -24,35 +17,6 @@
 enum level_number { POOLS, LEVEL_0, LEVEL_1, LEVEL_4, LEVEL_5, LEVEL_6, LEVEL_N_WAY };
 
 static uint64_t at[BLOCKS]; /* version of each block of FILE_A; 0: a hole */
-static struct checker_verdict verdict;
-
-/* In the place of names_check.c: objects of these tests are no files. */
-uint64_t names_check(const struct names_input *in)
-{
-    (void)in;
-    return 0;
-}
-
-static void read_raw(void *context, uint32_t disk, uint64_t block, uint8_t *to, bool *readable)
-{
-    (void)context;
-    *readable = true;
-    memcpy(to, rig.disk[disk].medium + block * BLOCK_BYTES, BLOCK_BYTES);
-}
-
-/* The disks as a power cut leaves them. */
-static void expect_sound(void)
-{
-    struct checker_disks disks = {.read_block = read_raw, .count = pool.options.disks};
-    for (uint32_t k = 0; k < pool.options.disks; k++) {
-        disks.blocks[k] = rig.disk[k].sectors / 8;
-        disks.dead[k] = rig.disk[k].gone;
-    }
-    loris_check(&disks, &verdict);
-    ck_assert_msg(verdict.ok, "%s", verdict.text);
-    ck_assert_uint_eq(verdict.leaked_blocks, 0);
-}
-
 static void write_a(uint64_t first, uint32_t count, uint64_t version)
 {
     pool_ok(pool_write(FILE_A, first, count, version, 0));
