@@ -7,7 +7,7 @@
 #include "campaign/cli.h"
 #include "campaign/run.h"
 
-enum { KEY_TRACE = CLI_KEY_OWN, KEY_UNTIL, KEY_DUMP, KEY_ANY_BUILD };
+enum { KEY_TRACE = CLI_KEY_OWN, KEY_UNTIL, KEY_DUMP, KEY_RECORD, KEY_GDB, KEY_ANY_BUILD };
 
 static const struct argp_option replay_argp_options[] = {
     {"trace", KEY_TRACE, "FILE.json", 0,
@@ -16,6 +16,14 @@ static const struct argp_option replay_argp_options[] = {
     {"dump", KEY_DUMP, "disk:N FILE", 0,
      "Write that disk's image at the end, or at --until: FILE as it reads, FILE.stable without its "
      "volatile cache",
+     0},
+    {"record", KEY_RECORD, "FILE", 0,
+     "Write the run's hash at each event of the trace, 8 bytes each: cmp of the files of two "
+     "builds "
+     "finds the first event that differs",
+     0},
+    {"gdb", KEY_GDB, NULL, 0,
+     "Start gdb on the run at the event of --until, else at its first; then it goes on to its end",
      0},
     {"verbose", 'v', NULL, 0, "Tell every event, not only the milestones", 0},
     {"any-build", KEY_ANY_BUILD, NULL, 0,
@@ -30,6 +38,7 @@ static const char replay_doc[] =
     "  loris replay demo.db loris/mail/power/3 --verbose\n"
     "  loris replay demo.db 17 --trace 17.json       open it in ui.perfetto.dev\n"
     "  loris replay demo.db 17 --until 2041 --dump disk:0 disk0.img\n"
+    "  loris replay demo.db 17 --until 2041 --gdb\n"
     "Exit 1 if the run diverged from the stored one; the first difference is named.";
 
 /* `disk:N` and, from the next argument, FILE. */
@@ -68,6 +77,12 @@ static error_t parse_replay(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_DUMP:
         parse_dump(o, arg, state);
+        return 0;
+    case KEY_RECORD:
+        o->record_path = arg;
+        return 0;
+    case KEY_GDB:
+        o->gdb = true;
         return 0;
     case 'v':
         o->verbose = true;

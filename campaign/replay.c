@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "campaign/cli.h"
 #include "campaign/explore.h"
 #include "campaign/replay_dump.h"
+#include "campaign/replay_gdb.h"
 #include "campaign/replay_trace.h"
 #include "campaign/run.h"
 #include "campaign/stored.h"
@@ -28,14 +30,15 @@ struct replay {
     struct trial_record *record; /* of the run, in *shared */
     struct replay_shared *shared;
     struct replay_tracer *tracer; /* the child's; NULL: nothing of it is asked for */
-    FILE *trace, *dump, *dump_stable;
+    FILE *trace, *record_file, *dump, *dump_stable;
+    bool killed; /* by who debugs it */
 };
 
 /* What the child leaves. */
 struct replay_shared {
     struct trial_record record;
     uint64_t events;
-    bool stopped;   /* at --until */
+    bool stopped;   /* at --until: there it ended, or a debugger looked at it */
     bool unwritten; /* a file is not whole */
 };
 
@@ -49,6 +52,10 @@ static void write_files(struct replay *r)
     r->shared->events = replay_tracer_events(r->tracer);
     if (r->dump != NULL)
         ok = replay_dump(sim_machine_disk(m, r->options->dump_disk), r->dump, r->dump_stable);
+    if (r->record_file != NULL) {
+        replay_tracer_record(r->tracer, r->record_file);
+        ok = fflush(r->record_file) == 0 && ferror(r->record_file) == 0 && ok;
+    }
     if (r->trace != NULL) {
         replay_tracer_write(r->tracer, r->trace);
         ok = fflush(r->trace) == 0 && ferror(r->trace) == 0 && ok;
@@ -56,12 +63,16 @@ static void write_files(struct replay *r)
     r->shared->unwritten = !ok;
 }
 
-/* The run has come to --until: this process, a child, ends here. */
+/* The run has come to --until: this process, a child, ends here, unless a debugger goes on. */
 static void stop_here(void *context)
 {
     struct replay *r = context;
     replay_tracer_tell(r->tracer, stdout);
     r->shared->stopped = true;
+    if (r->options->gdb) {
+        replay_gdb_stop(replay_tracer_machine(r->tracer), replay_tracer_events(r->tracer));
+        return;
+    }
     write_files(r);
     (void)fflush(NULL);
     _exit(0);
@@ -73,10 +84,11 @@ static void tell(struct replay *r, struct lab *lab)
     const struct replay_options *o = r->options;
     if (o->verbose)
         lab_tell(lab, stdout);
-    if (o->trace_path == NULL && o->dump_path == NULL && o->until == 0)
+    if (o->trace_path == NULL && o->record_path == NULL && o->dump_path == NULL && o->until == 0 &&
+        !o->gdb)
         return;
     r->tracer = replay_tracer_create();
-    replay_tracer_stop_at(r->tracer, o->until, stop_here, r);
+    replay_tracer_stop_at(r->tracer, o->gdb && o->until == 0 ? 1 : o->until, stop_here, r);
     lab_trace(lab, replay_tracer_lab(r->tracer));
 }
 
@@ -158,9 +170,17 @@ static bool run_apart(struct replay *r)
             run_here(r);
         _exit(0);
     }
-    while (waitpid(child, &status, 0) < 0)
-        ASSERT(errno == EINTR);
+    do {
+        while (waitpid(child, &status, r->options->gdb ? WUNTRACED : 0) < 0)
+            ASSERT(errno == EINTR);
+        if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP && r->shared->stopped)
+            replay_gdb_attach(child);
+    } while (WIFSTOPPED(status));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    r->killed =
+        r->options->gdb && r->shared->stopped && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (r->killed)
         return true;
     char text[128];
     worker_status_text(status, text, sizeof(text));
@@ -282,17 +302,16 @@ static FILE *open_file(const char *option, const char *path)
     return file;
 }
 
-/* Makes the files that are asked for before anything runs. */
-static bool open_files(struct replay *r)
+/* Whether this trial has what is asked for, and this host what it takes. */
+static bool can_be(const struct replay *r)
 {
     const struct replay_options *o = r->options;
     const struct plan *plan = r->file.plan;
     const struct plan_machine *machine = &plan->variants[plan->cells[r->file.cell].variant].machine;
     uint32_t disks = machine->disk_count + machine->spare_count;
-    char path[4096];
-    if (o->until != 0 && r->file.explored) {
-        (void)fputs("--until:1:1: not available yet: for a crash state of `loris explore`\n",
-                    stderr);
+    if ((o->until != 0 || o->gdb) && r->file.explored) {
+        (void)fprintf(stderr, "--%s:1:1: not available yet: for a crash state of `loris explore`\n",
+                      o->gdb ? "gdb" : "until");
         return false;
     }
     if (o->dump_path != NULL && o->dump_disk >= disks) {
@@ -300,6 +319,14 @@ static bool open_files(struct replay *r)
                       o->dump_disk, disks);
         return false;
     }
+    return !o->gdb || replay_gdb_found();
+}
+
+/* Makes the files that are asked for before anything runs. */
+static bool open_files(struct replay *r)
+{
+    const struct replay_options *o = r->options;
+    char path[4096];
     if (o->dump_path != NULL) {
         (void)snprintf(path, sizeof(path), "%s.stable", o->dump_path);
         r->dump = open_file("--dump", o->dump_path);
@@ -307,13 +334,16 @@ static bool open_files(struct replay *r)
     }
     if (o->trace_path != NULL)
         r->trace = open_file("--trace", o->trace_path);
+    if (o->record_path != NULL)
+        r->record_file = open_file("--record", o->record_path);
     return (o->dump_path == NULL || r->dump_stable != NULL) &&
-           (o->trace_path == NULL || r->trace != NULL);
+           (o->trace_path == NULL || r->trace != NULL) &&
+           (o->record_path == NULL || r->record_file != NULL);
 }
 
 static void close_files(struct replay *r)
 {
-    FILE *const files[] = {r->trace, r->dump, r->dump_stable};
+    FILE *const files[] = {r->trace, r->record_file, r->dump, r->dump_stable};
     for (size_t k = 0; k < sizeof(files) / sizeof(files[0]); k++)
         if (files[k] != NULL)
             (void)fclose(files[k]); /* nothing was written here */
@@ -324,7 +354,10 @@ static int report(const struct replay *r)
 {
     const struct replay_options *o = r->options;
     int code = EXIT_DONE;
-    if (r->shared->stopped) {
+    if (r->killed) {
+        (void)printf("trial %" PRIu64 " was ended in gdb\n", r->file.trial);
+        return EXIT_DONE;
+    } else if (r->shared->stopped && !o->gdb) {
         (void)printf("trial %" PRIu64 " stopped at event %" PRIu64 "\n", r->file.trial, o->until);
     } else if (r->file.explored && r->record->trial == 0) {
         (void)printf("DIVERGED: this run has no such state\n");
@@ -332,7 +365,7 @@ static int report(const struct replay *r)
     } else {
         print_story(r);
         code = judge(r);
-        if (o->until != 0) {
+        if (o->until != 0 && !r->shared->stopped) {
             (void)fprintf(stderr, "--until:1:1: the trial has %" PRIu64 " events\n",
                           r->shared->events);
             code = EXIT_WRONG_INPUT;
@@ -340,23 +373,44 @@ static int report(const struct replay *r)
     }
     if (r->shared->unwritten) {
         (void)fprintf(stderr, "--%s:1:1: cannot write all of it\n",
-                      o->dump_path != NULL ? "dump" : "trace");
+                      o->dump_path != NULL    ? "dump"
+                      : o->trace_path != NULL ? "trace"
+                                              : "record");
         code = EXIT_WRONG_INPUT;
     }
     return code;
+}
+
+/* A run that diverged, once more, and whether it is at least the same as itself. */
+static void run_again(struct replay *r)
+{
+    static const struct replay_options quiet = {0};
+    uint64_t hash = r->record->hash;
+    r->options = &quiet;
+    if (!run_apart(r))
+        return;
+    if (r->record->hash == hash)
+        (void)printf("run twice it is the same: another build or campaign made the row; --record "
+                     "of both names the event\n");
+    else
+        (void)printf("run twice it differs from itself, hash %016" PRIx64
+                     ": a defect of loris, please report it\n",
+                     r->record->hash);
 }
 
 int replay_trial(const struct replay_options *options)
 {
     struct replay r = {.options = options};
     int code = EXIT_WRONG_INPUT;
-    if (stored_open(&r.file, options->db_path, options->trial, options->any_build) &&
+    if (stored_open(&r.file, options->db_path, options->trial, options->any_build) && can_be(&r) &&
         open_files(&r)) {
         r.shared = mmap(NULL, sizeof(*r.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                         -1, 0);
         ASSERT(r.shared != MAP_FAILED);
         r.record = &r.shared->record;
         code = run_apart(&r) ? report(&r) : EXIT_DEFECT;
+        if (code == EXIT_WORSE)
+            run_again(&r);
         (void)munmap(r.shared, sizeof(*r.shared));
     }
     close_files(&r);

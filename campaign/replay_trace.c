@@ -35,16 +35,22 @@ static struct trace_mark *add(struct replay_tracer *t, enum trace_kind kind, uin
 {
     t->mark = grown(t->mark, t->count, &t->room, sizeof(*t->mark));
     struct trace_mark *mark = &t->mark[t->count++];
-    *mark = (struct trace_mark){
-        .event = t->count, .ts_ns = ts_ns, .pid = pid, .tid = tid, .kind = kind};
+    *mark = (struct trace_mark){.event = t->count,
+                                .hash = sim_machine_hash(t->machine),
+                                .ts_ns = ts_ns,
+                                .pid = pid,
+                                .tid = tid,
+                                .kind = kind};
     return mark;
 }
 
 /* The last thing that each function does which the machine calls. */
 static void look_at_stop(struct replay_tracer *t)
 {
-    if (t->armed && t->stop_at != 0 && t->count >= t->stop_at)
-        t->stop(t->stop_context);
+    if (!t->armed || t->stop_at == 0 || t->count < t->stop_at)
+        return;
+    t->stop_at = 0;
+    t->stop(t->stop_context);
 }
 
 static void clear(struct replay_tracer *t)

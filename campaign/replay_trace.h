@@ -23,8 +23,8 @@ void replay_tracer_destroy(struct replay_tracer *t);
 /* To be given to lab_trace; valid as long as *t. */
 const struct lab_tracer *replay_tracer_lab(struct replay_tracer *t);
 
-/* Calls stop as soon as `event` of the trial's run is noted; it is called on the simulator's stack
- * and must end the process. 0: never. */
+/* Calls stop once, as soon as `event` of the trial's run is noted, on the simulator's stack. It may
+ * end the process; the run goes on if it returns. 0: never. */
 void replay_tracer_stop_at(struct replay_tracer *t, uint64_t event, void (*stop)(void *context),
                            void *context);
 
@@ -37,6 +37,11 @@ void replay_tracer_verdict(struct replay_tracer *t, const char *level, const cha
 
 /* What every process and disk does now, and the last events, a line each. */
 void replay_tracer_tell(const struct replay_tracer *t, FILE *to);
+
+/* Writes the hash of the run up to each event, 8 bytes each, little-endian: two files differ from
+ * the first event on that does. To be called before replay_tracer_write. The caller looks at
+ * ferror. */
+void replay_tracer_record(const struct replay_tracer *t, FILE *to);
 
 /* Writes the trace as a JSON object. Nothing can be noted after it. The caller looks at ferror. */
 void replay_tracer_write(struct replay_tracer *t, FILE *to);

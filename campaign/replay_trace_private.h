@@ -39,6 +39,7 @@ enum trace_kind {
 
 struct trace_mark {
     uint64_t event; /* its number, from 1 */
+    uint64_t hash;  /* of the run up to it */
     uint64_t ts_ns, dur_ns;
     uint64_t id; /* of s, f, b, e: number of the first of the pair */
     uint32_t pid, tid;

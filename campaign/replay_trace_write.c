@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "bytes.h"
 #include "campaign/cli.h"
 #include "campaign/replay_trace_private.h"
 
@@ -175,6 +176,16 @@ static int by_time(const void *a, const void *b)
     if (x->ts_ns != y->ts_ns)
         return x->ts_ns < y->ts_ns ? -1 : 1;
     return x->event < y->event ? -1 : x->event > y->event;
+}
+
+void replay_tracer_record(const struct replay_tracer *t, FILE *to)
+{
+    for (size_t k = 0; k < t->count; k++) {
+        uint8_t raw[8];
+        ASSERT(t->mark[k].event == k + 1);
+        put_le64(raw, t->mark[k].hash);
+        (void)fwrite(raw, sizeof(raw), 1, to);
+    }
 }
 
 void replay_tracer_write(struct replay_tracer *t, FILE *to)

@@ -52,9 +52,11 @@ struct replay_options {
     const char *db_path;
     const char *trial;      /* a number, or variant/workload/fault/n */
     const char *trace_path; /* or NULL */
+    const char *record_path; /* 8 bytes for each event of the trace, or NULL */
     uint64_t until;         /* event of the trace at which the run ends, 0: none */
     const char *dump_path;  /* the disk's image, with `.stable` behind it without its cache; NULL */
     uint32_t dump_disk;
+    bool gdb; /* starts a debugger at `until`, else at the first event, and goes on to the end */
     bool verbose, any_build;
 };
 

@@ -72,9 +72,9 @@ sound part.json
 holds "what follows is not in it" equal "$(asks "$work/part.json" "SELECT count(*) <= 3100 FROM e
     WHERE ph <> 'M'")" 1
 # The whole trace has the same events, but for the slices that were cut short.
-for name in part 2; do
-    asks "$work/$name.json" "SELECT ph, pid, tid, ts, name FROM e WHERE ph NOT IN ('M', 's', 'i', 'e')
-        ORDER BY n LIMIT 500" >"$work/$name.first"
+for which in part 2; do
+    asks "$work/$which.json" "SELECT ph, pid, tid, ts, name FROM e WHERE ph NOT IN ('M', 's', 'i', 'e')
+        ORDER BY n LIMIT 500" >"$work/$which.first"
 done
 holds "it is the begin of the whole" cmp "$work/part.first" "$work/2.first"
 holds "an image is as large as the disk" equal "$(wc -c <"$work/part.img")" 33554432
@@ -90,6 +90,46 @@ differs() {
         exits 1 cmp -s "$work/cached.img" "$work/cached.img.stable"
 }
 holds "an image with the cache differs from that without" differs
+
+# Two recordings of one trial are the same file, of 8 bytes an event, and no file of another trial.
+for file in a b; do
+    holds "a run is recorded" "$loris" replay "$db" 2 --record "$work/$file.rec"
+done
+holds "twice the same" cmp "$work/a.rec" "$work/b.rec"
+holds "8 bytes an event" equal "$(wc -c <"$work/a.rec")" "$(sqlite3 :memory: \
+    "SELECT 8 * (readfile('$work/2.json') ->> '\$.otherData.events')")"
+holds "another is recorded" "$loris" replay "$db" 4 --record "$work/c.rec"
+holds "it is not the same" exits 1 cmp -s "$work/a.rec" "$work/c.rec"
+holds "a recording that cannot be written" exits 2 "$loris" replay "$db" 2 --record "$work/none/a"
+
+# A row that another run made: it is told, with the first event that differs, and that it repeats.
+cp "$db" "$work/other.db"
+sqlite3 "$work/other.db" "UPDATE trial SET hash = hash + 1 WHERE trial = 2;
+    UPDATE event SET detail = 'elsewhere' WHERE trial = 2 AND seq = (SELECT max(seq) FROM event
+    WHERE trial = 2)"
+holds "a row of another run" exits 1 "$loris" replay "$work/other.db" 2
+"$loris" replay "$work/other.db" 2 >"$work/other.out" || :
+holds "it is told so" grep -q '^DIVERGED: ' "$work/other.out"
+holds "with what differs first" grep -q '^first different event, stored: .* elsewhere$' "$work/other.out"
+holds "and that it is the same twice" grep -q '^run twice it is the same' "$work/other.out"
+
+# A debugger. Its commands come from stdin; when they end, so does it, and the run goes on.
+holds "no debugger" eval 'PATH=/nonexistent exits 2 "$loris" replay "$db" 2 --gdb 2>"$work/gdb.out" &&
+    grep "^--gdb:1:1: there is no gdb" "$work/gdb.out"'
+# A container may forbid to trace processes; then there is nothing to look at.
+if command -v gdb >/dev/null && gdb -batch -nx -ex 'break main' -ex run "$loris" 2>&1 | grep -q '^Breakpoint 1, '; then
+    slot=$(printf 'loris-processes\n' | "$loris" replay "$db" 2 --until 3000 --gdb 2>&1 |
+        sed -n 's/^.* \([0-9]*\)  LAYER_PHYSICAL.0 #1  STATE_.*/\1/p')
+    holds "it lists the processes" [ -n "$slot" ]
+    printf 'print event\nloris-process %s\nprint 1\nloris-back\nbacktrace\nloris-process %s\n' \
+        "$slot" "$slot" | "$loris" replay "$db" 2 --until 3000 --gdb >"$work/gdb.out" 2>&1 || :
+    holds "it stops at the event" grep -q 'loris_stop_here (m=.*, event=300' "$work/gdb.out"
+    holds "it shows a process that waits" grep -q ' physical_main (' "$work/gdb.out"
+    holds "and goes back" eval 'sed "1,/\$2 = 1/d" "$work/gdb.out" | grep -q " replay_trial ("'
+    holds "the run goes on and is the same" grep -q ': the same run, event by event' "$work/gdb.out"
+    printf 'kill\n' | "$loris" replay "$db" 2 --gdb >"$work/gdb.out" 2>&1 || :
+    holds "it may be ended there" grep -q "trial 2 was ended in gdb\$" "$work/gdb.out"
+fi
 holds "no such event" exits 2 "$loris" replay "$db" 2 --until 99999999
 holds "no such disk" exits 2 "$loris" replay "$db" 2 --dump disk:2 "$work/no.img"
 holds "nothing is made for it" test ! -e "$work/no.img"
