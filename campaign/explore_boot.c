@@ -277,6 +277,8 @@ uint32_t explore_boot(struct explorer *x)
     x->boot++;
     x->boots++;
     uint64_t power_ns = prepare(x);
+    if (x->only != UINT32_MAX && lab->tracer != NULL) /* this boot is what a replay looks at */
+        lab->tracer->begin(lab->tracer->context, lab->machine, true);
     x->heard->event_count = x->heard->dropped = 0;
     lab->heard = x->heard;
     if (!x->options->eager)

@@ -309,9 +309,11 @@ static bool can_be(const struct replay *r)
     const struct plan *plan = r->file.plan;
     const struct plan_machine *machine = &plan->variants[plan->cells[r->file.cell].variant].machine;
     uint32_t disks = machine->disk_count + machine->spare_count;
-    if ((o->until != 0 || o->gdb) && r->file.explored) {
-        (void)fprintf(stderr, "--%s:1:1: not available yet: for a crash state of `loris explore`\n",
-                      o->gdb ? "gdb" : "until");
+    if (o->dump_path != NULL && r->file.explored) {
+        (void)fputs(
+            "--dump:1:1: not available yet: for a crash state of `loris explore`; dump what "
+            "`loris shrink` makes of it\n",
+            stderr);
         return false;
     }
     if (o->dump_path != NULL && o->dump_disk >= disks) {
