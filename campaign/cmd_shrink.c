@@ -2,7 +2,7 @@
 #include "campaign/cli.h"
 #include "campaign/shrink.h"
 
-enum { KEY_BUDGET = CLI_KEY_OWN, KEY_ANY_BUILD };
+enum { KEY_BUDGET = CLI_KEY_OWN, KEY_OVERWRITE, KEY_ANY_BUILD };
 
 struct shrink_input {
     struct shrink_options shrink;
@@ -12,6 +12,7 @@ struct shrink_input {
 static const struct argp_option shrink_argp_options[] = {
     {"output", 'o', "MIN.yaml", 0, "The campaign; default min-TRIAL.yaml, here; MIN.ops beside it",
      0},
+    {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace these files", 0},
     {"jobs", 'j', "N", 0, "Candidates at a time; default one a CPU; never changes a result", 0},
     {"budget", KEY_BUDGET, "S", 0, "Seconds after which the best so far is written; default 300",
      0},
@@ -44,6 +45,9 @@ static error_t parse_shrink(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_BUDGET:
         o->budget_s = cli_number("budget", arg, 1, 1000000, &input->wrong);
+        return 0;
+    case KEY_OVERWRITE:
+        o->overwrite = true;
         return 0;
     case KEY_ANY_BUILD:
         o->any_build = true;

@@ -272,15 +272,19 @@ static uint32_t count_lines(const struct shrink *s)
     return lines;
 }
 
+static const char *plural(uint32_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void tell_size(const struct shrink *s, const char *when)
 {
     const struct yaml *w = shrink_workload(s, s->best);
-    if (shrink_script(s, s->best) != NULL)
-        tell("%s: %u faults, %u operations (%" PRIu64 " runs)", when,
-             shrink_faults(s, s->best)->count, count_lines(s), s->runs);
-    else
-        tell("%s: %u faults, %u applications (%" PRIu64 " runs)", when,
-             shrink_faults(s, s->best)->count, w->kind == YAML_LIST ? w->count : 1, s->runs);
+    bool script = shrink_script(s, s->best) != NULL;
+    uint32_t faults = shrink_faults(s, s->best)->count;
+    uint32_t parts = script ? count_lines(s) : w->kind == YAML_LIST ? w->count : 1;
+    tell("%s: %u fault%s, %u %s%s (%" PRIu64 " runs)", when, faults, plural(faults), parts,
+         script ? "operation" : "application", plural(parts), s->runs);
 }
 
 static void search(struct shrink *s)
@@ -333,9 +337,14 @@ static bool can_write(const struct shrink *s, const char *path)
     const char *slash = strrchr(path, '/');
     const char *folder =
         slash == NULL ? "." : arena_printf(s->arena, "%.*s", (int)(slash - path) + 1, path);
-    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode))
+    bool there = stat(path, &found) == 0;
+    if (there && S_ISDIR(found.st_mode))
         return cannot_write(path, EISDIR);
-    if (access(access(path, F_OK) == 0 ? path : folder, W_OK) != 0)
+    if (there && !s->options->overwrite) {
+        (void)fprintf(stderr, "%s:1:1: exists already; --overwrite replaces it\n", path);
+        return false;
+    }
+    if (access(there ? path : folder, W_OK) != 0)
         return cannot_write(path, errno);
     return true;
 }
@@ -345,8 +354,10 @@ static bool write_file(const char *path, const char *head, const char *text)
     FILE *to = fopen(path, "w");
     if (to == NULL)
         return cannot_write(path, errno);
-    (void)fprintf(to, "%s%s", head, text);
-    return fclose(to) == 0;
+    bool written = fprintf(to, "%s%s", head, text) >= 0;
+    if (fclose(to) == 0 && written)
+        return true;
+    return cannot_write(path, errno);
 }
 
 static bool write_result(const struct shrink *s, const struct stored *file, const char *out)
@@ -392,10 +403,10 @@ static void print_result(const struct shrink *s, const struct stored *file, cons
     uint64_t trials = 1;
     (void)shrink_number(yaml_get(s->best, "trials"), &trials);
     (void)printf("trial %" PRIu64 ": %s\n%s\n", file->trial, s->cause, s->look.story);
-    (void)printf("%s: %u fault%s", out, shrink_faults(s, s->best)->count,
-                 shrink_faults(s, s->best)->count == 1 ? "" : "s");
+    uint32_t faults = shrink_faults(s, s->best)->count, lines = count_lines(s);
+    (void)printf("%s: %u fault%s", out, faults, plural(faults));
     if (shrink_script(s, s->best) != NULL)
-        (void)printf(", %s: %u operations", script_file(s, out), count_lines(s));
+        (void)printf(", %s: %u operation%s", script_file(s, out), lines, plural(lines));
     (void)printf("; found in %" PRIu64 " runs\n", s->runs);
     if (trials > 1)
         (void)printf("draws are left that no other seed repeats: it is trial %" PRIu64

@@ -50,7 +50,50 @@ struct shrink_cache {
 /* ---- In the child -----------------------------------------------------------------------------
  */
 
-/* Who died of what, of the last death in the story: numbers left out. */
+/* What a clause says to a person; one that is not here says its name. */
+static const char *clause_words(enum history_clause clause)
+{
+    static const char *const words[CLAUSES] = {
+        [CLAUSE_NONE] = "nothing wrong was read",
+        [CLAUSE_CONTENT] = "bytes that their place never had",
+        [CLAUSE_FOREIGN] = "bytes of another file, operation or place",
+        [CLAUSE_ZEROS] = "zeros where data was",
+        [CLAUSE_TORN] = "a block that is a mix of versions",
+        [CLAUSE_SIZE] = "a size that no order of operations gives",
+        [CLAUSE_ATTRIBUTE] = "a wrong mode, owner or link text",
+        [CLAUSE_NAME] = "a name that is missing, should not be or leads elsewhere",
+        [CLAUSE_TYPE] = "a name leads to an object of another type",
+        [CLAUSE_LINKS] = "a wrong link count",
+        [CLAUSE_LISTING] = "a listing that lookups contradict",
+        [CLAUSE_TREE] = "a directory with two parents, or a cycle",
+        [CLAUSE_ANSWER] = "an answer that no order of operations gives",
+        [CLAUSE_CHECKER] = "the checker found damage",
+        [CLAUSE_REMOUNT] = "the tree differs after an orderly stop and boot",
+        [CLAUSE_TRANSACTION] = "half of a user transaction",
+        [CLAUSE_SYNCED] = "something synced is gone",
+        [CLAUSE_ERROR] = "something cannot be read, or an application saw an error",
+        [CLAUSE_MOUNT] = "it does not mount, hangs, or recovery never ends",
+        [CLAUSE_SERVICE] = "the probe of service failed",
+    };
+    ASSERT((unsigned)clause < CLAUSES);
+    return words[clause] != NULL ? words[clause] : history_clause_name(clause);
+}
+
+/* Copies a text with N in the place of each number: these differ from candidate to candidate. */
+static void copy_words(const char *from, char *to, size_t room)
+{
+    size_t at = 0;
+    ASSERT(room > 0);
+    for (; *from != '\0' && at + 1 < room; from++) {
+        if (!isdigit((unsigned char)*from))
+            to[at++] = *from;
+        else if (at == 0 || to[at - 1] != 'N')
+            to[at++] = 'N';
+    }
+    to[at] = '\0';
+}
+
+/* Who died of what, of the last death in the story. */
 static void note_death(const struct trial_record *record, char *to, size_t room)
 {
     to[0] = '\0';
@@ -58,24 +101,20 @@ static void note_death(const struct trial_record *record, char *to, size_t room)
         const struct record_event *e = &record->event[k];
         const char *why = strstr(e->detail, "died of");
         if (strcmp(e->what, "crash") == 0 && why != NULL)
-            (void)snprintf(to, room, "; %s %s", e->layer, why);
+            (void)snprintf(to, room, ": %s %s", e->layer, why);
     }
 }
 
-/* The rule that the checker found broken, without its numbers. */
+/* The rule that the checker found broken. */
 static void note_damage(const struct trial_record *record, char *to, size_t room)
 {
-    size_t at = 0;
     to[0] = '\0';
     for (uint32_t k = 0; k < record->event_count; k++) {
         const struct record_event *e = &record->event[k];
         if (strcmp(e->layer, "checker") != 0 || strcmp(e->what, "damage") != 0)
             continue;
-        at = (size_t)snprintf(to, room, "; ");
-        for (const char *c = e->detail; *c != '\0' && at + 1 < room; c++)
-            if (!isdigit((unsigned char)*c))
-                to[at++] = *c;
-        to[at] = '\0';
+        (void)snprintf(to, room, ": ");
+        copy_words(e->detail, to + 2, room - 2);
         return;
     }
 }
@@ -92,9 +131,9 @@ static void fill_cause(const struct lab *lab, const struct trial_record *record,
     int kept = record_kept(record);
     const char *level = level_name(v->level);
     ASSERT(level != NULL);
-    (void)snprintf(out->cause, sizeof(out->cause), "%s, %s%s%s%s", level,
-                   history_clause_name(v->clause), more, kept == 0 ? "; promise broken" : "",
-                   v->apps_broken > 0 ? "; application's invariant broken" : "");
+    (void)snprintf(out->cause, sizeof(out->cause), "%s: %s%s%s%s", level, clause_words(v->clause),
+                   more, kept == 0 ? "; the promise is broken" : "",
+                   v->apps_broken > 0 ? "; an application's invariant is broken" : "");
     out->fails =
         kept == 0 || v->apps_broken > 0 || (kept == RECORD_NULL && v->level > LEVEL_DURABLE);
 }

@@ -113,6 +113,62 @@ static void read_state(struct stored *r)
     (void)sqlite3_finalize(s);
 }
 
+/* The first number of the answer to a query with up to three numbers in it; 0: there is none. */
+static uint64_t ask(const struct stored *r, const char *sql, const uint64_t *number, int numbers)
+{
+    uint64_t answer = 0;
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(r->db, sql, -1, &s, NULL);
+    for (int k = 0; k < numbers && code == SQLITE_OK; k++)
+        code = sqlite3_bind_int64(s, k + 1, (sqlite3_int64)number[k]);
+    if (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+        answer = (uint64_t)sqlite3_column_int64(s, 0);
+    (void)sqlite3_finalize(s);
+    return answer;
+}
+
+/*
+ * In a file of `loris explore`, n is that of a run of which many states may be kept, each a row: a
+ * name stands for the only one. False, after saying so: there is none, or more than one.
+ */
+static bool find_state(struct stored *r, bool named)
+{
+    static const char of_place[] = "FROM trial WHERE cell = ? AND n = ? AND state IS NOT NULL";
+    char sql[128];
+    const uint64_t place[] = {r->cell, r->n};
+    if (ask(r, "SELECT count(*) FROM explored", NULL, 0) == 0 ||
+        ask(r, "SELECT count(*) FROM trial WHERE trial = ?", &r->trial, 1) != 0)
+        return true;
+    if (!named) {
+        (void)fprintf(stderr,
+                      "%s:1:1: trial %" PRIu64
+                      " is none of the file, which holds crash states that "
+                      "`loris explore` kept; its view `trials` has their numbers\n",
+                      r->db_path, r->trial);
+        return false;
+    }
+    (void)snprintf(sql, sizeof(sql), "SELECT count(*) %s", of_place);
+    uint64_t count = ask(r, sql, place, 2);
+    (void)snprintf(sql, sizeof(sql), "SELECT min(trial) %s", of_place);
+    uint64_t first = ask(r, sql, place, 2);
+    if (count == 1) {
+        r->trial = first;
+        return true;
+    }
+    if (count == 0)
+        (void)fprintf(stderr,
+                      "%s:1:1: the file keeps no crash state of that run; it has those that are "
+                      "broken, or with `loris explore --keep all` all\n",
+                      r->db_path);
+    else
+        (void)fprintf(stderr,
+                      "%s:1:1: the file keeps %" PRIu64
+                      " crash states of that run; name one by its "
+                      "number, as %" PRIu64 "\n",
+                      r->db_path, count, first);
+    return false;
+}
+
 static bool find_trial(struct stored *r, const char *trial)
 {
     char error[OPTION_ERROR_BYTES];
@@ -122,6 +178,8 @@ static bool find_trial(struct stored *r, const char *trial)
         return false;
     }
     plan_trial_place(r->plan, r->trial, &r->cell, &r->n);
+    if (!find_state(r, strchr(trial, '/') != NULL))
+        return false;
     read_state(r);
     const struct plan_cell *cell = &r->plan->cells[r->cell];
     if (cell->skipped != NULL || r->n >= PLAN_TRIALS_MAX) {

@@ -37,6 +37,40 @@ holds "crash states are explored" exits 1 "$loris" explore scripts/check/shrink.
 state=$(first "$states" "kept = 0")
 shrinks "$states" "$state" state "$(query "$states" "SELECT level FROM trials WHERE trial = $state")"
 
+# A run of which one state is kept has a name, too; one of which many are, or none, is told so.
+place="none/two/cut/0"
+several=$(query "$states" "SELECT count(*) > 1 FROM trials")
+holds "many states are kept" equal "$several" 1
+for command in replay shrink; do
+    holds "$command of many states" exits 2 "$loris" $command "$states" $place
+    "$loris" $command "$states" $place >"$work/many.out" 2>&1 || :
+    holds "$command tells how many" grep -Eq ' keeps [0-9]+ crash states .* name one by its number, as [0-9]+$' \
+        "$work/many.out"
+    holds "$command of a run without states" exits 2 "$loris" $command "$states" none/mail/power/0
+    holds "$command of a number that is no state" exits 2 "$loris" $command "$states" 3
+done
+cp "$states" "$work/one-state.db"
+sqlite3 "$work/one-state.db" "DELETE FROM trial WHERE trial <> $state"
+holds "the only state has a name" "$loris" replay "$work/one-state.db" $place
+"$loris" replay "$work/one-state.db" $place >"$work/place.out" 2>&1 || :
+holds "it is that state" grep -q "^trial $state: " "$work/place.out"
+for option in --until=50 "--trace=$work/state.json"; do
+    holds "a state is replayed with $option" "$loris" replay "$states" "$state" "$option"
+done
+holds "no disk is made of a state" exits 2 "$loris" replay "$states" "$state" --dump disk:0 "$work/state.img"
+
+# What is there is not lost.
+cp "$work/mail.yaml" "$work/kept.yaml"
+holds "a file that is there is refused" exits 2 "$loris" shrink "$db" "$trial" -o "$work/kept.yaml"
+holds "and stays" cmp "$work/mail.yaml" "$work/kept.yaml"
+rm "$work/kept.yaml" && echo keep >"$work/kept.ops"
+holds "so is its script" exits 2 "$loris" shrink "$db" "$trial" -o "$work/kept.yaml"
+holds "it may be replaced" "$loris" shrink "$db" "$trial" -o "$work/kept.yaml" --overwrite
+holds "by the same" cmp "$work/mail.ops" "$work/kept.ops"
+
+# What a person reads of it.
+holds "the first line says what is wrong" eval 'sed -n 2p "$work/mail.yaml" | grep -Eq "^# silent: [a-z ]+"'
+
 # What is no failure, or another one by now.
 good=$(first "$db" "level = 'transparent'")
 holds "what does not fail is refused" exits 2 "$loris" shrink "$db" "$good" -o "$work/no.yaml"
