@@ -64,6 +64,25 @@ static void copy_app(struct app *to, const struct app *from)
     *to = whole;
 }
 
+/* Its bytes, its own even if those of the original are borrowed. */
+static void copy_base(struct history_base *to, const struct history_base *from)
+{
+    if (from->own_bytes > to->own_room) {
+        free(to->own);
+        to->own = malloc(from->own_bytes);
+        ASSERT(to->own != NULL);
+        to->own_room = from->own_bytes;
+    }
+    if (from->own_bytes > 0)
+        memcpy(to->own, from->bytes, from->own_bytes);
+    uint8_t *own = to->own;
+    uint64_t room = to->own_room;
+    *to = *from;
+    to->own = own;
+    to->bytes = own;
+    to->own_room = room;
+}
+
 static void copy_lists(struct history *to, const struct history *from)
 {
     uint32_t room = to->op_room;
@@ -83,6 +102,7 @@ static void copy_lists(struct history *to, const struct history *from)
                            from->slot_count + 1, sizeof(*to->slots));
     to->text =
         copy_array(to->text, &to->text_room, from->text, from->text_room, from->text_bytes, 1);
+    copy_base(&to->base, &from->base);
     if (to->bucket_count != from->bucket_count) {
         free(to->buckets);
         to->buckets = malloc(from->bucket_count * sizeof(*to->buckets));
@@ -99,6 +119,7 @@ void history_copy(struct history *to, const struct history *from)
         copy_app(&to->apps[a], &from->apps[a]);
     struct history whole = *from; /* everything that is no list */
     whole.log = to->log;
+    whole.base = to->base;
     whole.reliances = to->reliances;
     whole.reliance_room = to->reliance_room;
     whole.versions = to->versions;

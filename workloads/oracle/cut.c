@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define NOBODYS UINT32_MAX /* component: names that the base has and no application touched */
+
 /* ---- Which operations belong to whom ---- */
 
 static bool is_visible(const struct judge *j, uint32_t op)
@@ -70,6 +72,32 @@ static void meet_names(struct judge *j)
     }
 }
 
+/* What the last boot found below one name of a root is judged in one piece, with all names that its
+ * files have elsewhere: whoever changes an inode of it owns these names. */
+static void meet_base(struct judge *j, uint32_t inode, uint32_t app)
+{
+    const struct history *h = j->h;
+    meet(j, &j->inode_owner[inode], app);
+    if (h->inodes[inode].top == 0)
+        return;
+    for (uint32_t at = h->inodes[inode].names; at != 0; at = h->effects[at].sibling) {
+        const struct effect *e = &h->effects[at];
+        uint32_t dir = h->slots[e->object].dir;
+        if (h->ops[e->op].kind == HISTORY_SETUP)
+            meet(j, &j->slot_owner[h->inodes[dir].setup ? e->object : h->inodes[dir].top], app);
+    }
+}
+
+/* What the base had under this name. */
+static void meet_replaced(struct judge *j, const struct effect *e, uint32_t app)
+{
+    const struct history *h = j->h;
+    for (uint32_t at = e->older; at != 0; at = h->effects[at].older)
+        if (h->ops[h->effects[at].op].kind == HISTORY_SETUP && h->effects[at].value != 0 &&
+            !h->inodes[h->effects[at].value].setup)
+            meet_base(j, (uint32_t)h->effects[at].value, app);
+}
+
 static void meet_effects(struct judge *j, uint32_t op)
 {
     const struct history *h = j->h;
@@ -79,14 +107,15 @@ static void meet_effects(struct judge *j, uint32_t op)
         if (e->is_void)
             continue;
         if (e->slot != SLOT_NAME) {
-            meet(j, &j->inode_owner[e->object], o->app);
+            meet_base(j, e->object, o->app);
             continue;
         }
         meet(j, &j->slot_owner[e->object], o->app);
         if (!h->inodes[h->slots[e->object].dir].setup)
-            meet(j, &j->inode_owner[h->slots[e->object].dir], o->app);
+            meet_base(j, h->slots[e->object].dir, o->app);
         if (e->value != 0)
-            meet(j, &j->inode_owner[e->value], o->app);
+            meet_base(j, (uint32_t)e->value, o->app);
+        meet_replaced(j, e, o->app);
     }
 }
 
@@ -162,7 +191,10 @@ static bool in_component(const struct judge *j, uint32_t slot)
     if (!j->h->inodes[j->h->slots[slot].dir].setup)
         return true; /* below a name that was looked at already */
     uint32_t owner = j->slot_owner[slot];
-    return owner != 0 && leader(j, owner - 1) == j->component;
+    if (owner != 0)
+        return leader(j, owner - 1) == j->component;
+    uint32_t newest = j->h->slots[slot].newest;
+    return j->component == NOBODYS && newest != 0 && j->h->effects[newest].op >= j->h->base.first;
 }
 
 static bool bytes_right(struct judge *j, struct object *b, uint32_t inode)
@@ -370,7 +402,7 @@ static void rule_out(struct judge *j, uint32_t slot, bool present)
     for (uint32_t at = newest; at != 0; at = h->effects[at].older) {
         const struct effect *e = &h->effects[at];
         const struct history_op *o = &h->ops[e->op];
-        if (e->is_void)
+        if (e->is_void || o->kind == HISTORY_SETUP)
             continue;
         if (o->state == HISTORY_TROUBLED || (app != UINT32_MAX && app != o->app) ||
             j->rank[e->op] == UINT32_MAX)
@@ -385,7 +417,7 @@ static void rule_out(struct judge *j, uint32_t slot, bool present)
         const struct effect *e = &h->effects[at];
         if (e->is_void)
             continue;
-        uint32_t from = j->rank[e->op] + 1;
+        uint32_t from = h->ops[e->op].kind == HISTORY_SETUP ? 0 : j->rank[e->op] + 1;
         if ((e->value != 0) != present && from < end)
             memset(fits + from, 2, end - from);
         end = from < end ? from : end;
@@ -593,8 +625,11 @@ void cut_search(struct judge *j, struct cut_result *result)
             s.group[s.groups++] = first;
         s.together[first] = s.together[a] = true;
     }
-    prune_all(j);
     uint32_t at[HISTORY_APPS_MAX] = {0};
+    j->component = NOBODYS;
+    if (j->h->base.first <= j->h->setup_ops && !explains(j))
+        return;
+    prune_all(j);
     search_groups(&s, 0, at);
     result->undecided = (result->undecided || j->unsure) && result->found != CUT_FULL;
 }

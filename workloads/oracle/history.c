@@ -72,6 +72,7 @@ void history_destroy(struct history *h)
     free(h->log.record);
     free(h->log.entry);
     free(h->log.pool);
+    free(h->base.own);
     free(h);
 }
 
@@ -91,24 +92,37 @@ static uint32_t new_op(struct history *h, uint32_t app, enum history_kind kind, 
     return op;
 }
 
-static uint32_t new_root(struct history *h, uint32_t environment)
+uint32_t history_set_up(struct history *h, uint32_t environment, uint64_t now_ns)
 {
-    uint32_t op = new_op(h, NOBODY, HISTORY_SETUP, 0);
+    uint32_t op = new_op(h, NOBODY, HISTORY_SETUP, now_ns);
     h->ops[op].state = HISTORY_DONE;
-    h->ops[op].end_ns = 0;
+    h->ops[op].end_ns = now_ns;
     h->ops[op].end_tick = ++h->tick;
     h->ops[op].inode = op;
     h->ops[op].environment = environment;
-    h->inodes[op] =
-        (struct inode){.type = HISTORY_DIRECTORY, .setup = true, .shared = op == SHARED_ROOT};
+    h->set_up++;
     return op;
+}
+
+void history_make_roots(struct history *h)
+{
+    ASSERT(h->op_count >= FIRST_ROOT + h->environments - 1);
+    ASSERT(h->effect_count == 0);
+    for (uint32_t root = SHARED_ROOT; root < FIRST_ROOT + h->environments; root++) {
+        h->ops[root].effects = 0;
+        h->inodes[root] =
+            (struct inode){.type = HISTORY_DIRECTORY, .setup = true, .shared = root == SHARED_ROOT};
+    }
+    for (uint32_t root = FIRST_ROOT; root < FIRST_ROOT + h->environments; root++)
+        (void)model_effect(h, root, SLOT_NAME, model_slot(h, root, "shared", 6), SHARED_ROOT);
+    h->inodes[SHARED_ROOT].up = 0;
 }
 
 void history_reset(struct history *h, uint32_t environments)
 {
     ASSERT(environments >= 1 && environments <= HISTORY_ENVIRONMENTS_MAX);
     h->environments = environments;
-    h->app_count = h->op_count = h->tick = h->sync_tick = h->commits = 0;
+    h->app_count = h->op_count = h->tick = h->sync_tick = h->commits = h->set_up = 0;
     h->effect_count = h->slot_count = h->text_bytes = 0;
     h->wrong_count = h->fault_count = h->stamp = 0;
     h->reliance_count = h->version_count = 0;
@@ -119,15 +133,16 @@ void history_reset(struct history *h, uint32_t environments)
     for (uint32_t e = 0; e < environments; e++)
         h->wrongs[e].count = h->wrongs[e].bytes = 0;
     memset(h->buckets, 0, h->bucket_count * sizeof(*h->buckets));
-    uint32_t shared = new_root(h, 0);
+    uint32_t shared = history_set_up(h, 0, 0);
     ASSERT(shared == SHARED_ROOT);
     for (uint32_t e = 0; e < environments; e++) {
-        uint32_t root = new_root(h, e);
+        uint32_t root = history_set_up(h, e, 0);
         ASSERT(root == FIRST_ROOT + e);
-        (void)model_effect(h, root, SLOT_NAME, model_slot(h, root, "shared", 6), shared);
     }
-    h->inodes[shared].up = 0;
+    history_make_roots(h);
     h->setup_ops = h->op_count;
+    h->base = (struct history_base){
+        .first = h->setup_ops + 1, .own = h->base.own, .own_room = h->base.own_room};
 }
 
 uint32_t history_add_app(struct history *h, uint32_t environment)
@@ -138,6 +153,7 @@ uint32_t history_add_app(struct history *h, uint32_t environment)
     app->environment = environment;
     app->in_flight = 0;
     app->death = HISTORY_ALIVE;
+    app->died = false;
     app->txn = 0;
     app->doomed = false;
     memset(app->fds, 0, sizeof(app->fds));
@@ -516,6 +532,7 @@ void history_kill(struct history *h, uint32_t app, uint64_t now_ns, enum history
     if (a->death != HISTORY_ALIVE)
         return;
     a->death = why;
+    a->died = true;
     a->died_ns = now_ns;
     leave_transaction(h, app);
     if (a->in_flight != 0) {

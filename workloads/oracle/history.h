@@ -13,7 +13,8 @@
  * resolves them by its own model of the namespace and never asks the stack.
  *
  * Identity of an inode: the number of the operation that created it. Operations are numbered from 1
- * in order of their start; the first numbers, up to history_setup_ops, belong to the roots.
+ * in order of their start; the first numbers belong to the roots. Those of kind HISTORY_SETUP are
+ * no application's: the roots, and after a boot what it found (base.h).
  *
  * Order: o precedes p if o ended before p began, in the order of these calls (a tick each), so that
  * equal times are no trouble. Times are kept for the measures alone.
@@ -50,7 +51,7 @@
 #define HISTORY_RELIANCE_BYTES 128u /* path of a file that an application relies on */
 
 enum history_kind {
-    HISTORY_SETUP = 0,   /* made a root before time 0; not for callers */
+    HISTORY_SETUP = 0,   /* a root, or what a boot found; not for callers */
     HISTORY_OPEN,        /* path, flags, mode -> fd */
     HISTORY_CLOSE,       /* fd */
     HISTORY_READ,        /* fd, offset, length -> moved, data */
@@ -251,7 +252,8 @@ enum history_invariant {
     HISTORY_TOGETHER  /* path has the first write of a version, path2 the second of the same */
 };
 
-/* The application relies on this for its file `file`, a number of its own. path2: or NULL. */
+/* The application relies on this for its file `file`, a number of its own. path2: or NULL. Again,
+ * of the same file: no effect. */
 void history_rely(struct history *h, uint32_t app, enum history_invariant kind, uint32_t file,
                   const char *path, const char *path2);
 
@@ -265,9 +267,16 @@ void history_versions_safe(struct history *h, uint32_t app, uint32_t file);
 /* The inode that a path leads to now, in the first environment that has it; 0: none. */
 uint32_t history_inode(const struct history *h, const char *path);
 
+/*
+ * What the application would find of its file by the checksums in it, as the last boot left it
+ * (base.h), told by the laboratory: HISTORY_REPLACED: 1 if path2 is a whole version, and newer than
+ * what path is, else 0; HISTORY_RECORDS: bytes of path up to the first record that is not whole.
+ */
+uint64_t history_found(const struct history *h, uint32_t app, uint32_t file);
+
 /* Readers. Pointers hold until the next call that records something. */
 uint32_t history_ops(const struct history *h);       /* highest number */
-uint32_t history_setup_ops(const struct history *h); /* numbers up to this are no application's */
+uint32_t history_setup_ops(const struct history *h); /* the last of kind HISTORY_SETUP */
 const struct history_op *history_op(const struct history *h, uint32_t op);
 uint32_t history_apps(const struct history *h);
 uint32_t history_environments(const struct history *h);

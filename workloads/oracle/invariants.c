@@ -8,6 +8,7 @@
 #include "workloads/oracle/tree.h"
 
 #define NO_VERSION UINT32_MAX
+#define NO_APP UINT32_MAX /* of a version that is forgotten */
 
 /* Whether path is there, and can be told. */
 enum sight { SIGHT_ABSENT, SIGHT_THERE, SIGHT_UNREADABLE };
@@ -249,12 +250,125 @@ uint32_t invariants_broken(const struct history *history, const struct observati
     return broken;
 }
 
+/* ---- What a boot found ----------------------------------------------------------------------- */
+
+/* This version is there, and stays; all others of the file are forgotten. */
+static void keep_version(struct history *h, const struct look *l, uint32_t kept)
+{
+    for (uint32_t k = 0; k < h->version_count; k++) {
+        struct told_version *v = &h->versions[k];
+        if (!is_ours(l, v))
+            continue;
+        if (k != kept) {
+            v->app = NO_APP;
+            continue;
+        }
+        v->last = v->last == 0 ? h->op_count : v->last;
+        v->done = v->safe = true;
+    }
+}
+
+static void find_replaced(struct history *h, const struct look *l, struct reliance *r)
+{
+    uint32_t node = 0, node2 = 0, best = NO_VERSION, beside = NO_VERSION;
+    enum sight at = find(l, r->path, &node);
+    enum sight at2 = r->path2[0] == '\0' ? SIGHT_ABSENT : find(l, r->path2, &node2);
+    if (at == SIGHT_THERE)
+        best = version_of(l, node);
+    if (at2 == SIGHT_THERE)
+        beside = version_of(l, node2);
+    r->found = is_newer(beside, best);
+    bool sure = at != SIGHT_UNREADABLE && at2 != SIGHT_UNREADABLE;
+    keep_version(h, l, !sure ? NO_VERSION : r->found ? beside : best);
+}
+
+/* Records are written one after the other; the last may have had no answer. */
+static bool is_whole_record(const struct look *l, const struct told_version *v, uint32_t node,
+                            uint64_t at, uint64_t *end)
+{
+    for (uint32_t op = v->after + 1; op < end_of(l, v); op++) {
+        const struct history_op *o = history_op(l->h, op);
+        if (!is_write_of(l, v, op))
+            continue;
+        *end = o->offset + o->length;
+        return o->offset == at && has_write(l->o, &l->o->nodes[node], o, op);
+    }
+    return false;
+}
+
+static void find_records(struct history *h, const struct look *l, struct reliance *r)
+{
+    uint32_t node = 0;
+    bool whole = find(l, r->path, &node) == SIGHT_THERE;
+    for (uint32_t k = 0; k < h->version_count; k++) {
+        struct told_version *v = &h->versions[k];
+        uint64_t end = 0;
+        if (!is_ours(l, v))
+            continue;
+        whole = whole && is_whole_record(l, v, node, r->found, &end);
+        if (!whole) {
+            v->app = NO_APP;
+            continue;
+        }
+        r->found = end;
+        v->last = v->last == 0 ? h->op_count : v->last;
+        v->done = v->safe = true;
+    }
+}
+
+static void find_together(struct history *h, const struct look *l, struct reliance *r)
+{
+    uint32_t node = 0, node2 = 0;
+    bool both = find(l, r->path, &node) == SIGHT_THERE && find(l, r->path2, &node2) == SIGHT_THERE;
+    uint32_t first = both ? version_with(l, node, 0) : NO_VERSION;
+    uint32_t second = both ? version_with(l, node2, 1) : NO_VERSION;
+    keep_version(h, l, first == second ? first : NO_VERSION);
+}
+
+void invariants_rebase(struct history *history, const struct observation *observed,
+                       bool shared_is_name)
+{
+    for (uint32_t k = 0; k < history->reliance_count; k++) {
+        struct reliance *r = &history->reliances[k];
+        struct look l = {.h = history, .o = observed, .i = r, .shared_is_name = shared_is_name};
+        r->found = 0;
+        switch (r->kind) {
+        case HISTORY_REPLACED:
+            find_replaced(history, &l, r);
+            break;
+        case HISTORY_RECORDS:
+            find_records(history, &l, r);
+            break;
+        case HISTORY_TOGETHER:
+            find_together(history, &l, r);
+            break;
+        }
+    }
+}
+
+/* What the application told of its file, or NULL. */
+static struct reliance *reliance_of(const struct history *h, uint32_t app, uint32_t file)
+{
+    for (uint32_t k = 0; k < h->reliance_count; k++)
+        if (h->reliances[k].app == app && h->reliances[k].file == file)
+            return &h->reliances[k];
+    return NULL;
+}
+
+uint64_t history_found(const struct history *h, uint32_t app, uint32_t file)
+{
+    const struct reliance *r = reliance_of(h, app, file);
+    return r == NULL ? 0 : r->found;
+}
+
 /* ---- What is told ---------------------------------------------------------------------------- */
 
 void history_rely(struct history *h, uint32_t app, enum history_invariant kind, uint32_t file,
                   const char *path, const char *path2)
 {
     ASSERT(app < h->app_count && path != NULL && (path2 != NULL || kind != HISTORY_TOGETHER));
+    if (reliance_of(h, app, file) != NULL)
+        return; /* it says so at each of its starts */
     h->reliances =
         model_grow(h->reliances, &h->reliance_room, h->reliance_count + 1, sizeof(*h->reliances));
     struct reliance *r = &h->reliances[h->reliance_count++];

@@ -23,4 +23,12 @@
 uint32_t invariants_broken(const struct history *history, const struct observation *observed,
                            bool shared_is_name, char *detail, size_t room);
 
+/*
+ * What is owed after a boot that read `observed` back, and applications that start again: the
+ * version of each file that was found, safe from now on; others are forgotten. Of a file that could
+ * not be read nothing is owed. Sets what history_found tells.
+ */
+void invariants_rebase(struct history *history, const struct observation *observed,
+                       bool shared_is_name);
+
 #endif

@@ -58,8 +58,10 @@ static bool told_errors(const struct history *h, uint32_t environment)
 
 static void count_answers(const struct history *h, struct judge_verdict *v)
 {
-    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+    for (uint32_t op = 1; op <= h->op_count; op++) {
         const struct history_op *o = &h->ops[op];
+        if (o->kind == HISTORY_SETUP)
+            continue;
         v->ops += o->state != HISTORY_IN_FLIGHT;
         v->ops_failed += o->state == HISTORY_TROUBLED;
     }
@@ -70,7 +72,7 @@ static void count_answers(const struct history *h, struct judge_verdict *v)
 static void count_killed(const struct history *h, struct judge_verdict *v)
 {
     for (uint32_t a = 0; a < h->app_count; a++)
-        if (h->apps[a].death != HISTORY_ALIVE)
+        if (h->apps[a].died)
             v->environment[h->apps[a].environment].killed++;
 }
 
@@ -102,9 +104,9 @@ static void read_marks(const struct judge_input *in, struct judge_verdict *v)
 /* Longest waits: of all answered operations, and of those that overlap [fault, service]. */
 static void measure_waits(const struct history *h, struct judge_verdict *v)
 {
-    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+    for (uint32_t op = 1; op <= h->op_count; op++) {
         const struct history_op *o = &h->ops[op];
-        if (o->end_ns == HISTORY_NEVER)
+        if (o->end_ns == HISTORY_NEVER || o->kind == HISTORY_SETUP)
             continue;
         uint64_t wait = o->end_ns - o->start_ns;
         if (wait > v->longest_wait_ns[o->kind])
@@ -139,7 +141,7 @@ static uint64_t fault_after(const struct history *h, uint64_t start_ns)
 
 static void count_lost(const struct judge *j, const struct history *h, struct judge_verdict *v)
 {
-    for (uint32_t op = h->setup_ops + 1; op <= h->op_count; op++) {
+    for (uint32_t op = h->base.first; op <= h->op_count; op++) {
         if (j->lost[op] == 0)
             continue;
         v->ops_lost++;

@@ -23,9 +23,11 @@
 enum slot_kind { SLOT_NAME, SLOT_SIZE, SLOT_MODE, SLOT_OWNER, SLOT_XATTRS, SLOT_RANGE };
 
 enum range_what {
-    RANGE_DATA,  /* f(inode, op, x + shift) */
-    RANGE_ZERO,  /* growth and holes */
-    RANGE_ABSENT /* beyond the end of the file */
+    RANGE_DATA,   /* f(inode, op, x + shift) */
+    RANGE_ZERO,   /* growth and holes */
+    RANGE_ABSENT, /* beyond the end of the file */
+    RANGE_FOUND,  /* of the base: bytes as they were read back, from `value` on in base.bytes */
+    RANGE_UNKNOWN /* of the base: could not be read, so anything */
 };
 
 struct effect {
@@ -35,7 +37,7 @@ struct effect {
     uint32_t object;     /* name slot, or inode */
     uint32_t sibling;    /* SLOT_NAME: next older name effect that leads to the same inode */
     uint64_t value;      /* SLOT_NAME: inode; SIZE, MODE: it; OWNER: uid << 32 | gid; XATTRS:
-                            the digests of all attributes then */
+                            the digests of all attributes then; RANGE_FOUND: place */
     uint64_t from, to;   /* SLOT_RANGE: bytes [from, to); XATTRS: digest of the attribute's name,
                             and of the attribute then, 0: removed */
     uint64_t shift;      /* RANGE_DATA */
@@ -67,6 +69,7 @@ struct inode {
     uint32_t text, text_bytes;                 /* symbolic link */
     uint32_t sync_tick;    /* effects on its slots that ended before are synced */
     uint32_t entries_tick; /* directory: the same for its name slots */
+    uint32_t top;          /* of the base: the slot in a root that it lies below; else 0 */
     uint32_t dead_op;      /* the operation that took its last name, or 0 */
     uint32_t toucher;      /* app + 1 of the first that had an effect on it */
     bool mixed;            /* several applications had */
@@ -84,6 +87,7 @@ struct open_file {
 struct app {
     uint32_t environment, in_flight; /* operation, or 0 */
     enum history_death death;
+    bool died; /* ever: it may have started again */
     uint64_t died_ns;
     struct open_file fds[HISTORY_FDS_MAX];
     /* The request in flight, with its own copies of the texts. */
@@ -130,6 +134,7 @@ struct reliance { /* of an application on its own files */
     enum history_invariant kind;
     uint32_t app, file;
     char path[HISTORY_RELIANCE_BYTES], path2[HISTORY_RELIANCE_BYTES];
+    uint64_t found; /* by the last boot: history_found */
 };
 
 struct told_version { /* of such a file */
@@ -139,8 +144,20 @@ struct told_version { /* of such a file */
     bool done, safe;
 };
 
+/* What the last boot found, if the history was told of it: base.h. */
+struct history_base {
+    uint32_t first;          /* its first operation; they end at setup_ops */
+    uint32_t slots, effects; /* it has the first ones */
+    uint32_t tick;           /* what ended before is of it, or of earlier epochs */
+    bool links;           /* files of several names, or symbolic links: paths may meet anywhere */
+    const uint8_t *bytes; /* of files: `own`, or those of the history that this one is told from */
+    uint8_t *own;
+    uint64_t own_bytes, own_room;
+};
+
 struct history {
     struct history_log log;
+    struct history_base base;
     struct reliance *reliances; /* in the order in which they were told, as versions are */
     uint32_t reliance_count, reliance_room;
     struct told_version *versions;
@@ -150,6 +167,7 @@ struct history {
     uint32_t number;  /* each with the number that it has there */
     uint32_t commits; /* user transactions whose commit was asked for */
     uint32_t environments, app_count, op_count, tick, setup_ops, sync_tick;
+    uint32_t set_up; /* operations that are no application's, in all; setup_ops: the last of them */
     struct app *apps; /* HISTORY_APPS_MAX */
     struct history_op *ops;
     struct inode *inodes; /* as ops */
@@ -254,6 +272,12 @@ uint32_t *model_list(struct history *h, enum slot_kind slot, uint32_t object);
 /* Whether an operation is in an open user transaction of another application than that of `self`.
  * (transaction.c) */
 bool model_hidden(const struct history *h, uint32_t op, uint32_t self);
+
+/* One more operation of set-up, that has happened and made nothing yet. (history.c) */
+uint32_t history_set_up(struct history *h, uint32_t environment, uint64_t now_ns);
+
+/* The roots, empty but for the names of the shared tree. (history.c) */
+void history_make_roots(struct history *h);
 
 /* As if the operation in flight had no effects. (history.c) */
 void history_forget(struct history *h, uint32_t op);

@@ -163,7 +163,7 @@ void parts_find(struct parts *p, const struct history *h)
         memset(p->keys, 0, p->room * sizeof(*p->keys));
     for (uint32_t a = 0; a < h->app_count; a++)
         p->of[a] = a;
-    bool known = true;
+    bool known = !h->base.links;
     for (uint32_t op = h->setup_ops + 1; op <= h->op_count && known; op++)
         known = use_call(p, h, op);
     if (!known)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workloads/oracle/base.h"
 #include "workloads/oracle/order_log.h"
 
 /* An application's own part of a mark. */
@@ -49,6 +50,7 @@ static void world_reset(struct world *x)
     const struct history *h = x->h;
     struct history *w = x->w;
     history_reset(w, h->environments);
+    base_repeat(w, h);
     w->linear = true;
     for (uint32_t a = 0; a < h->app_count; a++)
         (void)history_add_app(w, h->apps[a].environment);
@@ -231,6 +233,7 @@ void world_finish(struct world *x)
             history_leave(w, a);
         if (h->apps[a].death != HISTORY_ALIVE)
             history_kill(w, a, h->apps[a].died_ns, h->apps[a].death);
+        w->apps[a].died = h->apps[a].died;
     }
     memcpy(w->fault_ns, h->fault_ns, sizeof(w->fault_ns));
     w->fault_count = h->fault_count;

@@ -1,6 +1,7 @@
 #include "workloads/oracle/range.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "workloads/oracle/content.h"
 
@@ -22,6 +23,17 @@ static void add_piece(struct range_work *w, uint64_t from, uint64_t to, uint32_t
     w->piece[w->count++] = (struct range_piece){.from = from, .to = to, .bound = bound};
 }
 
+/* How many bytes agree, from the first on. */
+static uint64_t match_found(const uint8_t *found, const uint8_t *bytes, uint64_t count)
+{
+    uint64_t same = 0;
+    if (memcmp(found, bytes, count) == 0)
+        return count;
+    while (found[same] == bytes[same])
+        same++;
+    return same;
+}
+
 /* How many bytes of [from, to) the effect explains, from the first on. */
 static uint64_t explains(const struct range_query *q, const struct effect *e, uint64_t from,
                          uint64_t to)
@@ -35,6 +47,10 @@ static uint64_t explains(const struct range_query *q, const struct effect *e, ui
         return content_match_zeros(bytes, to - from);
     case RANGE_ABSENT:
         return 0; /* there should be no byte here */
+    case RANGE_FOUND:
+        return match_found(q->h->base.bytes + e->value + (from - e->from), bytes, to - from);
+    case RANGE_UNKNOWN:
+        return to - from;
     }
     ASSERT(false);
     return 0;

@@ -50,7 +50,7 @@ uint32_t sight_sync_of(const struct history *h, const struct effect *e)
 
 uint32_t sight_op_number(const struct history *h, uint32_t op)
 {
-    return op > h->setup_ops ? op - h->setup_ops : 0;
+    return op > h->setup_ops ? op - h->set_up : 0;
 }
 
 bool sight_op_synced(const struct history *h, uint32_t op)

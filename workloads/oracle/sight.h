@@ -111,8 +111,8 @@ bool sight_effect_synced(const struct history *h, const struct effect *e);
  */
 uint32_t sight_sync_of(const struct history *h, const struct effect *e);
 
-/* The operation's number among those of the applications, as `at: {op: N}` counts; 0: of the roots.
- */
+/* The operation's number among those of the applications, as `at: {op: N}` counts; 0: of none, it
+ * is of the roots, or was found by the last boot. */
 uint32_t sight_op_number(const struct history *h, uint32_t op);
 
 /* Whether an operation that was answered OK has a synced effect. */

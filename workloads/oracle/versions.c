@@ -517,6 +517,13 @@ static void judge_name(struct pass *p, uint32_t node, uint32_t dir)
         note_fit(p, judge_object(p, b, b->inode, true));
 }
 
+/* Names of the shared tree are of the roots, and not told by readers. */
+static bool leads_to_root(const struct history *h, uint32_t effect)
+{
+    uint32_t inode = (uint32_t)h->effects[effect].value;
+    return inode != 0 && h->inodes[inode].setup;
+}
+
 /* The names that a directory's listing lacks. */
 static void judge_missing(struct pass *p, uint32_t node, uint32_t dir)
 {
@@ -524,8 +531,7 @@ static void judge_missing(struct pass *p, uint32_t node, uint32_t dir)
     const struct history *h = j->h;
     for (uint32_t s = h->inodes[dir].slots; s != 0; s = h->slots[s].next) {
         uint32_t newest = model_newest(h, h->slots[s].newest, VIEW_ALL, 0);
-        if (j->slot_stamp[s] == j->stamp || newest == 0 ||
-            h->ops[h->effects[newest].op].kind == HISTORY_SETUP)
+        if (j->slot_stamp[s] == j->stamp || newest == 0 || leads_to_root(h, newest))
             continue;
         struct version v = find_version(h, h->slots[s].newest, 0, true);
         lose_newer(p, h->slots[s].newest, &v);
@@ -590,7 +596,7 @@ static void judge_unreached(struct pass *p)
 {
     struct judge *j = p->j;
     const struct history *h = j->h;
-    for (uint32_t k = h->setup_ops + 1; k <= h->op_count; k++) {
+    for (uint32_t k = h->base.first; k <= h->op_count; k++) {
         const struct inode *i = &h->inodes[k];
         if (i->type == 0 || j->inode_stamp[k] == j->stamp || !all_names_here(j, k))
             continue;
