@@ -1,5 +1,5 @@
 /*
- * Common to all protocols: message types, and the two ways to wait. A request's type is
+ * Common to all protocols: message types, the two ways to wait, and grants. A request's type is
  * PROTO_<protocol> | operation; its reply has the same type and id with PROTO_REPLY set.
  *
  * stack/proto/ packs and unpacks payloads, so that both ends agree and each field is checked once.
@@ -40,5 +40,13 @@ uint32_t proto_await(enum layer layer, uint32_t instance, uint64_t deadline_ns);
 /* Posts the reply to `request` (type, id and source are taken from it). A dead client is ignored.
  */
 void proto_reply(const struct msg *request, enum err status, struct msg *reply);
+
+/*
+ * plat_grant and plat_grant_spans of own memory, always > 0. No process gives more grants at a time
+ * than its table holds: a full one is a leak, of which it dies, and the next has an empty table.
+ */
+uint32_t proto_grant(uint32_t to, void *base, size_t bytes, uint32_t access);
+uint32_t proto_grant_spans(uint32_t to, const struct plat_span *spans, uint32_t count,
+                           uint32_t access);
 
 #endif

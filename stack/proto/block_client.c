@@ -13,6 +13,7 @@
 #include "assertion.h"
 #include "mem.h"
 #include "planted.h"
+#include "proto.h"
 
 /* A block RAID waits for its own drivers as long as a client of a driver does, and kills one. */
 static uint64_t timeout_ns(const struct block_client *c)
@@ -76,8 +77,7 @@ static enum err send_one(struct block_client *c, struct block_pending *p)
     ASSERT(p->request.grant == GRANT_NONE);
     if (p->request.op == BLOCK_READ || p->request.op == BLOCK_WRITE) {
         uint32_t access = p->request.op == BLOCK_READ ? PLAT_GRANT_WRITE : PLAT_GRANT_READ;
-        p->request.grant = plat_grant_spans(c->endpoint, p->span, p->spans, access);
-        ASSERT(p->request.grant != GRANT_NONE); /* 32 requests are far below the table's size */
+        p->request.grant = proto_grant_spans(c->endpoint, p->span, p->spans, access);
     }
     p->written_before = c->written;
     block_request_pack(&m, p->id, &p->request);

@@ -79,3 +79,18 @@ void proto_reply(const struct msg *request, enum err status, struct msg *reply)
     enum err e = post_or_send(to, reply);
     ASSERT(e == OK || e == E_DEAD); /* a dead client waits for nothing */
 }
+
+uint32_t proto_grant(uint32_t to, void *base, size_t bytes, uint32_t access)
+{
+    uint32_t grant = plat_grant(to, base, bytes, access);
+    ASSERT(grant != GRANT_NONE);
+    return grant;
+}
+
+uint32_t proto_grant_spans(uint32_t to, const struct plat_span *spans, uint32_t count,
+                           uint32_t access)
+{
+    uint32_t grant = plat_grant_spans(to, spans, count, access);
+    ASSERT(grant != GRANT_NONE);
+    return grant;
+}

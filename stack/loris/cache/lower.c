@@ -3,6 +3,8 @@
  */
 #include "cache.h"
 
+#include "proto.h"
+
 /* What came of a call: its reply; E_SESSION where a layer below is dead or confused. */
 static enum err conclude(struct cache *c, enum err e, const struct msg *m,
                          struct object_reply *reply)
@@ -158,8 +160,8 @@ static enum err read_frames(struct cache *c, uint64_t oid, uint64_t first, const
                                .oid = oid,
                                .offset = first * BLOCK_BYTES,
                                .length = (uint64_t)count * BLOCK_BYTES};
-    r.grant_data = plat_grant_spans(c->logical, span, count, PLAT_GRANT_WRITE);
-    r.grant_meta = plat_grant(c->logical, c->meta, meta_bytes, PLAT_GRANT_WRITE);
+    r.grant_data = proto_grant_spans(c->logical, span, count, PLAT_GRANT_WRITE);
+    r.grant_meta = proto_grant(c->logical, c->meta, meta_bytes, PLAT_GRANT_WRITE);
     struct object_reply reply;
     enum err e = lower_call(c, &r, &reply);
     if (!PLANTED(PLANTED_GRANT_KEPT))

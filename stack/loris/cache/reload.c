@@ -10,6 +10,8 @@
 #include "cache.h"
 #include "segment.h"
 
+#include "proto.h"
+
 #define SEGMENTS_MAX UINT32_MAX
 
 struct reload {
@@ -41,9 +43,9 @@ static enum err read_segment(struct cache *c, struct reload *l, bool *ends)
 {
     struct object_request r = {
         .op = OBJECT_LOG_READ, .epoch = c->durable, .lsn = l->segments + 1, .offset = l->place};
-    r.grant_data = plat_grant(c->logical, l->blocks, OBJECT_BATCH_MAX_BLOCKS * (size_t)BLOCK_BYTES,
-                              PLAT_GRANT_WRITE);
-    r.grant_meta = plat_grant(c->logical, l->crc, sizeof(l->crc), PLAT_GRANT_WRITE);
+    r.grant_data = proto_grant(c->logical, l->blocks, OBJECT_BATCH_MAX_BLOCKS * (size_t)BLOCK_BYTES,
+                               PLAT_GRANT_WRITE);
+    r.grant_meta = proto_grant(c->logical, l->crc, sizeof(l->crc), PLAT_GRANT_WRITE);
     struct object_reply reply;
     enum err e = lower_call(c, &r, &reply);
     plat_revoke(r.grant_data);

@@ -20,6 +20,8 @@
 #include "cache.h"
 #include "segment.h"
 
+#include "proto.h"
+
 _Static_assert((int)SEGMENT_CREATE == (int)RECORD_CREATE &&
                    (int)SEGMENT_DELETE == (int)RECORD_DELETE,
                "their numbers are on disks");
@@ -107,9 +109,9 @@ static enum err send_segment(struct cache *c, struct stable *s)
                                .lsn = c->stable_next++,
                                .length = (uint64_t)blocks * BLOCK_BYTES,
                                .size = s->total - s->sent};
-    r.grant_data = plat_grant_spans(c->logical, span, spans, PLAT_GRANT_READ);
+    r.grant_data = proto_grant_spans(c->logical, span, spans, PLAT_GRANT_READ);
     r.grant_meta =
-        plat_grant(c->logical, s->crc, (size_t)blocks * OBJECT_LOG_CRC_BYTES, PLAT_GRANT_READ);
+        proto_grant(c->logical, s->crc, (size_t)blocks * OBJECT_LOG_CRC_BYTES, PLAT_GRANT_READ);
     struct object_reply reply;
     enum err e = lower_call(c, &r, &reply);
     plat_revoke(r.grant_data);

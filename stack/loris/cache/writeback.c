@@ -7,6 +7,8 @@
  */
 #include "cache.h"
 
+#include "proto.h"
+
 #define ROUNDS 4u
 
 static uint32_t window(const struct cache *c)
@@ -137,9 +139,9 @@ static enum err send_batch(struct cache *c, const struct plat_span *span, uint32
         .op = OBJECT_WRITE, .flags = flags, .length = (uint64_t)count * BLOCK_BYTES};
     r.oid = c->mem.frame[c->batch[0]].oid;
     r.lsn = c->mem.frame[c->batch[0]].lsn;
-    r.grant_data = plat_grant_spans(c->logical, span, count, PLAT_GRANT_READ);
-    r.grant_meta = plat_grant(c->logical, c->meta, (size_t)count * OBJECT_ENTRY_BYTES,
-                              PLAT_GRANT_READ | PLAT_GRANT_WRITE);
+    r.grant_data = proto_grant_spans(c->logical, span, count, PLAT_GRANT_READ);
+    r.grant_meta = proto_grant(c->logical, c->meta, (size_t)count * OBJECT_ENTRY_BYTES,
+                               PLAT_GRANT_READ | PLAT_GRANT_WRITE);
     struct object_reply reply = {0};
     enum err e = lower_call(c, &r, &reply);
     plat_revoke(r.grant_data);

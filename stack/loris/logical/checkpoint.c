@@ -8,6 +8,7 @@
 #include "assertion.h"
 #include "mem.h"
 #include "planted.h"
+#include "proto.h"
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -63,7 +64,7 @@ enum err logical_root_send(struct logical *l, struct object_root *root,
         *call = (struct call){.disk = k, .request = *request};
         call->request.rev = l->core.rev;
         call->request.members = l->core.members;
-        call->request.grant_data = plat_grant(l->endpoint[k], raw, sizeof(raw), PLAT_GRANT_READ);
+        call->request.grant_data = proto_grant(l->endpoint[k], raw, sizeof(raw), PLAT_GRANT_READ);
     }
     enum err e = logical_calls_run(l, l->call, count);
     for (uint32_t i = 0; i < count; i++) {

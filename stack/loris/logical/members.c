@@ -20,6 +20,7 @@
 #include "assertion.h"
 #include "mem.h"
 #include "planted.h"
+#include "proto.h"
 
 #define GENERATION_MAX 255u
 /* How often absent disks are looked for: at once, then ever more seldom. Assumptions: nobody waits
@@ -129,7 +130,7 @@ static enum err collect_doubts(struct logical *l, uint32_t disk)
     do {
         struct call call = {.disk = disk,
                             .request = {.op = OBJECT_INTENTS, .offset = at, .length = room}};
-        call.request.grant_data = plat_grant(l->endpoint[disk], l->data, room, PLAT_GRANT_WRITE);
+        call.request.grant_data = proto_grant(l->endpoint[disk], l->data, room, PLAT_GRANT_WRITE);
         enum err e = logical_calls_one(l, &call);
         plat_revoke(call.request.grant_data);
         if (e != OK || call.status != OK)
@@ -172,7 +173,7 @@ static enum err adopt_step(struct logical *l, uint32_t disk, uint64_t step)
         .disk = disk,
         .request = {.op = OBJECT_ADOPT, .epoch = root.epoch, .rev = root.rev, .size = step}};
     call.request.members = root.members;
-    call.request.grant_data = plat_grant(l->endpoint[disk], raw, sizeof(raw), PLAT_GRANT_READ);
+    call.request.grant_data = proto_grant(l->endpoint[disk], raw, sizeof(raw), PLAT_GRANT_READ);
     enum err e = logical_calls_one(l, &call);
     plat_revoke(call.request.grant_data);
     return e == OK ? call.status : e;
@@ -296,7 +297,7 @@ static enum err make_layout(struct logical *l, uint32_t disk)
     memcpy(root.generation, l->core.generation, sizeof(root.generation));
     object_root_encode(raw, &root);
     struct call call = {.disk = disk, .request = {.op = OBJECT_FORMAT, .epoch = l->core.epoch}};
-    call.request.grant_data = plat_grant(l->endpoint[disk], raw, sizeof(raw), PLAT_GRANT_READ);
+    call.request.grant_data = proto_grant(l->endpoint[disk], raw, sizeof(raw), PLAT_GRANT_READ);
     enum err e = logical_calls_one(l, &call);
     plat_revoke(call.request.grant_data);
     return e == OK ? call.status : e;

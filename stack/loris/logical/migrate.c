@@ -29,6 +29,7 @@
 #include "bytes.h"
 #include "mem.h"
 #include "planted.h"
+#include "proto.h"
 
 #define HOLE 1u                           /* flag of a block's meta */
 #define PUSHES_MAX 8u                     /* checkpoints asked for room before the file waits */
@@ -318,15 +319,15 @@ static enum err read_old(struct logical *l, uint32_t self, uint32_t count, uint3
 {
     struct migrate *m = &l->migrate;
     struct object_reply reply = {0};
-    *data =
-        plat_grant(self, m->pages, (size_t)count * BLOCK_BYTES, PLAT_GRANT_READ | PLAT_GRANT_WRITE);
+    *data = proto_grant(self, m->pages, (size_t)count * BLOCK_BYTES,
+                        PLAT_GRANT_READ | PLAT_GRANT_WRITE);
     struct object_request request = {.op = OBJECT_READ,
                                      .oid = l->core.moving,
                                      .offset = l->core.moved * BLOCK_BYTES,
                                      .length = (uint64_t)count * BLOCK_BYTES,
                                      .grant_data = *data};
     request.grant_meta =
-        plat_grant(self, m->metas, (size_t)count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
+        proto_grant(self, m->metas, (size_t)count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
     enum err e = logical_read_serve(l, &request, self, &reply);
     plat_revoke(request.grant_meta);
     return e;

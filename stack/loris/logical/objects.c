@@ -8,6 +8,7 @@
 
 #include "assertion.h"
 #include "mem.h"
+#include "proto.h"
 
 /* ---- Mending a copy -------------------------------------------------------------------------- */
 
@@ -30,8 +31,9 @@ static enum err read_good(struct logical *l, uint64_t oid, uint32_t good, uint64
                                .offset = first * BLOCK_BYTES,
                                .length = MEND_BLOCKS * BLOCK_BYTES};
     uint32_t to = l->endpoint[good];
-    r.grant_data = plat_grant(to, l->mend, MEND_BLOCKS * BLOCK_BYTES, PLAT_GRANT_WRITE);
-    r.grant_meta = plat_grant(to, l->wire[good], MEND_BLOCKS * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
+    r.grant_data = proto_grant(to, l->mend, MEND_BLOCKS * BLOCK_BYTES, PLAT_GRANT_WRITE);
+    r.grant_meta =
+        proto_grant(to, l->wire[good], MEND_BLOCKS * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
     enum err e = call_disk(l, good, &r, &reply);
     plat_revoke(r.grant_data);
     plat_revoke(r.grant_meta);

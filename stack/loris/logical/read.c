@@ -6,6 +6,7 @@
 
 #include "assertion.h"
 #include "mem.h"
+#include "proto.h"
 
 struct piece { /* of a read: blocks that follow each other on one disk */
     uint32_t disk, first, count;
@@ -23,9 +24,9 @@ enum err logical_read_copy(struct logical *l, uint32_t disk, uint64_t oid, uint6
             .op = OBJECT_READ, .oid = oid, .offset = block * BLOCK_BYTES, .length = BLOCK_BYTES}};
     *meta = (struct object_block_meta){.status = E_INVAL};
     object_block_meta_encode(l->wire[disk], meta);
-    call.request.grant_data = plat_grant(l->endpoint[disk], page, BLOCK_BYTES, PLAT_GRANT_WRITE);
+    call.request.grant_data = proto_grant(l->endpoint[disk], page, BLOCK_BYTES, PLAT_GRANT_WRITE);
     call.request.grant_meta =
-        plat_grant(l->endpoint[disk], l->wire[disk], OBJECT_META_BYTES, PLAT_GRANT_WRITE);
+        proto_grant(l->endpoint[disk], l->wire[disk], OBJECT_META_BYTES, PLAT_GRANT_WRITE);
     enum err e = logical_calls_one(l, &call);
     plat_revoke(call.request.grant_data);
     plat_revoke(call.request.grant_meta);
@@ -131,8 +132,8 @@ static enum err read_pieces(struct logical *l, const struct object_request *requ
                                      .flags = request->flags & OBJECT_NODATA,
                                      .offset = p->block * BLOCK_BYTES,
                                      .length = (uint64_t)p->count * BLOCK_BYTES};
-        r->grant_meta = plat_grant(to, l->meta_wire + (size_t)p->first * OBJECT_META_BYTES,
-                                   (size_t)p->count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
+        r->grant_meta = proto_grant(to, l->meta_wire + (size_t)p->first * OBJECT_META_BYTES,
+                                    (size_t)p->count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
         if (data)
             r->grant_data =
                 plat_grant_forward(to, source, request->grant_data, (size_t)p->first * BLOCK_BYTES,

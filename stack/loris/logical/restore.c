@@ -12,6 +12,7 @@
 #include "assertion.h"
 #include "mem.h"
 #include "planted.h"
+#include "proto.h"
 
 /* ---- Who is there ---------------------------------------------------------------------------- */
 
@@ -56,7 +57,7 @@ enum err logical_restore_read_roots(struct logical *l, uint32_t up,
             continue;
         struct call *call = &l->call[count++];
         *call = (struct call){.disk = k, .request = {.op = OBJECT_ROOTS}};
-        call->request.grant_data = plat_grant(
+        call->request.grant_data = proto_grant(
             l->endpoint[k], l->wire[k], OBJECT_ROOTS_MAX * OBJECT_ROOT_BYTES, PLAT_GRANT_WRITE);
     }
     enum err e = logical_calls_run(l, l->call, count);
@@ -251,7 +252,7 @@ static enum err format_disks(struct logical *l, uint32_t up)
         object_root_encode(l->wire[k], &root);
         *call = (struct call){.disk = k, .request = {.op = OBJECT_FORMAT, .epoch = 1}};
         call->request.grant_data =
-            plat_grant(l->endpoint[k], l->wire[k], OBJECT_ROOT_BYTES, PLAT_GRANT_READ);
+            proto_grant(l->endpoint[k], l->wire[k], OBJECT_ROOT_BYTES, PLAT_GRANT_READ);
     }
     enum err e = logical_calls_run(l, l->call, count);
     for (uint32_t i = 0; i < count; i++) {

@@ -12,6 +12,7 @@
 #include "assertion.h"
 #include "mem.h"
 #include "planted.h"
+#include "proto.h"
 
 #define ITEMS_MAX 16384u
 #define MIRRORED 255u /* in the place of a disk: the block is the same on all of them */
@@ -85,7 +86,7 @@ static enum err gather_part(struct logical *l, struct resync *r, uint32_t disk, 
     size_t room = (size_t)OBJECT_BATCH_MAX_BLOCKS * BLOCK_BYTES;
     struct call call = {.disk = disk,
                         .request = {.op = OBJECT_INTENTS, .offset = *at, .length = room}};
-    call.request.grant_data = plat_grant(l->endpoint[disk], l->data, room, PLAT_GRANT_WRITE);
+    call.request.grant_data = proto_grant(l->endpoint[disk], l->data, room, PLAT_GRANT_WRITE);
     enum err e = logical_calls_one(l, &call);
     plat_revoke(call.request.grant_data);
     if (e == OK && call.status != OK)

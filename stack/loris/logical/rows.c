@@ -6,6 +6,7 @@
 
 #include "assertion.h"
 #include "mem.h"
+#include "proto.h"
 #include "raid6.h"
 
 struct run {               /* blocks that follow each other on one disk */
@@ -127,9 +128,9 @@ static void grant_run(struct logical *l, const struct rows *rows, const struct r
                                             .oid = first->entry.oid,
                                             .offset = first->block * BLOCK_BYTES,
                                             .length = (uint64_t)run->count * BLOCK_BYTES};
-    call->request.grant_data = plat_grant_spans(to, spans, run->count, PLAT_GRANT_WRITE);
+    call->request.grant_data = proto_grant_spans(to, spans, run->count, PLAT_GRANT_WRITE);
     call->request.grant_meta =
-        plat_grant(to, wire, (size_t)run->count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
+        proto_grant(to, wire, (size_t)run->count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
 }
 
 static void settle_item(struct logical *l, struct rows *rows, struct reading *r, uint32_t n,

@@ -10,6 +10,7 @@
 
 #include "assertion.h"
 #include "mem.h"
+#include "proto.h"
 
 #define HOLE 1u /* flag of a block's meta */
 
@@ -29,9 +30,9 @@ static enum err read_range(struct logical *l, uint32_t disk, uint64_t oid, uint6
         object_block_meta_encode(l->wire[disk] + (size_t)i * OBJECT_META_BYTES, &unknown);
     if (pages != NULL)
         call.request.grant_data =
-            plat_grant(to, pages, (size_t)count * BLOCK_BYTES, PLAT_GRANT_WRITE);
+            proto_grant(to, pages, (size_t)count * BLOCK_BYTES, PLAT_GRANT_WRITE);
     call.request.grant_meta =
-        plat_grant(to, l->wire[disk], (size_t)count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
+        proto_grant(to, l->wire[disk], (size_t)count * OBJECT_META_BYTES, PLAT_GRANT_WRITE);
     enum err e = logical_calls_one(l, &call);
     plat_revoke(call.request.grant_data);
     plat_revoke(call.request.grant_meta);
@@ -152,9 +153,9 @@ enum err logical_slot_write(struct logical *l, uint32_t disk, uint64_t oid, uint
                                     .flags = OBJECT_REPAIR,
                                     .length = (uint64_t)used * BLOCK_BYTES}};
     if (data)
-        call.request.grant_data = plat_grant_spans(to, spans, used, PLAT_GRANT_READ);
-    call.request.grant_meta = plat_grant(to, l->wire[disk], (size_t)used * OBJECT_ENTRY_BYTES,
-                                         PLAT_GRANT_READ | PLAT_GRANT_WRITE);
+        call.request.grant_data = proto_grant_spans(to, spans, used, PLAT_GRANT_READ);
+    call.request.grant_meta = proto_grant(to, l->wire[disk], (size_t)used * OBJECT_ENTRY_BYTES,
+                                          PLAT_GRANT_READ | PLAT_GRANT_WRITE);
     enum err e = logical_calls_one(l, &call);
     plat_revoke(call.request.grant_data);
     plat_revoke(call.request.grant_meta);

@@ -10,6 +10,7 @@
 #include "assertion.h"
 #include "mem.h"
 #include "planted.h"
+#include "proto.h"
 
 /* ---- One request to one disk ----------------------------------------------------------------- */
 
@@ -51,8 +52,8 @@ static enum err grant_data(struct logical *l, struct part *part)
         }
         spans[n] = (struct plat_span){.base = (void *)(uintptr_t)b->page[i], .bytes = BLOCK_BYTES};
     }
-    part->data = plat_grant_spans(to, spans, part->count, PLAT_GRANT_READ);
-    return part->data == GRANT_NONE ? E_INVAL : OK;
+    part->data = proto_grant_spans(to, spans, part->count, PLAT_GRANT_READ);
+    return OK;
 }
 
 /* Entries of the batch for one disk; `data` stays GRANT_NONE if none carries data. */
@@ -76,8 +77,8 @@ static enum err make_part(struct logical *l, const uint32_t *mask, uint32_t disk
     if (part->count == 0)
         return OK;
     part->meta =
-        plat_grant(l->endpoint[disk], l->wire[disk], (size_t)part->count * OBJECT_ENTRY_BYTES,
-                   PLAT_GRANT_READ | PLAT_GRANT_WRITE);
+        proto_grant(l->endpoint[disk], l->wire[disk], (size_t)part->count * OBJECT_ENTRY_BYTES,
+                    PLAT_GRANT_READ | PLAT_GRANT_WRITE);
     return data ? grant_data(l, part) : OK;
 }
 
@@ -291,9 +292,9 @@ enum err logical_write_one(struct logical *l, uint32_t disk, uint64_t oid, uint6
         .request = {.op = OBJECT_WRITE, .flags = OBJECT_REPAIR, .length = BLOCK_BYTES}};
     object_write_entry_encode(l->wire[disk], &entry);
     call.request.grant_data =
-        plat_grant(l->endpoint[disk], (void *)(uintptr_t)page, BLOCK_BYTES, PLAT_GRANT_READ);
-    call.request.grant_meta = plat_grant(l->endpoint[disk], l->wire[disk], OBJECT_ENTRY_BYTES,
-                                         PLAT_GRANT_READ | PLAT_GRANT_WRITE);
+        proto_grant(l->endpoint[disk], (void *)(uintptr_t)page, BLOCK_BYTES, PLAT_GRANT_READ);
+    call.request.grant_meta = proto_grant(l->endpoint[disk], l->wire[disk], OBJECT_ENTRY_BYTES,
+                                          PLAT_GRANT_READ | PLAT_GRANT_WRITE);
     enum err e = logical_calls_one(l, &call);
     plat_revoke(call.request.grant_data);
     plat_revoke(call.request.grant_meta);

@@ -3,6 +3,8 @@
  */
 #include "naming.h"
 
+#include "proto.h"
+
 enum err objects_call(struct naming *n, struct object_request *request, struct object_reply *reply)
 {
     struct msg m;
@@ -120,7 +122,7 @@ enum err objects_load_block(struct naming *n, uint64_t oid, bool exclusive, stru
                                      .oid = oid,
                                      .flags = exclusive ? OBJECT_EXCLUSIVE : 0,
                                      .length = BLOCK_BYTES};
-    request.grant_data = plat_grant(n->cache, to, BLOCK_BYTES, PLAT_GRANT_WRITE);
+    request.grant_data = proto_grant(n->cache, to, BLOCK_BYTES, PLAT_GRANT_WRITE);
     enum err e = load(n, &request, node, moved);
     plat_revoke(request.grant_data);
     return e == OK && *moved > BLOCK_BYTES ? E_INVAL : e;
@@ -169,7 +171,7 @@ enum err objects_delete(struct naming *n, const struct node *node)
 enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, void *to, size_t bytes,
                       uint32_t *moved)
 {
-    uint32_t grant = plat_grant(n->cache, to, bytes, PLAT_GRANT_WRITE);
+    uint32_t grant = proto_grant(n->cache, to, bytes, PLAT_GRANT_WRITE);
     struct object_request request = {
         .op = OBJECT_READ, .oid = oid, .offset = offset, .length = bytes, .grant_data = grant};
     struct object_reply reply;
@@ -185,7 +187,7 @@ enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const vo
                        size_t bytes)
 {
     ASSERT(n->txn.environment != 0);
-    uint32_t grant = plat_grant(n->cache, (void *)(uintptr_t)from, bytes, PLAT_GRANT_READ);
+    uint32_t grant = proto_grant(n->cache, (void *)(uintptr_t)from, bytes, PLAT_GRANT_READ);
     struct object_request request = {
         .op = OBJECT_WRITE, .oid = oid, .offset = offset, .length = bytes, .grant_data = grant};
     struct object_reply reply;
@@ -212,7 +214,7 @@ enum err objects_zero(struct naming *n, uint64_t oid, uint64_t offset, uint64_t 
                                      .oid = oid,
                                      .offset = offset,
                                      .length = bytes};
-    request.grant_data = plat_grant_spans(n->cache, span, count, PLAT_GRANT_READ);
+    request.grant_data = proto_grant_spans(n->cache, span, count, PLAT_GRANT_READ);
     struct object_reply reply;
     enum err e = objects_call(n, &request, &reply);
     plat_revoke(request.grant_data);

@@ -4,6 +4,8 @@
  */
 #include "vfs_state.h"
 
+#include "proto.h"
+
 #define SERVER_AGAIN_MAX 64u /* a younger transaction that gives way is tried again this often */
 
 /* What applications see: a sick disk is an I/O error to them, whatever the stack knows of it. */
@@ -49,7 +51,7 @@ static uint32_t grant_name(const struct vfs *v, const char *name, uint32_t bytes
     if (bytes == 0)
         return GRANT_NONE;
     ASSERT(name != NULL);
-    return plat_grant(v->server, (void *)(uintptr_t)name, bytes, PLAT_GRANT_READ);
+    return proto_grant(v->server, (void *)(uintptr_t)name, bytes, PLAT_GRANT_READ);
 }
 
 static void cargo_load(const struct vfs *v, struct vfs_request *request, const struct cargo *c)
@@ -60,7 +62,7 @@ static void cargo_load(const struct vfs *v, struct vfs_request *request, const s
     request->name2_grant = grant_name(v, c->name2, c->name2_bytes);
     request->data_grant = GRANT_NONE;
     if (c->data != NULL)
-        request->data_grant = plat_grant(v->server, c->data, c->bytes, c->access);
+        request->data_grant = proto_grant(v->server, c->data, c->bytes, c->access);
     else if (c->grant != GRANT_NONE)
         request->data_grant =
             plat_grant_forward(v->server, c->granter, c->grant, c->offset, c->bytes, c->access);
