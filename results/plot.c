@@ -16,6 +16,7 @@
 const struct plot_kind plot_kinds[] = {
     {"success", "which promises hold: kept, by fault and variant, with exact intervals", 1},
     {"levels", "what was left to the applications: designs x faults", 1},
+    {"spread", "how far damage spreads: environments that noticed, operations lost", 1},
     {"timeline", "what users felt: latency around the fault", 1},
     {"latency", "the tail: operations slower than t, before, during and after the outage", 1},
     {"recovery", "how long until full service, by fault and variant", 1},
@@ -27,8 +28,8 @@ const struct plot_kind plot_kinds[] = {
     {NULL, NULL, 0}};
 
 static void (*const drawers[])(struct plot *) = {
-    plot_success, plot_levels, plot_timeline, plot_latency, plot_recovery,
-    plot_loss,    plot_sweep,  plot_survival, plot_where,   plot_detection};
+    plot_success, plot_levels, plot_spread,   plot_timeline, plot_latency,  plot_recovery,
+    plot_loss,    plot_sweep,  plot_survival, plot_where,    plot_detection};
 _Static_assert(sizeof(drawers) / sizeof(drawers[0]) + 1 ==
                    sizeof(plot_kinds) / sizeof(plot_kinds[0]),
                "a drawer for each kind");
@@ -75,6 +76,11 @@ double plot_y(const struct plot *plot, double px_from_top)
     return 1 - px_from_top / plot->height;
 }
 
+double plot_x(const struct plot *plot, double px_from_left)
+{
+    return px_from_left / plot->width;
+}
+
 void plot_name(struct plot_names *names, const char *name)
 {
     size_t characters = 0;
@@ -84,43 +90,67 @@ void plot_name(struct plot_names *names, const char *name)
         names->longest = characters;
 }
 
-double plot_names_left(const struct plot_names *names)
+double plot_names_left(const struct plot *plot, const struct plot_names *names)
 {
     double left = 14 + names->px * (double)names->longest;
-    return fmin(fmax(left, names->least), 0.4 * PLOT_WIDTH);
+    return fmin(fmax(left, names->least), 0.4 * plot->width);
 }
 
-/* Tics at 1, 2 and 5 of each decade from the first unit on, or 1 alone in a long range. */
-static void unit_tics(FILE *gp, const char *axis, const char *const *units, int unit_count,
-                      double low, double high)
+/* A place on a logarithmic axis, in its own unit, and how it is called. */
+struct tic {
+    double value, shown;
+    const char *unit;
+};
+#define TICS_MAX 9
+#define TICS_ROOM 64
+
+/* The tics within [low, high], every second, third, ... if they are too many. */
+static void put_tics(FILE *gp, const char *axis, const struct tic *tics, size_t count)
+{
+    size_t step = (count + TICS_MAX - 1) / TICS_MAX;
+    fprintf(gp, "set %stics (", axis);
+    for (size_t i = 0; i < count; i += step)
+        fprintf(gp, "%s'%g %s' %g", i > 0 ? ", " : "", tics[i].shown, tics[i].unit, tics[i].value);
+    fputs(")\n", gp);
+}
+
+/* Adds 1, 2, 5, 10, ... times a unit, below `end` of it: of a long range 1, 10, ... alone. */
+static size_t add_tics(struct tic *tics, size_t count, double unit, double end, const char *name,
+                       double low, double high)
 {
     bool close = high < low * 100; /* decades alone would leave one label or none */
-    fprintf(gp, "set %stics (", axis);
-    const char *gap = "";
-    double decade = 1;
-    for (int i = 0; i < 16; i++, decade *= 10) {
+    for (double decade = 1; decade < end; decade *= 10)
         for (int mantissa = 1; mantissa <= (close ? 5 : 1); mantissa += mantissa == 1 ? 1 : 3) {
-            int unit = i / 3 < unit_count ? i / 3 : unit_count - 1;
-            double value = mantissa * decade / pow(1000, unit);
-            if (mantissa * decade < low || mantissa * decade > high)
-                continue;
-            fprintf(gp, "%s'%g %s' %g", gap, value, units[unit], mantissa * decade);
-            gap = ", ";
+            double shown = mantissa * decade;
+            if (shown < end && shown * unit >= low && shown * unit <= high && count < TICS_ROOM)
+                tics[count++] = (struct tic){shown * unit, shown, name};
         }
-    }
-    fputs(")\n", gp);
+    return count;
 }
 
 void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns)
 {
-    static const char *const units[] = {"ns", "us", "ms", "s"};
-    unit_tics(gp, axis, units, 4, low_ns, high_ns);
+    static const struct {
+        double ns, end;
+        const char *name;
+    } units[] = {{1, 1e3, "ns"},    {1e3, 1e3, "us"},  {1e6, 1e3, "ms"},   {1e9, 60, "s"},
+                 {60e9, 60, "min"}, {3600e9, 24, "h"}, {86400e9, 1e6, "d"}};
+    struct tic tics[TICS_ROOM];
+    size_t count = 0;
+    for (size_t u = 0; u < sizeof(units) / sizeof(units[0]); u++)
+        count = add_tics(tics, count, units[u].ns, units[u].end, units[u].name, low_ns, high_ns);
+    put_tics(gp, axis, tics, count);
 }
 
 void plot_size_tics(FILE *gp, const char *axis, double low_bytes, double high_bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    unit_tics(gp, axis, units, 5, low_bytes, high_bytes);
+    struct tic tics[TICS_ROOM];
+    size_t count = 0;
+    for (int u = 0; u < 5; u++)
+        count =
+            add_tics(tics, count, pow(1000, u), u < 4 ? 1e3 : 1e6, units[u], low_bytes, high_bytes);
+    put_tics(gp, axis, tics, count);
 }
 
 static FILE *open_in(struct plot *plot, const char *extension)
@@ -135,6 +165,13 @@ static FILE *open_in(struct plot *plot, const char *extension)
     return f;
 }
 
+/* Whether a title says no more than the heading of a page. */
+static bool is_question(const char *title)
+{
+    size_t length = strlen(title);
+    return length > 0 && title[length - 1] == '?';
+}
+
 static void write_head(struct plot *plot, const char *title, const char *caption)
 {
     bool svg = plot->options->format == PLOT_SVG;
@@ -147,10 +184,10 @@ static void write_head(struct plot *plot, const char *title, const char *caption
     for (char *p = id; *p != 0; p++)
         *p = *p == '-' ? '_' : *p;
     if (svg)
-        fprintf(gp, "set terminal svg size %d,%u dynamic font 'sans-serif,14' name '%s'\n",
-                PLOT_WIDTH, plot->height, id);
+        fprintf(gp, "set terminal svg size %u,%u dynamic font 'sans-serif,14' name '%s'\n",
+                plot->width, plot->height, id);
     else
-        fprintf(gp, "set terminal pngcairo size %d,%u font 'DejaVu Sans,10.5'\n", PLOT_WIDTH,
+        fprintf(gp, "set terminal pngcairo size %u,%u font 'DejaVu Sans,10.5'\n", plot->width,
                 plot->height);
     fprintf(gp, "set output '%s.%s'\nset encoding utf8\n", plot->name, svg ? "svg" : "png");
     fprintf(gp, "small = ',%s'\n", svg ? "11" : "8.5");
@@ -158,10 +195,10 @@ static void write_head(struct plot *plot, const char *title, const char *caption
           "set key noenhanced tc rgb '#222222' samplen 2\n",
           gp);
     fputs("set label 98 ", gp);
-    plot_quote(gp, title, false);
+    plot_quote(gp, plot->options->in_page && is_question(title) ? "" : title, false);
     fprintf(gp, " at screen 0.012,%.4f left tc rgb '#222222' noenhanced\nset label 99 ",
             plot_y(plot, 18));
-    plot_quote(gp, caption, false);
+    plot_quote(gp, plot->options->in_page ? "" : caption, false);
     fprintf(gp, " at screen 0.012,%.4f left tc rgb '#555555' font small noenhanced\n",
             plot_y(plot, 38));
 }
@@ -197,10 +234,10 @@ bool plot_begin(struct plot *plot, const char *kind, unsigned height, const char
     if (plot->pictures_of_kind >= PLOT_PICTURES_MAX)
         return false;
     plot->height = height;
-    if (plot->pictures_of_kind++ == 0)
-        snprintf(plot->name, sizeof(plot->name), "%s", kind);
-    else
-        snprintf(plot->name, sizeof(plot->name), "%s-%u", kind, plot->pictures_of_kind);
+    int at = snprintf(plot->name, sizeof(plot->name), "%s%s", kind,
+                      plot->options->narrow ? "-narrow" : "");
+    if (plot->pictures_of_kind++ > 0)
+        snprintf(plot->name + at, sizeof(plot->name) - (size_t)at, "-%u", plot->pictures_of_kind);
     if (mkdir(plot->dir, 0777) != 0 && errno != EEXIST) {
         fprintf(plot->err, "%s:1:1: %s\n", plot->dir, strerror(errno));
         plot->code = 2;
@@ -323,6 +360,7 @@ int plot_run(const struct plot_options *options, FILE *out, FILE *err)
     ASSERT(options->path != NULL);
     char dir[256];
     struct plot plot = {.options = options, .dir = options->out_dir, .out = out, .err = err};
+    plot.width = options->narrow ? PLOT_NARROW_WIDTH : PLOT_WIDTH;
     int only = options->kind != NULL ? find_kind(options, err) : -1;
     if (options->kind != NULL && only < 0)
         return 2;

@@ -9,6 +9,7 @@
 #ifndef LORIS_RESULTS_PLOT_H
 #define LORIS_RESULTS_PLOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -21,6 +22,8 @@ struct plot_options {
     const char *where; /* SQL over the columns of trials; NULL: all. timeline and latency are added
                         * up a cell: there it chooses cells, not trials */
     enum plot_format format;
+    bool in_page; /* for a page that has captions of its own: pictures have none */
+    bool narrow;  /* 400 px wide instead of 880, as KIND-narrow: success and levels alone */
 };
 
 /* The format of that name (svg, png), or -1. */

@@ -113,7 +113,8 @@ static void write_script(struct plot *plot, const struct matrix *m, const size_t
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set bmargin at screen %.4f\n",
-            PLOT_X(plot_names_left(&names)), PLOT_X(864), plot_y(plot, 80), 14.0 / plot->height);
+            PLOT_X(plot_names_left(plot, &names)), PLOT_X(864), plot_y(plot, 80),
+            14.0 / plot->height);
     fprintf(gp,
             "plot '%s.dat' using 1:2:3:4:5:6:7 with boxxyerror fc rgb variable notitle, \\\n"
             "  '' using 1:2:8:9 with labels font small tc rgb variable noenhanced notitle\n",

@@ -104,18 +104,46 @@ static void write_script(struct plot *plot, const struct curves *curves)
     fputc('\n', gp);
 }
 
+/* The phase that a caption is about where one of two has no operations. */
+static int phase_told(const struct curves *curves)
+{
+    return curves->total[PHASE_BEFORE] >= OPERATIONS_MIN ? PHASE_BEFORE : PHASE_DURING;
+}
+
+/* The rarest share that all phases told of have operations for. */
+static double told_share(const struct curves *curves, const char **name)
+{
+    static const struct {
+        double share;
+        const char *name;
+    } shares[] = {{0.01, "1 in 100"}, {0.1, "1 in 10"}, {0.25, "1 in 4"}};
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        bool known = true;
+        for (int phase = PHASE_BEFORE; phase <= PHASE_DURING; phase++)
+            known = known && (curves->total[phase] < OPERATIONS_MIN ||
+                              !isnan(exceeded(curves, phase, shares[i].share)));
+        *name = shares[i].name;
+        if (known)
+            return shares[i].share;
+    }
+    *name = "Half of the";
+    return 0.5;
+}
+
 static void draw(struct plot *plot, const char *variant, const struct curves *curves)
 {
     char caption[300], title[200], a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES];
     snprintf(title, sizeof(title), "How bad is the tail? %s", variant);
-    if (curves->total[PHASE_DURING] >= OPERATIONS_MIN)
-        snprintf(caption, sizeof(caption),
-                 "1 in 10 operations took > %s in the outage, > %s before.",
-                 text_time(a, exceeded(curves, PHASE_DURING, 0.1)),
-                 text_time(b, exceeded(curves, PHASE_BEFORE, 0.1)));
+    const char *share = NULL;
+    double p = told_share(curves, &share);
+    if (curves->total[PHASE_DURING] >= OPERATIONS_MIN &&
+        curves->total[PHASE_BEFORE] >= OPERATIONS_MIN)
+        snprintf(caption, sizeof(caption), "%s operations took > %s in the outage, > %s before.",
+                 share, text_time(a, exceeded(curves, PHASE_DURING, p)),
+                 text_time(b, exceeded(curves, PHASE_BEFORE, p)));
     else
-        snprintf(caption, sizeof(caption), "1 in 100 operations took > %s.",
-                 text_time(a, exceeded(curves, PHASE_BEFORE, 0.01)));
+        snprintf(caption, sizeof(caption), "%s operations took > %s.", share,
+                 text_time(a, exceeded(curves, phase_told(curves), p)));
     if (!plot_begin(plot, "latency", 400, title, caption))
         return;
     write_curves(plot, curves);

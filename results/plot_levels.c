@@ -13,6 +13,8 @@
 #include "results/text.h"
 
 #define COLUMNS_MAX 5 /* faults a picture: wider bars are told apart */
+#define NARROW_COLUMNS 2
+#define NARROW_KEY 4 /* levels a line of a narrow picture's key */
 #define NAMES_MAX 64
 #define RARE 0.035
 
@@ -120,7 +122,7 @@ static void write_names(struct plot *plot, const struct grid *grid, size_t first
 {
     FILE *gp = plot->gp;
     fputs("set ytics noenhanced scale 0 (", gp);
-    struct plot_names names = {.px = PLOT_NAME_PX, .least = 120};
+    struct plot_names names = {.px = PLOT_NAME_PX, .least = plot->options->narrow ? 60 : 120};
     for (size_t r = 0; r < grid->variant_count; r++) {
         plot_name(&names, grid->variant[r]);
         fputs(r > 0 ? ", " : "", gp);
@@ -139,21 +141,24 @@ static void write_names(struct plot *plot, const struct grid *grid, size_t first
     fprintf(gp,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set bmargin at screen %.4f\nset style fill solid border rgb '#888888'\n",
-            PLOT_X(plot_names_left(&names)), PLOT_X(870), plot_y(plot, 78), 38.0 / plot->height);
+            plot_x(plot, plot_names_left(plot, &names)), plot_x(plot, plot->width - 10),
+            plot_y(plot, 78), (plot->options->narrow ? 58.0 : 38.0) / plot->height);
 }
 
 /* The key: a box and a name for each level, along the lower edge. */
 static void write_key(struct plot *plot)
 {
+    bool narrow = plot->options->narrow;
     for (int l = 0; l < LEVEL_COUNT; l++) {
-        double x = PLOT_X(120 + 93 * l), y = 12.0 / plot->height;
+        double x = plot_x(plot, narrow ? 12 + 97 * (l % NARROW_KEY) : 120 + 93 * l);
+        double y = (narrow && l < NARROW_KEY ? 30.0 : 12.0) / plot->height;
         fprintf(plot->gp,
                 "set object %d rectangle from screen %.4f, screen %.4f to screen %.4f, screen %.4f "
                 "fc rgb '%s' fs solid border rgb '#888888'\nset label %d '%s' at screen %.4f, "
                 "screen %.4f left font small tc rgb '#222222'\n",
-                10 + l, x, y, x + PLOT_X(12), y + 12.0 / plot->height,
-                plot_level_colour((enum level)l), 10 + l, level_name((enum level)l), x + PLOT_X(17),
-                y + 6.0 / plot->height);
+                10 + l, x, y, x + plot_x(plot, 12), y + 12.0 / plot->height,
+                plot_level_colour((enum level)l), 10 + l, level_name((enum level)l),
+                x + plot_x(plot, 17), y + 6.0 / plot->height);
     }
 }
 
@@ -198,11 +203,16 @@ static void caption_of(const struct groups *groups, const struct grid *grid, cha
         snprintf(room, bytes, "Never silent about damage: %s.", names);
 }
 
+static size_t columns_max(const struct plot *plot)
+{
+    return plot->options->narrow ? NARROW_COLUMNS : COLUMNS_MAX;
+}
+
 static void draw(struct plot *plot, const struct groups *groups, const struct grid *grid,
                  size_t first)
 {
     size_t rows = grid->variant_count, columns = grid->column_count - first;
-    columns = columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
+    columns = columns > columns_max(plot) ? columns_max(plot) : columns;
     const struct group **cell = calloc(rows * columns, sizeof(const struct group *));
     ASSERT(cell != NULL);
     char caption[300];
@@ -215,8 +225,8 @@ static void draw(struct plot *plot, const struct groups *groups, const struct gr
                 any = any || cell[c]->injected > 0;
             }
     caption_of(groups, grid, caption, sizeof(caption));
-    if (any && plot_begin(plot, "levels", 120 + 52 * (unsigned)rows,
-                          "What was left to the applications?", caption)) {
+    unsigned height = (plot->options->narrow ? 140 : 120) + 52 * (unsigned)rows;
+    if (any && plot_begin(plot, "levels", height, "What was left to the applications?", caption)) {
         write_bars(plot, cell, rows, columns);
         size_t texts = write_texts(plot, cell, rows, columns, false);
         size_t broken = write_texts(plot, cell, rows, columns, true);
@@ -241,7 +251,7 @@ void plot_levels(struct plot *plot)
         add_name(grid.variant, &grid.variant_count, g->by[0]);
         add_name(grid.column, &grid.column_count, g->by[1]);
     }
-    for (size_t first = 0; first < grid.column_count; first += COLUMNS_MAX)
+    for (size_t first = 0; first < grid.column_count; first += columns_max(plot))
         draw(plot, &groups, &grid, first);
     groups_free(&groups);
 }

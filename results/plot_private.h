@@ -12,7 +12,8 @@
 #include "results/rows.h"
 #include "results/store.h"
 
-#define PLOT_WIDTH 880       /* px */
+#define PLOT_WIDTH 880 /* px */
+#define PLOT_NARROW_WIDTH 400
 #define PLOT_SERIES_MAX 6    /* more go to the next picture */
 #define PLOT_THIN 30         /* injected trials below which a mark is hollow */
 #define PLOT_PICTURES_MAX 24 /* of one kind: beyond it, --where chooses */
@@ -26,6 +27,7 @@ struct plot {
     /* The picture at hand. */
     char name[64];
     FILE *gp, *dat;
+    unsigned width;    /* px, of all: PLOT_WIDTH, or narrow */
     unsigned height;   /* px */
     unsigned pictures; /* of all kinds, drawn */
     unsigned pictures_of_kind;
@@ -66,7 +68,8 @@ void plot_data_text(FILE *dat, const char *text);
 
 /* Distances from the picture's edge as gnuplot's screen fractions. */
 double plot_y(const struct plot *plot, double px_from_top);
-#define PLOT_X(px) ((double)(px) / PLOT_WIDTH)
+double plot_x(const struct plot *plot, double px_from_left);
+#define PLOT_X(px) ((double)(px) / PLOT_WIDTH) /* of kinds that are never narrow */
 
 /* Where the plot begins, in px from the left edge, so that the longest of its names fits: `px` a
  * character of its font, at least `least`, and never more than 40 % of the picture. */
@@ -75,12 +78,12 @@ struct plot_names {
     size_t longest; /* characters */
 };
 void plot_name(struct plot_names *names, const char *name);
-double plot_names_left(const struct plot_names *names);
+double plot_names_left(const struct plot *plot, const struct plot_names *names);
 #define PLOT_NAME_PX 8.2       /* a character of 14 px, on average of what we draw */
 #define PLOT_SMALL_NAME_PX 6.5 /* of 11 px */
 
-/* Tics "1 ms", "10 ms", ... for an axis in ns, with 2 and 5 between in a short range. axis: "x",
- * "y". */
+/* Tics "1 ms", "10 ms", ..., "1 min", "1 h", "1 d" for a logarithmic axis in ns, with 2 and 5
+ * between in a short range; at most 9 in a long one. axis: "x", "y". */
 void plot_time_tics(FILE *gp, const char *axis, double low_ns, double high_ns);
 
 /* The same of bytes: "1 kB" is 1,000. */
@@ -89,6 +92,7 @@ void plot_size_tics(FILE *gp, const char *axis, double low_bytes, double high_by
 /* The kinds; each draws what there is and returns nothing: errors are in plot->code. */
 void plot_success(struct plot *plot);
 void plot_levels(struct plot *plot);
+void plot_spread(struct plot *plot);
 void plot_timeline(struct plot *plot);
 void plot_latency(struct plot *plot);
 void plot_recovery(struct plot *plot);

@@ -14,7 +14,7 @@
 #include "results/text.h"
 
 #define STRIPS_MAX 16 /* a picture */
-#define DOTS_MAX 1200 /* a picture: more are thinned evenly, and the caption says so */
+#define DOTS_MAX 500  /* a picture: more are thinned evenly, and the caption says so */
 #define STRIP_PX 34
 
 struct strips {
@@ -114,7 +114,9 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
     FILE *gp = plot->gp;
     fprintf(gp, "set logscale x\nset xrange [%g:%g]\nset yrange [%.1f:0.6]\n", low_ns, high_ns,
             0.4 - (double)count);
-    plot_time_tics(gp, "x", lane_ns > 0 ? lane_ns * pow(10, 0.32) : low_ns, high_ns);
+    plot_time_tics(gp, "x",
+                   lane_ns > 0 ? lane_ns * pow(10, 0.32) * pow(high_ns / lane_ns, 0.06) : low_ns,
+                   high_ns); /* the lane's own name has room */
     if (lane_ns > 0) {
         fprintf(gp, "set xtics add ('%s' %g)\n", none, lane_ns);
         fprintf(gp,
@@ -137,7 +139,8 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
     fprintf(gp,
             ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen "
             "%.4f\nset bmargin at screen %.4f\nset bars 0.6\n",
-            PLOT_X(plot_names_left(&names)), PLOT_X(590), plot_y(plot, 56), 34.0 / plot->height);
+            PLOT_X(plot_names_left(plot, &names)), PLOT_X(590), plot_y(plot, 56),
+            34.0 / plot->height);
     for (size_t i = 0; i < count; i++)
         fprintf(gp,
                 "%s'%s.dat' index %zu using 1:2 with points pt 7 ps 0.35 lc rgb '#b8bcc2' notitle, "

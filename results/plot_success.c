@@ -12,6 +12,7 @@
 #include "results/text.h"
 
 #define ROWS_MAX 64
+#define NARROW_KEY_PX 18 /* a line of it */
 #define SKIPPED_WIDTH 18 /* characters beside "skipped: " before the edge of the picture */
 
 /* Which rows and variants there are, in the file's order. */
@@ -52,7 +53,7 @@ static const struct group *find(const struct groups *groups, const char *variant
 }
 
 /* "3 of 200 broken", "0 of 200, >= 98.2 %", "never struck", "nothing promised". */
-static void label_of(const struct group *g, char *room, size_t bytes)
+static void label_of(const struct group *g, bool narrow, char *room, size_t bytes)
 {
     char a[TEXT_SHORT_BYTES];
     struct interval interval;
@@ -66,7 +67,8 @@ static void label_of(const struct group *g, char *room, size_t bytes)
                  text_percent(a, interval.low));
     else
         snprintf(room, bytes, "%llu of %llu broken%s", (unsigned long long)g->broken,
-                 (unsigned long long)g->promised, g->injected < PLOT_THIN ? ", thin" : "");
+                 (unsigned long long)g->promised,
+                 g->injected < PLOT_THIN && !narrow ? ", thin" : "");
 }
 
 /* Why the cell was skipped, or "". */
@@ -83,10 +85,10 @@ static void skipped_of(struct plot *plot, const char *variant, const char *fault
     if (rows_next(s, plot->error)) {
         const char *why = rows_text(s, 0);
         /* Longer ones would be cut by the edge of the picture; `loris check` tells them whole. */
-        if (strlen(why) <= SKIPPED_WIDTH)
+        if (strlen(why) <= SKIPPED_WIDTH && !plot->options->narrow)
             snprintf(room, bytes, "skipped: %s", why);
         else
-            snprintf(room, bytes, "skipped, see loris check");
+            snprintf(room, bytes, plot->options->narrow ? "skipped" : "skipped, see loris check");
     }
     sqlite3_finalize(s);
 }
@@ -143,7 +145,7 @@ static double write_data(struct plot *plot, const struct groups *groups, const s
             struct interval interval = {-1, -1};
             double kept = -1, y = -(double)r - step * ((double)v - (double)(count - 1) / 2);
             if (g != NULL)
-                label_of(g, label, sizeof(label));
+                label_of(g, plot->options->narrow, label, sizeof(label));
             else
                 skipped_of(plot, axes->variant[first + v], axes->row[r], label, sizeof(label));
             if (g != NULL && g->promised > 0) {
@@ -162,19 +164,40 @@ static double write_data(struct plot *plot, const struct groups *groups, const s
     return least;
 }
 
-static void write_axes(struct plot *plot, const struct axes *axes, double least)
+/* Where the plot and its key stand; a narrow picture has its key above, a line a variant. */
+static void write_margins(struct plot *plot, const struct plot_names *names, size_t count)
 {
-    static const char *const tics[] = {"0",  "50", "80",   "90",   "95",
-                                       "98", "99", "99.5", "99.8", "100"};
+    FILE *gp = plot->gp;
+    bool narrow = plot->options->narrow;
+    double right_px = narrow ? PLOT_NARROW_WIDTH - 118 : 690;
+    fprintf(gp,
+            "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
+            "set bmargin at screen %.4f\n",
+            plot_x(plot, plot_names_left(plot, names)), plot_x(plot, right_px),
+            plot_y(plot, narrow ? 42 + NARROW_KEY_PX * (double)count : 72), 34.0 / plot->height);
+    if (narrow)
+        fprintf(gp, "set key at screen 0.03,%.4f left top vertical Left reverse\n",
+                plot_y(plot, 32));
+    else
+        fprintf(gp, "set key at screen %.4f,%.4f right center horizontal\n", PLOT_X(866),
+                plot_y(plot, 58));
+}
+
+static void write_axes(struct plot *plot, const struct axes *axes, size_t count, double least)
+{
+    static const char *const all[] = {"0",  "50",   "80",   "90",  "95", "98",
+                                      "99", "99.5", "99.8", "100", NULL};
+    static const char *const few[] = {"50", "90", "98", "100", NULL};
+    const char *const *tics = plot->options->narrow ? few : all;
     FILE *gp = plot->gp;
     fprintf(gp, "f(p) = -log10(1.002 - p) # stretches what is near 100 %%\n");
     fprintf(gp, "set xrange [f(%.6f):f(1)+0.06]\nset yrange [%.2f:0.6]\n",
             fmax(0, fmin(least, 0.9) - 0.01), 0.4 - (double)axes->row_count);
     fputs("set xtics (", gp);
-    for (size_t i = 0; i < sizeof(tics) / sizeof(tics[0]); i++)
+    for (size_t i = 0; tics[i] != NULL; i++)
         fprintf(gp, "%s'%s %%%%' f(%s/100.0)", i > 0 ? ", " : "", tics[i], tics[i]);
     fputs(") font small\nset ytics noenhanced scale 0 (", gp);
-    struct plot_names names = {.px = PLOT_NAME_PX, .least = 130};
+    struct plot_names names = {.px = PLOT_NAME_PX, .least = plot->options->narrow ? 60 : 130};
     for (size_t r = 0; r < axes->row_count; r++) {
         plot_name(&names, axes->row[r]);
         fputs(r > 0 ? ", " : "", gp);
@@ -187,12 +210,7 @@ static void write_axes(struct plot *plot, const struct axes *axes, double least)
                 "set arrow from graph 0, first %.1f to graph 1, first %.1f nohead lc rgb "
                 "'#eeeeee'\n",
                 0.5 - (double)r, 0.5 - (double)r);
-    fprintf(gp,
-            "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\n"
-            "set bmargin at screen %.4f\n",
-            PLOT_X(plot_names_left(&names)), PLOT_X(690), plot_y(plot, 72), 34.0 / plot->height);
-    fprintf(gp, "set key at screen %.4f,%.4f right center horizontal\n", PLOT_X(866),
-            plot_y(plot, 58));
+    write_margins(plot, &names, count);
 }
 
 static void write_marks(struct plot *plot, const struct axes *axes, size_t first, size_t count)
@@ -231,12 +249,14 @@ void plot_success(struct plot *plot)
         size_t count = axes.variant_count - first;
         count = count > PLOT_SERIES_MAX ? PLOT_SERIES_MAX : count;
         unsigned height = 110 + 20 * (unsigned)(count * axes.row_count);
+        if (plot->options->narrow)
+            height = 80 + NARROW_KEY_PX * (unsigned)count + 18 * (unsigned)(count * axes.row_count);
         caption_of(&groups, &axes, first, caption, sizeof(caption));
         if (!plot_begin(plot, "success", height < 170 ? 170 : height, "Which promises hold?",
                         caption))
             break;
         double least = write_data(plot, &groups, &axes, first, count);
-        write_axes(plot, &axes, least);
+        write_axes(plot, &axes, count, least);
         write_marks(plot, &axes, first, count);
         plot_end(plot);
     }

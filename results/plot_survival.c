@@ -21,7 +21,7 @@
 #define PLOT_PX 300
 #define RISK_PX 22  /* a line of the table of those at risk */
 #define LABEL_PX 17 /* least distance of two names */
-#define TICS 4      /* parts of the time that the table has columns for, and 0 */
+#define TICS_MAX 6  /* of the time, and columns of the table, with 0 */
 
 struct curve {
     const char *name;
@@ -37,7 +37,9 @@ struct picture {
     const char *workload, *fault;
     struct curve curve[PLOT_SERIES_MAX];
     size_t curves;
-    double unit_ns, end; /* of the axis, and its length in units */
+    double unit_ns, end;  /* of the axis, and its length in units */
+    double tic[TICS_MAX]; /* places of it, 0 first and its end last */
+    size_t tics;
     const char *unit;
     double bottom; /* least share shown */
     double right_px;
@@ -94,6 +96,18 @@ static double last_of(const struct curve *c, struct interval *interval)
     return s->survival;
 }
 
+/* Round places, and the end. */
+static void place_tics(struct picture *p)
+{
+    double step = 1e-6;
+    for (int i = 0; p->end / step > TICS_MAX - 1; i++)
+        step *= i % 3 == 1 ? 2.5 : 2; /* 1, 2, 5, 10, ... */
+    p->tics = 0;
+    for (double at = 0; at < p->end - step / 2 && p->tics < TICS_MAX - 1; at += step)
+        p->tic[p->tics++] = at;
+    p->tic[p->tics++] = p->end;
+}
+
 static void scale(struct picture *p)
 {
     static const struct {
@@ -114,6 +128,7 @@ static void scale(struct picture *p)
     p->unit = units[u].name;
     p->unit_ns = units[u].ns;
     p->end = end_ns / units[u].ns;
+    place_tics(p);
     p->bottom = 0;
     for (size_t k = 0; k < sizeof(bottoms) / sizeof(bottoms[0]) && p->bottom == 0; k++)
         if (bottoms[k] < low)
@@ -231,9 +246,9 @@ static void write_risk(struct plot *plot, const struct picture *p)
     for (size_t k = 0; k < p->curves; k++) {
         const struct curve *c = &p->curve[k];
         double y = plot_y(plot, TOP_PX + PLOT_PX + 58 + RISK_PX * (double)(k + 1));
-        for (int t = 0; t <= TICS; t++) {
-            double share = (double)t / TICS;
-            uint64_t n = stats_survival_at_risk(c->time, c->count, share * p->end * p->unit_ns);
+        for (size_t t = 0; t < p->tics; t++) {
+            double share = p->tic[t] / p->end;
+            uint64_t n = stats_survival_at_risk(c->time, c->count, p->tic[t] * p->unit_ns);
             fprintf(plot->gp,
                     "set label '%llu' at screen %.4f,%.4f center font small tc rgb '#222222'\n",
                     (unsigned long long)n, PLOT_X(LEFT_PX + share * (p->right_px - LEFT_PX)), y);
@@ -255,8 +270,8 @@ static void write_script(struct plot *plot, const struct picture *p)
             PLOT_X(LEFT_PX), PLOT_X(p->right_px), plot_y(plot, TOP_PX),
             plot_y(plot, TOP_PX + PLOT_PX));
     fprintf(gp, "set xrange [0:%.6f]\nset xtics (", p->end);
-    for (int t = 0; t <= TICS; t++)
-        fprintf(gp, "%s'%.4g' %.6f", t > 0 ? ", " : "", p->end * t / TICS, p->end * t / TICS);
+    for (size_t t = 0; t < p->tics; t++)
+        fprintf(gp, "%s'%.4g' %.6f", t > 0 ? ", " : "", p->tic[t], p->tic[t]);
     fprintf(gp,
             ") font small\nset xlabel '%s' font small tc rgb '#555555' offset 0,0.8\nset yrange "
             "[%g:1]\nset ytics font small\nset format y '%%.3g%%%%'\nset ytics (",

@@ -298,8 +298,21 @@ static void draw_cells(struct plot *plot, const struct group *const *groups, siz
             free(panels[i].column[k]);
 }
 
-/* A picture for each workload and fault: all variants that have a timeline there. */
-static void draw_all(struct plot *plot, const struct groups *groups)
+/* Whether the p-quantile of some design's trials waited: a fault that made nobody wait has no
+ * picture. */
+static bool made_wait(const struct group *const *panel, size_t count, double p)
+{
+    bool waited = false;
+    for (size_t k = 0; k < count; k++) {
+        double outage_ns = group_quantile(&panel[k]->outage, p);
+        waited = waited || outage_ns > 0 || isnan(outage_ns);
+    }
+    return waited;
+}
+
+/* A picture for each workload and fault that made its p-quantile wait: all variants that have a
+ * timeline there. */
+static void draw_all(struct plot *plot, const struct groups *groups, double p)
 {
     bool *drawn = calloc(groups->count + 1, sizeof(*drawn));
     ASSERT(drawn != NULL);
@@ -316,11 +329,7 @@ static void draw_all(struct plot *plot, const struct groups *groups)
             if (has_timeline(plot, g))
                 panel[count++] = g;
         }
-        bool waited = false; /* a fault that made nobody wait has no picture */
-        for (size_t k = 0; k < count; k++)
-            waited = waited || group_quantile(&panel[k]->outage, 0.99) > 0 ||
-                     isnan(group_quantile(&panel[k]->outage, 0.99));
-        if (waited)
+        if (made_wait(panel, count, p))
             draw_cells(plot, panel, count);
     }
     free(drawn);
@@ -329,7 +338,12 @@ static void draw_all(struct plot *plot, const struct groups *groups)
 void plot_timeline(struct plot *plot)
 {
     struct groups groups;
-    if (plot_groups(plot, "variant,workload,fault", &groups))
-        draw_all(plot, &groups);
+    if (plot_groups(plot, "variant,workload,fault", &groups)) {
+        /* A page has no room for all: first those that most trials felt. */
+        if (plot->options->in_page)
+            draw_all(plot, &groups, 0.5);
+        if (plot->pictures_of_kind == 0)
+            draw_all(plot, &groups, 0.99);
+    }
     groups_free(&groups);
 }

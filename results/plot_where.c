@@ -140,6 +140,7 @@ static void draw(struct plot *plot, const struct group *g, const struct points *
 {
     int lane[LEVEL_COUNT], lanes = 0;
     char title[300], caption[300], a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES];
+    char c[TEXT_SHORT_BYTES], d[TEXT_SHORT_BYTES];
     double from = INFINITY, to = -INFINITY;
     for (int l = 0; l < LEVEL_COUNT; l++)
         lane[l] = g->level[l] > 0 ? lanes++ : -1;
@@ -152,9 +153,9 @@ static void draw(struct plot *plot, const struct group *g, const struct points *
              g->by[2]);
     snprintf(caption, sizeof(caption),
              "All %zu trials that broke a promise were struck between %s and %s; faults struck "
-             "between %.3g and %.3g s.",
-             points->broken, text_time(a, from * 1e9), text_time(b, to * 1e9), points->first_s,
-             points->last_s);
+             "between %s and %s.",
+             points->broken, text_time(a, from * 1e9), text_time(b, to * 1e9),
+             text_time(c, points->first_s * 1e9), text_time(d, points->last_s * 1e9));
     if (!plot_begin(plot, "where", 200 + LANE_PX * (unsigned)lanes, title, caption))
         return;
     double most = write_data(plot, points, lane);

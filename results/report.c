@@ -14,6 +14,7 @@
 
 /* Pictures of one kind that stand in the page; 1 MB is the budget of all. */
 #define PICTURES_MAX 4
+#define NARROW_PICTURES_MAX 10 /* they show less each */
 
 /* No script, no web font, nothing from elsewhere; colours as properties for light, dark and print.
  */
@@ -28,25 +29,28 @@ static const char style[] =
     "background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\n"
     "p,ul,dl,h1,h2,.answer{max-width:46rem}h1{font-size:1.7rem;line-height:1.25;margin:.3rem 0 "
     "1rem}h2{font-size:1.25rem;margin:2.5rem 0 .8rem}a{color:var(--link)}\n"
-    ".meta,figcaption,dt{color:var(--soft);font-size:.9rem}nav{display:flex;flex-wrap:wrap;gap:."
-    "3rem "
-    "1rem;font-size:.95rem}\n"
+    ".meta,figcaption,dt,.note{color:var(--soft);font-size:.9rem}nav{display:flex;flex-wrap:wrap;"
+    "gap:.3rem 1rem;font-size:.95rem}\n"
     ".answer{border-left:.4rem solid var(--bad);background:var(--panel);padding:.8rem 1rem}"
     ".answer.good{border-color:var(--good)}.bad{color:var(--bad);font-weight:600}"
     "p.answer.bad{color:inherit;font-weight:400}\n"
     "figure{margin:1rem 0;break-inside:avoid}.paper{overflow-x:auto}.paper svg{width:100%;"
-    "min-width:38rem;height:auto}\n"
+    "min-width:38rem;height:auto}.narrow{display:none}.narrow svg{min-width:0}\n"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
-    "font-size:.88rem}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid "
-    "var(--line);white-space:nowrap}th:first-child,td:nth-child(2),td:nth-child(3),"
-    "td:nth-child(8){text-align:left}tbody th{font-weight:600;position:sticky;left:0;"
+    "font-size:.84rem}th,td{padding:.25rem .38rem;text-align:right;border-bottom:1px solid "
+    "var(--line);white-space:nowrap}thead th{white-space:normal;vertical-align:bottom;"
+    "line-height:1.2}.w{text-align:left}tbody th{font-weight:600;position:sticky;left:0;"
     "background:var(--paper)}tr{break-inside:avoid}\n"
     ".case{border:1px solid var(--line);border-radius:.3rem;padding:.2rem .9rem;margin:.8rem 0;"
     "break-inside:avoid}pre{background:var(--code);padding:.5rem .7rem;overflow-x:auto;"
-    "font-size:.85rem}dt{float:left;clear:left;width:6rem}dd{margin:0 0 .2rem 6.5rem}\n"
+    "font-size:.85rem}dt{float:left;clear:left;width:6rem}dd{margin:0 0 .2rem 6.5rem;"
+    "overflow-wrap:anywhere}\n"
+    "@media screen and (max-width:36rem){.narrow{display:block}.wide{display:none}}\n"
     "@media print{:root{--ink:#000;--soft:#444;--paper:#fff;--panel:#fff;--line:#bbb;--code:#fff;"
-    "--bad:#b00d2b;--good:#1b7a43}nav{display:none}table{font-size:8pt}th,td{padding:.15rem "
-    ".35rem}::details-content{content-visibility:visible}}\n";
+    "--bad:#b00d2b;--good:#1b7a43;--link:#000}body{padding:0}nav{display:none}h2{break-after:avoid}"
+    ".paper svg{min-width:0;max-height:19cm}.paper,.scroll{overflow:visible}table{font-size:8pt}"
+    "th,td{padding:.15rem .35rem}pre{white-space:pre-wrap}"
+    "::details-content{content-visibility:visible}}\n";
 
 static char *column(sqlite3_stmt *s, int at)
 {
@@ -97,13 +101,16 @@ static void read_caption(const struct report *r, const char *name, char *caption
 /*
  * Copies an SVG line with its ids, and what refers to them, made this picture's own: all of
  * gnuplot's pictures use the same. Every id='x', id="x", href='#x' and url(#x) gets "NAME-" before
- * x.
+ * x. What gnuplot says in each of thousands of groups and SVG takes for granted is left out.
  */
 static void copy_line(FILE *page, const char *line, const char *name)
 {
     static const char *const marks[] = {" id='", " id=\"", "href='#", "href=\"#", "url(#"};
+    static const char granted[] = " stroke-linecap=\"butt\" stroke-linejoin=\"miter\"";
     while (*line != 0) {
         size_t i = 0, length = 0;
+        if (strncmp(line, granted, sizeof(granted) - 1) == 0)
+            line += sizeof(granted) - 1;
         for (; i < sizeof(marks) / sizeof(marks[0]); i++) {
             length = strlen(marks[i]);
             if (strncmp(line, marks[i], length) == 0)
@@ -143,27 +150,71 @@ static void inline_svg(struct report *r, const char *name, const char *caption)
         fclose(f);
 }
 
-/* All pictures of a kind, up to PICTURES_MAX. Returns how many there are. */
-static unsigned put_figures(struct report *r, const char *kind, const char *heading)
+/* Whether the picture was drawn. */
+static bool is_drawn(const struct report *r, const char *name)
 {
-    unsigned shown = 0;
-    for (unsigned i = 1; i <= PICTURES_MAX; i++) {
-        char name[64], path[256], caption[520];
-        snprintf(name, sizeof(name), i == 1 ? "%s" : "%s-%u", kind, i);
-        snprintf(path, sizeof(path), "%s/%s.svg", r->pictures, name);
-        if (access(path, R_OK) != 0)
-            break;
-        if (shown++ == 0 && heading != NULL)
-            fprintf(r->page, "<h2>%s</h2>\n", heading);
-        read_caption(r, name, caption, sizeof(caption));
-        fputs("<figure><div class=\"paper\" tabindex=\"0\" role=\"region\" aria-label=\"picture\">",
-              r->page);
-        inline_svg(r, name, caption);
-        fputs("</div><figcaption>", r->page);
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s.svg", r->pictures, name);
+    return r->pictures[0] != 0 && access(path, R_OK) == 0;
+}
+
+/* "KIND", "KIND-2", ...; with `narrow` between. */
+static void picture_name(char *name, size_t bytes, const char *kind, bool narrow, unsigned i)
+{
+    int at = snprintf(name, bytes, "%s%s", kind, narrow ? "-narrow" : "");
+    if (i > 1)
+        snprintf(name + at, bytes - (size_t)at, "-%u", i);
+}
+
+static void put_figure(struct report *r, const char *name, const char *class, const char *caption,
+                       bool told)
+{
+    fprintf(r->page,
+            "<figure%s><div class=\"paper\" tabindex=\"0\" role=\"region\" "
+            "aria-label=\"picture\">",
+            class);
+    inline_svg(r, name, caption);
+    fputs("</div>", r->page);
+    if (!told) {
+        fputs("<figcaption>", r->page);
         text_xml(r->page, caption);
-        fputs("</figcaption></figure>\n", r->page);
+        fputs("</figcaption>", r->page);
     }
-    return shown;
+    fputs("</figure>\n", r->page);
+}
+
+/* Up to `most` pictures of a kind; a caption that several have stands below the first. */
+static void put_pictures(struct report *r, const char *kind, bool narrow, const char *class,
+                         unsigned most)
+{
+    char name[64], caption[520] = "", before[520];
+    for (unsigned i = 1; i <= most + 1; i++) {
+        picture_name(name, sizeof(name), kind, narrow, i);
+        if (!is_drawn(r, name))
+            return;
+        if (i > most)
+            break;
+        memcpy(before, caption, sizeof(before));
+        read_caption(r, name, caption, sizeof(caption));
+        put_figure(r, name, class, caption, i > 1 && strcmp(before, caption) == 0);
+    }
+    fprintf(r->page, "<p class=\"note%s\">There are more: <code>loris plot ",
+            narrow          ? " narrow"
+            : class[0] != 0 ? " wide"
+                            : "");
+    text_xml(r->page, r->options->path);
+    fprintf(r->page, " --kind %s</code> draws them all.</p>\n", kind);
+}
+
+/* The pictures of a kind, and where there are narrow ones those for a phone. */
+static void put_figures(struct report *r, const char *kind)
+{
+    char name[64];
+    picture_name(name, sizeof(name), kind, true, 1);
+    bool narrow = is_drawn(r, name);
+    put_pictures(r, kind, false, narrow ? " class=\"wide\"" : "", PICTURES_MAX);
+    if (narrow)
+        put_pictures(r, kind, true, " class=\"narrow\"", NARROW_PICTURES_MAX);
 }
 
 static void put_head(struct report *r)
@@ -186,26 +237,53 @@ static void put_head(struct report *r)
     fputs("</h1>\n", r->page);
 }
 
+/* What the page is made of, in order: pictures of a kind, then words and tables. */
+static const struct section {
+    const char *id, *name, *heading; /* of the link to it; NULL: `words` write their own */
+    const char *kind;                /* of its pictures, without which there is no section */
+    void (*words)(struct report *r); /* or NULL */
+} sections[] = {
+    {"promises", "Promises", "Which promises were kept?", "success", report_table},
+    {"levels", "What was left", "What was left to the applications?", "levels", NULL},
+    {"spread", "Spread", "How far does damage spread?", "spread", NULL},
+    {"timeline", "Latency", "What did users feel?", "timeline", NULL},
+    {"latency", "Tail", "How bad is the tail?", "latency", NULL},
+    {"recovery", "Recovery", "How long did it take?", "recovery", NULL},
+    {"loss", "Lost work", "How much work was lost?", "loss", NULL},
+    {"years", "Years", "What did a year cost?", "survival", report_calendar},
+    {"sweep", "Sweeps", "What do the swept options cost?", "sweep", NULL},
+    {"where", "Moments", "Which moments are unsafe?", "where", NULL},
+    {"detection", "Detection", "Who notices?", "detection", NULL},
+    {"broken", "Broken promises", NULL, NULL, report_broken},
+    {"never", "Not exercised", "What this campaign never exercised", NULL, report_never},
+    {"method", "Method", "Method and limits", NULL, report_method}};
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+static bool is_there(const struct report *r, const struct section *s)
+{
+    return s->kind == NULL || is_drawn(r, s->kind) || s == &sections[0];
+}
+
 static void put_page(struct report *r)
 {
     put_head(r);
     report_answer(r);
-    fputs("<h2>Which promises were kept?</h2>\n", r->page);
-    (void)put_figures(r, "success", NULL);
-    report_table(r);
-    (void)put_figures(r, "levels", "What was left to the applications?");
-    (void)put_figures(r, "timeline", "What did users feel?");
-    (void)put_figures(r, "latency", "How bad is the tail?");
-    (void)put_figures(r, "recovery", "How long did it take?");
-    (void)put_figures(r, "loss", "How much work was lost?");
-    report_calendar(r);
-    (void)put_figures(r, "survival", NULL);
-    (void)put_figures(r, "sweep", "What do the swept options cost?");
-    (void)put_figures(r, "where", "Which moments are unsafe?");
-    (void)put_figures(r, "detection", "Who notices?");
-    report_broken(r);
-    report_never(r);
-    report_method(r);
+    fputs("<nav aria-label=\"Sections\">", r->page);
+    for (size_t i = 0; i < SECTIONS; i++)
+        if (is_there(r, &sections[i]))
+            fprintf(r->page, "<a href=\"#%s\">%s</a>", sections[i].id, sections[i].name);
+    fputs("</nav>\n", r->page);
+    for (size_t i = 0; i < SECTIONS; i++) {
+        const struct section *s = &sections[i];
+        if (!is_there(r, s))
+            continue;
+        if (s->heading != NULL)
+            fprintf(r->page, "<h2 id=\"%s\">%s</h2>\n", s->id, s->heading);
+        if (s->kind != NULL)
+            put_figures(r, s->kind);
+        if (s->words != NULL)
+            s->words(r);
+    }
     fputs("</body></html>\n", r->page);
 }
 
@@ -218,11 +296,19 @@ static int draw_pictures(struct report *r)
         return 2;
     }
     temp_folder_guard(r->pictures);
-    struct plot_options options = {
-        .path = r->options->path, .out_dir = r->pictures, .format = PLOT_SVG};
+    struct plot_options all = {
+        .path = r->options->path, .out_dir = r->pictures, .format = PLOT_SVG, .in_page = true};
     FILE *nowhere = fopen("/dev/null", "w");
     ASSERT(nowhere != NULL);
-    int code = r->trials > 0 ? plot_run(&options, nowhere, r->err) : 0;
+    int code = r->trials > 0 ? plot_run(&all, nowhere, r->err) : 0;
+    static const char *const narrow[] = {"success", "levels"};
+    for (size_t i = 0; i < 2 && code == 0; i++) {
+        struct plot_options one = all;
+        one.kind = narrow[i];
+        one.narrow = true;
+        if (is_drawn(r, narrow[i]))
+            code = plot_run(&one, nowhere, r->err);
+    }
     fclose(nowhere);
     return code;
 }

@@ -12,9 +12,10 @@
 #define YEAR_NS 31536000e9
 
 static const char head[] =
-    "<h2>What did a year cost?</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-    "aria-label=\"Calendar time by cell\"><table><thead><tr><th>fault</th><th>variant</th>"
-    "<th>workload</th><th>trials</th><th>years</th><th>available</th><th>losses</th>"
+    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+    "aria-label=\"Calendar time by cell\"><table><thead><tr><th class=\"w\">fault</th><th "
+    "class=\"w\">variant</th><th "
+    "class=\"w\">workload</th><th>trials</th><th>years</th><th>available</th><th>losses</th>"
     "<th>mean years to a loss, 95 %</th></tr></thead><tbody>\n";
 
 /* "3.4 [2.1, 6.2]", or what is sure where nothing was lost. at_risk: years until the losses. */

@@ -37,10 +37,12 @@ static void answer_broken(struct report *r, const struct group *subject)
             more += g->broken;
             continue;
         }
-        fprintf(r->page, "%s%s in ", told++ > 0 ? ", " : "", text_count(a, g->broken));
+        fprintf(r->page, "%s<a href=\"#broken\">%s in ", told++ > 0 ? ", " : "",
+                text_count(a, g->broken));
         text_xml(r->page, g->by[1]);
         fputs("/", r->page);
         text_xml(r->page, g->by[2]);
+        fputs("</a>", r->page);
     }
     if (more > 0)
         fprintf(r->page, ", %s more", text_count(a, more));
@@ -124,6 +126,14 @@ static int worst_first(const void *left, const void *right)
     return a->cell < b->cell ? -1 : a->cell > b->cell;
 }
 
+/* "96.4", whose unit is the next number's. */
+static const char *bare_percent(char *room, double share)
+{
+    (void)text_percent(room, share);
+    room[strcspn(room, " ")] = 0;
+    return room;
+}
+
 static void table_row(FILE *page, const struct group *g)
 {
     char a[TEXT_SHORT_BYTES], b[TEXT_SHORT_BYTES], c[TEXT_SHORT_BYTES];
@@ -132,17 +142,21 @@ static void table_row(FILE *page, const struct group *g)
     int weakest = 0;
     for (int l = 0; l < LEVEL_COUNT; l++)
         weakest = g->level[l] > 0 ? l : weakest;
-    fputs("<tr><th scope=\"row\">", page);
+    fputs("<tr><th scope=\"row\" class=\"w\">", page);
     text_xml(page, g->by[2]);
-    fputs("</th><td>", page);
+    fputs("</th><td class=\"w\">", page);
     text_xml(page, g->by[0]);
-    fputs("</td><td>", page);
+    fputs("</td><td class=\"w\">", page);
     text_xml(page, g->by[1]);
     fprintf(page, "</td><td>%" PRIu64 "%s</td><td%s>%s%" PRIu64 "</td>", g->injected,
             g->injected < THIN_TRIALS ? "~" : "", g->broken > 0 ? " class=\"bad\"" : "",
             g->broken > 0 ? "! " : "", g->broken);
-    fprintf(page, "<td>%s</td><td>%s to %s</td><td>%s</td>", text_percent(a, kept),
-            text_percent(b, i.low), text_percent(c, i.high),
+    fprintf(page, "<td>%s</td>", text_percent(a, kept));
+    if (g->promised > 0)
+        fprintf(page, "<td>%s to %s</td>", bare_percent(b, i.low), text_percent(c, i.high));
+    else
+        fputs("<td>nothing promised</td>", page);
+    fprintf(page, "<td class=\"w\">%s</td>",
             g->injected > 0 ? level_name((enum level)weakest) : "-");
     fprintf(page, "<td>%s</td>", text_time(a, group_quantile(&g->outage, 0.5)));
     fprintf(page, "<td>%s</td>", text_time(a, group_quantile(&g->outage, 0.99)));
@@ -155,9 +169,11 @@ void report_table(struct report *r)
     static const char head[] =
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Outcomes by "
         "cell\"><table>"
-        "<thead><tr><th>fault</th><th>variant</th><th>workload</th><th>injected</th><th>broken</th>"
-        "<th>kept</th><th>95 %</th><th>weakest</th><th>outage p50</th><th>outage p99</th>"
-        "<th>recovery p50</th><th>loss p99</th></tr></thead><tbody>\n";
+        "<thead><tr><th class=\"w\">fault</th><th class=\"w\">variant</th><th class=\"w\">workload"
+        "</th><th>injected</th><th>broken</th><th>kept</th><th>95 %</th><th "
+        "class=\"w\">weakest</th>"
+        "<th>outage p50</th><th>outage p99</th><th>recovery p50</th><th>lost work p99</th></tr>"
+        "</thead><tbody>\n";
     const struct group **order = calloc(r->cells.count + 1, sizeof(const struct group *));
     ASSERT(order != NULL);
     for (size_t i = 0; i < r->cells.count; i++)
@@ -220,7 +236,7 @@ void report_broken(struct report *r)
     char a[TEXT_SHORT_BYTES];
     for (size_t i = 0; i < r->cells.count; i++)
         broken += r->cells.group[i].broken;
-    fprintf(r->page, "<h2>Broken promises (%s%s)</h2>\n", text_count(a, broken),
+    fprintf(r->page, "<h2 id=\"broken\">Broken promises (%s%s)</h2>\n", text_count(a, broken),
             broken > 0 ? "; one of each kind" : "");
     if (broken == 0) {
         fputs("<p>None.</p>\n", r->page);
@@ -257,7 +273,7 @@ static void put_cell(struct report *r, const struct group *g)
 void report_never(struct report *r)
 {
     size_t told = 0;
-    fputs("<h2>What this campaign never exercised</h2>\n<ul>\n", r->page);
+    fputs("<ul>\n", r->page);
     if (r->finished == NULL) {
         fputs("<li>It has not finished: <code>loris run ... --resume</code> goes on.</li>\n",
               r->page);
@@ -320,7 +336,7 @@ void report_method(struct report *r)
     bool watched = r->cells.count > 0 && r->cells.group[0].watched;
     fprintf(
         r->page,
-        "<h2>Method and limits</h2>\n<p>Each trial ran the real code of the storage stack on "
+        "<p>Each trial ran the real code of the storage stack on "
         "simulated disks, memory, processes and power, with the faults of its plan, and an "
         "oracle judged what the applications could still read. Rates count trials in which "
         "every fault of the plan took effect. Intervals are %s 95 %% intervals, each cell by "

@@ -89,6 +89,8 @@ void rig_record(struct rig *rig, struct trial_record *record, uint32_t cell, uin
     record->rebuild_ns = draw % 7 == 0 ? RECORD_NULL : (int64_t)(9e9 * spread);
     record->rpo_ns = draw % 3 == 0 ? 0 : (int64_t)(2e9 * spread);
     record->ops = 320;
+    record->environments_hit = draw % 2;
+    record->ops_lost = draw % 5;
     record->sim_ns = 9000000000u;
     record->exposure_ns = record->sim_ns;
     record->wall_ns = 4000000;

@@ -62,7 +62,7 @@ START_TEST(test_report__answers_from_the_numbers)
     has(page, "<h1>Does it hold?</h1>");
     has(page,
         "<strong>Not entirely.</strong> <code>loris</code> broke a promise in 3 of 212 injected "
-        "trials (1.4 %, at most 4.1 %): 3 in mail/power.");
+        "trials (1.4 %, at most 4.1 %): <a href=\"#broken\">3 in mail/power</a>.");
     has(page, "It kept every promise in 12 trials of 1 other cell, so there it breaks fewer than "
               "26.5 % in each (95 %).");
     has(page, "Broken promises (3; one of each kind)");
@@ -138,6 +138,33 @@ START_TEST(test_report__needs_nothing_from_elsewhere)
 }
 END_TEST
 
+/* Each section that a link names is there once; a phone has pictures of its own. */
+START_TEST(test_report__links_lead_to_sections)
+{
+    rig_init(&rig, 1, 2, 60);
+    build(60, 3);
+    ck_assert_int_eq(report(), 0);
+    unsigned links = 0;
+    const char *nav = strstr(page, "<nav");
+    ck_assert_ptr_nonnull(nav);
+    for (const char *p = nav; p != NULL && p < strstr(page, "</nav>"); links++) {
+        char id[64], anchor[80];
+        ck_assert_int_eq(sscanf(p = strstr(p, "href=\"#") + 7, "%60[a-z]", id), 1);
+        snprintf(anchor, sizeof(anchor), "<h2 id=\"%s\">", id);
+        const char *first = strstr(page, anchor);
+        ck_assert_msg(first != NULL && strstr(first + 1, anchor) == NULL, "%s", anchor);
+        p = strstr(p, "</a>") + 4;
+        if (strncmp(p, "</nav>", 6) == 0)
+            break;
+    }
+    ck_assert_uint_ge(links, 8);
+    has(page, "<figure class=\"wide\">");
+    has(page, "<figure class=\"narrow\">");
+    has(page, "id='success-narrow-gpPt0'");
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_report__names_are_texts)
 {
     rig_init(&rig, 1, 2, 40);
@@ -165,4 +192,5 @@ CHECK_MAIN("report", 120, tcase_add_test(tc, test_report__answers_from_the_numbe
            tcase_add_test(tc, test_report__adds_up_calendar_time);
            tcase_add_test(tc, test_report__needs_nothing_from_elsewhere);
            tcase_add_test(tc, test_report__names_are_texts);
+           tcase_add_test(tc, test_report__links_lead_to_sections);
            tcase_add_test(tc, test_report__wrong_input_leaves_no_page);)
