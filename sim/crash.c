@@ -21,6 +21,11 @@ static struct {
     bool defective; /* a defect is being printed: a second one only exits */
 } defect;
 
+static struct {
+    bool (*mend)(void *context, uint64_t address);
+    void *context;
+} repair;
+
 static _Alignas(64) uint8_t alternate_stack[ALTERNATE_STACK_BYTES];
 static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
@@ -29,6 +34,12 @@ void sim_crash_describe_by(void (*describe)(void *context, char *text, uint32_t 
 {
     defect.describe = describe;
     defect.context = context;
+}
+
+void sim_crash_mend_by(bool (*mend)(void *context, uint64_t address), void *context)
+{
+    repair.mend = mend;
+    repair.context = context;
 }
 
 /* Prints and ends the program. From a signal handler: only calls that are safe there, as far as the
@@ -54,6 +65,9 @@ static void on_fault(int signal_number, siginfo_t *info, void *machine_context)
 {
     struct sim_coroutine *co = sim_cpu.running;
     (void)machine_context;
+    if (signal_number == SIGSEGV && repair.mend != NULL &&
+        repair.mend(repair.context, (uint64_t)(uintptr_t)info->si_addr))
+        return;
     if (co == NULL) {
         char what[96];
         (void)snprintf(what, sizeof(what), "signal %d at address %p", signal_number, info->si_addr);

@@ -236,6 +236,24 @@ struct sim_stuck {
 };
 #define STUCK_MAX 64u
 
+/* Who is told of the edges between stretches of a process (watch.c). */
+struct sim_watch_page;
+struct sim_watch {
+    sim_edge_fn *fn; /* NULL: nobody */
+    void *context;
+    uint8_t *survivor; /* the region that is closed to stores, if `closed` */
+    bool closed;
+    struct sim_watch_page *page; /* those that were opened since; room for REGION_PAGES */
+    uint32_t page_count;
+    uint64_t looked_blocks; /* of the process with the survivor, when it was compared last */
+};
+
+/* A death that is to be told as if it had come later; slot SLOT_NONE: none. */
+struct sim_stamp {
+    uint32_t slot;
+    uint64_t blocks, at_ns;
+};
+
 struct sim_machine {
     struct sim_engine *engine;
     struct sim_machine_config config;
@@ -267,6 +285,8 @@ struct sim_machine {
     struct sim_observer observer;
     sim_trace_fn *tracer;
     void *tracer_context;
+    struct sim_watch watch;
+    struct sim_stamp stamp;
     sim_send_hook_fn *send_hook;
     void *send_hook_context;
     sim_device_hook_fn *device_hook;
@@ -323,6 +343,16 @@ void process_catch_up(struct sim_process *p);
 /* Tells the tracer, if there is one, of p. */
 void process_trace(const struct sim_process *p, enum sim_trace_kind kind, uint32_t peer,
                    const struct msg *message, enum err result);
+
+/* ---- watch.c --------------------------------------------------------------------------------- */
+
+/* While somebody watches: p has come back for this reason, and nothing was done about it yet. */
+void watch_stop(struct sim_process *p, enum sim_stop stop);
+/* The survivor is open to stores again. */
+void watch_open(struct sim_machine *m);
+void watch_free(struct sim_machine *m);
+/* p dies now: moves clock and counters to where its death is to be told. */
+void watch_stamp(struct sim_process *p);
 
 /* ---- kernel_call.c --------------------------------------------------------------------------- */
 

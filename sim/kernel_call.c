@@ -154,7 +154,7 @@ bool kernel_call_in_place(struct sim_process *p)
 {
     enum sim_call number = p->gate.call;
     ASSERT((uint32_t)number < CALL_COUNT);
-    if (p->m->regions.strict || !is_plain(p))
+    if (p->m->regions.strict || p->m->watch.fn != NULL || !is_plain(p))
         return false;
     if (calls[number].timed)
         process_catch_up(p);

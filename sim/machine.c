@@ -50,6 +50,7 @@ struct sim_machine *sim_machine_create(const struct sim_machine_config *config)
     for (uint32_t i = 0; i < config->disks; i++)
         m->disk[i] = sim_disk_create(m->engine, i, &config->disk[i]);
     m->planted = PLANTED_NONE;
+    m->stamp.slot = SLOT_NONE;
     sim_machine_reset(m, 0, 0);
     return m;
 }
@@ -72,6 +73,7 @@ void sim_machine_destroy(struct sim_machine *m)
     }
     device_free_all(m);
     message_free_all(m);
+    watch_free(m);
     sim_regions_fini(&m->regions);
     sim_engine_destroy(m->engine);
     free(m);
@@ -135,6 +137,7 @@ void sim_machine_reset(struct sim_machine *m, uint64_t seed, uint64_t trial)
 {
     ASSERT(m->running == NULL); /* not from inside a run */
     sim_regions_strict(&m->regions, false);
+    watch_open(m);
     for (uint32_t i = 0; i < SIM_REGIONS_MAX; i++)
         if (m->regions.region[i].base != NULL)
             sim_regions_clear(&m->regions, i);
@@ -331,6 +334,8 @@ void process_die(struct sim_process *p, enum sim_death cause)
 {
     struct sim_machine *m = p->m;
     ASSERT(p->alive);
+    if (m->stamp.slot == p->slot && cause == SIM_DEATH_KILLED)
+        watch_stamp(p);
     p->alive = false;
     p->ready = false;
     process_trace(p, SIM_TRACE_ENDS, ENDPOINT_NONE, NULL, OK);
@@ -575,6 +580,8 @@ static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64
             continue;
         }
         uint64_t blocks = budget_of(p, limit_ns);
+        if (m->watch.fn != NULL && p->survivor != SLOT_NONE)
+            blocks = 1; /* each store to what outlives it is looked for */
         if (m->regions.strict)
             sim_regions_enter(&m->regions, p->region, p->survivor);
         m->slice_start_ns = now_ns;
@@ -587,6 +594,8 @@ static uint64_t run_process(struct sim_machine *m, struct sim_process *p, uint64
         if (m->stuck_count > 0)
             memory_stick(p);
         account(p);
+        if (m->watch.fn != NULL && goes_on(p, endpoint))
+            watch_stop(p, stop);
         if (goes_on(p, endpoint)) /* else on_block has killed it: nothing of it is done any more */
             handle_stop(p, stop);
         next_ns = run_due_events(m);

@@ -315,6 +315,26 @@ typedef void sim_trace_fn(void *context, const struct sim_trace *t);
 /* Outlives resets; NULL takes it out. */
 void sim_machine_trace(struct sim_machine *m, sim_trace_fn *fn, void *context);
 
+/*
+ * Told of each process of the stack where a stretch of its blocks ends: with block number `blocks`,
+ * which counts as sim_machine_counts does. Killed at any block of one stretch it leaves the same
+ * behind, but for the time: its memory is gone, and nobody has met it since the last stretch; where
+ * something of it outlives it, that has the same bytes. Stretches may be empty. It only looks. A
+ * watched run is the same run, to its hash; it must have no faults of memory.
+ */
+typedef void sim_edge_fn(void *context, enum layer layer, uint32_t instance, uint64_t blocks);
+
+/* Outlives resets; NULL takes it out. At most one program of the machine may have a survivor. */
+void sim_machine_watch(struct sim_machine *m, sim_edge_fn *fn, void *context);
+
+/*
+ * The next time that it is killed (SIM_DEATH_KILLED) it dies as if at block `blocks`, at `at_ns`,
+ * both not before the present ones: so that deaths in one stretch can be compared to the bit.
+ * Outlives resets.
+ */
+void sim_machine_stamp_death(struct sim_machine *m, enum layer layer, uint32_t instance,
+                             uint64_t blocks, uint64_t at_ns);
+
 struct sim_counts {
     uint64_t messages; /* delivered to this process */
     uint64_t blocks;   /* executed */
