@@ -32,7 +32,10 @@ struct explore_input {
 static const struct argp_option options[] = {
     {"output", 'o', "OUT.db", 0, "Results file; default the campaign's name with .db, here", 0},
     {"jobs", 'j', "N", 0, "Worker processes; default one a CPU; never changes a result", 0},
-    {"depth", KEY_DEPTH, "N", 0, "Pending writes that a disk may lose before the last it keeps; 2",
+    {"depth", KEY_DEPTH, "N", 0,
+     "Power: pending writes that a disk may lose before the last it keeps, default 2. Processes: "
+     "how "
+     "many die, one after the other, 1 to 3, default 1",
      0},
     {"every", KEY_EVERY, "N", 0, "Only each N-th point; default 1", 0},
     {"persistence", KEY_PERSISTENCE, NULL, 0, "Only points after fsync, sync and commit", 0},
@@ -107,6 +110,7 @@ static error_t parse_bounds(int key, char *arg, struct explore_input *input)
     switch (key) {
     case KEY_DEPTH:
         e->depth = (uint32_t)cli_number("depth", arg, 0, SIM_DEPTH_MAX, &input->wrong);
+        e->strikes = e->depth;
         return 0;
     case KEY_EVERY:
         e->every = cli_number("every", arg, 1, UINT32_MAX, &input->wrong);
@@ -178,7 +182,7 @@ int cmd_explore(int argc, char **argv)
     static struct explore_input input; /* the lists are large */
     input.run.jobs = cli_cpus();
     input.run.format = "table";
-    input.run.explore = (struct explore_options){.depth = 2, .every = 1};
+    input.run.explore = (struct explore_options){.depth = 2, .strikes = 1, .every = 1};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &input);
     cli_campaign_finish(&input.campaign);
     if (input.run.resume && input.run.overwrite) {

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "campaign/explore_private.h"
+#include "campaign/explore_strike.h"
 #include "campaign/progress.h" /* host time, for wall_ns only */
 #include "sim/rng.h"
 
@@ -54,11 +55,13 @@ const char *explore_refuses(const struct plan *plan, uint32_t cell)
         return c->skipped;
     if (faults->count == 0)
         return "nothing strikes in it";
+    if (striker_takes(plan, cell))
+        return striker_refuses(plan, cell);
     if (faults->count > 1)
-        return "explore takes plans of one fault";
+        return "explore takes one power.cut, or deaths of processes";
     const struct fault *f = &faults->faults[0];
     if (f->kind != FAULT_POWER_CUT)
-        return "explore takes power.cut only";
+        return "explore takes power.cut and process.crash only";
     if (f->chosen != NULL)
         return "its crash state is chosen already";
     if (f->at.kind != FAULT_AT_UNIFORM && f->at.number.kind != AMOUNT_UNIFORM)
@@ -427,7 +430,7 @@ struct explore_sum explorer_run(struct explorer *x, uint32_t cell, uint64_t n, u
                                 uint32_t to, const struct explore_options *options,
                                 const struct explore_sink *sink)
 {
-    ASSERT(explore_refuses(x->plan, cell) == NULL);
+    ASSERT(explore_refuses(x->plan, cell) == NULL && !striker_takes(x->plan, cell));
     ASSERT(options->depth <= SIM_DEPTH_MAX && options->every >= 1);
     ASSERT(from <= to && to <= options->depth);
     x->options = options;

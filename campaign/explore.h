@@ -32,7 +32,8 @@
 
 struct explore_options {
     uint32_t depth;
-    uint64_t every;       /* only each N-th point; 1: all */
+    uint32_t strikes;     /* of deaths of processes: how many, one after the other, at most */
+    uint64_t every;       /* only each N-th point, or stretch of a process; 1: all */
     uint64_t states;      /* of one job at most, 0: no bound */
     bool persistence;     /* only points after an fsync, sync or commit */
     bool keep_all;        /* rows of all classes, not only of broken ones */
@@ -40,7 +41,8 @@ struct explore_options {
     bool eager;           /* no tree: each distinct image of the disks is booted */
 };
 
-/* What came of one point. */
+/* What came of one point; of deaths of processes, of the first of one process (explore_strike.h):
+ * blocks in place of states, trials in place of boots. */
 struct explore_point {
     uint32_t number;
     char name[EXPLORE_POINT_BYTES];

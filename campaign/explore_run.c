@@ -16,8 +16,9 @@
 #include "assertion.h"
 #include "campaign/arena.h"
 #include "campaign/cli.h"
+#include "campaign/explore_jobs.h"
 #include "campaign/explore_progress.h"
-#include "campaign/explore_worker.h"
+#include "campaign/explore_strike.h"
 #include "campaign/progress.h"
 #include "campaign/store_plan.h"
 #include "campaign/worker.h"
@@ -49,9 +50,9 @@ struct explore_run {
     const struct explore_run_options *options;
     struct explore_options explore; /* with the deadline */
     struct store *store;
-    struct explore_job *jobs;
-    uint64_t job_count, next, stored; /* handed out; stored, in order */
-    struct output *outputs;           /* [job_count] of jobs that ended and are not stored yet */
+    struct explore_jobs jobs;
+    uint64_t next, stored;  /* handed out; stored, in order */
+    struct output *outputs; /* of jobs that ended and are not stored yet */
     struct explore_slot *slots;
     uint32_t slot_count;
     struct explore_sum sum; /* of stored jobs */
@@ -74,81 +75,6 @@ static void catch_child(int number)
     (void)number; /* it only ends the wait */
 }
 
-/* ---- Jobs --------------------------------------------------------------------------------------
- */
-
-/* How many sequences a workload has: those of app `bounded`, else one. */
-static uint64_t sequences_of(const struct plan_workload *w)
-{
-    for (uint32_t k = 0; k < w->app_count; k++)
-        if (w->apps[k].bounded != NULL)
-            return w->apps[k].bounded->count;
-    return 1;
-}
-
-static bool wants_cell(const struct plan *plan, uint32_t cell)
-{
-    return plan->cells[cell].selected && explore_refuses(plan, cell) == NULL;
-}
-
-/* Whether all points of the job are stored, with nothing left. */
-static bool is_stored(struct explore_run *run, const struct explore_job *job)
-{
-    struct store_explored_sum sum;
-    store_explored_of(run->store, job->cell, job->n, &sum);
-    return sum.points > 0 && sum.left == 0;
-}
-
-static void add_jobs(struct explore_run *run, uint32_t from, uint32_t to)
-{
-    const struct plan *plan = run->plan;
-    for (uint32_t c = 0; c < plan->cell_count; c++) {
-        if (!wants_cell(plan, c))
-            continue;
-        uint64_t count = sequences_of(&plan->workloads[plan->cells[c].workload]);
-        for (uint64_t n = (plan->shard - 1) % plan->shards; n < count; n += plan->shards) {
-            struct explore_job job = {.cell = c, .from = from, .to = to, .n = n};
-            if (run->options->resume && is_stored(run, &job))
-                continue;
-            if ((run->job_count & (run->job_count - 1)) == 0) { /* grows at powers of two */
-                uint64_t room = run->job_count == 0 ? 1 : run->job_count * 2;
-                run->jobs = realloc(run->jobs, room * sizeof(*run->jobs));
-                ASSERT(run->jobs != NULL);
-            }
-            run->jobs[run->job_count++] = job;
-        }
-    }
-}
-
-/* With a bound each depth by itself, so that whole depths are done first. */
-static bool is_by_depth(const struct explore_run *run)
-{
-    return run->explore.states != 0 || run->options->budget_ns != 0;
-}
-
-/* How many jobs there are, stored ones too. */
-static uint64_t count_jobs(const struct explore_run *run)
-{
-    const struct plan *plan = run->plan;
-    uint64_t first = (plan->shard - 1) % plan->shards, jobs = 0;
-    for (uint32_t c = 0; c < plan->cell_count; c++) {
-        uint64_t count = sequences_of(&plan->workloads[plan->cells[c].workload]);
-        if (wants_cell(plan, c) && count > first)
-            jobs += (count - first - 1) / plan->shards + 1;
-    }
-    return is_by_depth(run) ? jobs * (run->explore.depth + 1) : jobs;
-}
-
-static void list_jobs(struct explore_run *run)
-{
-    uint32_t depth = run->explore.depth;
-    bool by_depth = is_by_depth(run);
-    for (uint32_t d = by_depth ? 0 : depth; d <= depth; d++)
-        add_jobs(run, by_depth ? d : 0, d);
-    run->outputs = calloc(run->job_count + 1, sizeof(*run->outputs));
-    ASSERT(run->outputs != NULL);
-}
-
 /* ---- Storing -----------------------------------------------------------------------------------
  */
 
@@ -164,8 +90,7 @@ static enum err store_point(struct explore_run *run, const struct explore_job *j
                             const struct explore_point *point)
 {
     char name[EXPLORE_POINT_BYTES + 64];
-    (void)snprintf(name, sizeof(name), "%" PRIu64 ".%05" PRIu32 " %s", job->n, point->number,
-                   point->name);
+    explore_jobs_name(job, point, name, sizeof(name));
     /* Depths that are still to come are left, though this job was not to visit them. */
     return store_put_explored(run->store, &(struct store_explored){.cell = job->cell,
                                                                    .point = name,
@@ -180,7 +105,7 @@ static enum err store_point(struct explore_run *run, const struct explore_job *j
 static enum err store_job(struct explore_run *run, uint64_t index)
 {
     const struct output *o = &run->outputs[index];
-    const struct explore_job *job = &run->jobs[index];
+    const struct explore_job *job = &run->jobs.job[index];
     struct explore_frame frame;
     enum err e = OK;
     for (size_t at = 0; at < o->used && e == OK; at += sizeof(frame) + frame.bytes) {
@@ -203,7 +128,8 @@ static enum err store_job(struct explore_run *run, uint64_t index)
             run->sum.points += sum.points;
             run->sum.states += sum.states;
             run->sum.boots += sum.boots;
-            if (job->to == run->explore.depth) /* else a later job has what this one left */
+            if (explore_jobs_is_deepest(run->plan, &run->explore,
+                                        job)) /* else a later one has it */
                 run->sum.left += sum.left;
             run->sum.broken += sum.broken;
             break;
@@ -277,7 +203,8 @@ static void start_worker(struct explore_run *run, uint32_t index)
 static bool goes_on(const struct explore_run *run)
 {
     bool late = run->explore.deadline_ns != 0 && progress_now_ns() >= run->explore.deadline_ns;
-    return run->next < run->job_count && caught == 0 && !run->bounded && run->failed == OK && !late;
+    return run->next < run->jobs.count && caught == 0 && !run->bounded && run->failed == OK &&
+           !late;
 }
 
 static void feed(struct explore_run *run, uint32_t index)
@@ -291,7 +218,7 @@ static void feed(struct explore_run *run, uint32_t index)
     slot->busy = true;
     slot->taken = 0;
     slot->output = (struct output){0};
-    (void)!write(slot->to, &run->jobs[slot->job], sizeof(run->jobs[0]));
+    (void)!write(slot->to, &run->jobs.job[slot->job], sizeof(run->jobs.job[0]));
 }
 
 static void end_job(struct explore_run *run, uint32_t index)
@@ -317,7 +244,7 @@ static void bury(struct explore_run *run, uint32_t index)
     slot->pid = 0;
     if (!slot->busy)
         return;
-    const struct explore_job *job = &run->jobs[slot->job];
+    const struct explore_job *job = &run->jobs.job[slot->job];
     const struct plan_cell *c = &run->plan->cells[job->cell];
     char text[128];
     worker_status_text(status, text, sizeof(text));
@@ -465,6 +392,27 @@ static void run_jobs(struct explore_run *run)
 /* ---- The command -------------------------------------------------------------------------------
  */
 
+/* False, after saying so: more deaths are asked for than can be. */
+static bool check_strikes(const struct plan *plan, const struct explore_options *o)
+{
+    for (uint32_t c = 0; c < plan->cell_count; c++)
+        if (explore_jobs_wants(plan, c) && striker_takes(plan, c) &&
+            o->strikes > EXPLORE_STRIKES_MAX) {
+            (void)fprintf(stderr,
+                          "--depth:1:1: `%" PRIu32 "` is too deep for %s: at most %u processes "
+                          "die, one after the other\n",
+                          o->strikes, plan->faults[plan->cells[c].fault].name, EXPLORE_STRIKES_MAX);
+            return false;
+        }
+    return true;
+}
+
+/* With a bound each depth by itself, so that whole depths are done first. */
+static bool is_bounded(const struct explore_run *run)
+{
+    return run->explore.states != 0 || run->options->budget_ns != 0;
+}
+
 /* Why the selected cells of a fault plan are not explored; NULL: they are, or none is selected. */
 static const char *refused_plan(const struct plan *plan, uint32_t fault)
 {
@@ -486,42 +434,53 @@ static uint32_t tell_refused(const struct plan *plan)
             (void)fprintf(stderr, "loris: not explored: */*/%s: %s\n", plan->faults[f].name, why);
     }
     for (uint32_t c = 0; c < plan->cell_count; c++)
-        explored += wants_cell(plan, c);
+        explored += explore_jobs_wants(plan, c);
     return explored;
 }
 
 /* States that the file says are left, of the jobs of this run that were begun at any depth. */
-static uint64_t count_left(const struct explore_run *run)
+static enum err count_left(const struct explore_run *run, uint64_t *left)
 {
-    uint64_t left = 0;
-    for (uint64_t k = 0; k < run->stored && run->jobs[k].from == 0; k++) {
+    *left = 0;
+    for (uint64_t k = 0; k < run->stored; k++) {
+        const struct explore_job *job = &run->jobs.job[k];
         struct store_explored_sum sum;
-        store_explored_of(run->store, run->jobs[k].cell, run->jobs[k].n, &sum);
-        left = sum.left > UINT64_MAX - left ? UINT64_MAX : left + sum.left;
+        if (!striker_takes(run->plan, job->cell) && job->from > 0)
+            continue; /* the first depth has counted the sequence */
+        enum err e = explore_jobs_stored(run->store, run->plan, job, &sum);
+        if (e != OK)
+            return e;
+        *left = sum.left > UINT64_MAX - *left ? UINT64_MAX : *left + sum.left;
     }
-    return left;
+    return OK;
 }
 
 static int finish(struct explore_run *run)
 {
     const struct explore_run_options *o = run->options;
-    bool whole = run->stored == run->job_count && run->sum.left == 0 && run->defects == 0;
-    uint64_t left = run->job_count - run->stored;
+    bool whole = run->stored == run->jobs.count && run->sum.left == 0 && run->defects == 0;
+    uint64_t left = run->jobs.count - run->stored;
     if (run->failed == OK) {
         run->failed = whole ? store_finish(run->store) : store_commit(run->store);
         if (run->failed != OK)
             (void)fprintf(stderr, "%s\n", store_error(run->store));
     }
     struct store_tally tally;
-    store_tally(run->store, UINT32_MAX, &tally);
     bool bounded = left > 0 || run->sum.left > 0;
-    uint64_t left_states = bounded ? count_left(run) : 0;
+    uint64_t left_states = 0;
+    enum err read = store_tally(run->store, UINT32_MAX, &tally);
+    if (read == OK && bounded)
+        read = count_left(run, &left_states);
+    if (read != OK && run->failed == OK) {
+        (void)fprintf(stderr, "%s\n", store_error(run->store));
+        run->failed = read;
+    }
     store_close(run->store);
     if (caught != 0) {
         (void)fprintf(stderr,
                       "loris: interrupted after %" PRIu64 " of %" PRIu64
                       " parts, all kept; go on with the same command and --resume\n",
-                      run->stored, run->job_count);
+                      run->stored, run->jobs.count);
         return 128 + caught;
     }
     if (bounded)
@@ -529,8 +488,8 @@ static int finish(struct explore_run *run)
                       "loris: stopped at its bound: %" PRIu64 " states were covered, %" PRIu64
                       " of the points begun are left, and %" PRIu64 " of %" PRIu64
                       " parts were not begun; go on with --resume\n",
-                      run->sum.states, left_states, left, run->job_count);
-    else if (run->job_count > 0 && run->sum.points == 0)
+                      run->sum.states, left_states, left, run->jobs.count);
+    else if (run->jobs.count > 0 && run->sum.points == 0)
         (void)fprintf(stderr,
                       "loris: nothing was explored: no run has a point that is asked for\n");
     int code = explore_print(o->out_path, o->format, stdout, stderr);
@@ -548,6 +507,7 @@ static void make_stored(const struct plan *plan, const struct explore_options *o
     struct arena *arena = plan->arena;
     const struct store_parameter own[] = {
         {"explore", "", "depth", arena_printf(arena, "%" PRIu32, o->depth), o->depth},
+        {"explore", "", "strikes", arena_printf(arena, "%" PRIu32, o->strikes), o->strikes},
         {"explore", "", "every", arena_printf(arena, "%" PRIu64, o->every), (double)o->every},
         {"explore", "", "persistence", o->persistence ? "on" : "off", o->persistence},
         {"explore", "", "keep", o->keep_all ? "all" : "broken", NAN},
@@ -571,12 +531,14 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
     sigset_t mask;
     if (tell_refused(plan) == 0) {
         (void)fprintf(stderr,
-                      "%s:1:1: has nothing to explore; a plan of one power.cut with "
-                      "`at: uniform` is wanted\n",
+                      "%s:1:1: has nothing to explore; a plan of one power.cut or process.crash "
+                      "with `at: uniform` is wanted\n",
                       options->request->path);
         return EXIT_WRONG_INPUT;
     }
-    uint64_t jobs = count_jobs(&run);
+    if (!check_strikes(plan, &options->explore))
+        return EXIT_WRONG_INPUT;
+    uint64_t jobs = explore_jobs_count(plan, &options->explore, is_bounded(&run));
     if (jobs > JOBS_MAX) {
         (void)fprintf(stderr,
                       "%s:1:1: has %" PRIu64 " parts to explore, with a bound those of each depth; "
@@ -595,17 +557,22 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
         (void)fprintf(stderr, "%s\n", error);
         return EXIT_WRONG_INPUT;
     }
-    list_jobs(&run);
+    run.failed = explore_jobs_list(&run.jobs, plan, &options->explore, is_bounded(&run),
+                                   options->resume ? run.store : NULL);
+    if (run.failed != OK)
+        (void)fprintf(stderr, "%s\n", store_error(run.store));
+    run.outputs = calloc(run.jobs.count + 1, sizeof(*run.outputs));
+    ASSERT(run.outputs != NULL);
     if (options->budget_ns != 0)
         run.explore.deadline_ns = progress_now_ns() + options->budget_ns;
-    explore_show_begin(&run.show, options->progress, stderr, run.job_count);
+    explore_show_begin(&run.show, options->progress, stderr, run.jobs.count);
     run_jobs(&run);
     explore_show_end(&run.show);
     int code = finish(&run);
     restore_signals(old, &mask);
-    for (uint64_t k = 0; k < run.job_count; k++)
+    for (uint64_t k = 0; k < run.jobs.count; k++)
         free(run.outputs[k].bytes);
     free(run.outputs);
-    free(run.jobs);
+    explore_jobs_free(&run.jobs);
     return code;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/explore_strike.h"
 #include "campaign/worker.h"
 
 struct explore_pipe {
@@ -39,6 +40,32 @@ static void on_progress(void *context, uint64_t states, uint64_t boots)
     send_frame(context, EXPLORE_PROGRESS, &progress, sizeof(progress));
 }
 
+/* One of both works in the laboratory at a time. */
+struct hands {
+    struct lab *lab;
+    struct explorer *explorer;
+    struct striker *striker;
+};
+
+static struct explore_sum run_job(struct hands *h, const struct plan *plan,
+                                  const struct explore_job *job,
+                                  const struct explore_options *options,
+                                  const struct explore_sink *sink)
+{
+    if (!striker_takes(plan, job->cell)) {
+        striker_destroy(h->striker);
+        h->striker = NULL;
+        if (h->explorer == NULL)
+            h->explorer = explorer_create(h->lab, plan);
+        return explorer_run(h->explorer, job->cell, job->n, job->from, job->to, options, sink);
+    }
+    explorer_destroy(h->explorer);
+    h->explorer = NULL;
+    if (h->striker == NULL)
+        h->striker = striker_create(h->lab, plan);
+    return striker_run(h->striker, job->cell, job->n, job->part, job->from, job->to, options, sink);
+}
+
 _Noreturn void explore_worker(const struct plan *plan, const struct explore_options *options,
                               int jobs_fd, int results_fd, uint32_t cpu)
 {
@@ -48,9 +75,9 @@ _Noreturn void explore_worker(const struct plan *plan, const struct explore_opti
     struct explore_job job;
     ASSERT(p.raw != NULL);
     worker_pin(cpu);
-    struct explorer *x = explorer_create(lab_create(plan), plan);
+    struct hands hands = {.lab = lab_create(plan)};
     while (worker_read_all(jobs_fd, &job, sizeof(job))) {
-        struct explore_sum sum = explorer_run(x, job.cell, job.n, job.from, job.to, options, &sink);
+        struct explore_sum sum = run_job(&hands, plan, &job, options, &sink);
         send_frame(&p, EXPLORE_END, &sum, sizeof(sum));
     }
     _exit(0);

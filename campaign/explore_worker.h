@@ -11,7 +11,8 @@
 #include "campaign/explore.h"
 
 struct explore_job {
-    uint32_t cell, from, to; /* depths */
+    uint32_t cell, from, to; /* depths; or how many deaths */
+    uint32_t part;           /* of deaths: the program that dies first */
     uint64_t n;
 };
 

@@ -148,7 +148,11 @@ static void run_here(struct replay *r)
         tell(r, lab);
     if (r->options->verbose)
         close_laboratory(r, lab);
-    lab_trial(lab, cell->fault, r->record);
+    if (r->file.strike_count > 0)
+        striker_trial(lab, r->file.plan, r->file.cell, r->file.strikes, r->file.strike_count,
+                      r->record);
+    else
+        lab_trial(lab, cell->fault, r->record);
     told(r);
     lab_trace(lab, NULL);
     lab_destroy(lab);

@@ -53,7 +53,8 @@ static bool have_trial(void *object, uint64_t trial)
 static void count_stored(struct store *store, struct progress *progress)
 {
     struct store_tally tally;
-    store_tally(store, UINT32_MAX, &tally);
+    if (store_tally(store, UINT32_MAX, &tally) != OK)
+        return; /* told with the first trial, or at the end */
     progress->broken = tally.broken;
     for (unsigned k = 0; k < LEVEL_COUNT; k++)
         progress->level[k] = tally.level[k];
@@ -146,11 +147,12 @@ static int finish(const struct plan *plan, const struct run_options *o, struct s
                   const sigset_t *signals)
 {
     struct store_tally tally;
-    store_tally(store, UINT32_MAX, &tally);
+    enum err err = store_tally(store, UINT32_MAX, &tally);
     bool whole = result->defects == 0 && result->signal == 0 && covers_all(plan);
-    enum err err = result->store != OK ? result->store
-                   : whole             ? store_finish(store)
-                                       : store_commit(store);
+    if (result->store != OK)
+        err = result->store;
+    else if (err == OK)
+        err = whole ? store_finish(store) : store_commit(store);
     if (err != OK && result->store == OK)
         (void)fprintf(stderr, "%s\n", store_error(store));
     store_close(store);

@@ -47,6 +47,19 @@ static void put_text(struct arena *arena, struct yaml *root, const char *key, co
     yaml_put(arena, root, yaml_new_text(arena, nowhere, key), yaml_new_text(arena, nowhere, text));
 }
 
+/* The deaths of the row as a campaign has them. */
+static const char *strikes_text(struct arena *arena, const struct stored *file)
+{
+    const char *text = "[";
+    for (uint32_t k = 0; k < file->strike_count; k++)
+        text = arena_printf(arena,
+                            "%s%s{kind: process.crash, layer: %s, instance: %u, "
+                            "at: {block: %" PRIu64 "}}",
+                            text, k > 0 ? ", " : "", layer_name(file->strikes[k].layer),
+                            file->strikes[k].instance, file->strikes[k].block);
+    return arena_printf(arena, "%s]", text);
+}
+
 /* The stored trial alone: the last of a campaign of its cell, with the names that draws go by. */
 static void isolate(struct shrink *s, const struct stored *file)
 {
@@ -65,6 +78,8 @@ static void isolate(struct shrink *s, const struct stored *file)
     put_copy(s->arena, root, "variants", s->variant, plan->variant_nodes[cell->variant]);
     put_copy(s->arena, root, "workloads", s->workload, plan->workload_nodes[cell->workload]);
     put_copy(s->arena, root, "faults", s->fault, plan->fault_nodes[cell->fault]);
+    if (file->strike_count > 0)
+        shrink_put(s->arena, yaml_get(root, "faults"), s->fault, strikes_text(s->arena, file));
     if (cell->promise_given)
         shrink_put(s->arena, root, "promises",
                    arena_printf(s->arena, "{\"*\": %s}", level_name(cell->promise)));

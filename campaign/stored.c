@@ -113,6 +113,34 @@ static void read_state(struct stored *r)
     (void)sqlite3_finalize(s);
 }
 
+/* The deaths of an explored row, if it is one of them. */
+static void read_strikes(struct stored *r)
+{
+    static const char sql[] =
+        "SELECT t.cell, t.n, json_extract(s.value, '$.layer'), json_extract(s.value,"
+        " '$.instance'), json_extract(s.value, '$.block') FROM trial t,"
+        " json_each(t.state, '$.strikes') s WHERE t.trial = ? AND json_valid(t.state)"
+        " ORDER BY s.key";
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(r->db, sql, -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial) == SQLITE_OK)
+        while (sqlite3_step(s) == SQLITE_ROW && r->strike_count < EXPLORE_STRIKES_MAX) {
+            sqlite3_int64 cell = sqlite3_column_int64(s, 0);
+            const char *layer = (const char *)sqlite3_column_text(s, 2);
+            struct explore_strike at = {.layer =
+                                            layer == NULL ? LAYER_NONE : layer_from_name(layer),
+                                        .instance = (uint32_t)sqlite3_column_int64(s, 3),
+                                        .block = (uint64_t)sqlite3_column_int64(s, 4)};
+            if (cell < 0 || cell >= r->plan->cell_count ||
+                !striker_can(r->plan, (uint32_t)cell, &at))
+                continue;
+            r->cell = (uint32_t)cell;
+            r->n = (uint64_t)sqlite3_column_int64(s, 1);
+            r->strikes[r->strike_count++] = at;
+        }
+    (void)sqlite3_finalize(s);
+}
+
 /* The first number of the answer to a query with up to three numbers in it; 0: there is none. */
 static uint64_t ask(const struct stored *r, const char *sql, const uint64_t *number, int numbers)
 {
@@ -181,6 +209,7 @@ static bool find_trial(struct stored *r, const char *trial)
     if (!find_state(r, strchr(trial, '/') != NULL))
         return false;
     read_state(r);
+    read_strikes(r);
     const struct plan_cell *cell = &r->plan->cells[r->cell];
     if (cell->skipped != NULL || r->n >= PLAN_TRIALS_MAX) {
         (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " cannot be: %s\n", r->db_path, r->trial,

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
+#include "campaign/explore_strike.h"
 #include "campaign/plan.h"
 #include "sim/states.h"
 
@@ -24,6 +25,9 @@ struct stored {
     bool explored; /* it is a crash state that `loris explore` visited: */
     uint32_t point;
     struct sim_state_disk disk[DISKS_MAX];
+
+    uint32_t strike_count; /* deaths that `loris explore` chose, else 0 */
+    struct explore_strike strikes[EXPLORE_STRIKES_MAX];
 };
 
 /*

@@ -168,8 +168,9 @@ void lab_fill_place(const struct lab *lab, uint32_t fault, struct trial_record *
     record->cell = cell;
     record->n = lab->n;
     record->trial = plan_trial_number(plan, cell, lab->n);
-    record->design_promise =
-        lab->run.beyond ? LEVEL_NONE : promise_of_strikes(lab, &plan->faults[fault]);
+    const struct fault_plan *planned = &plan->faults[fault];
+    const struct fault_plan *faults = planned->count > 0 ? lab->run.faults : planned;
+    record->design_promise = lab->run.beyond ? LEVEL_NONE : promise_of_strikes(lab, faults);
     record->promised = c->promise_given ? c->promise : record->design_promise;
 }
 
@@ -185,12 +186,20 @@ void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record)
 {
     const struct fault_plan *faults = &lab->plan->faults[fault];
     ASSERT(lab->has_base);
-    if (faults->count == 0) {
-        *record = lab->base;
-        lab->last = lab->base_verdict;
-        lab_fill_place(lab, fault, record);
+    if (faults->count > 0) {
+        lab_trial_with(lab, fault, faults, record);
         return;
     }
+    *record = lab->base;
+    lab->last = lab->base_verdict;
+    lab_fill_place(lab, fault, record);
+}
+
+void lab_trial_with(struct lab *lab, uint32_t fault, const struct fault_plan *faults,
+                    struct trial_record *record)
+{
+    ASSERT(lab->has_base);
+    ASSERT(faults->count > 0);
     uint64_t start = progress_now_ns();
     uint64_t recovery_ns[FAULTS_PER_PLAN_MAX] = {0};
     struct judge_verdict verdict;

@@ -33,6 +33,11 @@ void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
 /* Runs fault plan `fault` of the job that was begun and fills *record, wall_ns included. */
 void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record);
 
+/* The same with these faults in place of the plan's, whose cell the record is of: what `uniform`
+ * and `any` of the plan can be (explore_process.c). Neither is empty. */
+void lab_trial_with(struct lab *lab, uint32_t fault, const struct fault_plan *faults,
+                    struct trial_record *record);
+
 /* The last trial may have corrupted this process: send the record, then end the child. */
 bool lab_must_retire(const struct lab *lab);
 

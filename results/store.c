@@ -357,28 +357,33 @@ enum err store_put_explored(struct store *store, const struct store_explored *ro
     return run(store, INSERT_EXPLORED);
 }
 
-void store_explored_of(struct store *store, uint32_t cell, uint64_t n,
-                       struct store_explored_sum *sum)
+enum err store_explored_of(struct store *store, uint32_t cell, const char *prefix,
+                           struct store_explored_sum *sum)
 {
-    char begin[32], end[32];
+    char end[STORE_PREFIX_BYTES + 1];
     sqlite3_stmt *s;
+    ASSERT(strlen(prefix) < STORE_PREFIX_BYTES);
     *sum = (struct store_explored_sum){0};
+    if (store->failed)
+        return store->why;
     int code = sqlite3_prepare_v2(
         store->db,
         "SELECT count(*), coalesce(" ROWS_SUM("left") ", 0) FROM exploration WHERE "
                                                       "cell = ? AND point >= ? AND point < ?",
         -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
-    snprintf(begin, sizeof(begin), "%llu.", (unsigned long long)n);
-    snprintf(end, sizeof(end), "%llu/", (unsigned long long)n); /* '/' comes after '.' */
+    if (code != SQLITE_OK)
+        return fail(store);
+    snprintf(end, sizeof(end), "%s\x7f", prefix); /* after any letter */
     bind_u64(s, 1, cell);
-    bind_text(s, 2, begin);
+    bind_text(s, 2, prefix);
     bind_text(s, 3, end);
-    if (sqlite3_step(s) == SQLITE_ROW) {
+    enum err e = sqlite3_step(s) == SQLITE_ROW ? OK : fail(store);
+    if (e == OK) {
         sum->points = (uint64_t)sqlite3_column_int64(s, 0);
         sum->left = (uint64_t)sqlite3_column_int64(s, 1);
     }
     sqlite3_finalize(s);
+    return e;
 }
 
 enum err store_commit(struct store *store)
@@ -401,23 +406,28 @@ bool store_has(struct store *store, uint64_t trial)
 {
     sqlite3_stmt *s = store->statement[SELECT_TRIAL];
     bind_u64(s, 1, trial);
-    bool found = sqlite3_step(s) == SQLITE_ROW;
+    int code = store->failed ? SQLITE_DONE : sqlite3_step(s);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        (void)fail(store); /* and so say all later answers */
     sqlite3_reset(s);
-    return found;
+    return code == SQLITE_ROW;
 }
 
-void store_tally(struct store *store, uint32_t cell, struct store_tally *tally)
+enum err store_tally(struct store *store, uint32_t cell, struct store_tally *tally)
 {
     *tally = (struct store_tally){0};
+    if (store->failed)
+        return store->why;
     sqlite3_stmt *s;
     int code = sqlite3_prepare_v2(store->db,
                                   "SELECT level, count(*), sum(injected), sum(injected AND kept IS "
                                   "0) FROM trial WHERE ?1 IS NULL OR cell = ?1 GROUP BY level",
                                   -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    if (code != SQLITE_OK)
+        return fail(store);
     if (cell != UINT32_MAX)
         sqlite3_bind_int64(s, 1, cell);
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
         unsigned level = (unsigned)sqlite3_column_int(s, 0);
         tally->done += (uint64_t)sqlite3_column_int64(s, 1);
         tally->injected += (uint64_t)sqlite3_column_int64(s, 2);
@@ -425,7 +435,9 @@ void store_tally(struct store *store, uint32_t cell, struct store_tally *tally)
         if (level < LEVEL_COUNT)
             tally->level[level] += (uint64_t)sqlite3_column_int64(s, 2);
     }
+    enum err e = code == SQLITE_DONE ? OK : fail(store);
     sqlite3_finalize(s);
+    return e;
 }
 
 enum err store_outcomes(struct store *store, uint64_t first, uint64_t last,

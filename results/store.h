@@ -77,7 +77,7 @@ struct store_explored {
     uint64_t broken;
 };
 
-/* What is explored of one sequence of a cell. */
+/* What is explored of some points of a cell. */
 struct store_explored_sum {
     uint64_t points, left;
 };
@@ -112,14 +112,17 @@ MUST_USE enum err store_open(struct store **store, const char *path, enum store_
 MUST_USE enum err store_put(struct store *store, const struct trial_record *record);
 MUST_USE enum err store_put_explored(struct store *store, const struct store_explored *row);
 
-/* Adds up the points of sequence n of a cell: those whose name begins with "n.". */
-void store_explored_of(struct store *store, uint32_t cell, uint64_t n,
-                       struct store_explored_sum *sum);
+/* Adds up the points of a cell whose name begins so, as "17." those of sequence 17. prefix: below
+ * STORE_PREFIX_BYTES, ASCII. Errors as store_outcomes. */
+#define STORE_PREFIX_BYTES 40u
+MUST_USE enum err store_explored_of(struct store *store, uint32_t cell, const char *prefix,
+                                    struct store_explored_sum *sum);
 
 /* Commits the batch. Errors as store_put. */
 MUST_USE enum err store_commit(struct store *store);
 
-/* Whether this trial is stored (or in the batch). */
+/* Whether this trial is stored (or in the batch). False too where the file cannot be read: every
+ * later answer says so then. */
 bool store_has(struct store *store, uint64_t trial);
 
 /* Hands out the stored trials from number `first` to `last`, in that order. E_MEDIA: not all, as
@@ -127,8 +130,8 @@ bool store_has(struct store *store, uint64_t trial);
 MUST_USE enum err store_outcomes(struct store *store, uint64_t first, uint64_t last,
                                  store_take_outcome *take, void *object);
 
-/* Adds up a cell; UINT32_MAX: all cells. */
-void store_tally(struct store *store, uint32_t cell, struct store_tally *tally);
+/* Adds up a cell; UINT32_MAX: all cells. Errors as store_outcomes. */
+MUST_USE enum err store_tally(struct store *store, uint32_t cell, struct store_tally *tally);
 
 /* Commits and marks the campaign as finished. Errors as store_put. */
 MUST_USE enum err store_finish(struct store *store);
