@@ -13,7 +13,7 @@
 
 static const struct option_choice policies[] = {{"minix", 0, false}, {NULL, 0, false}};
 static const struct option_choice app_policies[] = {
-    {"stop", 0, false}, {"resume", 1, true}, {NULL, 0, false}};
+    {"stop", 0, false}, {"resume", 1, false}, {NULL, 0, false}};
 
 static const struct option_spec restart_specs[] = {
     {.name = "policy",
@@ -27,7 +27,7 @@ static const struct option_spec restart_specs[] = {
      .choices = app_policies,
      .fallback = "stop",
      .source = FORMAT,
-     .doc = "applications that died: stay so, or do the rest"},
+     .doc = "applications that died: stay so, or do the rest once power is back"},
     {.name = "poll",
      .type = OPTION_TIME,
      .fallback = "1s",

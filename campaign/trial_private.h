@@ -52,6 +52,7 @@ struct run_state {
     bool beyond;         /* more disks were gone at a time than the design bears */
     bool judging;        /* the run is over: what is noticed from now on, the judge provoked */
     bool boot_unjudged;  /* power came back, and what it found has not been judged yet */
+    bool resumes;        /* applications that died start again after a loss of power */
     bool state_missed;   /* a power cut was to leave a crash state that there is not */
     bool lists_events;   /* into the record */
 };
@@ -176,8 +177,11 @@ void lab_conclude(struct lab *lab, const struct judge_input *in, bool walked,
 void lab_judge_walk(struct lab *lab, struct judge_verdict *verdict);
 
 /* trial_boot.c: judges what the present boot found, in a child that is a copy of this process, so
- * that the trial goes on as if nobody had looked; adds the verdict to lab->boots. */
+ * that the trial goes on as if nobody had looked; adds the verdict to lab->boots. Applications that
+ * are to resume then start again on what was found. */
 void lab_judge_boot(struct lab *lab);
+/* Whether the present boot has yet to be judged so that applications can start again. */
+bool lab_awaits_resume(const struct lab *lab);
 
 /* The same after a strike, but as at the end of a trial, with a stop and a boot, since a cache
  * hides what the disks have lost; notes the first loss that it finds. */

@@ -111,7 +111,7 @@ static void fill_struck(const struct lab *lab, struct trial_record *r)
 static int64_t app_written(const struct lab *lab)
 {
     uint64_t bytes = 0;
-    for (uint32_t i = history_setup_ops(lab->history) + 1; i <= history_ops(lab->history); i++) {
+    for (uint32_t i = 1; i <= history_ops(lab->history); i++) {
         const struct history_op *op = history_op(lab->history, i);
         if (op->kind == HISTORY_WRITE && op->state == HISTORY_DONE)
             bytes += op->length;
@@ -153,9 +153,9 @@ static void fill_samples(struct lab *lab, const struct judge_verdict *v, struct 
     }
     size_t count = 0;
     bool struck = v->fault_ns != HISTORY_NEVER;
-    for (uint32_t i = history_setup_ops(lab->history) + 1; i <= ops; i++) {
+    for (uint32_t i = 1; i <= ops; i++) {
         const struct history_op *op = history_op(lab->history, i);
-        if (op->end_ns == HISTORY_NEVER)
+        if (op->end_ns == HISTORY_NEVER || op->kind == HISTORY_SETUP)
             continue;
         enum phase phase = PHASE_BEFORE;
         if (struck && op->end_ns >= v->fault_ns)

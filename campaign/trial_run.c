@@ -414,7 +414,7 @@ static bool over(const struct lab *lab)
     bool to_come =
         lab->calendar.over_ns > 0 ? !lab_calendar_over(lab) : injector_awaits(lab->injector);
     return lab->run.in_service && lab->run.rebuilding == 0 && workload_over(&lab->work) &&
-           !to_come && lab->run.cut_wanted == NO_FAULT;
+           !lab_awaits_resume(lab) && !to_come && lab->run.cut_wanted == NO_FAULT;
 }
 
 /* No progress for so long that it never will be any. What only computes is given up sooner: hours
@@ -507,6 +507,8 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
                                               .on_mark = on_mark,
                                               .on_end = on_end,
                                               .on_unexpected = on_unexpected};
+    lab->run.resumes = option_number(&v->machine.restart, "apps") != 0;
+    lab->work.resumes = lab->run.resumes;
     if (lab->listener != NULL) {
         lab->work.hooks.on_call = on_call;
         lab->work.hooks.on_answer = on_answer;

@@ -55,6 +55,21 @@ uint64_t app_number(struct app *a, const char *option)
     return amount->kind == AMOUNT_FIXED ? (uint64_t)amount->low : app_amount(a, option);
 }
 
+static void count_step(void *argument)
+{
+    ((struct app *)argument)->self->steps++;
+}
+
+bool app_next_step(struct app *a, uint64_t steps)
+{
+    if (a->step >= steps)
+        return false;
+    a->step++;
+    if (a->resumes)
+        sim_trap(count_step, a);
+    return true;
+}
+
 bool app_sync_due(struct app *a)
 {
     if (a->sync_every == 0 || ++a->operations < a->sync_every)
@@ -283,6 +298,11 @@ enum err app_readlink(struct app *a, const char *path)
 /* One whole listing: open, all entries, close; the calls of its own are not recorded. */
 enum err app_readdir(struct app *a, const char *path)
 {
+    return app_list(a, path, NULL, NULL);
+}
+
+enum err app_list(struct app *a, const char *path, app_visit *visit, void *context)
+{
     struct history_call call = {.kind = HISTORY_READDIR, .path = path};
     struct record r = begin(a, &call, 0);
     struct client_entry entry;
@@ -296,6 +316,8 @@ enum err app_readdir(struct app *a, const char *path)
         for (uint64_t at = 0; e == OK && client_entry_next(a->buffer, moved, &at, &entry);) {
             r.entry = &entry;
             sim_trap(record_entry, &r);
+            if (visit != NULL)
+                visit(context, entry.name);
         }
     } while (e == OK && cookie != 0);
     enum err closed = opened ? client_close(&a->client, fd) : OK;
@@ -505,6 +527,25 @@ void app_versions_safe(struct app *a, uint32_t file)
     sim_trap(tell_safe, &(struct reliance_told){.a = a, .file = file});
 }
 
+struct found {
+    const struct app *a;
+    uint32_t file;
+    uint64_t found;
+};
+
+static void ask_found(void *argument)
+{
+    struct found *f = argument;
+    f->found = history_found(history_of(f->a), f->a->self->number, f->file);
+}
+
+uint64_t app_found(struct app *a, uint32_t file)
+{
+    struct found f = {.a = a, .file = file};
+    sim_trap(ask_found, &f);
+    return f.found;
+}
+
 static void pass_mark(void *argument)
 {
     struct workload_run *run = ((struct app *)argument)->self->run;
@@ -520,8 +561,12 @@ void app_mark(struct app *a)
 
 enum err app_make_homes(struct app *a)
 {
+    if (a->again) {
+        a->draw_key = a->life_key;
+        a->drawn = 0;
+    }
     enum err e = app_mkdir(a, a->home);
-    if (e == OK && a->share > 0)
+    if ((e == OK || (a->again && e == E_EXIST)) && a->share > 0)
         e = app_mkdir(a, a->shared_home);
     return e;
 }

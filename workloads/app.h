@@ -8,6 +8,10 @@
  *
  * A call that returns E_DEAD means that the VFS is gone: the application returns from its main and
  * is dead with it. All other errors are answers: applications go on.
+ *
+ * An application may be started again on what a loss of power has left (`again`): its main then
+ * runs its own recovery first, and goes on with the steps that were not begun before
+ * (app_next_step). How far it was is kept by the laboratory, as its user would know it.
  */
 #ifndef LORIS_WORKLOADS_APP_H
 #define LORIS_WORKLOADS_APP_H
@@ -24,7 +28,11 @@
 struct app {
     struct client client;
     struct workload_app *self; /* in the laboratory: only for traps */
-    uint64_t draw_key;         /* of this application in this trial */
+    uint64_t draw_key;         /* of this application in this trial; */
+    uint64_t life_key;         /* that of this life, from app_make_homes on */
+    bool again;                /* it has lived before */
+    bool resumes;              /* it may live again */
+    uint64_t step;             /* of its work that were begun, in all its lives */
     uint64_t drawn;            /* draws so far */
     const struct option_set *options;
     const char *script;
@@ -50,6 +58,8 @@ uint64_t app_below(struct app *a, uint64_t limit);
 uint64_t app_amount(struct app *a, const char *option);
 /* The same, but a fixed value takes no draw. */
 uint64_t app_number(struct app *a, const char *option);
+/* Begins the next of so many steps. False: all were begun, in this life or an earlier one. */
+bool app_next_step(struct app *a, uint64_t steps);
 /* Counts an operation; whether a sync is due after it. */
 bool app_sync_due(struct app *a);
 
@@ -80,6 +90,9 @@ MUST_USE enum err app_link(struct app *a, const char *existing, const char *name
 MUST_USE enum err app_symlink(struct app *a, const char *target, const char *name);
 MUST_USE enum err app_readlink(struct app *a, const char *path);
 MUST_USE enum err app_readdir(struct app *a, const char *path);
+/* The same; visit, or NULL, is told each name, in the order of the listing. */
+typedef void app_visit(void *context, const char *name);
+MUST_USE enum err app_list(struct app *a, const char *path, app_visit *visit, void *context);
 MUST_USE enum err app_chmod(struct app *a, const char *path, uint32_t mode);
 
 MUST_USE enum err app_chown(struct app *a, const char *path, uint32_t uid, uint32_t gid);
@@ -104,6 +117,9 @@ void app_rely(struct app *a, enum history_invariant kind, uint32_t file, const c
 void app_version_begin(struct app *a, uint32_t file);
 void app_version_done(struct app *a);
 void app_versions_safe(struct app *a, uint32_t file);
+/* What the last boot left of its file (history_found): for an application's recovery, which would
+ * see it by checksums in what it reads. */
+uint64_t app_found(struct app *a, uint32_t file);
 
 /* open, write all of `length` in pieces, close; and open, read all, close. */
 MUST_USE enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length);
@@ -118,7 +134,7 @@ void app_mark(struct app *a);
 
 /* The directory in which app_path puts files. */
 const char *app_home(const struct app *a, bool shared);
-/* Makes the home directories. */
+/* Makes the home directories. What is drawn from here on is of this life. */
 MUST_USE enum err app_make_homes(struct app *a);
 /* Writes "HOME/PREFIXnumber" into path; shared: in the shared tree. */
 void app_path(const struct app *a, char path[APP_PATH_BYTES], bool shared, const char *prefix,

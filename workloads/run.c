@@ -5,6 +5,7 @@
 #include "assertion.h"
 #include "sim/rng.h"
 #include "workloads/app.h"
+#include "workloads/oracle/base.h"
 
 static app_main *const mains[APP_KINDS] = {
     [APP_POSTMARK] = postmark_main, [APP_FSX] = fsx_main,
@@ -58,6 +59,10 @@ static void configure(void *argument)
     const struct option_set *o = w->part->options;
     a->self = s->self;
     a->draw_key = w->draw_key;
+    a->life_key = w->life == 0 ? w->draw_key : sim_rng_mix(w->draw_key, w->life);
+    a->again = w->life > 0;
+    a->step = w->steps;
+    a->resumes = w->run->resumes;
     a->options = o;
     a->script = w->part->script;
     a->copy = w->copy;
@@ -119,4 +124,29 @@ uint32_t workload_kill(struct workload_run *run, uint32_t environment, enum hist
         (void)sim_machine_kill(run->machine, LAYER_APP, w->number, SIM_DEATH_KILLED);
     }
     return killed;
+}
+
+bool workload_has_dead(const struct workload_run *run)
+{
+    for (uint32_t i = 0; i < run->app_count; i++)
+        if (run->app[i].dead && !run->app[i].ended)
+            return true;
+    return false;
+}
+
+uint32_t workload_resume(struct workload_run *run)
+{
+    uint32_t count = 0;
+    ASSERT(run->resumes);
+    for (uint32_t i = 0; i < run->app_count; i++) {
+        struct workload_app *w = &run->app[i];
+        if (!w->dead || w->ended)
+            continue;
+        w->dead = false;
+        w->life++;
+        history_revive(run->history, w->number);
+        sim_machine_spawn_app(run->machine, w->number, run_app, w);
+        count++;
+    }
+    return count;
 }

@@ -28,6 +28,8 @@ struct workload_app {
     uint32_t copy;   /* within its part */
     uint32_t environment;
     uint64_t draw_key;
+    uint32_t life;  /* how often it has started again */
+    uint64_t steps; /* of its work that were begun, in all its lives; counted if it may resume */
     uint64_t operations; /* begun so far */
     bool ended;          /* main returned */
     bool dead;           /* killed */
@@ -54,6 +56,7 @@ struct workload_run {
     struct workload_hooks hooks;
     struct workload_app app[WORKLOAD_APPS_MAX];
     uint32_t app_count;
+    bool resumes;               /* workload_resume may be called: set before workload_start */
     uint64_t origin_ns;         /* machine time of time 0: the history counts from there */
     uint64_t operations, marks; /* begun so far */
     uint64_t unexpected;        /* answers that differ from what a script expects */
@@ -80,5 +83,13 @@ bool workload_over(const struct workload_run *run);
 /* The applications of an environment (UINT32_MAX: of all) are killed; returns how many were alive.
  */
 uint32_t workload_kill(struct workload_run *run, uint32_t environment, enum history_death why);
+
+/* Whether some died before they came to their end. */
+bool workload_has_dead(const struct workload_run *run);
+
+/* Those that died start again, at the machine's present time, on the tree that they find: each
+ * begins with its own recovery and goes on with the steps that it had not begun, by draws of their
+ * own. The history must have been rebased. Returns how many they are. */
+uint32_t workload_resume(struct workload_run *run);
 
 #endif

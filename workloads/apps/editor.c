@@ -6,7 +6,8 @@
  *
  * What the user of an editor is owed after a crash is worked out from the tree (invariants.h): for
  * each text its backup if that is whole, else the text, and no older than the last save that was
- * said to be done.
+ * said to be done. Started again the editor does so itself: it reads both, and renames the backup
+ * over the text or removes it; then the old list goes.
  */
 #include "workloads/app.h"
 
@@ -79,6 +80,32 @@ static void stop(struct editor *d)
         return;
 }
 
+/* One text after a crash. */
+static enum err recover_text(struct editor *d, uint32_t text)
+{
+    struct app *a = d->a;
+    enum err e = app_read_file(a, d->backup[text]);
+    if (e == E_DEAD || e == E_NOENT)
+        return e;
+    e = app_read_file(a, d->text[text]);
+    if (e == E_DEAD)
+        return e;
+    bool newer = app_found(a, text) != 0;
+    return newer ? app_rename(a, d->backup[text], d->text[text]) : app_unlink(a, d->backup[text]);
+}
+
+static enum err recover(struct editor *d)
+{
+    enum err e = OK;
+    for (uint32_t i = 0; e != E_DEAD && i < TEXTS; i++)
+        e = recover_text(d, i);
+    if (e != E_DEAD)
+        e = app_unlink(d->a, d->list);
+    if (e == E_DEAD || d->a->sync_every == 0)
+        return e;
+    return sync_home(d->a, d->home);
+}
+
 void editor_main(struct app *a)
 {
     bool shared = a->share > 0.5;
@@ -92,9 +119,11 @@ void editor_main(struct app *a)
     }
     uint64_t saves = app_number(a, "saves");
     enum err e = app_make_homes(a);
+    if (e != E_DEAD && a->again)
+        e = recover(&d);
     if (e != E_DEAD)
         e = replace(&d, d.new_list, d.list, 64 * TEXTS, a->sync_every != 0);
-    for (uint64_t i = 0; e != E_DEAD && i < saves; i++) {
+    while (e != E_DEAD && app_next_step(a, saves)) {
         e = save(&d, (uint32_t)app_below(a, TEXTS));
         if (e != E_DEAD)
             app_think(a); /* it has synced what it saved */

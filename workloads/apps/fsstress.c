@@ -134,7 +134,7 @@ void fsstress_main(struct app *a)
 {
     uint64_t operations = app_number(a, "operations");
     enum err e = make_tree(a);
-    for (uint64_t i = 0; e != E_DEAD && i < operations; i++) {
+    while (e != E_DEAD && app_next_step(a, operations)) {
         e = step(a);
         if (e != E_DEAD)
             e = app_pause(a);

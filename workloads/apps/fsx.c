@@ -63,11 +63,11 @@ void fsx_main(struct app *a)
                     .allocates = option_on(a->options, "fallocate"),
                     .migrates = option_on(a->options, "levels"),
                     .limit = app_amount(a, "size")};
-    enum err e = app_make_homes(a);
     app_path(a, f.path, a->share > 0 && app_unit(a) < a->share, "fsx", 0);
+    enum err e = app_make_homes(a);
     if (e != E_DEAD)
         e = app_open(a, f.path, CALL_CREATE, &f.fd);
-    for (uint64_t i = 0; e != E_DEAD && i < operations; i++) {
+    while (e != E_DEAD && app_next_step(a, operations)) {
         e = step(&f);
         if (e != E_DEAD)
             e = pause_fsx(&f);

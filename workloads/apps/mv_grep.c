@@ -6,6 +6,9 @@
  *
  * Copies work in pairs, in the shared tree, for they may be in different environments: the even one
  * moves, the next one searches. A last one without a partner only moves.
+ *
+ * Started again, the mover sees to it that there is one file, in the first directory, and writes it
+ * anew.
  */
 #include "workloads/app.h"
 
@@ -60,6 +63,15 @@ static enum err make(struct pair *p)
     if (e != E_DEAD)
         e = app_mkdir(p->a, p->x);
     return e != E_DEAD ? app_write_file(p->a, p->in_x, CALL_CREATE, FILE_BYTES) : e;
+}
+
+static enum err repair(struct pair *p)
+{
+    enum err x = app_stat(p->a, p->in_x);
+    enum err e = x != E_DEAD ? app_stat(p->a, p->in_y) : x;
+    if (e == OK)
+        e = x == OK ? app_unlink(p->a, p->in_y) : app_rename(p->a, p->in_y, p->in_x);
+    return e == E_DEAD ? e : make(p);
 }
 
 /* Tries again what a deadlock took back: it is to end on the other side. */
@@ -147,8 +159,8 @@ void mv_grep_main(struct app *a)
     sim_trap(name_paths, &n);
     uint64_t moves = app_number(a, "moves");
     bool moving = a->copy % 2 == 0;
-    enum err e = moving ? make(&p) : await(&p);
-    for (uint64_t i = 0; e != E_DEAD && i < moves; i++) {
+    enum err e = !moving ? await(&p) : a->again ? repair(&p) : make(&p);
+    for (uint64_t i = 0; e != E_DEAD && app_next_step(a, moves); i++) {
         e = moving ? move(&p, i % 2 == 1) : grep(&p);
         if (e != E_DEAD)
             e = app_pause(a);

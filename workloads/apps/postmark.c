@@ -4,6 +4,8 @@
  * appends to one, and creates a file or deletes one, by even chances; at the end what is left is
  * deleted, unless the campaign wants to see it: it stays, so that the oracle has something to read.
  * With `levels` a file is asked to change its RAID level before every fourth transaction.
+ *
+ * Started again, it takes the files that it finds for its pool and does the rest.
  */
 #include "workloads/app.h"
 
@@ -76,6 +78,31 @@ static enum err pool_migrate(struct pool *p)
     return app_change_level(p->a, path);
 }
 
+/* A name of the pool is "f" and a number: keeps those numbers in ascending order, so that they do
+ * not hang on how a design lists them. */
+static void pool_meet(void *context, const char *name)
+{
+    struct pool *p = context;
+    uint64_t number = 0;
+    if (*name != 'f' || p->count == p->room)
+        return;
+    for (const char *digit = name + 1; *digit != '\0'; digit++)
+        number = 10 * number + (uint64_t)(*digit - '0');
+    uint64_t at = p->count++;
+    for (; at > 0 && p->file[at - 1] > number; at--)
+        p->file[at] = p->file[at - 1];
+    p->file[at] = number;
+    p->next = number >= p->next ? number + 1 : p->next;
+}
+
+static enum err pool_find(struct pool *p)
+{
+    enum err e = app_list(p->a, app_home(p->a, false), pool_meet, p);
+    if (e != E_DEAD && p->a->share > 0)
+        e = app_list(p->a, app_home(p->a, true), pool_meet, p);
+    return e;
+}
+
 static enum err transaction(struct pool *p)
 {
     if (p->migrates && app_below(p->a, 4) == 0 && pool_migrate(p) == E_DEAD)
@@ -95,13 +122,10 @@ void postmark_main(struct app *a)
     p.file = plat_alloc(p.room * sizeof(*p.file), TAG_HEAP);
     ASSERT(p.file != NULL);
     enum err e = app_make_homes(a);
-    for (uint64_t i = 0; e != E_DEAD && i < files; i++) {
-        e = pool_create(&p);
-        if (e != E_DEAD)
-            e = app_pause(a);
-    }
-    for (uint64_t i = 0; e != E_DEAD && i < transactions; i++) {
-        e = transaction(&p);
+    if (e != E_DEAD && a->again)
+        e = pool_find(&p);
+    while (e != E_DEAD && app_next_step(a, files + transactions)) {
+        e = a->step <= files ? pool_create(&p) : transaction(&p);
         if (e != E_DEAD)
             e = app_pause(a);
     }

@@ -2,6 +2,9 @@
  * script: the operations of a list, in its order. What a line expects is compared with the answer;
  * a difference is counted (column `anomalies`) and told (an event), beside what the oracle says of
  * it. bounded: the same, of a list that bounded.c has made.
+ *
+ * Started again, it goes on with the line after the last that was begun, by the user who was named
+ * last.
  */
 #include "workloads/script.h"
 #include "workloads/app.h"
@@ -154,11 +157,20 @@ void script_main(struct app *a)
     struct script_place place = {0};
     ASSERT(text != NULL);
     enum err e = app_make_homes(a);
+    uint64_t begun = a->step;
+    a->step = 0;
     while (e != E_DEAD) {
         struct step s = {.a = a, .text = &text, .op = &op, .place = &place};
         sim_trap(next_step, &s);
         if (s.next == SCRIPT_END)
             return;
+        if (a->step < begun) {
+            a->step++;
+            if (op.kind == SCRIPT_USER)
+                (void)run_step(a, &op);
+            continue;
+        }
+        (void)app_next_step(a, UINT64_MAX);
         s.answer = e = run_step(a, &op);
         if (e != op.expected && !op.any_answer && e != E_DEAD)
             sim_trap(tell_unexpected, &s);

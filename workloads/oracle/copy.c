@@ -168,6 +168,59 @@ void observation_copy(struct observation *to, const struct observation *from)
     to->errors = from->errors;
 }
 
+struct counts { /* of what is sent */
+    uint32_t nodes, chunks, text_bytes, errors;
+    uint64_t pool_bytes;
+};
+
+void observation_send(const struct observation *o, FILE *to)
+{
+    const struct counts c = {.nodes = o->node_count,
+                             .chunks = o->chunk_count,
+                             .text_bytes = o->text_bytes,
+                             .errors = o->errors,
+                             .pool_bytes = o->pool_bytes};
+    bool sent = fwrite(&c, sizeof(c), 1, to) == 1;
+    if (c.nodes > 0) /* element 0 is none */
+        sent = sent && fwrite(o->nodes + 1, sizeof(*o->nodes), c.nodes, to) == c.nodes;
+    if (c.chunks > 0)
+        sent = sent && fwrite(o->chunks + 1, sizeof(*o->chunks), c.chunks, to) == c.chunks;
+    if (c.text_bytes > 0)
+        sent = sent && fwrite(o->text, 1, c.text_bytes, to) == c.text_bytes;
+    if (c.pool_bytes > 0)
+        sent = sent && fwrite(o->pool, 1, c.pool_bytes, to) == c.pool_bytes;
+    ASSERT(sent && fflush(to) == 0);
+}
+
+bool observation_receive(struct observation *o, FILE *from)
+{
+    struct counts c;
+    observation_reset(o);
+    if (fread(&c, sizeof(c), 1, from) != 1)
+        return false;
+    o->nodes = model_grow(o->nodes, &o->node_room, c.nodes + 1, sizeof(*o->nodes));
+    o->chunks = model_grow(o->chunks, &o->chunk_room, c.chunks + 1, sizeof(*o->chunks));
+    o->text = model_grow(o->text, &o->text_room, c.text_bytes + 1, 1);
+    if (c.pool_bytes > o->pool_room) {
+        free(o->pool);
+        o->pool = malloc(c.pool_bytes);
+        ASSERT(o->pool != NULL);
+        o->pool_room = c.pool_bytes;
+    }
+    bool came = fread(o->nodes + 1, sizeof(*o->nodes), c.nodes, from) == c.nodes &&
+                fread(o->chunks + 1, sizeof(*o->chunks), c.chunks, from) == c.chunks &&
+                fread(o->text, 1, c.text_bytes, from) == c.text_bytes &&
+                (c.pool_bytes == 0 || fread(o->pool, 1, c.pool_bytes, from) == c.pool_bytes);
+    if (!came)
+        return false;
+    o->node_count = c.nodes;
+    o->chunk_count = c.chunks;
+    o->text_bytes = c.text_bytes;
+    o->errors = c.errors;
+    o->pool_bytes = c.pool_bytes;
+    return true;
+}
+
 static uint64_t mix_bytes(uint64_t digest, const void *bytes, uint64_t count)
 {
     const uint8_t *from = bytes;
