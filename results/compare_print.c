@@ -235,6 +235,41 @@ static void table_row(const struct comparison *c, const struct compare_row *row,
         fprintf(out, " %-*s %s\n", EFFECT_COLUMNS, effect, last);
 }
 
+/* "+12 ms"; "never" of what one side never reached. */
+static void put_signed(FILE *out, double time_ns)
+{
+    char a[TEXT_SHORT_BYTES];
+    fprintf(out, "%s%s",
+            time_ns > 0      ? "+"
+            : isinf(time_ns) ? "-"
+                             : "",
+            isinf(time_ns) ? "never" : text_time(a, time_ns));
+}
+
+/* ", of p99 +12 ms [-3.0 ms, +25 ms]"; nothing where too few pairs bound it. */
+static void put_shift(FILE *out, const char *before, const struct stats_shift *s)
+{
+    if (isnan(s->shift))
+        return;
+    fputs(before, out);
+    put_signed(out, s->shift);
+    fputs(" [", out);
+    put_signed(out, s->interval.low);
+    fputs(", ", out);
+    put_signed(out, s->interval.high);
+    fputc(']', out);
+}
+
+/* What --verbose says below a row of times. */
+static void table_shifts(const struct comparison *c, const struct compare_row *row, FILE *out)
+{
+    if (!c->options->verbose || isnan(row->shift_p50.shift))
+        return;
+    put_shift(out, "            shift of the median ", &row->shift_p50);
+    put_shift(out, ", of p99 ", &row->shift_p99);
+    fputc('\n', out);
+}
+
 /* The no-worse rows in one line, since a gate's reader looks for the others. */
 static void table_folded(const struct comparison *c, FILE *out)
 {
@@ -356,8 +391,10 @@ static void print_table(const struct comparison *c, FILE *out)
         fprintf(out, " %*s", (int)w.pairs, w.pairs_name);
     fprintf(out, " %-*s %s\n", EFFECT_COLUMNS, effect, "p adj");
     for (size_t i = 0; i < c->row_count; i++)
-        if (in_table(c, &c->row[i]))
+        if (in_table(c, &c->row[i])) {
             table_row(c, &c->row[i], w, out);
+            table_shifts(c, &c->row[i], out);
+        }
     if (!c->options->verbose)
         table_folded(c, out);
     if (c->paired) {
@@ -418,6 +455,17 @@ static void json_statistics(const struct comparison *c, const struct compare_row
     json_number(out, "needs_n", row->needs_n > 0 ? (double)row->needs_n : NAN);
 }
 
+static void json_shift(FILE *out, const char *name, const struct stats_shift *s)
+{
+    char key[32];
+    snprintf(key, sizeof(key), "shift_%s_ns", name);
+    json_number(out, key, s->shift);
+    snprintf(key, sizeof(key), "shift_%s_low_ns", name);
+    json_number(out, key, s->interval.low);
+    snprintf(key, sizeof(key), "shift_%s_high_ns", name);
+    json_number(out, key, s->interval.high);
+}
+
 static void json_cell(const struct comparison *c, const struct compare_row *row, FILE *out)
 {
     fputs("{", out);
@@ -443,7 +491,13 @@ static void json_cell(const struct comparison *c, const struct compare_row *row,
         json_number(out, "new_trial", (double)row->example[i].new->trial);
         fputs("}", out);
     }
-    fputs("]}", out);
+    fputs("]", out);
+    json_number(out, "q", row->q);
+    if (!is_share(row->measure)) {
+        json_shift(out, "p50", &row->shift_p50);
+        json_shift(out, "p99", &row->shift_p99);
+    }
+    fputs("}", out);
 }
 
 static void print_json(const struct comparison *c, FILE *out)

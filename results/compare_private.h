@@ -72,6 +72,8 @@ struct compare_row {
     enum level base_weakest, new_weakest;
     double base_share, new_share; /* of the weakest level; of broken; of wrong */
     double base_p50_ns, base_p99_ns, new_p50_ns, new_p99_ns;
+    struct stats_shift shift_p50, shift_p99; /* of paired times, ns; NAN: too few pairs */
+    double q;                                /* of `worse`, the shown cut, among all; NAN: none */
     struct pair example[EXAMPLES_MAX];
     size_t example_count;
 };

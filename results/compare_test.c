@@ -222,6 +222,23 @@ static void sign_tests(struct compare_row *row, const double *ratios, size_t cou
                                       (double)below / all, count, alpha);
 }
 
+/* By how much the whole distributions lie apart: a slow minority does not show in the median of
+ * ratios. It has no verdict. */
+static void describe_shifts(struct compare_row *row, double alpha)
+{
+    size_t which = (size_t)(row->measure - MEASURE_OUTAGE), count = row->cell->pair_count;
+    double *base = calloc(count + 1, sizeof(*base)), *new = calloc(count + 1, sizeof(*new));
+    ASSERT(base != NULL && new != NULL);
+    for (size_t i = 0; i < count; i++) {
+        base[i] = row->cell->pair[i].base->time_ns[which];
+        new[i] = row->cell->pair[i].new->time_ns[which];
+    }
+    row->shift_p50 = stats_quantile_shift(base, new, count, 0.5, 2 * alpha);
+    row->shift_p99 = stats_quantile_shift(base, new, count, 0.99, 2 * alpha);
+    free(base);
+    free(new);
+}
+
 static void test_paired_time(struct compare_row *row, double alpha)
 {
     size_t which = (size_t)(row->measure - MEASURE_OUTAGE), count = 0;
@@ -342,6 +359,8 @@ static void test_row(struct comparison *c, struct compare_row *row)
     const struct compare_cell *cell = row->cell;
     row->margin = is_share(row->measure) ? c->margin_share : c->margin_time;
     row->base_p50_ns = row->base_p99_ns = row->new_p50_ns = row->new_p99_ns = NAN;
+    row->shift_p50 = row->shift_p99 = (struct stats_shift){NAN, {NAN, NAN}};
+    row->q = NAN;
     describe_side(row, &cell->base, &row->base_n, &row->base_weakest, &row->base_share);
     describe_side(row, &cell->new, &row->new_n, &row->new_weakest, &row->new_share);
     if (!is_share(row->measure)) {
@@ -349,6 +368,9 @@ static void test_row(struct comparison *c, struct compare_row *row)
         describe_times(&cell->base, which, &row->base_p50_ns, &row->base_p99_ns);
         describe_times(&cell->new, which, &row->new_p50_ns, &row->new_p99_ns);
     }
+    if (c->paired && !is_share(row->measure) &&
+        (c->options->verbose || c->options->format == COMPARE_JSON)) /* else nobody reads them */
+        describe_shifts(row, c->alpha);
     if (c->paired && is_share(row->measure))
         test_paired_share(row, c->alpha);
     else if (c->paired)
@@ -382,6 +404,23 @@ static void correct(struct comparison *c)
     }
     free(tests);
     free(adjusted);
+}
+
+/* What an explorer of many cells reads; the verdicts stand on stats_discrete_holm. */
+static void add_false_discovery(struct comparison *c)
+{
+    double *p = calloc(c->row_count + 1, sizeof(*p)), *q = calloc(c->row_count + 1, sizeof(*q));
+    ASSERT(p != NULL && q != NULL);
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < c->row_count; i++)
+        if (c->row[i].cut_count > 0)
+            p[count++] = c->row[i].cut[c->row[i].shown].worse.p;
+    stats_false_discovery(p, count, q);
+    for (size_t i = 0; i < c->row_count; i++)
+        if (c->row[i].cut_count > 0)
+            c->row[i].q = q[at++];
+    free(p);
+    free(q);
 }
 
 static void judge_row(const struct comparison *c, struct compare_row *row)
@@ -515,6 +554,7 @@ void comparison_test(struct comparison *c)
     correct(c);
     for (size_t i = 0; i < c->row_count; i++)
         judge_row(c, &c->row[i]);
+    add_false_discovery(c);
     if (c->paired) {
         judge_promises(c);
         pool(c);

@@ -74,6 +74,28 @@ struct hypothesis {
  */
 void stats_discrete_holm(const struct hypothesis *tests, size_t count, double *adjusted);
 
+/*
+ * Benjamini and Hochberg's q of each p: calling all with q <= alpha findings, a share alpha of them
+ * is false on average. For tables that are explored, not for gates.
+ */
+void stats_false_discovery(const double *p, size_t count, double *q);
+
+/* --- By resampling trials (stats_bootstrap.c): of a fixed seed, equal for equal values. --- */
+
+/* Of sum(top) / sum(bottom) over n trials, all bottoms above 0. n = 0: no bound. Without spread it
+ * has no width: of nothing seen it says nothing. */
+struct interval stats_ratio_interval(const double *top, const double *bottom, size_t n,
+                                     double alpha);
+
+/* By how much the p-quantile of `new` lies above that of `base`, whose i-th values are of one trial
+ * number. NAN where n values do not bound that quantile. Infinite values are allowed. */
+struct stats_shift {
+    double shift;
+    struct interval interval;
+};
+struct stats_shift stats_quantile_shift(const double *base, const double *new, size_t n, double p,
+                                        double alpha);
+
 /* --- Quantiles and times. --- */
 
 /* Ranks (from 1) of the order statistics that bound the p-quantile; low = 0 is minus infinity, high

@@ -1,6 +1,7 @@
 /*
  * Many tests at once: Holm 1979, and its discrete form, after Tarone 1990 and Westfall & Wolfinger
- * 1997: a test that cannot reach a small p costs the family nothing at small p.
+ * 1997: a test that cannot reach a small p costs the family nothing at small p. And the share of
+ * false findings among many: Benjamini & Hochberg 1995.
  */
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
@@ -66,6 +67,17 @@ static double attainable(const struct hypothesis *h, double limit)
             low = middle + 1;
     }
     return low > most ? 0 : tail(h, low);
+}
+
+void stats_false_discovery(const double *p, size_t count, double *q)
+{
+    struct ranked *order = ranked_p(p, count);
+    double least = 1;
+    for (size_t rank = count; rank > 0; rank--) {
+        least = fmin(least, order[rank - 1].p * (double)count / (double)rank);
+        q[order[rank - 1].index] = least;
+    }
+    free(order);
 }
 
 void stats_discrete_holm(const struct hypothesis *tests, size_t count, double *adjusted)

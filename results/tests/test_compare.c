@@ -127,6 +127,8 @@ START_TEST(test_compare__nine_of_two_hundred_is_worse)
     ck_assert(fabs(json_value("$.cells[0].p_adjusted") - 1.0 / 512) < 1e-9); /* the other costs 0 */
     ck_assert(json_value("$.cells[0].examples[0].new_trial") == 1);
     ck_assert(json_value("$.cells[1].needs_n") == 299);
+    ck_assert(fabs(json_value("$.cells[0].q") - 2.0 / 512) < 1e-9); /* of two cells */
+    ck_assert(json_value("$.cells[1].q") == 1);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 1);
     has(out, "x worse     loris/mail/power    level    durable 75% silent 4.5%   9:0 +4.5 [+2.6, "
              "+7.6]   0.002");
@@ -218,6 +220,15 @@ START_TEST(test_compare__times_by_pairs)
     ck_assert(json_value("$.cells[0].low") > 0.19);
     ck_assert(json_value("$.cells[0].n") <= 100);
     has(out, "\"measure\": \"rpo\"");
+    double shift_ns = json_value("$.cells[0].shift_p50_ns"); /* p99 needs 299 pairs */
+    double apart_ns = json_value("$.cells[0].new.p50_ns") - json_value("$.cells[0].base.p50_ns");
+    ck_assert(shift_ns > 0 && fabs(shift_ns - apart_ns) < 2);
+    ck_assert(json_value("$.cells[0].shift_p50_low_ns") <= shift_ns);
+    ck_assert(json_value("$.cells[0].shift_p50_high_ns") >= shift_ns);
+    ck_assert(isnan(json_value("$.cells[0].shift_p99_ns")));
+    ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage", .verbose = true}),
+                     1);
+    has(out, "\n            shift of the median +");
     rig_fini(&rig);
     struct content same = {.slower = 1.01, .other_hash = true, .promised = LEVEL_NONE};
     two_files(100, &plain, &same);
