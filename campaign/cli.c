@@ -126,6 +126,19 @@ int cli_format(int (*from_name)(const char *name), const char *text, const char 
     return 0;
 }
 
+enum run_progress cli_progress(const char *text, bool *wrong)
+{
+    static const char *const names[] = {"bar", "lines", "json", "off"};
+    static const enum run_progress values[] = {PROGRESS_BAR, PROGRESS_LINES, PROGRESS_JSON,
+                                               PROGRESS_OFF};
+    for (size_t k = 0; k < 4; k++)
+        if (strcmp(names[k], text) == 0)
+            return values[k];
+    cli_refuse("progress", "`%.80s` is no way to show progress; bar, lines, json or off", text);
+    *wrong = true;
+    return PROGRESS_AUTO;
+}
+
 error_t cli_one_file(int key, char *arg, struct argp_state *state, const char *what,
                      const char **path)
 {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "campaign/plan.h"
+#include "campaign/run.h"
 
 #define EXIT_DONE 0
 #define EXIT_WORSE 1
@@ -56,6 +57,9 @@ uint64_t cli_number(const char *option, const char *text, int64_t min, int64_t m
 /* The value of --format; refuses and sets *wrong if `from_name` answers below 0. */
 int cli_format(int (*from_name)(const char *name), const char *text, const char *allowed,
                bool *wrong);
+
+/* The value of --progress; refuses and sets *wrong if it is none. */
+enum run_progress cli_progress(const char *text, bool *wrong);
 
 /* The end of the parser of a command that takes one file, ARG and NO_ARGS. what: results or
  * campaign. */

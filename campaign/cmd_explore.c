@@ -65,21 +65,6 @@ static const char doc[] =
     "  loris replay demo.db 3000001                   a broken state again\n"
     "Exit 1 if a state breaks its promise.";
 
-static void parse_progress(struct explore_input *input, const char *text)
-{
-    static const char *const names[] = {"bar", "lines", "json", "off"};
-    static const enum run_progress values[] = {PROGRESS_BAR, PROGRESS_LINES, PROGRESS_JSON,
-                                               PROGRESS_OFF};
-    for (size_t k = 0; k < 4; k++) {
-        if (strcmp(names[k], text) == 0) {
-            input->run.progress = values[k];
-            return;
-        }
-    }
-    cli_refuse("progress", "`%.80s` is no way to show progress; bar, lines, json or off", text);
-    input->wrong = true;
-}
-
 /* A time; seconds if there is no unit. */
 static void parse_budget(struct explore_input *input, const char *text)
 {
@@ -162,7 +147,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         input->wrong = true;
         return 0;
     case KEY_PROGRESS:
-        parse_progress(input, arg);
+        input->run.progress = cli_progress(arg, &input->wrong);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &input->campaign;

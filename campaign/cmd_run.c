@@ -36,21 +36,6 @@ static const char run_doc[] =
     "  loris run demo.yaml --resume --trials 500  more trials of the same campaign\n"
     "  loris run demo.yaml --set variants.loris.checkpoint=10s -o slow.db";
 
-static void parse_progress(struct run_input *input, const char *text)
-{
-    static const char *const names[] = {"bar", "lines", "json", "off"};
-    static const enum run_progress values[] = {PROGRESS_BAR, PROGRESS_LINES, PROGRESS_JSON,
-                                               PROGRESS_OFF};
-    for (size_t k = 0; k < 4; k++) {
-        if (strcmp(names[k], text) == 0) {
-            input->run.progress = values[k];
-            return;
-        }
-    }
-    cli_refuse("progress", "`%.80s` is no way to show progress; bar, lines, json or off", text);
-    input->wrong = true;
-}
-
 static void parse_format(struct run_input *input, const char *text)
 {
     static const char *const names[] = {"table", "csv", "json", "markdown", "junit"};
@@ -89,7 +74,7 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
         parse_format(input, arg);
         return 0;
     case KEY_PROGRESS:
-        parse_progress(input, arg);
+        input->run.progress = cli_progress(arg, &input->wrong);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &input->campaign;

@@ -1,8 +1,7 @@
-#define _GNU_SOURCE /* ppoll, pipe2 */
+#define _GNU_SOURCE /* ppoll */
 #include "campaign/coordinator.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "assertion.h"
 #include "campaign/jobs.h"
+#include "campaign/worker_fork.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define TICK_MS 100      /* progress and time limits are looked at this often */
@@ -43,20 +43,8 @@ struct coordinator {
     struct early *early; /* the rule by which cells end, or NULL */
     struct trial_record *record;
     struct coordinator_result result;
-    sigset_t unblocked; /* the mask in which signals are taken: while waiting */
+    struct worker_signals signals; /* the mask in which signals are taken: while waiting */
 };
-
-static volatile sig_atomic_t caught; /* the last SIGINT or SIGTERM; 0: none */
-
-static void catch_signal(int number)
-{
-    caught = number;
-}
-
-static void catch_child(int number)
-{
-    (void)number; /* it only ends the wait */
-}
 
 /* Tells of a trial that was lost. Line by line, for the first DEFECTS_SHOWN. */
 static void tell_defect(struct coordinator *c, const struct job *job, uint32_t fault,
@@ -80,48 +68,30 @@ static void tell_defect(struct coordinator *c, const struct job *job, uint32_t f
                   c->replay, (unsigned long long)trial);
 }
 
-/* What a fresh child does before it is a worker. */
-static _Noreturn void become_worker(struct coordinator *c, uint32_t index, pid_t parent, int jobs,
-                                    int results)
+/* A fresh child: the pipes of the others are not its. */
+static _Noreturn void become_worker(struct coordinator *c, uint32_t index,
+                                    struct worker_pipes pipes)
 {
-    worker_die_with((int)parent);
-    (void)signal(SIGINT, SIG_IGN); /* the terminal sends it to all; the coordinator decides */
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGCHLD, SIG_DFL);
-    (void)sigprocmask(SIG_SETMASK, &c->unblocked, NULL);
-    store_after_fork(c->store);
     for (uint32_t k = 0; k < c->slot_count; k++) {
         if (c->slots[k].pid == 0)
             continue;
         (void)close(c->slots[k].to); /* else the others never see the end of their pipes */
         (void)close(c->slots[k].from);
     }
-    worker_main(c->plan, c->ops, jobs, results, index);
+    worker_main(c->plan, c->ops, pipes.jobs, pipes.results, index);
 }
 
 static void start_worker(struct coordinator *c, uint32_t index)
 {
+    ASSERT(c->slots[index].pid == 0);
+    struct worker_pipes pipes;
+    pid_t child = worker_fork(&c->signals, c->store, &pipes);
+    if (child == 0)
+        become_worker(c, index, pipes);
     struct slot *slot = &c->slots[index];
-    int jobs[2], results[2];
-    ASSERT(slot->pid == 0);
-    int failed = pipe2(jobs, O_CLOEXEC);
-    ASSERT(failed == 0);
-    failed = pipe2(results, O_CLOEXEC);
-    ASSERT(failed == 0);
-    (void)fflush(NULL); /* the child must not print what waits in our buffers */
-    pid_t parent = getpid();
-    pid_t child = fork();
-    ASSERT(child >= 0);
-    if (child == 0) {
-        (void)close(jobs[1]);
-        (void)close(results[0]);
-        become_worker(c, index, parent, jobs[0], results[1]);
-    }
-    (void)close(jobs[0]);
-    (void)close(results[1]);
     slot->pid = child;
-    slot->to = jobs[1];
-    slot->from = results[0];
+    slot->to = pipes.to;
+    slot->from = pipes.from;
     slot->used = 0;
     slot->busy = slot->retired = slot->killed = false;
     slot->running = PLACE_NONE;
@@ -179,7 +149,7 @@ static bool next_job(struct coordinator *c, struct job *job)
 static void feed(struct coordinator *c, uint32_t index)
 {
     struct slot *slot = &c->slots[index];
-    if (caught != 0 || c->result.store != OK)
+    if (worker_signal() != 0 || c->result.store != OK)
         return;
     if (slot->job.count == 0 && !next_job(c, &slot->job))
         return;
@@ -304,7 +274,7 @@ static void bury(struct coordinator *c, uint32_t index)
         ASSERT(errno == EINTR);
     slot->pid = 0;
     slot->used = 0;
-    bool lost = slot->busy && !slot->retired && caught == 0 && slot->running != PLACE_NONE;
+    bool lost = slot->busy && !slot->retired && worker_signal() == 0 && slot->running != PLACE_NONE;
     if (lost && (slot->running != WORKER_BASE || slot->job.count > 0)) {
         char text[160];
         worker_status_text(status, text, sizeof(text));
@@ -361,7 +331,7 @@ static void wait_once(struct coordinator *c, struct pollfd *polls, uint32_t *pla
         polls[count++] = (struct pollfd){.fd = c->slots[k].from, .events = POLLIN};
     }
     struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
-    int ready = ppoll(polls, count, &tick, &c->unblocked);
+    int ready = ppoll(polls, count, &tick, &c->signals.unblocked);
     if (ready > 0)
         for (nfds_t k = 0; k < count; k++)
             if (polls[k].revents != 0)
@@ -408,33 +378,6 @@ static void make_slots(struct coordinator *c, uint32_t workers)
     }
 }
 
-/* Signals are taken only inside ppoll, so that nothing is half done when one comes. */
-static void set_signals(struct coordinator *c, struct sigaction old[4], sigset_t *mask)
-{
-    static const int numbers[3] = {SIGINT, SIGTERM, SIGCHLD};
-    sigset_t blocked;
-    (void)sigemptyset(&blocked);
-    for (size_t k = 0; k < 3; k++) {
-        struct sigaction action = {.sa_handler = k == 2 ? catch_child : catch_signal};
-        (void)sigaddset(&blocked, numbers[k]);
-        (void)sigaction(numbers[k], &action, &old[k]);
-    }
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigaction(SIGPIPE, &ignore, &old[3]); /* a dead worker is found by its other pipe */
-    (void)sigprocmask(SIG_BLOCK, &blocked, mask);
-    c->unblocked = *mask;
-    for (size_t k = 0; k < 3; k++)
-        (void)sigdelset(&c->unblocked, numbers[k]);
-}
-
-static void restore_signals(struct sigaction old[4], const sigset_t *mask)
-{
-    static const int numbers[4] = {SIGINT, SIGTERM, SIGCHLD, SIGPIPE};
-    for (size_t k = 0; k < 4; k++)
-        (void)sigaction(numbers[k], &old[k], NULL);
-    (void)sigprocmask(SIG_SETMASK, mask, NULL);
-}
-
 /* A trial over calendar time is judged after each of its strikes, of which a year may have many. */
 static uint64_t usual_limit_s(const struct plan *plan)
 {
@@ -450,8 +393,6 @@ struct coordinator_result coordinator_run(const struct plan *plan, const struct 
                                           const char *replay)
 {
     struct coordinator c = {.plan = plan, .ops = ops, .store = store, .progress = progress};
-    struct sigaction old[4];
-    sigset_t mask;
     ASSERT(workers >= 1 && workers <= RUN_JOBS_MAX);
     c.replay = replay;
     c.host_limit_ns = (host_limit_s == 0 ? usual_limit_s(plan) : host_limit_s) * NS_PER_S;
@@ -459,19 +400,18 @@ struct coordinator_result coordinator_run(const struct plan *plan, const struct 
     struct pollfd *polls = calloc(workers, sizeof(*polls));
     uint32_t *places = calloc(workers, sizeof(*places));
     ASSERT(c.record != NULL && polls != NULL && places != NULL);
-    caught = 0;
-    set_signals(&c, old, &mask);
+    worker_signals_set(&c.signals);
     make_slots(&c, workers);
     c.early = early_create(plan);
     jobs_begin(&c.jobs, plan, c.early, resume ? have_trial : NULL, store);
     for (uint32_t k = 0; k < workers; k++)
         feed(&c, k);
-    while (any_busy(&c) && caught == 0 && c.result.store == OK)
+    while (any_busy(&c) && worker_signal() == 0 && c.result.store == OK)
         wait_once(&c, polls, places);
-    c.result.signal = caught;
+    c.result.signal = worker_signal();
     stop_workers(&c);
     early_destroy(c.early);
-    restore_signals(old, &mask);
+    worker_signals_restore(&c.signals);
     free(polls);
     free(places);
     free(c.record);

@@ -1,8 +1,7 @@
-#define _GNU_SOURCE /* ppoll, pipe2 */
+#define _GNU_SOURCE /* ppoll */
 #include "campaign/explore_run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
@@ -22,6 +21,7 @@
 #include "campaign/progress.h"
 #include "campaign/store_plan.h"
 #include "campaign/worker.h"
+#include "campaign/worker_fork.h"
 #include "results/rows.h"
 
 #define TICK_MS 100
@@ -60,20 +60,8 @@ struct explore_run {
     uint64_t defects;
     bool bounded; /* --states is reached */
     enum err failed;
-    sigset_t unblocked;
+    struct worker_signals signals;
 };
-
-static volatile sig_atomic_t caught;
-
-static void catch_signal(int number)
-{
-    caught = number;
-}
-
-static void catch_child(int number)
-{
-    (void)number; /* it only ends the wait */
-}
 
 /* ---- Storing -----------------------------------------------------------------------------------
  */
@@ -158,53 +146,38 @@ static void store_ended(struct explore_run *run)
 /* ---- Workers -----------------------------------------------------------------------------------
  */
 
-static _Noreturn void become_worker(struct explore_run *run, uint32_t index, pid_t parent, int jobs,
-                                    int results)
+/* A fresh child: the pipes of the others are not its. */
+static _Noreturn void become_worker(struct explore_run *run, uint32_t index,
+                                    struct worker_pipes pipes)
 {
-    worker_die_with((int)parent);
-    (void)signal(SIGINT, SIG_IGN); /* the terminal sends it to all; the coordinator decides */
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGCHLD, SIG_DFL);
-    (void)sigprocmask(SIG_SETMASK, &run->unblocked, NULL);
-    store_after_fork(run->store);
     for (uint32_t k = 0; k < run->slot_count; k++) {
         if (run->slots[k].pid == 0)
             continue;
-        (void)close(run->slots[k].to);
+        (void)close(run->slots[k].to); /* else the others never see the end of their pipes */
         (void)close(run->slots[k].from);
     }
-    explore_worker(run->plan, &run->explore, jobs, results, index);
+    explore_worker(run->plan, &run->explore, pipes.jobs, pipes.results, index);
 }
 
 static void start_worker(struct explore_run *run, uint32_t index)
 {
+    ASSERT(run->slots[index].pid == 0);
+    struct worker_pipes pipes;
+    pid_t child = worker_fork(&run->signals, run->store, &pipes);
+    if (child == 0)
+        become_worker(run, index, pipes);
     struct explore_slot *slot = &run->slots[index];
-    int jobs[2], results[2];
-    int failed = pipe2(jobs, O_CLOEXEC);
-    ASSERT(failed == 0);
-    failed = pipe2(results, O_CLOEXEC);
-    ASSERT(failed == 0);
-    (void)fflush(NULL);
-    pid_t parent = getpid(), child = fork();
-    ASSERT(child >= 0);
-    if (child == 0) {
-        (void)close(jobs[1]);
-        (void)close(results[0]);
-        become_worker(run, index, parent, jobs[0], results[1]);
-    }
-    (void)close(jobs[0]);
-    (void)close(results[1]);
     slot->pid = child;
-    slot->to = jobs[1];
-    slot->from = results[0];
+    slot->to = pipes.to;
+    slot->from = pipes.from;
 }
 
 /* Whether another job is to be begun. */
 static bool goes_on(const struct explore_run *run)
 {
     bool late = run->explore.deadline_ns != 0 && progress_now_ns() >= run->explore.deadline_ns;
-    return run->next < run->jobs.count && caught == 0 && !run->bounded && run->failed == OK &&
-           !late;
+    return run->next < run->jobs.count && worker_signal() == 0 && !run->bounded &&
+           run->failed == OK && !late;
 }
 
 static void feed(struct explore_run *run, uint32_t index)
@@ -320,7 +293,7 @@ static void wait_once(struct explore_run *run, struct pollfd *polls, uint32_t *p
         polls[count++] = (struct pollfd){.fd = run->slots[k].from, .events = POLLIN};
     }
     struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
-    if (ppoll(polls, count, &tick, &run->unblocked) > 0)
+    if (ppoll(polls, count, &tick, &run->signals.unblocked) > 0)
         for (nfds_t k = 0; k < count; k++)
             if (polls[k].revents != 0)
                 read_slot(run, places[k]);
@@ -344,34 +317,6 @@ static void stop_workers(struct explore_run *run)
     free(run->slots);
 }
 
-/* Signals are taken only inside ppoll. */
-static void set_signals(struct explore_run *run, struct sigaction old[4], sigset_t *mask)
-{
-    static const int numbers[3] = {SIGINT, SIGTERM, SIGCHLD};
-    sigset_t blocked;
-    (void)sigemptyset(&blocked);
-    caught = 0;
-    for (size_t k = 0; k < 3; k++) {
-        struct sigaction action = {.sa_handler = k == 2 ? catch_child : catch_signal};
-        (void)sigaddset(&blocked, numbers[k]);
-        (void)sigaction(numbers[k], &action, &old[k]);
-    }
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigaction(SIGPIPE, &ignore, &old[3]);
-    (void)sigprocmask(SIG_BLOCK, &blocked, mask);
-    run->unblocked = *mask;
-    for (size_t k = 0; k < 3; k++)
-        (void)sigdelset(&run->unblocked, numbers[k]);
-}
-
-static void restore_signals(const struct sigaction old[4], const sigset_t *mask)
-{
-    static const int numbers[4] = {SIGINT, SIGTERM, SIGCHLD, SIGPIPE};
-    for (size_t k = 0; k < 4; k++)
-        (void)sigaction(numbers[k], &old[k], NULL);
-    (void)sigprocmask(SIG_SETMASK, mask, NULL);
-}
-
 static void run_jobs(struct explore_run *run)
 {
     uint32_t workers = run->options->jobs;
@@ -382,7 +327,7 @@ static void run_jobs(struct explore_run *run)
     ASSERT(polls != NULL && places != NULL && run->slots != NULL);
     for (uint32_t k = 0; k < workers; k++)
         feed(run, k);
-    while (any_busy(run) && caught == 0 && !run->bounded && run->failed == OK)
+    while (any_busy(run) && worker_signal() == 0 && !run->bounded && run->failed == OK)
         wait_once(run, polls, places);
     stop_workers(run);
     free(polls);
@@ -476,12 +421,12 @@ static int finish(struct explore_run *run)
         run->failed = read;
     }
     store_close(run->store);
-    if (caught != 0) {
+    if (worker_signal() != 0) {
         (void)fprintf(stderr,
                       "loris: interrupted after %" PRIu64 " of %" PRIu64
                       " parts, all kept; go on with the same command and --resume\n",
                       run->stored, run->jobs.count);
-        return 128 + caught;
+        return 128 + worker_signal();
     }
     if (bounded)
         (void)fprintf(stderr,
@@ -527,8 +472,6 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
     struct explore_run run = {.plan = plan, .options = options, .explore = options->explore};
     struct store_plan stored;
     char error[STORE_ERROR_BYTES];
-    struct sigaction old[4];
-    sigset_t mask;
     if (tell_refused(plan) == 0) {
         (void)fprintf(stderr,
                       "%s:1:1: has nothing to explore; a plan of one power.cut or process.crash "
@@ -551,9 +494,9 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
                            : options->resume  ? STORE_RESUME
                                               : STORE_NEW;
     make_stored(plan, &options->explore, &stored);
-    set_signals(&run, old, &mask);
+    worker_signals_set(&run.signals);
     if (store_open(&run.store, options->out_path, mode, &stored, error) != OK) {
-        restore_signals(old, &mask);
+        worker_signals_restore(&run.signals);
         (void)fprintf(stderr, "%s\n", error);
         return EXIT_WRONG_INPUT;
     }
@@ -569,7 +512,7 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
     run_jobs(&run);
     explore_show_end(&run.show);
     int code = finish(&run);
-    restore_signals(old, &mask);
+    worker_signals_restore(&run.signals);
     for (uint64_t k = 0; k < run.jobs.count; k++)
         free(run.outputs[k].bytes);
     free(run.outputs);
