@@ -191,7 +191,8 @@ START_TEST(test_bad__machine)
         {ONE "machine: {environments: 9}\n",
          "5:25: `9` is out of range for `environments`; 1 to 8"},
         {ONE "machine: {restart: {policy: linux}}\n", "5:29: `linux` is not a value of `policy`"},
-        {ONE "machine: {restart: {apps: resume}}\n", "5:27: not available yet: `apps: resume`"},
+        {ONE "machine: {restart: {apps: go}}\n",
+         "5:27: `go` is not a value of `apps`; allowed: stop, resume"},
         {ONE "machine: {memory: 4MiB}\n", "2:12: variant `v`: `cache` and `log-size` want 12 MiB"},
     };
     CHECK_ROWS(rows);

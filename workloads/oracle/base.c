@@ -241,6 +241,24 @@ void history_revive(struct history *h, uint32_t app)
     memset(a->fds, 0, sizeof(a->fds));
 }
 
+const uint8_t *history_found_bytes(const struct history *h, uint32_t inode, uint32_t k,
+                                   uint64_t *from, uint64_t *to)
+{
+    *from = *to = 0;
+    if (inode < h->base.first || inode > h->setup_ops)
+        return NULL;
+    const struct history_op *o = &h->ops[inode];
+    for (uint32_t n = 0; n < o->effects; n++) {
+        const struct effect *e = &h->effects[o->first_effect + n];
+        if (e->slot != SLOT_RANGE || e->what != RANGE_FOUND || k-- > 0)
+            continue;
+        *from = e->from;
+        *to = e->to;
+        return h->base.bytes + e->value;
+    }
+    return NULL;
+}
+
 void base_repeat(struct history *w, const struct history *h)
 {
     uint32_t roots = w->setup_ops, effects = w->effect_count;

@@ -30,6 +30,11 @@ MUST_USE bool history_rebase(struct history *h, const struct observation *o, uin
 /* An application that died starts again, with no open file. */
 void history_revive(struct history *h, uint32_t app);
 
+/* Bytes [*from, *to) of a file of the base: its k-th range, from 0, that could be read. NULL: there
+ * are no more, or `inode` is none of the base. They hold until the next epoch. */
+const uint8_t *history_found_bytes(const struct history *h, uint32_t inode, uint32_t k,
+                                   uint64_t *from, uint64_t *to);
+
 /* Gives `w`, which was just reset, the base of `h` and its earlier operations; it borrows the
  * bytes. Private to this folder. */
 void base_repeat(struct history *w, const struct history *h);
