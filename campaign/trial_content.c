@@ -11,6 +11,7 @@
 
 #include "assertion.h"
 #include "campaign/trial_private.h"
+#include "workloads/oracle/base.h"
 #include "workloads/oracle/content.h"
 
 #define STRIDE 64u
@@ -37,6 +38,19 @@ static void list_write(struct content_index *c, const struct history_op *op, uin
     }
 }
 
+/* Of range k of a file that the last boot found: who wrote it before that is not told. */
+static bool list_found(struct content_index *c, const struct history *h, uint32_t inode, uint32_t k)
+{
+    uint64_t from, to, word;
+    const uint8_t *bytes = history_found_bytes(h, inode, k, &from, &to);
+    for (uint64_t at = from; bytes != NULL && at + sizeof(word) <= to; at += sizeof(word)) {
+        memcpy(&word, bytes + (at - from), sizeof(word));
+        if (at % STRIDE == 0 && word != 0)
+            list_word(c, word);
+    }
+    return bytes != NULL;
+}
+
 static int by_value(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
@@ -49,6 +63,8 @@ static void list_all(struct lab *lab, struct content_index *c, const char *path)
     uint32_t ops = history_ops(lab->history);
     uint32_t inode = path == NULL ? 0 : history_inode(lab->history, path);
     c->count = 0;
+    for (uint32_t k = 0; list_found(c, lab->history, inode, k);)
+        k++;
     for (uint32_t k = 1; k <= ops && (path == NULL || inode != 0); k++) {
         const struct history_op *op = history_op(lab->history, k);
         if (op->kind == HISTORY_WRITE && (path == NULL || op->inode == inode))
