@@ -92,6 +92,10 @@ enum object_flags {
     OBJECT_EXCLUSIVE =
         1u << 9,            /* naming -> cache READ/GETATTR: lock for writing (will be changed) */
     OBJECT_HOLE = 1u << 10, /* WRITE of zeros: whole blocks of it need no place on a disk */
+    /* Bits 11 to 13: OBJECT_LEVEL_MASK. */
+    OBJECT_ATTR = 1u << 14,   /* naming -> cache WRITE: sets the attributes as SETATTR does */
+    OBJECT_BEGINS = 1u << 15, /* naming -> cache: the first request of its transaction, which it
+                                 begins as TXN_BEGIN does; `done`: it has not been carried out */
 };
 
 /* In the flags of CREATE: the RAID level of this object. 0: the pool's; else 1 + its place among 0,
@@ -184,14 +188,14 @@ struct object_request {
     uint64_t epoch; /* PREPARE, RELEASE, ADOPT */
     uint32_t grant_data, grant_meta;
     uint32_t members;                /* PREPARE, ADOPT: bit a disk */
-    uint8_t attr[OBJECT_ATTR_BYTES]; /* CREATE, SETATTR */
+    uint8_t attr[OBJECT_ATTR_BYTES]; /* CREATE, SETATTR, WRITE with OBJECT_ATTR */
 };
 
 struct object_reply {
     uint64_t oid, size, blocks; /* blocks: of 4096 bytes that are allocated */
     uint64_t epoch, lsn;
     uint32_t session, flags;
-    uint32_t done;  /* TXN_BEGIN: 1 = already committed, `result` is its answer */
+    uint32_t done;  /* TXN_BEGIN, OBJECT_BEGINS: 1 = already committed, `result` is its answer */
     uint32_t moved; /* bytes read or written */
     union {
         uint8_t attr[OBJECT_ATTR_BYTES];

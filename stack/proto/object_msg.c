@@ -34,63 +34,71 @@ _Static_assert(sizeof(struct object_reply_wire) == 5 * 8 + 4 * 4 + 96, "no paddi
 _Static_assert(sizeof(struct object_reply_wire) <= MSG_PAYLOAD_BYTES, "fits a message");
 _Static_assert(OBJECT_ATTR_BYTES <= OBJECT_RESULT_BYTES, "attributes share the result's place");
 
-#define OBJECT_FLAGS_ALL (OBJECT_LEVEL_MASK | (OBJECT_HOLE * 2u - 1u)) /* the highest are these */
+#define OBJECT_FLAGS_ALL (OBJECT_BEGINS * 2u - 1u) /* the highest */
 
 /* The largest range of one request: a write of the VFS, or a batch of the cache. */
 #define OBJECT_LENGTH_MAX (UINT64_C(1) << 20)
 _Static_assert(OBJECT_BATCH_MAX_BLOCKS *BLOCK_BYTES <= OBJECT_LENGTH_MAX, "a batch is a request");
 
+/* Where a field lies in the payload: fields are put and taken one by one, as a structure that is
+ * built and then copied costs a message twice. */
+#define REQUEST_AT(field) offsetof(struct object_request_wire, field)
+#define REPLY_AT(field) offsetof(struct object_reply_wire, field)
+
+static void request_to_wire(uint8_t *raw, const struct object_request *request)
+{
+    put_le64(raw + REQUEST_AT(oid), request->oid);
+    put_le64(raw + REQUEST_AT(offset), request->offset);
+    put_le64(raw + REQUEST_AT(length), request->length);
+    put_le64(raw + REQUEST_AT(size), request->size);
+    put_le64(raw + REQUEST_AT(txn_sequence), request->txn.sequence);
+    put_le64(raw + REQUEST_AT(txn_outer), request->txn.outer);
+    put_le64(raw + REQUEST_AT(lsn), request->lsn);
+    put_le64(raw + REQUEST_AT(epoch), request->epoch);
+    put_le32(raw + REQUEST_AT(txn_environment), request->txn.environment);
+    put_le32(raw + REQUEST_AT(txn_generation), request->txn.generation);
+    put_le32(raw + REQUEST_AT(flags), request->flags);
+    put_le32(raw + REQUEST_AT(session), request->session);
+    put_le32(raw + REQUEST_AT(rev), request->rev);
+    put_le32(raw + REQUEST_AT(grant_data), request->grant_data);
+    put_le32(raw + REQUEST_AT(grant_meta), request->grant_meta);
+    put_le32(raw + REQUEST_AT(members), request->members);
+    memcpy(raw + REQUEST_AT(attr), request->attr, OBJECT_ATTR_BYTES);
+    memset(raw + sizeof(struct object_request_wire), 0,
+           MSG_PAYLOAD_BYTES - sizeof(struct object_request_wire));
+}
+
 void object_request_pack(struct msg *m, uint32_t id, const struct object_request *request)
 {
     ASSERT(request->op >= OBJECT_CREATE && request->op < OBJECT_OP_COUNT);
     ASSERT(request->op != OBJECT_TXN_COMMIT);
-    struct object_request_wire wire = {
-        .oid = request->oid,
-        .offset = request->offset,
-        .length = request->length,
-        .size = request->size,
-        .txn_sequence = request->txn.sequence,
-        .txn_outer = request->txn.outer,
-        .lsn = request->lsn,
-        .epoch = request->epoch,
-        .txn_environment = request->txn.environment,
-        .txn_generation = request->txn.generation,
-        .flags = request->flags,
-        .session = request->session,
-        .rev = request->rev,
-        .grant_data = request->grant_data,
-        .grant_meta = request->grant_meta,
-        .members = request->members,
-    };
-    memcpy(wire.attr, request->attr, sizeof(wire.attr));
-    memset(m, 0, sizeof(*m));
+    m->source = 0;
     m->type = PROTO_OBJECT | (uint32_t)request->op;
     m->id = id;
-    memcpy(m->payload, &wire, sizeof(wire));
+    m->status = 0;
+    request_to_wire(m->payload, request);
 }
 
-static void request_from_wire(struct object_request *request,
-                              const struct object_request_wire *wire)
+/* All fields but the operation, which the type of the message tells. */
+static void request_from_wire(struct object_request *request, const uint8_t *raw)
 {
-    *request = (struct object_request){
-        .flags = wire->flags,
-        .oid = wire->oid,
-        .offset = wire->offset,
-        .length = wire->length,
-        .size = wire->size,
-        .txn = {.environment = wire->txn_environment,
-                .generation = wire->txn_generation,
-                .sequence = wire->txn_sequence,
-                .outer = wire->txn_outer},
-        .session = wire->session,
-        .rev = wire->rev,
-        .lsn = wire->lsn,
-        .epoch = wire->epoch,
-        .grant_data = wire->grant_data,
-        .grant_meta = wire->grant_meta,
-        .members = wire->members,
-    };
-    memcpy(request->attr, wire->attr, sizeof(request->attr));
+    request->oid = get_le64(raw + REQUEST_AT(oid));
+    request->offset = get_le64(raw + REQUEST_AT(offset));
+    request->length = get_le64(raw + REQUEST_AT(length));
+    request->size = get_le64(raw + REQUEST_AT(size));
+    request->txn.sequence = get_le64(raw + REQUEST_AT(txn_sequence));
+    request->txn.outer = get_le64(raw + REQUEST_AT(txn_outer));
+    request->lsn = get_le64(raw + REQUEST_AT(lsn));
+    request->epoch = get_le64(raw + REQUEST_AT(epoch));
+    request->txn.environment = get_le32(raw + REQUEST_AT(txn_environment));
+    request->txn.generation = get_le32(raw + REQUEST_AT(txn_generation));
+    request->flags = get_le32(raw + REQUEST_AT(flags));
+    request->session = get_le32(raw + REQUEST_AT(session));
+    request->rev = get_le32(raw + REQUEST_AT(rev));
+    request->grant_data = get_le32(raw + REQUEST_AT(grant_data));
+    request->grant_meta = get_le32(raw + REQUEST_AT(grant_meta));
+    request->members = get_le32(raw + REQUEST_AT(members));
+    memcpy(request->attr, raw + REQUEST_AT(attr), OBJECT_ATTR_BYTES);
 }
 
 /* A commit has its own form: through this door only its operation and transaction can be read. */
@@ -103,22 +111,21 @@ static enum err unpack_head_of_commit(struct object_request *request, const stru
 
 enum err object_request_unpack(struct object_request *request, const struct msg *m)
 {
-    struct object_request_wire wire;
     uint32_t op = PROTO_OPERATION(m->type);
     if (m->type != (PROTO_OBJECT | op) || op < OBJECT_CREATE || op >= OBJECT_OP_COUNT)
         return E_INVAL;
     if (op == OBJECT_TXN_COMMIT)
         return unpack_head_of_commit(request, m);
-    memcpy(&wire, m->payload, sizeof(wire));
-    request_from_wire(request, &wire);
     request->op = (enum object_op)op;
-    if (wire.flags > OBJECT_FLAGS_ALL || wire.txn_environment > ENVIRONMENTS_MAX)
+    request_from_wire(request, m->payload);
+    if (request->flags > OBJECT_FLAGS_ALL || request->txn.environment > ENVIRONMENTS_MAX)
         return E_INVAL;
     if (op == OBJECT_READ || op == OBJECT_WRITE || op == OBJECT_GETATTR) {
-        if (wire.length > OBJECT_LENGTH_MAX || wire.offset > OBJECT_SIZE_MAX - wire.length)
+        if (request->length > OBJECT_LENGTH_MAX ||
+            request->offset > OBJECT_SIZE_MAX - request->length)
             return E_INVAL;
     }
-    if (op == OBJECT_TRUNCATE && wire.size > OBJECT_SIZE_MAX)
+    if (op == OBJECT_TRUNCATE && request->size > OBJECT_SIZE_MAX)
         return E_INVAL;
     return OK;
 }
@@ -157,38 +164,34 @@ enum err object_commit_unpack(struct object_txn *txn, uint8_t result[OBJECT_RESU
 
 void object_reply_pack(struct msg *m, const struct object_reply *reply)
 {
-    struct object_reply_wire wire = {
-        .oid = reply->oid,
-        .size = reply->size,
-        .blocks = reply->blocks,
-        .epoch = reply->epoch,
-        .lsn = reply->lsn,
-        .session = reply->session,
-        .flags = reply->flags,
-        .done = reply->done,
-        .moved = reply->moved,
-    };
-    memcpy(wire.result, reply->result, sizeof(wire.result));
-    memset(m->payload, 0, sizeof(m->payload));
-    memcpy(m->payload, &wire, sizeof(wire));
+    uint8_t *raw = m->payload;
+    put_le64(raw + REPLY_AT(oid), reply->oid);
+    put_le64(raw + REPLY_AT(size), reply->size);
+    put_le64(raw + REPLY_AT(blocks), reply->blocks);
+    put_le64(raw + REPLY_AT(epoch), reply->epoch);
+    put_le64(raw + REPLY_AT(lsn), reply->lsn);
+    put_le32(raw + REPLY_AT(session), reply->session);
+    put_le32(raw + REPLY_AT(flags), reply->flags);
+    put_le32(raw + REPLY_AT(done), reply->done);
+    put_le32(raw + REPLY_AT(moved), reply->moved);
+    memcpy(raw + REPLY_AT(result), reply->result, OBJECT_RESULT_BYTES);
+    memset(raw + sizeof(struct object_reply_wire), 0,
+           MSG_PAYLOAD_BYTES - sizeof(struct object_reply_wire));
 }
 
 void object_reply_unpack(struct object_reply *reply, const struct msg *m)
 {
-    struct object_reply_wire wire;
-    memcpy(&wire, m->payload, sizeof(wire));
-    *reply = (struct object_reply){
-        .oid = wire.oid,
-        .size = wire.size,
-        .blocks = wire.blocks,
-        .epoch = wire.epoch,
-        .lsn = wire.lsn,
-        .session = wire.session,
-        .flags = wire.flags,
-        .done = wire.done,
-        .moved = wire.moved,
-    };
-    memcpy(reply->result, wire.result, sizeof(reply->result));
+    const uint8_t *raw = m->payload;
+    reply->oid = get_le64(raw + REPLY_AT(oid));
+    reply->size = get_le64(raw + REPLY_AT(size));
+    reply->blocks = get_le64(raw + REPLY_AT(blocks));
+    reply->epoch = get_le64(raw + REPLY_AT(epoch));
+    reply->lsn = get_le64(raw + REPLY_AT(lsn));
+    reply->session = get_le32(raw + REPLY_AT(session));
+    reply->flags = get_le32(raw + REPLY_AT(flags));
+    reply->done = get_le32(raw + REPLY_AT(done));
+    reply->moved = get_le32(raw + REPLY_AT(moved));
+    memcpy(reply->result, raw + REPLY_AT(result), OBJECT_RESULT_BYTES);
 }
 
 void object_block_meta_encode(uint8_t raw[OBJECT_META_BYTES], const struct object_block_meta *meta)

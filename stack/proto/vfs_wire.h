@@ -12,8 +12,9 @@ struct vfs_stat_wire {
 };
 _Static_assert(sizeof(struct vfs_stat_wire) == 64, "no padding");
 
-/* Copies every field; neither side is validated: a stat is data. */
-void vfs_stat_to_wire(struct vfs_stat_wire *wire, const struct vfs_stat *stat);
-void vfs_stat_from_wire(struct vfs_stat *stat, const struct vfs_stat_wire *wire);
+/* Copies every field between a stat and the bytes of its form; neither side is validated: a stat is
+ * data. */
+void vfs_stat_to_wire(uint8_t *raw, const struct vfs_stat *stat);
+void vfs_stat_from_wire(struct vfs_stat *stat, const uint8_t *raw);
 
 #endif

@@ -8,9 +8,9 @@
 
 void serve_reply(const struct msg *m, enum err status, struct object_reply *reply)
 {
+    static const struct object_reply none = {0};
     ASSERT(status != PARKED);
-    struct object_reply none = {0};
-    struct msg out = {0};
+    struct msg out;
     object_reply_pack(&out, reply != NULL ? reply : &none);
     proto_reply(m, status, &out);
 }
@@ -45,6 +45,12 @@ static enum err reach(struct cache *c, struct env *env, const struct object_requ
     return OK;
 }
 
+static void set_attributes(struct hold *h, const uint8_t *attr)
+{
+    memcpy(h->attr, attr, OBJECT_ATTR_BYTES);
+    h->attr_set = true;
+}
+
 static enum err do_create(struct cache *c, struct env *env, const struct object_request *r,
                           struct object_reply *reply)
 {
@@ -77,8 +83,7 @@ static enum err do_create(struct cache *c, struct env *env, const struct object_
         return e;
     }
     o->hold->created = true;
-    o->hold->attr_set = true;
-    memcpy(o->hold->attr, r->attr, OBJECT_ATTR_BYTES);
+    set_attributes(o->hold, r->attr);
     reply->oid = oid;
     return OK;
 }
@@ -109,6 +114,8 @@ static enum err do_object(struct cache *c, struct env *env, const struct object_
     case OBJECT_WRITE:
         e = io_write(c, env, o, r, source, &reply->moved);
         reply->size = o->hold->size;
+        if (e == OK && (r->flags & OBJECT_ATTR) != 0)
+            set_attributes(o->hold, r->attr);
         return e;
     case OBJECT_TRUNCATE:
         return io_truncate(c, env, o, r->size);
@@ -116,8 +123,7 @@ static enum err do_object(struct cache *c, struct env *env, const struct object_
         do_getattr(env, o, reply);
         return r->length == 0 ? OK : io_read(c, env, o, r, source, &reply->moved);
     case OBJECT_SETATTR:
-        memcpy(o->hold->attr, r->attr, OBJECT_ATTR_BYTES);
-        o->hold->attr_set = true;
+        set_attributes(o->hold, r->attr);
         return OK;
     case OBJECT_DELETE:
         o->hold->deleted = true;
@@ -203,6 +209,17 @@ static enum err do_begin(struct cache *c, const struct object_request *r, const 
     if (user != NULL)
         user->waits_for = 0;
     return OK;
+}
+
+/* What begins its transaction is carried out in it at once, unless that was committed before. One
+ * that waited or was interrupted comes here again, with its transaction open; if that is gone with
+ * its naming, a new one would belong to nobody. */
+static enum err do_first(struct cache *c, const struct object_request *r, const struct msg *m,
+                         struct object_reply *reply)
+{
+    if (r->txn.environment != 0 && txn_of(c, &r->txn, m->source) != NULL)
+        return OK;
+    return c->serving != 0 ? do_begin(c, r, m, reply) : E_AGAIN;
 }
 
 /* Begin, end and abort of user transactions. */
@@ -320,6 +337,11 @@ static enum err execute(struct cache *c, const struct msg *m, struct object_repl
         return do_user(c, &r, m->source);
     if (c->down != OK)
         return (enum err)c->down;
+    if ((r.flags & OBJECT_BEGINS) != 0) {
+        e = do_first(c, &r, m, reply);
+        if (e != OK || reply->done != 0)
+            return e;
+    }
     switch (r.op) {
     case OBJECT_USER_BEGIN:
     case OBJECT_USER_END:
@@ -368,7 +390,7 @@ void serve_held(struct cache *c)
 
 void serve(struct cache *c, const struct msg *m)
 {
-    struct object_reply reply = {0};
+    struct object_reply reply;
     enum err e = E_SESSION;
     for (uint32_t tries = 0; tries < CACHE_REDO_MAX && e == E_SESSION; tries++) {
         if (c->need_recovery)

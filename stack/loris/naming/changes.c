@@ -18,6 +18,13 @@ static enum err touch_directory(struct naming *n, struct node *dir)
     return objects_store(n, dir);
 }
 
+/* The same along with the change of a name in it, which comes next. */
+static void touch_with_names(struct naming *n, struct node *dir)
+{
+    dir->a.mtime_ns = dir->a.ctime_ns = n->now_ns;
+    objects_keep(n, dir);
+}
+
 /* A new inode of this type under the request's first name. */
 static enum err make(struct naming *n, const struct vfs_request *in, uint32_t type,
                      struct node *node)
@@ -40,11 +47,13 @@ static enum err make(struct naming *n, const struct vfs_request *in, uint32_t ty
     a.level = policy_level(n, &dir, n->name, n->name_bytes, &matched);
     a.matched = type == VFS_DIRECTORY ? matched : 0;
     e = objects_create(n, OID_NONE, &a, node);
-    if (e == OK)
-        e = directory_insert(n, &dir, n->name, n->name_bytes, node->oid, type);
+    if (e != OK)
+        return e;
     if (type == VFS_DIRECTORY)
         dir.a.nlink++;
-    return e == OK ? touch_directory(n, &dir) : e;
+    touch_with_names(n, &dir);
+    e = directory_insert(n, &dir, n->name, n->name_bytes, node->oid, type);
+    return e == OK ? objects_store_kept(n) : e;
 }
 
 /* CREATE and MKDIR. */
@@ -105,11 +114,13 @@ enum err change_unlink(struct naming *n, const struct vfs_request *in, struct vf
         e = load_target(n, &dir, n->name, n->name_bytes, &entry, &node);
     if (e == OK && node.a.type == VFS_DIRECTORY)
         e = E_ISDIR;
+    if (e != OK)
+        return e;
+    touch_with_names(n, &dir);
+    e = directory_remove(n, &dir, &entry);
     if (e == OK)
-        e = directory_remove(n, &dir, &entry);
-    if (e == OK)
-        e = drop_link(n, &node, (in->flags & VFS_OPEN) != 0);
-    return e == OK ? touch_directory(n, &dir) : e;
+        e = objects_store_kept(n);
+    return e == OK ? drop_link(n, &node, (in->flags & VFS_OPEN) != 0) : e;
 }
 
 static enum err must_be_empty(struct naming *n, const struct node *dir)
@@ -318,22 +329,15 @@ enum err change_write(struct naming *n, const struct vfs_request *in, struct vfs
     uint64_t offset = (in->flags & VFS_APPEND) != 0 ? node.size : in->offset;
     if (offset > OBJECT_SIZE_MAX || in->length > OBJECT_SIZE_MAX - offset)
         return E_FBIG;
+    node.a.mtime_ns = node.a.ctime_ns = n->now_ns;
+    objects_keep(n, &node);
     uint32_t grant = plat_grant_forward(n->cache, n->vfs, in->data_grant, 0, (size_t)in->length,
                                         PLAT_GRANT_READ);
-    struct object_request request = {.op = OBJECT_WRITE,
-                                     .oid = node.oid,
-                                     .offset = offset,
-                                     .length = in->length,
-                                     .grant_data = grant};
-    struct object_reply reply;
-    e = objects_call(n, &request, &reply);
+    e = objects_write_granted(n, node.oid, offset, in->length, grant);
     plat_revoke(grant);
-    if (e != OK)
-        return e;
     out->moved = in->length;
     out->ino2 = offset;
-    node.a.mtime_ns = node.a.ctime_ns = n->now_ns;
-    return objects_store(n, &node);
+    return e;
 }
 
 enum err change_truncate(struct naming *n, const struct vfs_request *in, struct vfs_reply *out)

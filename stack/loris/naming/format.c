@@ -15,11 +15,9 @@ void naming_format(struct naming *n)
 {
     struct object_txn txn = {
         .environment = n->environment + 1, .generation = 0, .sequence = UINT64_MAX};
-    struct object_reply reply;
     const uint8_t nothing[OBJECT_RESULT_BYTES] = {0};
-    enum err e = objects_begin(n, &txn, &reply);
-    if (e == OK)
-        e = make_directory(n, OID_MEE_ROOT(n->environment));
+    objects_open(n, &txn);
+    enum err e = make_directory(n, OID_MEE_ROOT(n->environment));
     if (e == OK)
         e = make_directory(n, OID_MEE_ORPHANS(n->environment));
     if (e == OK && n->environment == 0)

@@ -90,25 +90,20 @@ static enum err attempt_change(struct naming *n, const struct vfs_request *in, n
                              .generation = in->generation,
                              .sequence = in->sequence,
                              .outer = in->outer};
-    struct object_reply begun;
-    enum err e = objects_begin(n, &txn, &begun);
-    if (e != OK)
-        return e;
-    if (begun.done != 0) {
-        result_decode(out, begun.result);
+    uint8_t result[OBJECT_RESULT_BYTES];
+    objects_open(n, &txn);
+    *out = (struct vfs_reply){0};
+    enum err e = ask ? objects_begin(n) : fn(n, in, out);
+    if (e == OK && !ask)
+        e = objects_begin(n); /* of what has needed no request */
+    if (n->done) {
+        result_decode(out, n->result);
         return OK;
     }
-    if (ask) { /* N4: nothing was changed, and will not be */
+    if (e != OK || ask) { /* asked about (N4): nothing was changed, and will not be */
         objects_abort(n);
-        return E_IO;
+        return e != OK ? e : E_IO;
     }
-    *out = (struct vfs_reply){0};
-    e = fn(n, in, out);
-    if (e != OK) {
-        objects_abort(n);
-        return e;
-    }
-    uint8_t result[OBJECT_RESULT_BYTES];
     result_encode(result, out);
     e = objects_commit(n, result);
     plat_probe(PROBE_NAMING_COMMITTED);
@@ -126,11 +121,10 @@ static enum err run(struct naming *n, const struct vfs_request *in, const struct
         return E_IO;
     for (uint32_t again = 0, deaths = 0;;) {
         bool ask = in->attempt > n->tries || deaths >= n->tries;
-        n->cache_died = false;
+        n->cache_died = n->done = false;
         dirtree_forget(&n->tree);
         enum err e = changes ? attempt_change(n, in, op->fn, ask, out) : op->fn(n, in, out);
         if (n->cache_died) {
-            n->txn = (struct object_txn){0};
             n->cache = proto_await(LAYER_CACHE, 0, PLAT_FOREVER);
             if (++deaths == (changes ? 2 * n->tries : n->tries))
                 return E_IO;

@@ -57,6 +57,11 @@ struct naming {
     uint32_t next_id;
     uint64_t now_ns;       /* time stamp of the present request */
     struct object_txn txn; /* of the present request; environment 0: none open */
+    bool unbegun;          /* its first request begins it, and is still to come */
+    bool done;             /* it turned out to be committed already, with this result */
+    uint8_t result[OBJECT_RESULT_BYTES];
+    uint64_t attr_oid; /* the next write to it sets these attributes; OID_NONE: none are kept */
+    uint8_t attr[OBJECT_ATTR_BYTES];
     char name[VFS_NAME_MAX + 1], name2[VFS_NAME_MAX + 1];
     uint32_t name_bytes, name2_bytes;
     struct dirtree tree;         /* path into the directory that is at hand */
@@ -72,8 +77,11 @@ struct naming {
 
 MUST_USE enum err objects_call(struct naming *n, struct object_request *request,
                                struct object_reply *reply);
-MUST_USE enum err objects_begin(struct naming *n, const struct object_txn *txn,
-                                struct object_reply *reply);
+/* Opens a transaction here; the cache begins it with the first request. That may find that it was
+ * committed before: n->done, and E_AGAIN to whoever called. */
+void objects_open(struct naming *n, const struct object_txn *txn);
+/* Begins it with a request of its own, if there was none yet. Answers as that would. */
+MUST_USE enum err objects_begin(struct naming *n);
 MUST_USE enum err objects_commit(struct naming *n, const uint8_t result[OBJECT_RESULT_BYTES]);
 void objects_abort(struct naming *n);
 
@@ -84,6 +92,10 @@ MUST_USE enum err objects_load_block(struct naming *n, uint64_t oid, bool exclus
                                      struct node *node, uint8_t *to, uint32_t *moved);
 /* Stores the attributes of a node. */
 MUST_USE enum err objects_store(struct naming *n, const struct node *node);
+/* The same along with the next write to it, which saves a message. If none is sure to come,
+ * objects_store_kept stores what is still kept. */
+void objects_keep(struct naming *n, const struct node *node);
+MUST_USE enum err objects_store_kept(struct naming *n);
 /* Deletes one object. */
 MUST_USE enum err objects_remove(struct naming *n, uint64_t oid);
 MUST_USE enum err objects_create(struct naming *n, uint64_t oid, const struct attributes *a,
@@ -95,6 +107,9 @@ MUST_USE enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, 
                                size_t bytes, uint32_t *moved);
 MUST_USE enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const void *from,
                                 size_t bytes);
+/* The same from behind a grant to the cache. */
+MUST_USE enum err objects_write_granted(struct naming *n, uint64_t oid, uint64_t offset,
+                                        uint64_t bytes, uint32_t grant);
 /* Writes zeros (at most VFS_IO_MAX bytes); hole: whole blocks need no room any more. */
 MUST_USE enum err objects_zero(struct naming *n, uint64_t oid, uint64_t offset, uint64_t bytes,
                                bool hole);

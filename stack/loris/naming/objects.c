@@ -5,10 +5,30 @@
 
 #include "proto.h"
 
+static void txn_over(struct naming *n)
+{
+    n->txn = (struct object_txn){0};
+    n->unbegun = false;
+    n->attr_oid = OID_NONE;
+}
+
+/* The answer to what began the transaction. */
+static enum err begun(struct naming *n, enum err e, const struct object_reply *reply)
+{
+    n->unbegun = false;
+    if (e != OK || reply->done == 0)
+        return e;
+    n->done = true;
+    memcpy(n->result, reply->result, OBJECT_RESULT_BYTES);
+    txn_over(n);
+    return E_AGAIN;
+}
+
 enum err objects_call(struct naming *n, struct object_request *request, struct object_reply *reply)
 {
     struct msg m;
     request->txn = n->txn;
+    request->flags |= n->unbegun ? OBJECT_BEGINS : 0;
     object_request_pack(&m, ++n->next_id, request);
     enum err e = proto_call(n->cache, &m, PLAT_FOREVER);
     if (e != OK) {
@@ -16,27 +36,36 @@ enum err objects_call(struct naming *n, struct object_request *request, struct o
         return E_DEAD;
     }
     object_reply_unpack(reply, &m);
-    return (enum err)m.status;
+    e = (enum err)m.status;
+    return n->unbegun ? begun(n, e, reply) : e;
 }
 
-enum err objects_begin(struct naming *n, const struct object_txn *txn, struct object_reply *reply)
+void objects_open(struct naming *n, const struct object_txn *txn)
 {
     ASSERT(n->txn.environment == 0);
     ASSERT(txn->environment != 0);
     n->txn = *txn;
+    n->unbegun = true;
+    n->done = false;
+    n->attr_oid = OID_NONE;
+}
+
+enum err objects_begin(struct naming *n)
+{
+    if (!n->unbegun)
+        return OK;
     struct object_request request = {.op = OBJECT_TXN_BEGIN};
-    enum err e = objects_call(n, &request, reply);
-    if (e != OK || reply->done != 0)
-        n->txn = (struct object_txn){0};
-    return e;
+    struct object_reply reply;
+    return objects_call(n, &request, &reply);
 }
 
 enum err objects_commit(struct naming *n, const uint8_t result[OBJECT_RESULT_BYTES])
 {
     ASSERT(n->txn.environment != 0);
+    ASSERT(!n->unbegun && n->attr_oid == OID_NONE);
     struct msg m;
     object_commit_pack(&m, ++n->next_id, &n->txn, result);
-    n->txn = (struct object_txn){0};
+    txn_over(n);
     enum err e = proto_call(n->cache, &m, PLAT_FOREVER);
     if (e != OK) {
         n->cache_died = true;
@@ -47,13 +76,15 @@ enum err objects_commit(struct naming *n, const uint8_t result[OBJECT_RESULT_BYT
 
 void objects_abort(struct naming *n)
 {
-    if (n->txn.environment == 0)
+    if (n->txn.environment == 0 || n->unbegun) {
+        txn_over(n);
         return;
+    }
     struct object_request request = {.op = OBJECT_TXN_ABORT};
     struct object_reply reply;
     /* A cache that dies here has aborted it by that; it has no other reason to refuse. */
     enum err e = objects_call(n, &request, &reply);
-    n->txn = (struct object_txn){0};
+    txn_over(n);
     if (e != OK && !n->cache_died)
         plat_report(REPORT_DETECTED, (uint64_t)-e, 0);
 }
@@ -137,6 +168,36 @@ enum err objects_store(struct naming *n, const struct node *node)
     return objects_call(n, &request, &reply);
 }
 
+void objects_keep(struct naming *n, const struct node *node)
+{
+    ASSERT(n->txn.environment != 0);
+    ASSERT(n->attr_oid == OID_NONE);
+    ASSERT(node->oid != OID_NONE);
+    n->attr_oid = node->oid;
+    attributes_encode(n->attr, &node->a);
+}
+
+/* Puts what is kept of the object into a write to it. */
+static void take_kept(struct naming *n, struct object_request *request)
+{
+    if (n->attr_oid != request->oid)
+        return;
+    request->flags |= OBJECT_ATTR;
+    memcpy(request->attr, n->attr, OBJECT_ATTR_BYTES);
+    n->attr_oid = OID_NONE;
+}
+
+enum err objects_store_kept(struct naming *n)
+{
+    if (n->attr_oid == OID_NONE)
+        return OK;
+    struct object_request request = {.op = OBJECT_SETATTR, .oid = n->attr_oid};
+    struct object_reply reply;
+    memcpy(request.attr, n->attr, OBJECT_ATTR_BYTES);
+    n->attr_oid = OID_NONE;
+    return objects_call(n, &request, &reply);
+}
+
 enum err objects_create(struct naming *n, uint64_t oid, const struct attributes *a,
                         struct node *node)
 {
@@ -183,15 +244,22 @@ enum err objects_read(struct naming *n, uint64_t oid, uint64_t offset, void *to,
     return reply.moved <= bytes ? OK : E_INVAL;
 }
 
-enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const void *from,
-                       size_t bytes)
+enum err objects_write_granted(struct naming *n, uint64_t oid, uint64_t offset, uint64_t bytes,
+                               uint32_t grant)
 {
     ASSERT(n->txn.environment != 0);
-    uint32_t grant = proto_grant(n->cache, (void *)(uintptr_t)from, bytes, PLAT_GRANT_READ);
     struct object_request request = {
         .op = OBJECT_WRITE, .oid = oid, .offset = offset, .length = bytes, .grant_data = grant};
     struct object_reply reply;
-    enum err e = objects_call(n, &request, &reply);
+    take_kept(n, &request);
+    return objects_call(n, &request, &reply);
+}
+
+enum err objects_write(struct naming *n, uint64_t oid, uint64_t offset, const void *from,
+                       size_t bytes)
+{
+    uint32_t grant = proto_grant(n->cache, (void *)(uintptr_t)from, bytes, PLAT_GRANT_READ);
+    enum err e = objects_write_granted(n, oid, offset, bytes, grant);
     plat_revoke(grant);
     return e;
 }

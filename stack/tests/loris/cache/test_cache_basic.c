@@ -235,6 +235,101 @@ START_TEST(test_cache__h20_a_committed_transaction_runs_once)
 }
 END_TEST
 
+/* The attributes of an object, by the request that begins the environment's next transaction. */
+static enum err first_request(uint32_t env, uint64_t oid, struct object_reply *reply)
+{
+    struct object_request q = {
+        .op = OBJECT_GETATTR, .flags = OBJECT_EXCLUSIVE | OBJECT_BEGINS, .oid = oid};
+    return rig_call(&r, env, &q, reply, true);
+}
+
+START_TEST(test_cache__the_first_request_begins_its_transaction_once)
+{
+    start();
+    uint64_t oid = make(0, 100, 9);
+    struct object_reply reply;
+    ck_assert_int_eq(first_request(0, oid, &reply), OK); /* of the transaction that made it */
+    ck_assert_uint_eq(reply.done, 1);
+    ck_assert_uint_eq(reply.result[0], (uint8_t)r.sequence[0]);
+    r.sequence[0]++;
+    ck_assert_int_eq(rig_setattr(&r, 0, oid, 20), E_AGAIN);
+    ck_assert_int_eq(first_request(0, oid, &reply), OK);
+    ck_assert_uint_eq(reply.done, 0);
+    ck_assert_uint_eq(reply.size, 100);
+    ck_assert_int_eq(rig_setattr(&r, 0, oid, 20), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    ck_assert_int_eq(first_request(0, oid, &reply), OK);
+    ck_assert_uint_eq(reply.done, 1);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__the_first_request_may_wait_and_keeps_its_transaction)
+{
+    start();
+    uint64_t oid = make(0, 100, 9), other = make(0, 100, 9);
+    struct object_reply reply;
+    struct msg m;
+    rig_next(&r, 0);
+    r.sequence[1]++;
+    ck_assert_int_eq(rig_setattr(&r, 0, oid, 20), OK);
+    ck_assert_int_eq(first_request(1, oid, &reply), E_TIMEOUT);
+    rig_next(&r, 2); /* younger than the one that waits */
+    ck_assert_int_eq(rig_setattr(&r, 2, other, 22), OK);
+    ck_assert_int_eq(rig_commit(&r, 0), OK);
+    (void)fake_run();
+    ck_assert(fake_take_reply(r.client[1], &m));
+    ck_assert_int_eq(m.status, OK);
+    ck_assert_int_eq(rig_setattr(&r, 2, oid, 22), E_TIMEOUT);
+    ck_assert_int_eq(rig_setattr(&r, 1, other, 21), OK); /* the older goes on */
+    ck_assert_int_eq(rig_commit(&r, 1), OK);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_dead_naming_begins_nothing)
+{
+    start();
+    uint64_t oid = make(0, 100, 9);
+    struct object_reply reply;
+    r.sequence[0]++;
+    uint32_t dead = r.client[0];
+    r.client[0] = fake_client(LAYER_APP, 0); /* as little known as a dead one */
+    ck_assert_int_eq(first_request(0, oid, &reply), E_AGAIN);
+    r.client[0] = dead;
+    ck_assert_int_eq(first_request(0, oid, &reply), OK);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_cache__a_write_sets_attributes_with_the_bytes_or_neither)
+{
+    start();
+    uint64_t oid = make(0, 100, 9), size;
+    uint8_t value;
+    for (uint32_t round = 0; round < 2; round++) {
+        uint32_t grant = fake_grant(r.client[0], (void *)(uintptr_t) "new", 3, PLAT_GRANT_READ);
+        struct object_request q = {.op = OBJECT_WRITE,
+                                   .flags = OBJECT_ATTR,
+                                   .oid = oid,
+                                   .offset = 100,
+                                   .length = 3,
+                                   .grant_data = grant,
+                                   .attr = {33}};
+        struct object_reply reply;
+        rig_next(&r, 0);
+        ck_assert_int_eq(rig_call(&r, 0, &q, &reply, true), OK);
+        ck_assert_int_eq(rig_getattr(&r, 0, oid, &size, &value, true), OK);
+        ck_assert_uint_eq(value, 33);
+        ck_assert_int_eq(round == 0 ? rig_abort(&r, 0) : rig_commit(&r, 0), OK);
+        ck_assert_int_eq(rig_getattr(&r, 1, oid, &size, &value, false), OK);
+        ck_assert_uint_eq(size, round == 0 ? 100 : 103);
+        ck_assert_uint_eq(value, round == 0 ? 7 : 33);
+    }
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_cache__h20_a_late_commit_of_a_dead_naming_is_refused)
 {
     start();
@@ -494,6 +589,10 @@ CHECK_MAIN("cache_basic", 60, tcase_add_test(tc, test_cache__gives_back_what_was
            tcase_add_test(tc, test_cache__delete_and_create_go_below_at_commit);
            tcase_add_test(tc, test_cache__h20_a_committed_transaction_runs_once);
            tcase_add_test(tc, test_cache__h20_a_late_commit_of_a_dead_naming_is_refused);
+           tcase_add_test(tc, test_cache__the_first_request_begins_its_transaction_once);
+           tcase_add_test(tc, test_cache__the_first_request_may_wait_and_keeps_its_transaction);
+           tcase_add_test(tc, test_cache__a_dead_naming_begins_nothing);
+           tcase_add_test(tc, test_cache__a_write_sets_attributes_with_the_bytes_or_neither);
            tcase_add_test(tc, test_cache__a_waiting_request_runs_when_the_lock_is_free);
            tcase_add_test(tc, test_cache__in_a_deadlock_the_younger_gives_way);
            tcase_add_test(tc, test_cache__h11_no_space_is_said_before_the_ok);

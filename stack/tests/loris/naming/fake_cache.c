@@ -199,6 +199,8 @@ static enum err move(uint32_t from, const struct object_request *r, struct fake_
         cache.hole_bytes += (r->flags & OBJECT_HOLE) != 0 ? r->length : 0;
         note_object(o);
         note_bytes(o, r->offset, r->length);
+        if ((r->flags & OBJECT_ATTR) != 0)
+            memcpy(o->attr, r->attr, OBJECT_ATTR_BYTES);
         enum err e = plat_copy_in(from, r->grant_data, 0, o->data + r->offset, r->length);
         if (e == OK && end > o->size)
             o->size = end;
@@ -258,8 +260,11 @@ static enum err serve(const struct msg *m, struct object_reply *out)
     if (e != OK)
         return e;
     ASSERT(r.op < OBJECT_OP_COUNT);
+    bool begins = (r.flags & OBJECT_BEGINS) != 0;
     cache.count[r.op]++;
-    if (cache.fail_left > 0 && r.op == cache.fail_op) {
+    cache.count[OBJECT_TXN_BEGIN] += begins;
+    if (cache.fail_left > 0 &&
+        (r.op == cache.fail_op || (begins && cache.fail_op == OBJECT_TXN_BEGIN))) {
         cache.fail_left--;
         return cache.fail_with;
     }
@@ -268,6 +273,11 @@ static enum err serve(const struct msg *m, struct object_reply *out)
     if (change && cache.give_way > 0) {
         cache.give_way--;
         return E_AGAIN;
+    }
+    if (begins) {
+        begin(&r.txn, out);
+        if (out->done != 0)
+            return OK;
     }
     switch (r.op) {
     case OBJECT_TXN_BEGIN:
@@ -294,12 +304,21 @@ static enum err serve(const struct msg *m, struct object_reply *out)
     }
 }
 
+/* The first request of a transaction is a begin, too. */
+static bool is(const struct msg *m, enum object_op op)
+{
+    struct object_request r;
+    return PROTO_OPERATION(m->type) == (uint32_t)op ||
+           (op == OBJECT_TXN_BEGIN && object_request_unpack(&r, m) == OK &&
+            (r.flags & OBJECT_BEGINS) != 0);
+}
+
 static void handle(void *ctx, const struct msg *m)
 {
     (void)ctx;
     if (PROTO_OF(m->type) != PROTO_OBJECT)
         return;
-    bool often = cache.die_left > 0 && PROTO_OPERATION(m->type) == (uint32_t)cache.die_op;
+    bool often = cache.die_left > 0 && is(m, cache.die_op);
     if (++cache.requests == cache.die_at || often) {
         cache.die_left -= often;
         cache.deaths++;
