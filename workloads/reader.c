@@ -81,6 +81,13 @@ static void tell_stat(void *argument)
     observe_stat(t->w->self->observation, t->node, t->result, &stat);
 }
 
+static void tell_xattr(void *argument)
+{
+    struct tell *t = argument;
+    count_progress(t);
+    observe_xattr(t->w->self->observation, t->node, content_digest(t->name, NULL, 0), t->xattrs);
+}
+
 static void tell_data(void *argument)
 {
     struct tell *t = argument;
@@ -168,8 +175,9 @@ static void push_directory(struct walk *w, uint32_t node)
     w->last = &d->next;
 }
 
-/* The digest of all extended attributes of w->path. A design without them has none. */
-static enum err read_xattrs(struct walk *w, uint64_t *digest)
+/* Tells all extended attributes of w->path, and the digest of all. A design without them has none.
+ */
+static enum err read_xattrs(struct walk *w, uint32_t node, uint64_t *digest)
 {
     uint64_t names = 0, bytes = 0;
     char *list = (char *)w->buffer;
@@ -181,7 +189,12 @@ static enum err read_xattrs(struct walk *w, uint64_t *digest)
          at += strlen(list + at) + 1) {
         e = client_getxattr(&w->client, w->path, list + at, value, BLOCK_BYTES, &bytes);
         bool own = strncmp(list + at, "loris.", 6) == 0; /* of the stack's own, not recorded */
-        *digest ^= e == OK && !own ? content_digest(list + at, value, bytes) : 0;
+        if (e != OK || own)
+            continue;
+        struct tell t = {.w = w, .node = node, .name = list + at};
+        t.xattrs = content_digest(t.name, value, bytes);
+        *digest ^= t.xattrs;
+        sim_trap(tell_xattr, &t);
     }
     return e;
 }
@@ -195,7 +208,7 @@ static enum err read_node(struct walk *w, uint32_t node)
         return e;
     struct tell t = {.w = w, .node = node, .stat = &stat};
     if (e == OK && w->self->xattrs && stat.type != VFS_LINK_TYPE)
-        e = read_xattrs(w, &t.xattrs);
+        e = read_xattrs(w, node, &t.xattrs);
     if (e == E_DEAD)
         return e;
     t.result = e;

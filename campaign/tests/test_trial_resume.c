@@ -27,7 +27,7 @@ static const char text[] =
     "10ms}]\n"
     "  others: [{app: bank, transactions: 20, think: 10ms}, {app: mv-grep, moves: 20, think: "
     "10ms},\n"
-    "           {app: fsstress, operations: 30, xattrs: off, think: 10ms},\n"
+    "           {app: fsstress, operations: 30, xattrs: on, think: 10ms},\n"
     "           {app: fsx, operations: 30, size: 64KiB, think: 10ms},\n"
     "           {app: script, operations: \"create a\\nwrite a 0 5000\\nsync\\nwrite a 5000 "
     "100\\n\"}]\n"

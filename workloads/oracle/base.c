@@ -55,7 +55,10 @@ static bool is_all(const struct observation *o, const struct node *n)
 
 static bool is_told(const struct observation *o, const struct node *n)
 {
-    if (n->stat_result != OK || n->stat.xattrs != 0)
+    uint64_t xattrs = 0;
+    for (uint32_t k = n->xattr; k != 0; k = o->xattrs[k].next)
+        xattrs ^= o->xattrs[k].value;
+    if (n->stat_result != OK || n->stat.xattrs != xattrs)
         return false;
     switch (n->stat.type) {
     case HISTORY_DIRECTORY:
@@ -94,6 +97,19 @@ static void find_bytes(struct finder *f, uint32_t op, const struct node *n)
     }
 }
 
+/* As if they had been set one after the other, each by an operation of its own. */
+static void find_xattrs(struct finder *f, uint32_t inode, const struct node *n)
+{
+    uint64_t sum = 0;
+    for (uint32_t k = n->xattr; k != 0; k = f->o->xattrs[k].next) {
+        sum ^= f->o->xattrs[k].value;
+        uint32_t op = history_set_up(f->h, n->environment, f->now_ns);
+        struct effect *e = model_effect(f->h, op, SLOT_XATTRS, inode, sum);
+        e->from = f->o->xattrs[k].name;
+        e->to = f->o->xattrs[k].value;
+    }
+}
+
 /* The slot in a root that a name in directory `dir` lies below. */
 static uint32_t top_of(const struct history *h, uint32_t dir, uint32_t slot)
 {
@@ -129,6 +145,7 @@ static uint32_t find_object(struct finder *f, const struct node *n)
         (void)model_effect(h, op, SLOT_SIZE, op, n->stat.size);
         find_bytes(f, op, n);
     }
+    find_xattrs(f, op, n);
     return op;
 }
 

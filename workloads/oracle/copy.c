@@ -151,6 +151,8 @@ void observation_copy(struct observation *to, const struct observation *from)
                            from->node_count + 1, sizeof(*to->nodes));
     to->chunks = copy_array(to->chunks, &to->chunk_room, from->chunks, from->chunk_room,
                             from->chunk_count + 1, sizeof(*to->chunks));
+    to->xattrs = copy_array(to->xattrs, &to->xattr_room, from->xattrs, from->xattr_room,
+                            from->xattr_count + 1, sizeof(*to->xattrs));
     to->text =
         copy_array(to->text, &to->text_room, from->text, from->text_room, from->text_bytes, 1);
     if (from->pool_bytes > to->pool_room) {
@@ -163,13 +165,14 @@ void observation_copy(struct observation *to, const struct observation *from)
         memcpy(to->pool, from->pool, from->pool_bytes);
     to->node_count = from->node_count;
     to->chunk_count = from->chunk_count;
+    to->xattr_count = from->xattr_count;
     to->text_bytes = from->text_bytes;
     to->pool_bytes = from->pool_bytes;
     to->errors = from->errors;
 }
 
 struct counts { /* of what is sent */
-    uint32_t nodes, chunks, text_bytes, errors;
+    uint32_t nodes, chunks, xattrs, text_bytes, errors;
     uint64_t pool_bytes;
 };
 
@@ -177,6 +180,7 @@ void observation_send(const struct observation *o, FILE *to)
 {
     const struct counts c = {.nodes = o->node_count,
                              .chunks = o->chunk_count,
+                             .xattrs = o->xattr_count,
                              .text_bytes = o->text_bytes,
                              .errors = o->errors,
                              .pool_bytes = o->pool_bytes};
@@ -185,6 +189,8 @@ void observation_send(const struct observation *o, FILE *to)
         sent = sent && fwrite(o->nodes + 1, sizeof(*o->nodes), c.nodes, to) == c.nodes;
     if (c.chunks > 0)
         sent = sent && fwrite(o->chunks + 1, sizeof(*o->chunks), c.chunks, to) == c.chunks;
+    if (c.xattrs > 0)
+        sent = sent && fwrite(o->xattrs + 1, sizeof(*o->xattrs), c.xattrs, to) == c.xattrs;
     if (c.text_bytes > 0)
         sent = sent && fwrite(o->text, 1, c.text_bytes, to) == c.text_bytes;
     if (c.pool_bytes > 0)
@@ -200,6 +206,7 @@ bool observation_receive(struct observation *o, FILE *from)
         return false;
     o->nodes = model_grow(o->nodes, &o->node_room, c.nodes + 1, sizeof(*o->nodes));
     o->chunks = model_grow(o->chunks, &o->chunk_room, c.chunks + 1, sizeof(*o->chunks));
+    o->xattrs = model_grow(o->xattrs, &o->xattr_room, c.xattrs + 1, sizeof(*o->xattrs));
     o->text = model_grow(o->text, &o->text_room, c.text_bytes + 1, 1);
     if (c.pool_bytes > o->pool_room) {
         free(o->pool);
@@ -209,12 +216,14 @@ bool observation_receive(struct observation *o, FILE *from)
     }
     bool came = fread(o->nodes + 1, sizeof(*o->nodes), c.nodes, from) == c.nodes &&
                 fread(o->chunks + 1, sizeof(*o->chunks), c.chunks, from) == c.chunks &&
+                fread(o->xattrs + 1, sizeof(*o->xattrs), c.xattrs, from) == c.xattrs &&
                 fread(o->text, 1, c.text_bytes, from) == c.text_bytes &&
                 (c.pool_bytes == 0 || fread(o->pool, 1, c.pool_bytes, from) == c.pool_bytes);
     if (!came)
         return false;
     o->node_count = c.nodes;
     o->chunk_count = c.chunks;
+    o->xattr_count = c.xattrs;
     o->text_bytes = c.text_bytes;
     o->errors = c.errors;
     o->pool_bytes = c.pool_bytes;

@@ -17,6 +17,7 @@ void observation_destroy(struct observation *o)
         return;
     free(o->nodes);
     free(o->chunks);
+    free(o->xattrs);
     free(o->text);
     free(o->pool);
     free(o);
@@ -24,7 +25,7 @@ void observation_destroy(struct observation *o)
 
 void observation_reset(struct observation *o)
 {
-    o->node_count = o->chunk_count = o->text_bytes = o->errors = 0;
+    o->node_count = o->chunk_count = o->xattr_count = o->text_bytes = o->errors = 0;
     o->pool_bytes = 0;
 }
 
@@ -105,6 +106,15 @@ void observe_stat(struct observation *o, uint32_t node, enum err result,
     if (result == OK)
         o->nodes[node].stat = *stat;
     o->errors += result != OK && result != E_NOENT;
+}
+
+void observe_xattr(struct observation *o, uint32_t node, uint64_t name, uint64_t value)
+{
+    ASSERT(node >= 1 && node <= o->node_count);
+    o->xattrs = model_grow(o->xattrs, &o->xattr_room, o->xattr_count + 2, sizeof(*o->xattrs));
+    uint32_t at = ++o->xattr_count;
+    o->xattrs[at] = (struct node_xattr){.name = name, .value = value, .next = o->nodes[node].xattr};
+    o->nodes[node].xattr = at;
 }
 
 static void keep_bytes(struct observation *o, const uint8_t *bytes, uint64_t length)

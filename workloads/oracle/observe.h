@@ -51,6 +51,11 @@ uint32_t observe_entry(struct observation *o, uint32_t node, const char *name, u
 void observe_stat(struct observation *o, uint32_t node, enum err result,
                   const struct history_stat *stat);
 
+/* One of its extended attributes: digests of the name alone, and of name and value
+ * (content_digest). All must be told, before or after the stat, whose `xattrs` is their sum, if
+ * applications are to go on with this tree (base.h). */
+void observe_xattr(struct observation *o, uint32_t node, uint64_t name, uint64_t value);
+
 /*
  * A read of a file: `length` bytes from `offset` came, or that range could not be read (`bytes` may
  * be NULL then). Ranges come in ascending order and do not overlap. A read that ends before the

@@ -16,6 +16,12 @@ struct chunk {
     uint32_t next;
 };
 
+/* An extended attribute, by digests (content.h). */
+struct node_xattr {
+    uint64_t name, value;
+    uint32_t next;
+};
+
 struct node {
     uint32_t parent, child, next; /* 0: none; children newest first */
     uint32_t environment;
@@ -25,6 +31,7 @@ struct node {
     struct history_stat stat;
     uint32_t chunk, last_chunk;
     uint32_t target, target_bytes;
+    uint32_t xattr;  /* told last */
     uint32_t object; /* the judge's */
     bool shared_root, root;
     bool data_told;
@@ -35,6 +42,8 @@ struct observation {
     uint32_t node_count, node_room;
     struct chunk *chunks;
     uint32_t chunk_count, chunk_room;
+    struct node_xattr *xattrs;
+    uint32_t xattr_count, xattr_room;
     char *text;
     uint32_t text_bytes, text_room;
     uint8_t *pool;

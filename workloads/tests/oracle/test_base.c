@@ -6,6 +6,7 @@
 
 #include "scripts/check_main.h"
 #include "workloads/oracle/base.h"
+#include "workloads/oracle/content.h"
 #include "workloads/oracle/copy.h"
 #include "workloads/tests/oracle/rig.h"
 #include "workloads/tests/oracle/scene.h"
@@ -279,6 +280,72 @@ START_TEST(test_base__names_that_could_not_be_read_are_none)
 }
 END_TEST
 
+/* Extended attributes u and v of a/f, told by their digests; those in `there`, by bits. */
+static void see_xattrs(unsigned there)
+{
+    observation_reset(s.o);
+    uint32_t root = scene_root(&s, 0, false);
+    uint32_t dir = scene_see_dir(&s, root, "a", 10);
+    (void)scene_see_dir(&s, root, "b", 20);
+    memset(s.bytes, 0, 100);
+    uint32_t node = observe_entry(s.o, dir, "f", HISTORY_FILE);
+    struct history_stat stat = {
+        .ino = 11, .size = 100, .type = HISTORY_FILE, .mode = 0644, .nlink = 1};
+    const char *const names[] = {"u", "v"};
+    for (unsigned k = 0; k < 2; k++) {
+        uint64_t digest = content_digest(names[k], (const uint8_t *)"value", 5);
+        if ((there >> k & 1) == 0)
+            continue;
+        stat.xattrs ^= digest;
+        observe_xattr(s.o, node, content_digest(names[k], NULL, 0), digest);
+    }
+    observe_stat(s.o, node, OK, &stat);
+    observe_data(s.o, node, 0, OK, s.bytes, 100);
+}
+
+START_TEST(test_base__attributes_are_known_by_name)
+{
+    struct history_call call = {.kind = HISTORY_GETXATTR, .path = "a/f"};
+    (void)first_epoch();
+    see_xattrs(3);
+    go_on();
+    ck_assert_int_eq(scene_judge(&s), LEVEL_TRANSPARENT);
+    call.path2 = "v";
+    uint32_t op = scene_begin(&s, 0, call);
+    scene_end(&s, op, (struct history_answer){.moved = 5, .data = (const uint8_t *)"value"});
+    ck_assert(!history_op(s.h, op)->wrong);
+    op = scene_begin(&s, 0, call);
+    scene_end(&s, op, (struct history_answer){.moved = 5, .data = (const uint8_t *)"other"});
+    ck_assert(history_op(s.h, op)->wrong);
+    op = scene_do(&s, 0, call, E_NODATA);
+    ck_assert(history_op(s.h, op)->wrong);
+    scene_close(&s);
+    for (unsigned there = 0; there < 4; there++) {
+        (void)first_epoch();
+        see_xattrs(3);
+        go_on();
+        call.kind = HISTORY_REMOVEXATTR;
+        call.path2 = "u";
+        op = scene_do(&s, 0, call, OK);
+        ck_assert(!history_op(s.h, op)->wrong);
+        scene_cut(&s);
+        see_xattrs(there);
+        enum level want = there == 2   ? LEVEL_TRANSPARENT
+                          : there == 3 ? LEVEL_DURABLE
+                          : there == 0 ? LEVEL_STRUCTURAL /* as when it was made */
+                                       : LEVEL_SILENT;
+        ck_assert_int_eq(scene_judge(&s), want);
+        scene_close(&s);
+    }
+    (void)first_epoch();
+    see_xattrs(3);
+    struct history_stat stat = {.ino = 9, .type = HISTORY_FILE, .nlink = 1, .xattrs = 4711};
+    observe_stat(s.o, observe_entry(s.o, 1, "g", HISTORY_FILE), OK, &stat);
+    ck_assert(!history_rebase(s.h, s.o, s.now, false)); /* which ones, nobody has told */
+    scene_close(&s);
+}
+END_TEST
+
 /* A random state of the history, as it is read back; its names are sound, and all are told. Returns
  * false if that is not to be had: a directory has two names. */
 static bool see_random(struct rig *r, struct observation *to)
@@ -360,4 +427,5 @@ CHECK_MAIN("base", 60, tcase_add_test(tc, test_base__what_was_found_must_be_foun
            tcase_add_test(tc, test_base__races_are_judged_on_it);
            tcase_add_test(tc, test_base__bytes_that_could_not_be_read_may_be_anything);
            tcase_add_test(tc, test_base__names_that_could_not_be_read_are_none);
+           tcase_add_test(tc, test_base__attributes_are_known_by_name);
            tcase_add_test(tc, test_base__nothing_but_it_is_explained);)
