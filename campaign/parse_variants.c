@@ -97,10 +97,10 @@ static void parse_variant(struct parse *p, const struct entry *entry, struct pla
                  entry->name, why);
         return;
     }
-    if (variant->design->classic && variant->machine.spare_count > 0)
+    if (variant->design->classic && variant->stack.raid == 0 && variant->machine.spare_count > 0)
         complain(p->complaints, entry->place,
-                 "variant `%.80s`: not available yet: `spares` of stack `%s`; give loris a machine "
-                 "of its own",
+                 "variant `%.80s`: a spare takes the place of a disk of raid: 1 or 5, of stack "
+                 "`%s` with raid: 0 none can be replaced",
                  entry->name, variant->design->name);
     variant->stack.spares = variant->machine.spare_count;
     variant->stack.disks += variant->machine.spare_count;

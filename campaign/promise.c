@@ -132,15 +132,16 @@ static bool deaths_may_be_borne(const struct plan_variant *v, const struct fault
 {
     uint32_t losses = design_disk_losses(v->design, &v->stack);
     uint32_t deaths = 0;
-    bool mends = v->stack.spares > 0;
+    bool mends = v->stack.spares > 0, returns = false;
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
         if (f->kind != FAULT_DISK_FAIL_STOP)
             return false;
-        mends = mends || f->for_ns.kind != AMOUNT_FOREVER;
+        returns = returns || f->for_ns.kind != AMOUNT_FOREVER;
         deaths++;
     }
-    return losses > 0 && (deaths <= losses || (mends && !v->design->classic));
+    mends = mends || (returns && !v->design->classic); /* block RAID takes spares only */
+    return losses > 0 && (deaths <= losses || mends);
 }
 
 static bool is_bearable_disk_fault(const struct plan_variant *v, const struct fault *f)

@@ -30,12 +30,13 @@ static void check_disks(struct lab *lab, struct judge_checker *checker)
     struct checker_disks disks = {.context = lab, .read_block = read_sectors};
     struct checker_verdict verdict;
     disks.count = sim_machine_disks(lab->machine);
-    if (lab_variant(lab)->stack.log_disk != LOG_DISK_OFF)
+    const struct stack_options *o = &lab_variant(lab)->stack;
+    if (o->log_disk != LOG_DISK_OFF && o->spares == 0)
         disks.count--; /* it is empty after an orderly stop */
     for (uint32_t i = 0; i < disks.count; i++) {
         struct sim_disk *d = sim_machine_disk(lab->machine, i);
         disks.blocks[i] = sim_disk_size(d) / BLOCK_BYTES;
-        disks.dead[i] = sim_disk_failed(d);
+        disks.dead[i] = sim_disk_failed(d) || (o->log_disk != LOG_DISK_OFF && i == o->log_disk);
     }
     checker_run(lab_variant(lab)->design->name, &disks, &verdict);
     *checker = (struct judge_checker){.ran = verdict.ran,

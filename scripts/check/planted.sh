@@ -103,6 +103,7 @@ h28 no-resync-in-crash   stack/tests/loris/logical/test_pool
 h29 no-flush-on-loss     stack/tests/loris/logical/test_pool
 h29 last-copy-in-place   stack/tests/loris/logical/test_pool
 h30 joiner-trusted       stack/tests/loris/logical/test_rebuild
+h30 raid-cursor-ahead    stack/tests/classic/blockraid/test_spare
 h31 twin-overwritten     stack/tests/loris/physical/test_hazards
 h32 liar-kept            campaign/tests/hazards/test_disks
 h33 user-outlives        stack/tests/loris/cache/test_cache_user

@@ -29,7 +29,7 @@ enum journal_mode { JOURNAL_DATA, JOURNAL_ORDERED, JOURNAL_WRITEBACK };
 
 struct stack_options {
     uint32_t disks;        /* driver instances 0 .. disks - 1, spares included */
-    uint32_t spares;       /* loris: how many of them, the last ones, wait for a disk to fail */
+    uint32_t spares;       /* how many of them, the last ones, wait for a disk to fail */
     uint32_t environments; /* vfs and naming instances; 1 for classic stacks */
     bool classic;          /* vfs speaks to a classic file system (LAYER_FS 0) instead of naming */
     uint32_t raid;         /* level of data: 0, 1, 4, 5, 6 or RAID_N_WAY */
@@ -75,10 +75,10 @@ struct stack_options {
                       variant and seed */
 };
 
-/* Disks that hold data: 0 and those after it. The log's own is the last one. */
+/* Disks that hold data: 0 and those after it. Then comes the log's own, then the spares. */
 static inline uint32_t options_data_disks(const struct stack_options *o)
 {
-    return o->log_disk == LOG_DISK_OFF ? o->disks : o->disks - 1;
+    return o->disks - o->spares - (o->log_disk == LOG_DISK_OFF ? 0 : 1);
 }
 
 #endif

@@ -92,6 +92,7 @@
     X(PLANTED_RAID_BIT_LATE, "raid-bit-late", "blockraid: data do not wait for their bit")         \
     X(PLANTED_RAID_PARITY_LEFT, "raid-parity-left", "blockraid: degraded, parity is not written")  \
     X(PLANTED_RAID_UNRECORDED, "raid-unrecorded", "blockraid: a failed disk is not recorded")      \
+    X(PLANTED_RAID_CURSOR_AHEAD, "raid-cursor-ahead", "blockraid: a spare counts as whole early")  \
     X(PLANTED_ZERO_AT_MOUNT, "zero-at-mount", "none: a data block is zeroed at mount")             \
     X(PLANTED_ENTRIES_SWAPPED, "entries-swapped", "none: two entries swap their inodes")           \
     X(PLANTED_UNLINK_KEEPS_NAME, "unlink-keeps-name", "none: unlink leaves the name")

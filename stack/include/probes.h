@@ -82,7 +82,8 @@
     X(PROBE_RAID_BIT_SET, "raid-bit-set", "block RAID: changed bits are stable")                   \
     X(PROBE_RAID_PARITY, "raid-parity", "block RAID: blocks and new parity are about to go down")  \
     X(PROBE_RAID_DATA, "raid-data", "block RAID: blocks and parity were taken by the disks")       \
-    X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")
+    X(PROBE_RAID_RESYNC, "raid-resync", "block RAID: resynchronisation step")                      \
+    X(PROBE_RAID_REBUILD, "raid-rebuild", "block RAID: a spare gets a region")
 
 #define PROBE_ENUM(id, name, doc) id,
 enum probe { PROBE_LIST(PROBE_ENUM) PROBE_COUNT };

@@ -208,6 +208,32 @@ bool bitmap_is_busy(const struct raid *r, uint32_t column, uint64_t first, uint3
     return false;
 }
 
+void region_mark(struct column *col, uint32_t region, uint32_t lost, bool joins)
+{
+    struct region *g = &col->region[region];
+    region_clear(col, region);
+    g->unsynced = true;
+    g->candidate = false;
+    g->joins = joins;
+    g->lost = (uint8_t)lost;
+    col->unsynced++;
+    col->joining += joins ? 1 : 0;
+}
+
+void region_clear(struct column *col, uint32_t region)
+{
+    struct region *g = &col->region[region];
+    ASSERT(region < col->regions);
+    if (!g->unsynced)
+        return;
+    ASSERT(col->unsynced > 0);
+    ASSERT(!g->joins || col->joining > 0);
+    col->unsynced--;
+    col->joining -= g->joins ? 1 : 0;
+    g->unsynced = g->joins = false;
+    g->lost = 0;
+}
+
 void bitmap_clear(struct raid *r, uint32_t column, uint32_t region)
 {
     struct column *col = &r->column[column];
@@ -224,7 +250,7 @@ void bitmap_clear_all(struct raid *r)
 {
     struct column *col = &r->column[0];
     ASSERT(raid_is_5(r));
-    if (col->writing || col->unsynced > 0)
+    if (col->writing || col->unsynced > col->joining)
         return; /* the next time */
     for (uint32_t k = 0; k < col->regions; k++)
         if (col->region[k].writes > 0)

@@ -12,8 +12,8 @@ static void serve_identify(struct raid *r, const struct msg *m)
     struct block_identity identity = {.sectors = r->volume_sectors,
                                       .sector_bytes = r->sector_bytes,
                                       .write_cache = r->write_cache};
-    for (uint32_t d = 0; d < r->disks; d++)
-        identity.resets += r->member[d]->client.resets;
+    for (uint32_t k = 0; k < r->drives; k++)
+        identity.resets += r->drive[k]->client.resets;
     block_identity_pack(&reply, &identity);
     proto_reply(m, r->status == OK ? OK : E_DEAD, &reply);
 }
@@ -87,20 +87,29 @@ static void recheck(struct raid *r)
         bitmap_push(r, c);
 }
 
-static void start_members(struct raid *r, uint64_t *sectors)
+/* All drives; at first each has the place of its number, and the spares have none. */
+static void start_drives(struct raid *r, uint64_t *sectors)
 {
-    for (uint32_t d = 0; d < r->disks; d++) {
+    r->drives = r->disks + r->options.spares;
+    ASSERT(r->drives <= DISKS_MAX);
+    for (uint32_t k = 0; k < r->drives; k++) {
         struct member *m = plat_alloc(sizeof(*m), TAG_HEAP);
         struct block_identity identity = {0};
         ASSERT(m != NULL);
-        r->member[d] = m;
+        m->drive = k < r->disks ? k : r->options.disks - r->drives + k; /* a log has one between */
         m->queue_end = &m->queue;
-        m->usable = block_client_init(&m->client, LAYER_DRIVER, d, &identity) == OK;
+        m->usable = block_client_init(&m->client, LAYER_DRIVER, m->drive, &identity) == OK;
         m->client.replaceable = m->client.watches = r->options.raid != 0;
-        sectors[d] = identity.sectors;
+        m->sectors = identity.sectors;
         r->write_cache |= identity.write_cache;
         if (identity.sector_bytes > r->sector_bytes)
             r->sector_bytes = identity.sector_bytes;
+        r->drive[k] = m;
+        if (k >= r->disks)
+            continue;
+        r->member[k] = m;
+        m->spent = true;
+        sectors[k] = identity.sectors;
     }
 }
 
@@ -118,13 +127,15 @@ static void start(struct raid *r, const struct boot *boot)
         parts[k].next = r->free_parts;
         r->free_parts = &parts[k];
     }
-    start_members(r, sectors);
+    start_drives(r, sectors);
     r->status = boot->format ? format_make(r, sectors) : format_load(r);
     if (r->status != OK)
         plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)r->status, 0);
     r->sweep_ns = plat_now();
     scrub_init(r);
     r->recheck = true;
+    while (r->status == OK && raid_is_5(r) && rebuild_missing(r) > 0 && repair_step(r))
+        ; /* parity first: a request is not to meet both that and what the spare lacks */
 }
 
 static uint64_t silent_at_ns(const struct member *m)
@@ -155,7 +166,9 @@ static uint64_t deadline(const struct raid *r)
         return PLAT_FOREVER;
     if (repair_is_needed(r))
         return r->resync_waits ? plat_now() + RESYNC_RETRY_NS : 0;
-    at_ns = scrub_deadline(r);
+    at_ns = spare_deadline(r);
+    if (at_ns == PLAT_FOREVER)
+        at_ns = scrub_deadline(r);
     for (uint32_t c = 0; c < r->columns; c++)
         if (r->column[c].set > 0 && r->sweep_ns < at_ns)
             at_ns = r->sweep_ns;
@@ -173,7 +186,11 @@ static void in_idle_moments(struct raid *r, bool idle)
     if (idle || r->since_resync >= RESYNC_EVERY) {
         r->since_resync = 0;
         r->resync_waits = !repair_step(r); /* every region left is being written */
-        if (!repair_is_needed(r))
+        if (repair_is_needed(r))
+            ; /* first what may be wrong, then what is missing */
+        else if (spare_deadline(r) < PLAT_FOREVER)
+            spare_step(r);
+        else
             scrub_step(r);
     }
     if (plat_now() >= r->sweep_ns)

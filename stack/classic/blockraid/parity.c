@@ -513,6 +513,6 @@ void parity_failed(struct raid *r, struct part *p, enum err e)
     }
     repair_fail(r, p->disk, e);
     q->again |= reads;
-    if (!reads && rebuild_missing(r) > (r->member[p->disk]->usable ? 0 : 1))
+    if (!reads && rebuild_missing(r) > (raid_is_whole(r, p->disk) ? 0 : 1))
         q->status = E_MEDIA; /* a member that stays though it refuses, or one too many is out */
 }

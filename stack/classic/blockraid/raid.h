@@ -3,17 +3,22 @@
  * knows no files and no checksums: what a disk returns is believed.
  *
  *   format.c   superblocks and bitmaps on the disks
+ *   super.c    the superblock, byte by byte
  *   request.c  requests of clients, split and joined
  *   parity.c   the same for level 5: stripes, locks, new parity, what a missing disk had
  *   bitmap.c   which regions may differ
  *   repair.c   failed members, other copies, resynchronisation
  *   rebuild.c  the same for level 5: what the other disks say
  *   scrub.c    comparing what should be equal, from time to time
+ *   spare.c    a spare in place of a member that is out, copied in the background
+ *   bad.c      sectors of such a disk that nobody could tell
  *   main.c     the loop
  *
  * A column is a disk (level 0), a pair of disks (level 1: 2k and 2k + 1) or all of them (level 5,
  * whose stripes are parity.c's matter). The volume is striped over the columns in chunks. Column
- * sectors count from the start of a disk's data; on level 5 they are called rows.
+ * sectors count from the start of a disk's data; on level 5 they are called rows. Disks are
+ * numbered by their place in the volume; the driver behind a place is a drive, and changes with a
+ * spare.
  *
  * Invariants:
  *   (1) levels 1, 5: a write is sent to the members only after the bits of its regions are stable
@@ -23,7 +28,10 @@
  * not in step (`unsynced`) are read from the pair's source alone, on level 5 without their parity;
  * (5) what repair.c writes never overlaps a write of a client: it works with none under way there,
  * and to its end before the next request is taken; (6) level 5: rows with a write under way are
- * that write's alone, but for reads of what a data disk has.
+ * that write's alone, but for reads of what a data disk has; (7) a drive that joins is read only in
+ * regions that were copied, flushed and are in step since, never where its list of bad sectors says
+ * so; it gets every write, but its answer alone is no success; (8) what the superblocks say of its
+ * regions is true of its platters.
  */
 #ifndef LORIS_STACK_CLASSIC_BLOCKRAID_RAID_H
 #define LORIS_STACK_CLASSIC_BLOCKRAID_RAID_H
@@ -37,6 +45,9 @@
 #define SUPER_BLOCK_B 128u
 #define BITMAP_BLOCK 2u
 #define BITMAP_BLOCKS_MAX 32u /* 1 TiB a disk */
+#define BADS_MAX 479u         /* entries of a list, as many as the superblock has room for */
+#define WHOLE UINT32_MAX      /* all regions */
+#define CURSOR_REGIONS 16u    /* copied between two records of how far it is (assumption) */
 #define REQUESTS_MAX 64u
 #define PARTS_A_REQUEST 16u    /* one a disk */
 #define PARTS_A_REQUEST_5 160u /* of each of 7 segments, and where parity is in the way */
@@ -57,8 +68,20 @@ struct super {
     uint64_t uuid[2];
     uint32_t level, disks, index;
     uint64_t chunk_sectors, column_sectors; /* of data on each disk */
-    uint64_t events;                        /* raised with each change of `failed` */
+    uint64_t events;                        /* raised with each change of what follows */
     uint32_t failed;                        /* bit a disk */
+    uint32_t drive[DISKS_MAX];              /* by disk: its driver's instance */
+    uint32_t whole[DISKS_MAX]; /* by disk: so many regions are; WHOLE: it does not join */
+    uint32_t bads[DISKS_MAX];  /* by disk: entries of its list */
+};
+
+/* Sectors of a drive whose content nobody could tell when it was copied. */
+struct bad_list {
+    uint32_t count;
+    struct {
+        uint32_t block;  /* of the column */
+        uint8_t sectors; /* bit a sector of 512 bytes, never 0 */
+    } entry[BADS_MAX];
 };
 
 enum kind { KIND_CLIENT, KIND_BITMAP, KIND_SWEEP };
@@ -123,7 +146,12 @@ struct part { /* what a request does on one disk */
 
 struct member {
     struct block_client client;
-    bool usable; /* present, not failed */
+    uint32_t drive;   /* the driver's instance */
+    uint64_t sectors; /* of the drive */
+    bool usable;      /* present, not failed */
+    bool joins;       /* usable, not yet whole */
+    bool spent;       /* has, or had, a place: no spare */
+    struct bad_list bad;
     struct part *queue, **queue_end;
     struct part *flight[PARTS_A_DISK];
     uint32_t flights;
@@ -134,12 +162,14 @@ struct region {
     uint64_t last_ns;
     uint16_t writes; /* admitted, not answered */
     bool set, unsynced, candidate;
-    uint8_t lost; /* level 5, unsynced: disk + 1 whose content is old, 0: parity may be */
+    bool joins;   /* unsynced, as the disk that joins has not got it yet */
+    uint8_t lost; /* unsynced: disk + 1 whose content is old, 0: level 5 parity, level 1 either */
 };
 
 struct column {
     struct region *region;
     uint32_t regions, set, unsynced, resync_at;
+    uint32_t joining, join_at;        /* unsynced regions with `joins`; where the copy is */
     uint32_t source;                  /* disk that unsynced regions are read from */
     uint8_t *bits;                    /* as it should be on disk; a block each 32768 regions */
     uint32_t dirty_first, dirty_last; /* blocks of it that have to be written; first > last: none */
@@ -163,6 +193,8 @@ struct raid {
     uint32_t sector_bytes;
     bool write_cache;
     struct member *member[DISKS_MAX];
+    struct member *drive[DISKS_MAX]; /* all there are, those without a place too */
+    uint32_t drives;
     struct column column[DISKS_MAX];
     struct request request[REQUESTS_MAX];
     struct part *free_parts;
@@ -174,6 +206,10 @@ struct raid {
     bool sweeping; /* its flush is under way */
     bool recheck;  /* something waited elsewhere: answers or deaths may have passed by */
     struct scrub scrub;
+    uint64_t join_ns;      /* not before that the next region is copied */
+    uint32_t join_steps;   /* since the last report */
+    bool bad_changed;      /* a list is not as the superblocks say */
+    struct bad_list bad;   /* of the copy of a superblock that is being read */
     uint32_t since_resync; /* messages */
     bool resync_waits;
     uint8_t *block; /* a page for superblocks */
@@ -189,9 +225,16 @@ MUST_USE enum err format_make(struct raid *r, const uint64_t *disk_sectors);
 MUST_USE enum err format_load(struct raid *r);
 /* Writes the superblock of all usable members, stable. A member that fails meanwhile is marked. */
 void format_write_supers(struct raid *r);
-void super_encode(uint8_t *raw, const struct super *super);
-MUST_USE enum err super_decode(struct super *super, const uint8_t *raw);
 MUST_USE enum err format_tables(struct raid *r);
+/* Writes all of the column's bitmap to a disk that joins, stable. */
+MUST_USE enum err format_join(struct raid *r, uint32_t disk);
+
+/* ---- super.c ---- */
+
+/* Fills a block, with the list of the disk super->index. */
+void super_encode(uint8_t *raw, const struct super *super, const struct bad_list *bad);
+/* E_CORRUPT, E_VERSION: nothing that is there is to be believed. */
+MUST_USE enum err super_decode(struct super *super, struct bad_list *bad, const uint8_t *raw);
 
 /* ---- bitmap.c ---- */
 
@@ -213,6 +256,10 @@ void bitmap_clear(struct raid *r, uint32_t column, uint32_t region);
  * way. */
 void bitmap_clear_all(struct raid *r);
 
+/* Notes that the region is not in step: `lost` as in struct region; and that it is. */
+void region_mark(struct column *col, uint32_t region, uint32_t lost, bool joins);
+void region_clear(struct column *col, uint32_t region);
+
 /* ---- request.c ---- */
 
 void request_serve(struct raid *r, const struct msg *m, const struct block_request *in);
@@ -223,6 +270,8 @@ void request_reap_all(struct raid *r);
 void request_wake(struct raid *r);
 /* Ends everything that came before: waits for what is under way, answers nothing. */
 void request_drain(struct raid *r);
+/* Waits for all that is under way; what waits stays. */
+void request_settle(struct raid *r);
 /* A request of the RAID itself; NULL: all are taken. */
 struct request *request_take(struct raid *r, enum kind kind, enum block_op op);
 void request_add_part(struct raid *r, struct request *q, uint32_t disk, uint32_t column,
@@ -262,14 +311,20 @@ uint8_t *parity_place(const struct raid *r, const struct part *p, uint64_t row);
 
 /* The member is gone or cannot write: out of the volume, for good. */
 void repair_fail(struct raid *r, uint32_t disk, enum err why);
+/* Takes a member out, in memory; with it what joins, which has nothing left to be copied from. */
+void repair_leave(struct raid *r, uint32_t disk);
 /* Reads a part from whatever copies have it, block by block, and rewrites bad ones. */
 MUST_USE enum err repair_read(struct raid *r, const struct part *p);
 /* One step of the resynchronisation; false: nothing to do now. */
 bool repair_step(struct raid *r);
 bool repair_is_needed(const struct raid *r);
+/* Brings one region that is not in step, and not being written, in step. */
+void repair_region(struct raid *r, uint32_t column, uint32_t region);
 /* What may differ on a disk that lost writes in a reset is copied from the others; one that no
  * other stands in for is out. */
 void repair_lost_writes(struct raid *r);
+/* Flushes one disk; it is out if it cannot. */
+MUST_USE enum err repair_flush(struct raid *r, uint32_t disk);
 /* Whether there is a disk of which that is to be done yet. */
 bool repair_has_lost(const struct raid *r);
 
@@ -284,7 +339,7 @@ MUST_USE enum err rebuild_region(struct raid *r, uint32_t region);
 /* Compares a region's parity with its data, which win; bad sectors get what the others say. Returns
  * how many pieces were mended. */
 uint32_t rebuild_compare(struct raid *r, uint32_t region);
-/* How many members are out. */
+/* How many members are out, or join. */
 uint32_t rebuild_missing(const struct raid *r);
 
 /* ---- scrub.c ---- */
@@ -294,6 +349,36 @@ void scrub_init(struct raid *r);
 uint64_t scrub_deadline(const struct raid *r);
 /* Compares one region, if a pass is due or under way. */
 void scrub_step(struct raid *r);
+
+/* ---- spare.c ---- */
+
+/* Says which drive will take a place, if a member is out and there is one. */
+void spare_tell(const struct raid *r);
+/* After a start: what joined before goes on. */
+void spare_resume(struct raid *r, uint32_t disk);
+/* The disk joins no more: it is out, or nobody is left to copy from. */
+void spare_abandon(struct raid *r, uint32_t disk);
+/* These column sectors were written, but not to the disk's whole counterpart: they are copied anew.
+ */
+void spare_again(struct raid *r, uint32_t disk, uint64_t first, uint32_t count);
+/* When there is something to do; PLAT_FOREVER: no member is out, or there is no spare. */
+uint64_t spare_deadline(const struct raid *r);
+/* Takes a spare, or copies one region, if it is time. */
+void spare_step(struct raid *r);
+
+/* ---- bad.c ---- */
+
+/* Whether the list of the disk has any of these column sectors. */
+bool bad_hits(const struct raid *r, uint32_t disk, uint64_t first, uint32_t count);
+/* Puts a block, or less, on the list. E_FULL. It is stable after bad_store(). */
+MUST_USE enum err bad_add(struct raid *r, uint32_t disk, uint64_t first, uint32_t count);
+void bad_store(struct raid *r);
+/* They were written: takes them off the list, stable, after the data are. */
+void bad_written(struct raid *r, uint32_t disk, uint64_t first, uint32_t count);
+/* Read and write column sectors of a disk with regard to its list. Errors are the client's. */
+MUST_USE enum err bad_read(struct raid *r, uint32_t disk, uint64_t first, void *to, size_t bytes);
+MUST_USE enum err bad_write(struct raid *r, uint32_t disk, uint64_t first, const void *from,
+                            size_t bytes);
 
 /* ---- Geometry ---- */
 
@@ -305,6 +390,17 @@ static inline uint32_t raid_disk(const struct raid *r, uint32_t column, uint32_t
 static inline uint64_t raid_disk_sector(uint64_t column_sector)
 {
     return (uint64_t)DATA_START_BLOCK * SECTORS_A_BLOCK + column_sector;
+}
+
+/* The disk of a pair that is not this one. */
+static inline uint32_t raid_twin(uint32_t disk)
+{
+    return disk ^ 1u;
+}
+
+static inline bool raid_is_whole(const struct raid *r, uint32_t disk)
+{
+    return r->member[disk]->usable && !r->member[disk]->joins;
 }
 
 static inline bool raid_is_5(const struct raid *r)

@@ -21,7 +21,7 @@ uint32_t rebuild_missing(const struct raid *r)
 {
     uint32_t missing = 0;
     for (uint32_t d = 0; d < r->disks; d++)
-        missing += r->member[d]->usable ? 0 : 1;
+        missing += raid_is_whole(r, d) ? 0 : 1;
     return missing;
 }
 
@@ -51,6 +51,8 @@ static enum err gather(struct raid *r, uint32_t but, uint64_t first, uint32_t co
         if (d == but)
             continue;
         enum err e = block_wait(&r->member[d]->client, slot[d]);
+        if (e == OK && bad_hits(r, d, first, count))
+            e = E_MEDIA;
         if (e == E_DEAD)
             repair_fail(r, d, e);
         if (e != OK)
@@ -65,8 +67,7 @@ static enum err put(struct raid *r, uint32_t disk, uint64_t first, uint32_t coun
 {
     if (!r->member[disk]->usable)
         return E_DEAD;
-    enum err e = block_write(&r->member[disk]->client, raid_disk_sector(first), slice(r, disk),
-                             (size_t)count * SECTOR_BYTES, false);
+    enum err e = bad_write(r, disk, first, slice(r, disk), (size_t)count * SECTOR_BYTES);
     if (e != OK)
         repair_fail(r, disk, e);
     return e;
@@ -78,8 +79,7 @@ enum err rebuild_piece(struct raid *r, uint32_t disk, uint64_t first, uint32_t c
     ASSERT(raid_is_5(r));
     ASSERT(count <= SECTORS_A_BLOCK);
     r->recheck = true;
-    enum err e = block_read(&r->member[disk]->client, raid_disk_sector(first), at,
-                            (size_t)count * SECTOR_BYTES);
+    enum err e = bad_read(r, disk, first, at, (size_t)count * SECTOR_BYTES);
     if (e == OK)
         return OK; /* it was a neighbour that cannot be read */
     if (e == E_DEAD)
@@ -92,30 +92,49 @@ enum err rebuild_piece(struct raid *r, uint32_t disk, uint64_t first, uint32_t c
     return OK;
 }
 
-/* A bad sector in rows whose parity is to be made: all that is left of it is what parity says. */
-static enum err resync_block(struct raid *r, uint32_t target, uint64_t first, uint32_t count)
+/* At most a block that nobody can tell of a disk whose own content is not to be believed. */
+static enum err give_up(struct raid *r, uint32_t target, uint64_t first, uint32_t count)
+{
+    memset(slice(r, target), 0, (size_t)count * SECTOR_BYTES);
+    enum err e = put(r, target, first, count);
+    if (e == OK)
+        e = bad_add(r, target, first, count);
+    if (e == E_FULL)
+        repair_fail(r, target, E_MEDIA);
+    return e;
+}
+
+/* A bad sector in rows whose parity is to be made: all that is left of it is what parity says.
+ * Where a disk's content is to be made (lost), nothing is. */
+static enum err resync_block(struct raid *r, uint32_t target, uint64_t first, uint32_t count,
+                             bool lost)
 {
     uint32_t bad, none;
     if (gather(r, target, first, count, &bad) == OK)
         return put(r, target, first, count);
     if (bad == DISKS_MAX || !r->member[bad]->usable)
         return E_DEAD; /* a member is out */
+    if (lost)
+        return give_up(r, target, first, count);
     if (gather(r, bad, first, count, &none) == OK) {
         plat_report(REPORT_REPAIR, bad, first / SECTORS_A_BLOCK);
         return put(r, bad, first, count);
     }
-    return rebuild_missing(r) > 0 ? E_DEAD : OK; /* two are bad: there is nothing to be done */
+    if (none == DISKS_MAX || !r->member[none]->usable)
+        return E_DEAD;
+    return give_up(r, target, first, count); /* two are bad: parity is not to be had */
 }
 
-static enum err resync_rows(struct raid *r, uint32_t target, uint64_t first, uint32_t count)
+static enum err resync_rows(struct raid *r, uint32_t target, uint64_t first, uint32_t count,
+                            bool lost)
 {
     uint32_t bad;
     if (gather(r, target, first, count, &bad) == OK)
         return put(r, target, first, count);
     for (uint32_t k = 0; k < count; k += SECTORS_A_BLOCK) {
         uint32_t left = count - k;
-        enum err e =
-            resync_block(r, target, first + k, left < SECTORS_A_BLOCK ? left : SECTORS_A_BLOCK);
+        enum err e = resync_block(r, target, first + k,
+                                  left < SECTORS_A_BLOCK ? left : SECTORS_A_BLOCK, lost);
         if (e != OK)
             return e;
     }
@@ -136,19 +155,15 @@ enum err rebuild_region(struct raid *r, uint32_t region)
         count = count < end - first ? count : end - first;
         count = count < most ? count : most;
         uint32_t target = g->lost != 0 ? g->lost - 1u : raid_parity_disk(r, first / chunk);
-        enum err e = resync_rows(r, target, first, (uint32_t)count);
+        enum err e = resync_rows(r, target, first, (uint32_t)count, g->lost != 0);
         if (e != OK)
             return e;
         first += count;
     }
-    for (uint32_t d = 0; d < r->disks; d++) {
-        enum err e = block_flush(&r->member[d]->client);
-        if (e != OK) {
-            repair_fail(r, d, e);
-            return e;
-        }
-    }
-    return OK;
+    enum err e = OK;
+    for (uint32_t d = 0; d < r->disks && e == OK; d++)
+        e = repair_flush(r, d);
+    return e;
 }
 
 /* Whether the rows' parity is what the data say, and can be read. */
@@ -158,8 +173,7 @@ static bool is_in_step(struct raid *r, uint32_t parity, uint64_t first, uint32_t
     size_t bytes = (size_t)count * SECTOR_BYTES;
     if (gather(r, parity, first, count, &bad) != OK)
         return false;
-    enum err e = block_read(&r->member[parity]->client, raid_disk_sector(first), slice(r, other),
-                            bytes); /* its own content is in the sum already */
+    enum err e = bad_read(r, parity, first, slice(r, other), bytes); /* its own is in the sum */
     if (e == E_DEAD)
         repair_fail(r, parity, e);
     return e == OK && memcmp(slice(r, parity), slice(r, other), bytes) == 0;

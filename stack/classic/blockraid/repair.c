@@ -3,23 +3,37 @@
  * request is taken meanwhile, so nothing can overlap (raid.h, invariant 5).
  */
 #include "assertion.h"
+#include "mem.h"
 #include "planted.h"
 #include "raid.h"
 
 #define RESYNC_SECTORS (RESYNC_BLOCKS * SECTORS_A_BLOCK)
 
-/* Whether the column can do without this one. */
+/* Whether the column cannot do without this one. */
 static bool is_last(const struct raid *r, uint32_t disk)
 {
-    return raid_is_5(r) ? rebuild_missing(r) > 0 : !r->member[disk ^ 1u]->usable;
+    if (r->member[disk]->joins)
+        return false; /* all others are whole */
+    return raid_is_5(r) ? rebuild_missing(r) > 0 : !raid_is_whole(r, raid_twin(disk));
 }
 
 /* Level 5 without a disk has nothing to compare. */
 static void forget_unsynced(struct column *col)
 {
     for (uint32_t k = 0; k < col->regions; k++)
-        col->region[k].unsynced = false;
-    col->unsynced = 0;
+        region_clear(col, k);
+}
+
+void repair_leave(struct raid *r, uint32_t disk)
+{
+    r->member[disk]->usable = false;
+    for (uint32_t k = 0; k < r->copies; k++) {
+        uint32_t other = raid_disk(r, disk / r->copies, k);
+        if (!r->member[other]->joins)
+            continue;
+        spare_abandon(r, other);
+        r->member[other]->usable = false;
+    }
 }
 
 void repair_fail(struct raid *r, uint32_t disk, enum err why)
@@ -30,9 +44,9 @@ void repair_fail(struct raid *r, uint32_t disk, enum err why)
     bool last = is_last(r, disk);
     if (why != E_DEAD && last)
         return; /* the last copy stays: better some errors than none of it */
-    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)why, disk);
-    plat_report(REPORT_DEGRADED, disk, 0);
-    m->usable = false;
+    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)why, m->drive);
+    plat_report(REPORT_DEGRADED, m->drive, 0);
+    repair_leave(r, disk);
     if (raid_is_5(r) && last)
         return; /* no request succeeds from now on: it misses nothing */
     r->super.failed |= 1u << disk;
@@ -41,9 +55,10 @@ void repair_fail(struct raid *r, uint32_t disk, enum err why)
     if (raid_is_5(r))
         forget_unsynced(col);
     else if (col->source == disk)
-        col->source = disk ^ 1u;
+        col->source = raid_twin(disk);
     if (!PLANTED(PLANTED_RAID_UNRECORDED))
         format_write_supers(r);
+    spare_tell(r);
 }
 
 /* ---- Bad sectors ---- */
@@ -56,10 +71,10 @@ static enum err read_piece(struct raid *r, const struct part *p, uint64_t first,
     bool unsynced = bitmap_is_unsynced(r, p->column, first, count);
     size_t bytes = (size_t)count * SECTOR_BYTES;
     for (uint32_t k = 0; k < r->copies; k++) {
-        uint32_t disk = k == 0 ? p->disk : p->disk ^ 1u;
+        uint32_t disk = k == 0 ? p->disk : raid_twin(p->disk);
         if (!r->member[disk]->usable || (unsynced && disk != r->column[p->column].source))
             continue;
-        enum err e = block_read(&r->member[disk]->client, raid_disk_sector(first), at, bytes);
+        enum err e = bad_read(r, disk, first, at, bytes);
         if (e == E_DEAD)
             repair_fail(r, disk, e);
         if (e != OK)
@@ -67,8 +82,7 @@ static enum err read_piece(struct raid *r, const struct part *p, uint64_t first,
         bool busy = bitmap_is_busy(r, p->column, first, count); /* a client's write mends it */
         if (k > 0 && r->member[p->disk]->usable && !busy) {
             plat_report(REPORT_REPAIR, p->disk, first / SECTORS_A_BLOCK);
-            if (block_write(&r->member[p->disk]->client, raid_disk_sector(first), at, bytes,
-                            false) != OK)
+            if (bad_write(r, p->disk, first, at, bytes) != OK)
                 repair_fail(r, p->disk, E_MEDIA);
         }
         return OK;
@@ -107,78 +121,118 @@ enum err repair_read(struct raid *r, const struct part *p)
 bool repair_is_needed(const struct raid *r)
 {
     for (uint32_t c = 0; c < r->columns; c++)
-        if (r->column[c].unsynced > 0)
+        if (r->column[c].unsynced > r->column[c].joining)
             return true;
     return false;
 }
 
-/* Level 1: copies the region from the source to the other member, in pieces. Blocks that the source
- * cannot read are taken from the other, which is all that is left of them. */
-static enum err copy_region(struct raid *r, uint32_t column, uint64_t first, uint64_t sectors)
+/*
+ * At most a block that was among what the source of a copy cannot read. What is left of it is the
+ * other's, which is as good if the two were only not in step. false: nobody can tell, and nothing
+ * is made up.
+ */
+static bool copy_block(struct raid *r, uint32_t from, uint64_t first, uint32_t count, bool lost,
+                       uint8_t *block)
 {
-    struct column *col = &r->column[column];
-    struct block_client *from = &r->member[col->source]->client;
-    struct block_client *to = &r->member[col->source ^ 1u]->client;
+    size_t bytes = (size_t)count * SECTOR_BYTES;
+    enum err e = bad_read(r, from, first, block, bytes);
+    if (e == E_DEAD)
+        repair_fail(r, from, e);
+    if (e == OK)
+        return true; /* it was a neighbour */
+    if (!lost && bad_read(r, raid_twin(from), first, block, bytes) == OK) {
+        e = bad_write(r, from, first, block, bytes);
+        if (e != OK)
+            repair_fail(r, from, e);
+        return true;
+    }
+    memset(block, 0, bytes);
+    return false;
+}
+
+/* Level 1: copies at most RESYNC_SECTORS from one of a pair to the other, whose list gets what
+ * nobody could tell. lost: what the other has is not to be believed. */
+static enum err copy_run(struct raid *r, uint32_t from, uint64_t first, uint32_t count, bool lost)
+{
+    uint32_t to = raid_twin(from), blocks = (count + SECTORS_A_BLOCK - 1) / SECTORS_A_BLOCK;
+    size_t bytes = (size_t)count * SECTOR_BYTES;
+    bool told[RESYNC_BLOCKS];
+    ASSERT(blocks <= RESYNC_BLOCKS && count % SECTORS_A_BLOCK == 0);
+    enum err e = bad_read(r, from, first, r->copy, bytes);
+    if (e == E_DEAD)
+        repair_fail(r, from, e);
+    for (uint32_t k = 0; k < blocks; k++)
+        told[k] = e == OK || copy_block(r, from, first + (uint64_t)k * SECTORS_A_BLOCK,
+                                        SECTORS_A_BLOCK, lost, r->copy + (size_t)k * BLOCK_BYTES);
+    if (!r->member[from]->usable || !r->member[to]->usable)
+        return E_DEAD;
+    e = bad_write(r, to, first, r->copy, bytes);
+    for (uint32_t k = 0; k < blocks && e == OK; k++)
+        if (!told[k])
+            e = bad_add(r, to, first + (uint64_t)k * SECTORS_A_BLOCK, SECTORS_A_BLOCK);
+    if (e != OK)
+        repair_fail(r, to, e == E_FULL ? E_MEDIA : e);
+    return e;
+}
+
+enum err repair_flush(struct raid *r, uint32_t disk)
+{
+    enum err e = block_flush(&r->member[disk]->client);
+    if (e != OK)
+        repair_fail(r, disk, e);
+    return e;
+}
+
+/* Level 1: the region from the source to the other member, in pieces, stable. */
+static enum err copy_region(struct raid *r, uint32_t column, uint32_t region, uint64_t sectors)
+{
+    const struct column *col = &r->column[column];
+    uint64_t first = (uint64_t)region * REGION_SECTORS;
+    uint32_t from = col->source;
+    bool lost = col->region[region].lost != 0;
     for (uint64_t at = 0; at < sectors; at += RESYNC_SECTORS) {
         uint64_t left = sectors - at;
         uint32_t count = left < RESYNC_SECTORS ? (uint32_t)left : RESYNC_SECTORS;
-        size_t bytes = (size_t)count * SECTOR_BYTES;
-        uint64_t sector = raid_disk_sector(first + at);
-        enum err e = block_read(from, sector, r->copy, bytes);
-        for (uint32_t k = 0; k < count && e == E_MEDIA; k += SECTORS_A_BLOCK) {
-            uint8_t *block = r->copy + (size_t)k * SECTOR_BYTES;
-            if (block_read(from, sector + k, block, BLOCK_BYTES) == OK)
-                continue;
-            if (block_read(to, sector + k, block, BLOCK_BYTES) == OK &&
-                block_write(from, sector + k, block, BLOCK_BYTES, false) != OK)
-                return E_MEDIA;
-        }
-        if (e == E_DEAD) {
-            repair_fail(r, col->source, e);
+        enum err e = copy_run(r, from, first + at, count, lost);
+        if (e != OK)
             return e;
-        }
-        e = block_write(to, sector, r->copy, bytes, false);
-        if (e != OK) {
-            repair_fail(r, col->source ^ 1u, e);
-            return e;
-        }
     }
-    enum err e = block_flush(to);
-    return e == OK ? block_flush(from) : e;
+    enum err e = repair_flush(r, raid_twin(from));
+    return e == OK ? repair_flush(r, from) : e;
 }
 
-static void one_region(struct raid *r, uint32_t column, uint32_t k)
+void repair_region(struct raid *r, uint32_t column, uint32_t k)
 {
     struct column *col = &r->column[column];
-    uint64_t first = (uint64_t)k * REGION_SECTORS;
-    uint64_t left = r->super.column_sectors - first;
-    bool both =
-        raid_is_5(r) || (r->member[col->source]->usable && r->member[col->source ^ 1u]->usable);
+    uint64_t left = r->super.column_sectors - (uint64_t)k * REGION_SECTORS;
+    bool both = raid_is_5(r) ||
+                (r->member[col->source]->usable && r->member[raid_twin(col->source)]->usable);
+    r->recheck = true;
     if (both) {
-        plat_probe(PROBE_RAID_RESYNC);
-        uint64_t sectors = left < REGION_SECTORS ? left : REGION_SECTORS;
-        both = (raid_is_5(r) ? rebuild_region(r, k) : copy_region(r, column, first, sectors)) == OK;
+        uint32_t sectors = left < REGION_SECTORS ? (uint32_t)left : REGION_SECTORS;
+        both = (raid_is_5(r) ? rebuild_region(r, k) : copy_region(r, column, k, sectors)) == OK;
     }
+    bad_store(r);
     if (!col->region[k].unsynced)
-        return;                      /* a member failed meanwhile */
-    col->region[k].unsynced = false; /* alone, a member is in step with itself */
-    col->unsynced--;
+        return;           /* a member failed meanwhile */
+    region_clear(col, k); /* alone, a member is in step with itself */
     if (both)
         bitmap_clear(r, column, k);
-    if (col->unsynced == 0)
-        plat_report(REPORT_RESYNC, col->regions, 0);
 }
 
 bool repair_step(struct raid *r)
 {
     for (uint32_t c = 0; c < r->columns; c++) {
         struct column *col = &r->column[c];
-        for (uint32_t tries = 0; tries < col->regions && col->unsynced > 0; tries++) {
+        for (uint32_t n = 0; n < col->regions && col->unsynced > col->joining; n++) {
             uint32_t k = col->resync_at++ % col->regions;
-            if (!col->region[k].unsynced || col->region[k].writes > 0)
+            const struct region *g = &col->region[k];
+            if (!g->unsynced || g->joins || g->writes > 0)
                 continue;
-            r->recheck = true;
-            one_region(r, c, k);
+            plat_probe(PROBE_RAID_RESYNC);
+            repair_region(r, c, k);
+            if (col->unsynced == col->joining)
+                plat_report(REPORT_RESYNC, col->regions, 0);
             return true;
         }
     }
@@ -204,17 +258,12 @@ static void lost_writes(struct raid *r, uint32_t disk)
         repair_fail(r, disk, E_DEAD);
         return;
     }
-    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)E_MEDIA, disk);
+    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)E_MEDIA, r->member[disk]->drive);
     if (!raid_is_5(r))
-        col->source = disk ^ 1u;
-    for (uint32_t k = 0; k < col->regions; k++) {
-        if (!col->region[k].set || col->region[k].unsynced)
-            continue;
-        col->region[k].unsynced = true;
-        col->region[k].candidate = false;
-        col->region[k].lost = (uint8_t)(disk + 1);
-        col->unsynced++;
-    }
+        col->source = raid_twin(disk);
+    for (uint32_t k = 0; k < col->regions; k++)
+        if (col->region[k].set && !col->region[k].unsynced)
+            region_mark(col, k, disk + 1, false);
 }
 
 bool repair_has_lost(const struct raid *r)

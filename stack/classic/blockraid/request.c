@@ -306,19 +306,32 @@ static void end_part(struct raid *r, struct part *p)
         request_end(r, q);
 }
 
-/* It was read, perhaps after a reset that lost what was written there. */
-static bool is_old(const struct raid *r, const struct part *p)
+/* Whether the part reads, or writes, data of the volume. */
+static bool moves_data(const struct raid *r, const struct part *p, enum block_op op)
 {
     const struct request *q = p->request;
-    bool first = raid_is_5(r) && q->segments > 0 && q->phase == PHASE_READ;
-    return p->old && q->kind == KIND_CLIENT && (q->op == BLOCK_READ || first);
+    bool first = raid_is_5(r) && q->segments > 0 && q->phase == PHASE_READ; /* before it writes */
+    if (q->kind != KIND_CLIENT || q->op == BLOCK_FLUSH)
+        return false;
+    return (first || q->op == BLOCK_READ ? BLOCK_READ : BLOCK_WRITE) == op;
+}
+
+/* Level 1: a write that the only whole member refused, which stays, and the other one took. */
+static void note_uneven(struct raid *r, const struct part *p)
+{
+    uint32_t twin = raid_twin(p->disk);
+    if (moves_data(r, p, BLOCK_WRITE) && !raid_is_5(r) && r->copies == 2 && r->member[twin]->joins)
+        spare_again(r, twin, p->first, p->count);
 }
 
 /* One disk has answered a part for good. */
 static void take_answer(struct raid *r, struct part *p, enum err e)
 {
     struct request *q = p->request;
-    if (e == OK && is_old(r, p)) {
+    bool alone = r->member[p->disk]->joins && q->op != BLOCK_READ; /* no success by itself */
+    if (e == OK && moves_data(r, p, BLOCK_READ) && bad_hits(r, p->disk, p->first, p->count))
+        e = E_MEDIA;
+    if (e == OK && p->old && moves_data(r, p, BLOCK_READ)) { /* read, perhaps, after the reset */
         if (raid_is_5(r))
             q->again = true;
         else
@@ -331,8 +344,11 @@ static void take_answer(struct raid *r, struct part *p, enum err e)
         e = repair_read(r, p);
     } else if (e != OK) {
         repair_fail(r, p->disk, e);
+        note_uneven(r, p);
     }
-    if (e == OK)
+    if (e == OK && moves_data(r, p, BLOCK_WRITE))
+        bad_written(r, p->disk, p->first, p->count);
+    if (e == OK && !alone)
         q->columns_ok |= 1u << p->column;
     end_part(r, p);
 }
@@ -525,9 +541,8 @@ static void forget_waiting(struct raid *r)
     }
 }
 
-void request_drain(struct raid *r)
+void request_settle(struct raid *r)
 {
-    forget_waiting(r);
     for (uint32_t d = 0; d < r->disks;) {
         struct member *m = r->member[d];
         if (m->flights == 0 && m->queue == NULL) {
@@ -544,4 +559,10 @@ void request_drain(struct raid *r)
         r->recheck = true;
         d = 0; /* repair, or the bitmap, may have given work to another disk */
     }
+}
+
+void request_drain(struct raid *r)
+{
+    forget_waiting(r);
+    request_settle(r);
 }

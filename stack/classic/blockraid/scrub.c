@@ -26,37 +26,37 @@ uint64_t scrub_deadline(const struct raid *r)
 
 static bool both_usable(const struct raid *r, uint32_t a)
 {
-    return r->member[a]->usable && r->member[a ^ 1u]->usable;
+    return raid_is_whole(r, a) && raid_is_whole(r, raid_twin(a));
 }
 
-static enum err read_one(struct raid *r, uint32_t disk, uint64_t sector, uint8_t *to, size_t bytes)
+static enum err read_one(struct raid *r, uint32_t disk, uint64_t first, uint8_t *to, size_t bytes)
 {
-    enum err e = block_read(&r->member[disk]->client, sector, to, bytes);
+    enum err e = bad_read(r, disk, first, to, bytes);
     if (e == E_DEAD)
         repair_fail(r, disk, e);
     return e;
 }
 
 /* One block, which differs or cannot be read: from `a` if that can be. */
-static void mend_block(struct raid *r, uint32_t a, uint64_t sector, size_t bytes)
+static void mend_block(struct raid *r, uint32_t a, uint64_t first, size_t bytes)
 {
     uint8_t *one = r->copy, *two = r->copy + BLOCK_BYTES;
-    enum err e1 = read_one(r, a, sector, one, bytes);
-    enum err e2 = read_one(r, a ^ 1u, sector, two, bytes);
+    enum err e1 = read_one(r, a, first, one, bytes);
+    enum err e2 = read_one(r, raid_twin(a), first, two, bytes);
     if (!both_usable(r, a) || (e1 != OK && e2 != OK))
         return; /* nobody has it */
     if (repair_has_lost(r))
         return; /* one of them is old: not the scrub's to tell which */
     if (e1 == OK && e2 == OK && memcmp(one, two, bytes) == 0)
         return;
-    uint32_t to = e1 == OK ? a ^ 1u : a;
+    uint32_t to = e1 == OK ? raid_twin(a) : a;
     enum err why = e1 == OK && e2 == OK ? E_CORRUPT : E_MEDIA;
     plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)why, to);
-    if (block_write(&r->member[to]->client, sector, e1 == OK ? one : two, bytes, false) != OK) {
+    if (bad_write(r, to, first, e1 == OK ? one : two, bytes) != OK) {
         repair_fail(r, to, E_MEDIA);
         return;
     }
-    plat_report(REPORT_REPAIR, to, sector / SECTORS_A_BLOCK);
+    plat_report(REPORT_REPAIR, to, first / SECTORS_A_BLOCK);
     r->scrub.mended++;
 }
 
@@ -68,12 +68,12 @@ static void compare_copies(struct raid *r, uint32_t column, uint64_t first, uint
         run = run < left ? run : left;
         size_t bytes = (size_t)run * SECTOR_BYTES;
         uint8_t *two = r->copy + (size_t)RUN_BLOCKS * BLOCK_BYTES;
-        enum err e1 = read_one(r, a, raid_disk_sector(at), r->copy, bytes);
-        enum err e2 = read_one(r, a ^ 1u, raid_disk_sector(at), two, bytes);
+        enum err e1 = read_one(r, a, at, r->copy, bytes);
+        enum err e2 = read_one(r, raid_twin(a), at, two, bytes);
         bool equal = e1 == OK && e2 == OK && memcmp(r->copy, two, bytes) == 0;
         for (uint64_t k = 0; k < run && !equal && both_usable(r, a); k += SECTORS_A_BLOCK) {
             uint64_t count = SECTORS_A_BLOCK < run - k ? SECTORS_A_BLOCK : run - k;
-            mend_block(r, a, raid_disk_sector(at + k), (size_t)count * SECTOR_BYTES);
+            mend_block(r, a, at + k, (size_t)count * SECTOR_BYTES);
         }
         at += run;
     }

@@ -37,24 +37,31 @@ static inline void start(bool format)
     ck_assert(fake_is_ready());
 }
 
-static inline void build_of(uint32_t disks, uint32_t level, size_t bytes)
+/* The spares are the last `spares` disks. */
+static inline void build_spared(uint32_t disks, uint32_t spares, uint32_t level, size_t bytes)
 {
     fake_reset();
     rng = 4711;
     next_id = 0;
     patience_ns = 0;
     boot = (struct boot){.layer = LAYER_RAID};
-    boot.options.disks = disks;
+    boot.options.disks = disks + spares;
+    boot.options.spares = spares;
     boot.options.raid = level;
     boot.options.stripe_bytes = 16384;
     boot.options.raid_bitmap = true;
-    for (uint32_t d = 0; d < disks; d++) {
+    for (uint32_t d = 0; d < disks + spares; d++) {
         ramdisk_init(&disk[d], bytes);
         ramdisk_attach(&disk[d], LAYER_DRIVER, d);
     }
     for (uint32_t i = 0; i < DATA_BYTES; i++)
         data[i] = (uint8_t)draw(256);
     start(true);
+}
+
+static inline void build_of(uint32_t disks, uint32_t level, size_t bytes)
+{
+    build_spared(disks, 0, level, bytes);
 }
 
 static inline void build(uint32_t disks, uint32_t level)
