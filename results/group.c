@@ -150,12 +150,13 @@ enum err group_check_where(sqlite3 *db, const char *where, char *error)
     return e;
 }
 
-#define FIXED_COLUMNS 12 /* of build_query, before those of --by */
+#define FIXED_COLUMNS 16 /* of build_query, before those of --by */
 
 /* The query, in order of groups, whose columns are: cell, injected, kept, level, promised, the four
- * times, trial, undecided, whether there was something to recover from, by...
+ * times, trial, undecided, whether there was something to recover from; of trials over calendar
+ * time exposure, time down, time of the first loss, synced operations lost; by...
  */
-static char *build_query(const struct groups *groups, const char *where)
+static char *build_query(const struct groups *groups, const char *where, bool calendar)
 {
     sqlite3_str *sql = sqlite3_str_new(NULL);
     sqlite3_str_appendall(
@@ -163,6 +164,12 @@ static char *build_query(const struct groups *groups, const char *where)
              "t.workload AND c.fault = t.fault), injected, kept, level, promised, rpo_ns, "
              "outage_ns, recovery_ns, rebuild_ns, trial, undecided, recovery_ns IS NOT NULL OR "
              "detected_by IS NOT NULL OR level = 'dead'");
+    sqlite3_str_appendall(
+        sql, calendar ? ", exposure_ns, (SELECT detail FROM events e WHERE e.trial = t.trial AND "
+                        "e.layer = 'calendar' AND e.what = 'down'), (SELECT min(time_ns) FROM "
+                        "events e WHERE e.trial = t.trial AND e.layer = 'calendar' AND e.what = "
+                        "'loss'), synced_lost"
+                      : ", NULL, NULL, NULL, NULL");
     for (size_t i = 0; i < groups->column_count; i++) {
         if (is_trial_column(groups->column[i]))
             sqlite3_str_appendf(sql, ", t.\"%w\"", groups->column[i]);
@@ -218,6 +225,28 @@ static void add_time(struct group_times *times, sqlite3_stmt *s, int at)
     times->ns[times->count++] = null ? INFINITY : sqlite3_column_double(s, at);
 }
 
+/* Adds a trial over calendar time: one that says how long it was down. */
+static void add_calendar(struct group_calendar *c, sqlite3_stmt *s)
+{
+    double exposure_ns = sqlite3_column_double(s, 12);
+    if (sqlite3_column_type(s, 13) == SQLITE_NULL || exposure_ns <= 0)
+        return;
+    if (c->count == c->room) {
+        c->room = c->room * 2 + 64;
+        double **const columns[] = {&c->exposure_ns, &c->down_ns, &c->lost};
+        for (size_t k = 0; k < sizeof(columns) / sizeof(columns[0]); k++) {
+            *columns[k] = realloc(*columns[k], c->room * sizeof(double));
+            ASSERT(*columns[k] != NULL);
+        }
+    }
+    bool lost = sqlite3_column_type(s, 14) != SQLITE_NULL;
+    c->exposure_ns[c->count] = exposure_ns;
+    c->down_ns[c->count] = fmin(fmax(sqlite3_column_double(s, 13), 0), exposure_ns);
+    c->lost[c->count++] = sqlite3_column_double(s, 15);
+    c->losses += lost;
+    c->at_risk_ns += lost ? sqlite3_column_double(s, 14) : exposure_ns;
+}
+
 static void add_row(struct group *group, sqlite3_stmt *s)
 {
     int64_t cell = sqlite3_column_int64(s, 0);
@@ -249,6 +278,7 @@ static void add_row(struct group *group, sqlite3_stmt *s)
     if (sqlite3_column_int(s, 11) != 0) /* what nobody noticed had no recovery to end */
         add_time(&group->recovery, s, 7);
     add_time(&group->rebuild, s, 8);
+    add_calendar(&group->calendar, s);
 }
 
 static int by_cell(const void *left, const void *right)
@@ -264,15 +294,28 @@ static int by_cell(const void *left, const void *right)
     return 0;
 }
 
+/* Whether the query has a row. */
+static bool is_any(sqlite3 *db, const char *sql, char *error)
+{
+    sqlite3_stmt *s = rows_query(db, sql, error);
+    bool any = rows_next(s, error);
+    sqlite3_finalize(s);
+    return any;
+}
+
 /* Whether the file's cells may have ended because of what was seen in them. */
 static bool cells_watched(sqlite3 *db, char *error)
 {
-    sqlite3_stmt *s = rows_query(
-        db, "SELECT 1 FROM parameters WHERE part = 'campaign' AND key = 'trials.half-width'",
-        error);
-    bool watched = rows_next(s, error);
-    sqlite3_finalize(s);
-    return watched;
+    static const char sql[] =
+        "SELECT 1 FROM parameters WHERE part = 'campaign' AND key = 'trials.half-width'";
+    return is_any(db, sql, error);
+}
+
+/* Whether the file may have trials over calendar time: their plans say over how much. */
+static bool over_calendar(sqlite3 *db, char *error)
+{
+    return is_any(db, "SELECT 1 FROM parameters WHERE part = 'fault' AND key LIKE '%over' LIMIT 1",
+                  error);
 }
 
 enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const char *where,
@@ -282,7 +325,7 @@ enum err groups_load(struct groups *groups, sqlite3 *db, const char *by, const c
     error[0] = 0;
     if (split_columns(groups, db, by, error) != OK || group_check_where(db, where, error) != OK)
         return E_INVAL;
-    char *sql = build_query(groups, where);
+    char *sql = build_query(groups, where, over_calendar(db, error));
     sqlite3_stmt *s = rows_query(db, sql, error);
     sqlite3_free(sql);
     while (rows_next(s, error))
@@ -315,6 +358,9 @@ void groups_free(struct groups *groups)
         free(group->outage.ns);
         free(group->recovery.ns);
         free(group->rebuild.ns);
+        free(group->calendar.exposure_ns);
+        free(group->calendar.down_ns);
+        free(group->calendar.lost);
     }
     for (size_t k = 0; k < groups->column_count; k++)
         free(groups->column[k]);

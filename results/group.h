@@ -2,7 +2,7 @@
  * Trials of a results file, added up by columns: what show prints and plot draws.
  *
  * Rates and times count injected trials only; `trials` counts all. Groups come in the order of the
- * campaign file. Memory: three doubles a trial.
+ * campaign file. Memory: four doubles a trial, three more over calendar time.
  */
 #ifndef LORIS_RESULTS_GROUP_H
 #define LORIS_RESULTS_GROUP_H
@@ -21,6 +21,14 @@ struct group_times {
     size_t count, room;
 };
 
+/* Injected trials over calendar time, a value a trial; of others there is none (years.h). */
+struct group_calendar {
+    double *exposure_ns, *down_ns, *lost; /* lost: synced operations */
+    size_t count, room;
+    uint64_t losses;   /* trials that lost something */
+    double at_risk_ns; /* until then, or until they ended */
+};
+
 struct group {
     char *by[GROUP_COLUMNS_MAX]; /* values of the columns; "" for NULL */
     int64_t cell;                /* smallest id of a cell in it */
@@ -34,6 +42,7 @@ struct group {
     enum level example_level;
     uint64_t undecided_example; /* first trial that is undecided, or 0 */
     struct group_times rpo, outage, recovery, rebuild;
+    struct group_calendar calendar;
 };
 
 struct groups {

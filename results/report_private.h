@@ -30,6 +30,9 @@ void report_table(struct report *r);
 /* Of trials over calendar time: availability and losses of each cell; else nothing. */
 void report_calendar(struct report *r);
 
+/* The same of the answer's variant, as a sentence. */
+void report_calendar_answer(struct report *r, const struct group *subject);
+
 /* One of each kind of broken promise, with its story and how to replay it. */
 void report_broken(struct report *r);
 

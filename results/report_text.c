@@ -107,6 +107,7 @@ void report_answer(struct report *r)
         fprintf(r->page,
                 "In %s trial%s the oracle gave up its search: the level may be too weak there. ",
                 text_count(a, subject->undecided), subject->undecided == 1 ? "" : "s");
+    report_calendar_answer(r, subject);
     if (subject->outage.count > 0 && isfinite(group_quantile(&subject->outage, 1)))
         fprintf(r->page, "The longest outage was %s (median %s).",
                 text_time(a, group_quantile(&subject->outage, 1)),

@@ -10,6 +10,7 @@
 #include "results/rows.h"
 #include "results/store.h"
 #include "results/text.h"
+#include "results/years.h"
 
 #define BAR_LETTERS 20      /* a letter 5 % */
 #define THIN_TRIALS 30      /* below it a rate says little: marked */
@@ -50,6 +51,31 @@ static struct row row_of(const struct group *group)
     return row;
 }
 
+/* What trials over calendar time add: columns at the end, empty of others. */
+static const char *const years_names[] = {"years",          "available",       "available_low",
+                                          "available_high", "losses",          "loss_years",
+                                          "loss_years_low", "loss_years_high", "lost_year",
+                                          "lost_year_low",  "lost_year_high"};
+#define YEARS_NUMBERS (sizeof(years_names) / sizeof(years_names[0]))
+
+static void years_numbers(const struct group *group, double numbers[YEARS_NUMBERS])
+{
+    struct years y;
+    bool any = years_of(group, &y);
+    const double all[YEARS_NUMBERS] = {any ? y.years : NAN,
+                                       y.available,
+                                       y.available_interval.low,
+                                       y.available_interval.high,
+                                       any ? (double)y.losses : NAN,
+                                       y.loss_years,
+                                       y.loss_interval.low,
+                                       y.loss_interval.high,
+                                       y.lost,
+                                       y.lost_interval.low,
+                                       y.lost_interval.high};
+    memcpy(numbers, all, sizeof(all));
+}
+
 static void csv_number(FILE *out, double value)
 {
     fputc(',', out);
@@ -66,7 +92,10 @@ static void show_csv(const struct groups *groups, FILE *out)
     fputs("trials,injected,broken,kept,kept_low,kept_high", out);
     for (int l = 0; l < LEVEL_COUNT; l++)
         fprintf(out, ",%s", level_name((enum level)l));
-    fputs(",rpo_p99,outage_p50,outage_p99,recovery_p50,undecided\n", out);
+    fputs(",rpo_p99,outage_p50,outage_p99,recovery_p50,undecided", out);
+    for (size_t k = 0; k < YEARS_NUMBERS; k++)
+        fprintf(out, ",%s", years_names[k]);
+    fputc('\n', out);
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->group[i];
         struct row row = row_of(group);
@@ -85,7 +114,12 @@ static void show_csv(const struct groups *groups, FILE *out)
         csv_number(out, row.outage_p50);
         csv_number(out, row.outage_p99);
         csv_number(out, row.recovery_p50);
-        fprintf(out, ",%" PRIu64 "\n", group->undecided);
+        fprintf(out, ",%" PRIu64, group->undecided);
+        double numbers[YEARS_NUMBERS];
+        years_numbers(group, numbers);
+        for (size_t k = 0; k < YEARS_NUMBERS; k++)
+            csv_number(out, numbers[k]);
+        fputc('\n', out);
     }
 }
 
@@ -121,6 +155,10 @@ static void show_json(const struct groups *groups, FILE *out)
         json_number(out, "outage_p99", row.outage_p99);
         json_number(out, "recovery_p50", row.recovery_p50);
         json_number(out, "undecided", (double)group->undecided);
+        double numbers[YEARS_NUMBERS];
+        years_numbers(group, numbers);
+        for (size_t k = 0; k < YEARS_NUMBERS; k++)
+            json_number(out, years_names[k], numbers[k]);
         fputs("}", out);
     }
     fputs(groups->count > 0 ? "\n]\n" : "]\n", out);
@@ -299,6 +337,31 @@ static void table_end(const struct show_options *options, const struct groups *g
                 text_count(a, undecided), options->path, undecided_example);
 }
 
+/* Below the table, of trials over calendar time: what a year cost. */
+static void table_years(const struct groups *groups, const size_t *width, FILE *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < groups->count; i++) {
+        struct years y;
+        struct years_texts t;
+        if (!years_of(&groups->group[i], &y))
+            continue;
+        if (!any) {
+            fputc('\n', out);
+            for (size_t k = 0; k < groups->column_count; k++)
+                put_name(out, groups->column[k], width[k]);
+            fprintf(out, "%6s %-27s%6s  %-18s  %s\n", "years", "available [95 %]", "losses",
+                    "years to a loss", "synced ops lost a year");
+        }
+        any = true;
+        years_texts(&y, &t);
+        for (size_t k = 0; k < groups->column_count; k++)
+            put_name(out, groups->group[i].by[k], width[k]);
+        fprintf(out, "%6.4g %-27s%6" PRIu64 "  %-18s  %s\n", y.years, t.available, y.losses,
+                t.loss_years, t.lost);
+    }
+}
+
 static void show_table(const struct show_options *options, const struct groups *groups, FILE *out)
 {
     if (groups->count == 0) {
@@ -315,6 +378,7 @@ static void show_table(const struct show_options *options, const struct groups *
     for (size_t i = 0; i < groups->count; i++)
         table_row(options, &groups->group[i], groups->column_count, width, undecided, out);
     table_end(options, groups, out);
+    table_years(groups, width, out);
 }
 
 static void junit_case(const struct show_options *options, const struct group *group, FILE *out)

@@ -104,11 +104,13 @@ END_TEST
 START_TEST(test_report__adds_up_calendar_time)
 {
     rig_init(&rig, 1, 1, 20);
+    rig.parameter[2] = (struct store_parameter){"fault", "power", "0.over", "1year", 3.1536e16};
     rig_open(&rig, 0, STORE_NEW);
     for (uint64_t i = 0; i < 20; i++) {
         rig_record(&rig, &r, 0, i, LEVEL_DURABLE);
         r.exposure_ns = UINT64_C(31536000000000000);
         record_add_event(&r, r.exposure_ns, "calendar", "down", "315360000000000");
+        r.synced_lost = i < 5 ? 8 : 0;
         if (i < 5)
             record_add_event(&r, r.exposure_ns / 2, "calendar", "loss", "silent");
         rig_put(&rig, &r);
@@ -116,7 +118,10 @@ START_TEST(test_report__adds_up_calendar_time)
     rig_close(&rig);
     ck_assert_msg(report() == 0, "%s", err);
     has(page, "What did a year cost?");
-    has(page, "<td>20</td><td>20</td><td>99.0000 %</td><td>5</td><td>3.5 [1.5, 10.8]</td>");
+    has(page, "<td>20</td><td>99.0 % [99.0, 99.0]</td><td class=\"bad\">5</td><td>3.5 [1.5, 10.8]"
+              "</td><td>2 [0.4, 3.6]</td>"); /* by resampling 20 trials, of which 5 lost 8 */
+    has(page, "In 20 simulated years it was available for 99.0 % [99.0, 99.0] of the time and lost "
+              "something in 5 of 20 trials, 2 [0.4, 3.6] synced operations a year.");
     has(page, "id=\"survival-");
     rig_fini(&rig);
 }

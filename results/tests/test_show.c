@@ -66,6 +66,38 @@ START_TEST(test_show__table_has_intervals_and_the_way_to_replay)
 }
 END_TEST
 
+/* 20 years, in 6 of which the machine was down for a hundredth; 2 lost something in the middle: the
+ * exact rate of 2 events in 19 years is 0.0127 to 0.380 a year. */
+START_TEST(test_show__a_year_has_its_cost)
+{
+    rig_init(&rig, 1, 1, 20);
+    rig.parameter[2] = (struct store_parameter){"fault", "power", "0.at.over", "1year", 3.1536e16};
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < 20; i++) {
+        rig_record(&rig, &r, 0, i, LEVEL_DURABLE);
+        r.exposure_ns = UINT64_C(31536000000000000);
+        r.synced_lost = i < 2 ? 10 : 0;
+        record_add_event(&r, r.exposure_ns, "calendar", "down", i < 6 ? "315360000000000" : "0");
+        if (i < 2)
+            record_add_event(&r, r.exposure_ns / 2, "calendar", "loss", "silent");
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
+    has(out, "years available [95 %]           losses  years to a loss     synced ops lost a year");
+    has(out, "20 99.70 % [99.50, 99.90] ");
+    has(out, "2  9.5 [2.63, 78.4]    1\n"); /* of 2 values no interval */
+    ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
+    has(out, ",years,available,available_low,available_high,losses,loss_years,loss_years_low,"
+             "loss_years_high,lost_year,lost_year_low,lost_year_high\n");
+    has(out, ",20,0.997,");
+    ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
+    has(out, "\"losses\": 2, \"loss_years\": 9.5, ");
+    has(out, "\"lost_year\": 1, \"lost_year_low\": null");
+    rig_fini(&rig);
+}
+END_TEST
+
 /* 0 of 200 by the always-valid interval instead of the exact one's 98.2 %. */
 START_TEST(test_show__cells_that_ended_early_have_the_interval_that_allows_for_it)
 {
@@ -113,7 +145,7 @@ START_TEST(test_show__csv_counts_injected_trials_only)
     ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
     has(out, "variant,workload,fault,trials,injected,broken,kept,kept_low,kept_high,transparent,"
              "durable,synced,prefix,structural,detected,silent,dead,rpo_p99,outage_p50,outage_p99,"
-             "recovery_p50,undecided\n");
+             "recovery_p50,undecided,years,available");
     has(out, "loris,mail,power,200,200,0,1,0.981");
     has(out, "ffs,mail,double,200,18,4,0.7777777778,");
     rig_fini(&rig);
@@ -253,7 +285,7 @@ START_TEST(test_show__what_the_oracle_gave_up_on_is_told)
     has(out, "\n0,38,");
     has(out, "\n1,2,");
     ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
-    has(out, "\"undecided\": 2}");
+    has(out, "\"undecided\": 2, \"years\": null");
     ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
     has(out, " ms | 2 |\n");
     rig_fini(&rig);
@@ -301,7 +333,7 @@ START_TEST(test_show__strange_names_stay_names)
 }
 END_TEST
 
-CHECK_MAIN("show", 60,
+CHECK_MAIN("show", 60, tcase_add_test(tc, test_show__a_year_has_its_cost);
            tcase_add_test(tc,
                           test_show__cells_that_ended_early_have_the_interval_that_allows_for_it);
            tcase_add_test(tc, test_show__table_has_intervals_and_the_way_to_replay);

@@ -332,9 +332,9 @@ static double uniform(uint64_t *state)
 
 /*
  * Pairs of a common exponential workload, new slower by 0.5 and a jitter of its own: the median
- * shifts by what a large sample shows. Of 400 intervals at 90 % no fewer cover it than 99.9 % of the
- * binomial (341): medians of like pairs make them cautious. Yet they are narrower than of pairs that
- * are torn apart.
+ * shifts by what a large sample shows. Of 400 intervals at 90 % no fewer cover it than 99.9 % of
+ * the binomial (341): medians of like pairs make them cautious. Yet they are narrower than of pairs
+ * that are torn apart.
  */
 START_TEST(test_stats__quantile_shift_covers)
 {
