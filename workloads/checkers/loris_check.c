@@ -157,10 +157,8 @@ void loris_check(const struct checker_disks *disks, struct checker_verdict *verd
         loris_check_mapping(c);
         check_names(c);
     }
-    for (uint32_t k = 0; k < DISKS_MAX; k++) {
-        free(c->disk[k].reached);
-        free(c->disk[k].taken);
-    }
+    for (uint32_t k = 0; k < DISKS_MAX; k++)
+        free(c->disk[k].group);
     free(c->block);
     free(c->object);
     free(c->intent);

@@ -144,8 +144,12 @@ static void compare(const struct log_walk *w, uint64_t number)
 void loris_check_log(const struct loris_log_input *in)
 {
     ASSERT(in != NULL && in->count <= DISKS_MAX);
+    struct log_walk w; /* large: what is read is not cleared first */
     for (uint32_t k = 0; k < in->count; k++) {
-        struct log_walk w = {.in = in, .log = &in->log[k]};
+        w.in = in;
+        w.log = &in->log[k];
+        w.place = w.last_lsn = 0;
+        w.oid = w.lsn = w.from = w.to = 0;
         for (uint64_t number = 1; read_segment(&w, number); number++) {
             check_segment(&w);
             compare(&w, number);

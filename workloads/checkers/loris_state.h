@@ -51,13 +51,21 @@ struct intent {
     uint32_t index, disk;
 };
 
+#define GROUP_WORDS (LORIS_GROUP_BLOCKS / 64)
+
+struct group { /* a bit a block */
+    uint64_t reached[GROUP_WORDS], taken[GROUP_WORDS];
+    bool unknown; /* its map cannot be read: nothing is taken, nothing is free */
+};
+
 struct disk {
     bool member;
     struct loris_layout at;
     struct loris_root slot[2], root;
-    uint8_t *reached, *taken; /* a byte a block */
-    bool blind;               /* part of the inode file cannot be read */
-    bool maps_unknown;        /* some map block cannot be read */
+    struct group *group;           /* [at.groups] */
+    uint64_t reached[2], taken[2]; /* how many slots, data blocks */
+    bool blind;                    /* part of the inode file cannot be read */
+    bool maps_unknown;             /* some map block cannot be read */
 };
 
 struct row { /* blocks of one number, in the order of an entry's disks: FORMAT.md, mapping */

@@ -130,11 +130,16 @@ static bool reach(struct check *c, uint32_t k, uint64_t oid, uint64_t address, b
                      (unsigned long)oid, (unsigned long)address);
         return false;
     }
-    if (d->reached[slot]++ > 0) {
+    uint64_t inside = slot - d->at.first_group;
+    uint64_t *word =
+        &d->group[inside / LORIS_GROUP_BLOCKS].reached[inside % LORIS_GROUP_BLOCKS / 64];
+    uint64_t bit = UINT64_C(1) << inside % LORIS_GROUP_BLOCKS % 64;
+    if ((*word & bit) != 0) {
         loris_damage(c, "disk %u: block %lu is used twice, by object %lu too", k,
                      (unsigned long)slot, (unsigned long)oid);
         return false;
     }
+    *word |= bit;
     return true;
 }
 
@@ -189,33 +194,55 @@ static void note_block(struct check *c, uint32_t k, uint64_t oid, uint64_t index
     c->block[c->blocks++] = b;
 }
 
+/* Of a map's word `n` the bits [from, to) of the map. */
+static uint64_t bits_between(uint32_t n, uint32_t from, uint32_t to)
+{
+    uint32_t first = n * 64, low = from > first ? from - first : 0;
+    uint64_t below = to >= first + 64 ? ~UINT64_C(0)
+                     : to > first     ? (UINT64_C(1) << (to - first)) - 1
+                                      : 0;
+    return low >= 64 ? 0 : below >> low << low;
+}
+
+/* The bits of a map: what is in use of group `g`, and nothing of what it does not speak of. */
+static void note_bits(struct check *c, uint32_t k, uint32_t g, const uint8_t *raw)
+{
+    const struct loris_layout *at = &c->disk[k].at;
+    uint32_t n = loris_layout_group_blocks(at, g), zone = loris_layout_zone_blocks(at, g);
+    uint32_t slots = loris_layout_slots(at, g);
+    for (uint32_t w = 0; w < GROUP_WORDS; w++) {
+        uint64_t word = get_le64(raw + 8 * (size_t)w);
+        uint64_t none =
+            word & (bits_between(w, slots, zone) | bits_between(w, n - zone, LORIS_GROUP_BLOCKS));
+        c->disk[k].group[g].taken[w] = word & bits_between(w, 0, n);
+        for (; none != 0; none &= none - 1)
+            loris_damage(c, "disk %u: the map of group %u has bits of what it does not speak of", k,
+                         g);
+    }
+}
+
 /* Map blocks: their bits become `taken`. */
-static void note_map(struct check *c, uint32_t k, uint64_t group, const struct loris_pointer *at)
+static void note_map(struct check *c, uint32_t k, uint64_t number, const struct loris_pointer *at)
 {
     uint8_t raw[BLOCK];
     struct disk *d = &c->disk[k];
     uint64_t slot = 0;
-    if (group >= d->at.groups) {
-        loris_damage(c, "disk %u: a map for group %lu", k, (unsigned long)group);
+    if (number >= d->at.groups) {
+        loris_damage(c, "disk %u: a map for group %lu", k, (unsigned long)number);
         return;
     }
-    uint64_t start = loris_layout_group(&d->at, (uint32_t)group);
-    bool known = read_node(c, k, 2, 3, 0, group, at, raw);
-    if (loris_layout_zone(&d->at, at->address, &slot) != ZONE_NONE && slot != start)
-        loris_damage(c, "disk %u: the map of group %lu is at %lu", k, (unsigned long)group,
+    struct group *group = &d->group[number];
+    bool known = read_node(c, k, 2, 3, 0, number, at, raw);
+    if (loris_layout_zone(&d->at, at->address, &slot) != ZONE_NONE &&
+        slot != loris_layout_group(&d->at, (uint32_t)number))
+        loris_damage(c, "disk %u: the map of group %lu is at %lu", k, (unsigned long)number,
                      (unsigned long)at->address);
-    uint32_t n = loris_layout_group_blocks(&d->at, (uint32_t)group);
     d->maps_unknown |= !known;
-    uint32_t slots = loris_layout_slots(&d->at, (uint32_t)group);
-    uint32_t zone = loris_layout_zone_blocks(&d->at, (uint32_t)group);
-    for (uint32_t b = slots; known && b < LORIS_GROUP_BLOCKS; b++)
-        if ((b < zone || b >= n - zone) && (raw[HEAD + b / 8] >> (b % 8) & 1u) != 0)
-            loris_damage(c, "disk %u: the map of group %lu has bits of what it does not speak of",
-                         k, (unsigned long)group);
-    for (uint32_t b = 0; b < n; b++) {
-        uint32_t bit = known ? (uint32_t)raw[HEAD + b / 8] >> (b % 8) & 1u : 2u;
-        d->taken[start + b] = (uint8_t)bit;
-    }
+    group->unknown = !known;
+    if (known)
+        note_bits(c, k, (uint32_t)number, raw + HEAD);
+    else
+        memset(group->taken, 0, sizeof(group->taken));
 }
 
 /* Visits what a pointer of level `level` leads to; newest: epoch of the block that has it. false:
@@ -299,37 +326,48 @@ static void walk_inodes(struct check *c, uint32_t k, uint32_t level, uint64_t in
         note_inode(c, k, index * INODES + n, raw + HEAD + INODE_BYTES * (size_t)n, at.birth);
 }
 
+/* A block that is reached, or taken, or both. what: 1 if it is data. */
+static void check_block(struct check *c, uint32_t k, uint64_t block, const struct group *group,
+                        uint32_t what)
+{
+    uint64_t inside = (block - c->disk[k].at.first_group) % LORIS_GROUP_BLOCKS;
+    bool reached = (group->reached[inside / 64] >> inside % 64 & 1) != 0;
+    bool taken = (group->taken[inside / 64] >> inside % 64 & 1) != 0;
+    c->disk[k].reached[what] += reached;
+    c->disk[k].taken[what] += taken;
+    if (reached && !taken && !group->unknown)
+        loris_damage(c, "disk %u: block %lu is in use and free in the map", k,
+                     (unsigned long)block);
+    if (!reached && taken)
+        c->out->leaked_blocks++;
+}
+
 static void check_map(struct check *c, uint32_t k)
 {
-    const struct disk *d = &c->disk[k];
-    uint64_t reached[2] = {0, 0}, taken[2] = {0, 0}; /* slots, data */
-    for (uint64_t b = d->at.first_group; b < d->at.end; b++) {
-        uint64_t slot = 0;
-        if ((d->reached[b] | d->taken[b]) == 0)
-            continue; /* most */
-        uint32_t what = loris_layout_zone(&d->at, b, &slot) == ZONE_DATA ? 1 : 0;
-        reached[what] += d->reached[b] > 0;
-        taken[what] += d->taken[b] == 1;
-        if (d->reached[b] > 0 && d->taken[b] == 0)
-            loris_damage(c, "disk %u: block %lu is in use and free in the map", k,
-                         (unsigned long)b);
-        if (d->reached[b] == 0 && d->taken[b] == 1)
-            c->out->leaked_blocks++;
-    }
+    struct disk *d = &c->disk[k];
+    for (uint32_t g = 0; g < d->at.groups; g++)
+        for (uint32_t w = 0; w < GROUP_WORDS; w++) {
+            uint64_t any = d->group[g].reached[w] | d->group[g].taken[w];
+            for (; any != 0; any &= any - 1) {
+                uint64_t slot = 0, block = loris_layout_group(&d->at, g) + w * UINT64_C(64) +
+                                           (uint64_t)__builtin_ctzll(any);
+                uint32_t what = loris_layout_zone(&d->at, block, &slot) == ZONE_DATA ? 1 : 0;
+                check_block(c, k, block, &d->group[g], what);
+            }
+        }
     const uint64_t says[2] = {d->root.used_slots, d->root.used_data};
     for (uint32_t what = 0; what < 2 && !d->maps_unknown; what++)
-        if (says[what] < reached[what] || says[what] > taken[what])
+        if (says[what] < d->reached[what] || says[what] > d->taken[what])
             loris_damage(c, "disk %u: the root counts %lu %s in use, the map %lu, the trees %lu", k,
                          (unsigned long)says[what], what == 1 ? "blocks" : "slots",
-                         (unsigned long)taken[what], (unsigned long)reached[what]);
+                         (unsigned long)d->taken[what], (unsigned long)d->reached[what]);
 }
 
 void loris_check_disk(struct check *c, uint32_t k)
 {
     struct disk *d = &c->disk[k];
-    d->reached = calloc(d->at.blocks, 1);
-    d->taken = calloc(d->at.blocks, 1);
-    ASSERT(d->reached != NULL && d->taken != NULL);
+    d->group = calloc(d->at.groups, sizeof(*d->group));
+    ASSERT(d->group != NULL);
     read_intents(c, k);
     check_ancestors(c, k);
     walk_inodes(c, k, d->root.height, 0, d->root.top, d->root.epoch);
