@@ -170,23 +170,30 @@ void explore_record(struct explorer *x, uint32_t cell, uint64_t n)
 /* ---- The boot of a state -----------------------------------------------------------------------
  */
 
-static bool on_read(void *object, struct sim_disk *disk, uint64_t sector, uint8_t *raw)
+/* A sector that the recorded run wrote, and this boot has not. */
+static void read_variable(struct explorer *x, uint32_t variable, uint8_t *raw, uint32_t bytes)
 {
-    struct explorer *x = object;
-    struct sim_record *r = x->recording;
-    uint32_t d = 0;
-    while (r->disk[d].disk != disk)
-        d++;
-    uint32_t variable = sim_record_variable(r, d, sector);
-    if (variable == 0 || !sim_disk_is_initial(disk, sector))
-        return true;
     uint32_t content = sim_states_value(x->states, variable);
     if (x->read_in[variable] != x->boot) {
         x->read_in[variable] = x->boot;
         if (!x->options->eager)
             sim_memo_read(x->memo, variable, content);
     }
-    memcpy(raw, sim_record_bytes(r, variable, content), r->disk[d].sector_size);
+    memcpy(raw, sim_record_bytes(x->recording, variable, content), bytes);
+}
+
+static bool on_read(void *object, struct sim_disk *disk, uint64_t first, uint32_t count,
+                    uint8_t *raw)
+{
+    struct explorer *x = object;
+    struct sim_record *r = x->recording;
+    uint32_t d = 0;
+    while (r->disk[d].disk != disk)
+        d++;
+    for (uint32_t i = 0; (i += sim_record_gap(r, d, first + i, count - i)) < count; i++)
+        if (sim_disk_is_initial(disk, first + i))
+            read_variable(x, sim_record_variable(r, d, first + i),
+                          raw + (size_t)i * r->disk[d].sector_size, r->disk[d].sector_size);
     return true;
 }
 

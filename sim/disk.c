@@ -181,37 +181,43 @@ static inline const uint8_t *version_of(const struct sim_disk *disk, uint64_t se
     return disk_image_is_bad(&disk->image, sector) ? NULL : disk_image_sector(&disk->image, sector);
 }
 
-/* Asks the hook for each of `count` sectors from `first`, whose content is at `raw`. */
-static bool hook_reads(struct sim_disk *disk, uint64_t first, uint32_t count, uint8_t *raw)
+/* Sectors without a version in the chain. False: one of them cannot be read. */
+static bool read_stable(const struct sim_disk *disk, uint64_t first, uint32_t count, uint8_t *to)
 {
-    for (uint32_t i = 0; i < count; i++, raw += disk->sector_size)
-        if (!disk->read_hook(disk->read_hook_object, disk, first + i, raw))
+    for (uint32_t i = 0; disk->image.bad_count != 0 && i < count; i++)
+        if (disk_image_is_bad(&disk->image, first + i))
             return false;
+    disk_image_read(&disk->image, first, count, to);
     return true;
+}
+
+/* Copies what lies in one piece from the version of `first` on. Returns how many sectors. */
+static uint32_t read_versions(const struct sim_disk *disk, uint64_t first, uint32_t count,
+                              uint8_t *to)
+{
+    const uint8_t *version = disk_chain_find(&disk->chain, first);
+    uint32_t run = 1;
+    while (run < count &&
+           disk_chain_find(&disk->chain, first + run) == version + (size_t)run * disk->sector_size)
+        run++;
+    memcpy(to, version, (size_t)run * disk->sector_size);
+    return run;
 }
 
 bool disk_content_read(struct sim_disk *disk, uint64_t first, uint32_t count, void *buffer)
 {
     ASSERT(first <= disk->sectors && count <= disk->sectors - first);
     uint8_t *to = buffer;
-    const struct disk_image *image = &disk->image;
-    if (disk->chain.live == 0 && image->bad_count == 0 && disk->read_hook == NULL) {
-        disk_image_read(image, first, count, to);
-        return true;
-    }
     uint32_t run;
     for (uint32_t i = 0; i < count; i += run, to += (size_t)run * disk->sector_size) {
-        const uint8_t *version = version_of(disk, first + i);
-        if (version == NULL)
-            return false;
-        for (run = 1; i + run < count; run++) /* what lies in one piece is copied in one */
-            if (version_of(disk, first + i + run) != version + (size_t)run * disk->sector_size)
-                break;
-        memcpy(to, version, (size_t)run * disk->sector_size);
-        if (disk->read_hook != NULL && !hook_reads(disk, first + i, run, to))
+        run = disk_chain_gap(&disk->chain, first + i, count - i);
+        if (run == 0)
+            run = read_versions(disk, first + i, count - i, to);
+        else if (!read_stable(disk, first + i, run, to))
             return false;
     }
-    return true;
+    return disk->read_hook == NULL ||
+           disk->read_hook(disk->read_hook_object, disk, first, count, buffer);
 }
 
 void disk_content_expect(const struct sim_disk *disk, uint64_t first, uint32_t count)

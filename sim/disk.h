@@ -184,10 +184,10 @@ void sim_disk_unobserve(struct sim_disk *disk, sim_disk_observer_fn *fn, void *o
  * since the last seal or reset. */
 bool sim_disk_is_initial(const struct sim_disk *disk, uint64_t sector);
 
-/* The explorer's place in the one read function: called for each sector read by a request or peek
- * after its content was found; may change the bytes; returns false for EIO. NULL takes it out. */
-typedef bool sim_disk_read_hook_fn(void *object, struct sim_disk *disk, uint64_t sector,
-                                   uint8_t *raw);
+/* The explorer's place in the one read function: called for what a request or peek reads, after its
+ * content was found; may change the bytes; returns false for EIO. NULL takes it out. */
+typedef bool sim_disk_read_hook_fn(void *object, struct sim_disk *disk, uint64_t first,
+                                   uint32_t count, uint8_t *raw);
 void sim_disk_set_read_hook(struct sim_disk *disk, sim_disk_read_hook_fn *fn, void *object);
 
 /* ---- Power ---- */

@@ -248,6 +248,12 @@ const uint8_t *disk_chain_find(const struct disk_chain *chain, uint64_t sector)
     return node == 0 ? NULL : bytes_of(chain, node);
 }
 
+uint32_t disk_chain_gap(const struct disk_chain *chain, uint64_t first, uint32_t count)
+{
+    ASSERT(first <= chain->sectors && count <= chain->sectors - first);
+    return chain->live == 0 ? count : disk_sparse_gap(&chain->newest[first], count);
+}
+
 bool disk_chain_covers(const struct disk_chain *chain, uint64_t first, uint32_t count)
 {
     if (chain->live < count)

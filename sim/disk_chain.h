@@ -103,6 +103,9 @@ void disk_chain_clear(struct disk_chain *chain);
 /* The newest version's bytes of a sector, NULL if it has none. */
 const uint8_t *disk_chain_find(const struct disk_chain *chain, uint64_t sector);
 
+/* How many of `count` sectors from `first` on have no version, up to the first that has one. */
+uint32_t disk_chain_gap(const struct disk_chain *chain, uint64_t first, uint32_t count);
+
 /* Whether every sector has a version; whether any has. */
 bool disk_chain_covers(const struct disk_chain *chain, uint64_t first, uint32_t count);
 bool disk_chain_touches(const struct disk_chain *chain, uint64_t first, uint64_t count);

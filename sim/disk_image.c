@@ -9,6 +9,7 @@
 
 #define GROUP_PAGES 4096u /* pages counted together: 64 Ki groups for 1 TiB */
 #define FIRST_UNDO_ROOM 64u
+#define GAP_WORDS 16u /* looked at together: most are zero */
 
 const uint8_t disk_image_zeros[IMAGE_PAGE_BYTES];
 
@@ -32,6 +33,21 @@ void disk_sparse_unmap(void *memory, uint64_t bytes)
 {
     int failed = munmap(memory, bytes);
     ASSERT(!failed);
+}
+
+uint32_t disk_sparse_gap(const uint32_t *word, uint32_t count)
+{
+    uint32_t gap = 0;
+    for (; gap + GAP_WORDS <= count; gap += GAP_WORDS) {
+        uint32_t any = 0;
+        for (uint32_t i = 0; i < GAP_WORDS; i++)
+            any |= word[gap + i];
+        if (any != 0)
+            break;
+    }
+    while (gap < count && word[gap] == 0)
+        gap++;
+    return gap;
 }
 
 static uint64_t pages_of(const struct disk_image *image)
@@ -145,11 +161,16 @@ void disk_image_read(const struct disk_image *image, uint64_t first, uint64_t co
     uint8_t *at = to;
     uint64_t run;
     for (uint64_t end = first + count; first < end; first += run, at += run * image->sector_size) {
-        const uint8_t *from = disk_image_sector(image, first);
-        for (run = 1; first + run < end; run++) /* what lies in one piece is copied in one */
-            if (disk_image_sector(image, first + run) != from + run * image->sector_size)
-                break;
-        memcpy(at, from, run * image->sector_size);
+        uint8_t live = image->page[first / image->sectors_per_page].live;
+        run = within_page(image, first, end - first);
+        uint8_t mask = mask_of(image, first, run);
+        if ((live & mask) == 0) {
+            memset(at, 0, run * image->sector_size);
+            continue;
+        }
+        if ((live & mask) != mask)
+            run = 1;
+        memcpy(at, disk_image_sector(image, first), run * image->sector_size);
     }
 }
 

@@ -64,6 +64,8 @@ void *disk_sparse_map(uint64_t bytes);
 /* The same for what is filled from its start, without holes, and read all over: in huge pages. */
 void *disk_dense_map(uint64_t bytes);
 void disk_sparse_unmap(void *memory, uint64_t bytes);
+/* Of a sparse array with a word a sector: how many of `count` words are zero before one is not. */
+uint32_t disk_sparse_gap(const uint32_t *word, uint32_t count);
 
 /* An image of zeros; size_bytes is a multiple of 4096, sector_size 512 or 4096. */
 void disk_image_init(struct disk_image *image, uint64_t size_bytes, uint32_t sector_size);

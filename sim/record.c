@@ -250,6 +250,12 @@ void sim_record_end(struct sim_record *r)
     r->running = false;
 }
 
+uint32_t sim_record_gap(const struct sim_record *r, uint32_t disk, uint64_t first, uint32_t count)
+{
+    ASSERT(first <= r->disk[disk].sectors && count <= r->disk[disk].sectors - first);
+    return disk_sparse_gap(&r->disk[disk].variable[first], count);
+}
+
 const uint8_t *sim_record_bytes(const struct sim_record *r, uint32_t variable, uint32_t content)
 {
     ASSERT(variable >= 1 && variable <= r->variables);

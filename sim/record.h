@@ -118,6 +118,9 @@ static inline uint32_t sim_record_variable(const struct sim_record *r, uint32_t 
     return r->disk[disk].variable[sector];
 }
 
+/* How many of `count` sectors from `first` on were never written, up to the first that was. */
+uint32_t sim_record_gap(const struct sim_record *r, uint32_t disk, uint64_t first, uint32_t count);
+
 /* The bytes of a content of a variable. */
 const uint8_t *sim_record_bytes(const struct sim_record *r, uint32_t variable, uint32_t content);
 

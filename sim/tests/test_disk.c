@@ -569,12 +569,14 @@ START_TEST(test_disk__observer_strikes_exactly_the_nth_write)
 }
 END_TEST
 
-static bool on_read(void *object, struct sim_disk *which, uint64_t sector, uint8_t *raw)
+static bool on_read(void *object, struct sim_disk *which, uint64_t first, uint32_t count,
+                    uint8_t *raw)
 {
     (void)object;
     ck_assert_ptr_eq(which, disk);
-    raw[0] = (uint8_t)(sector + 1);
-    return sector != 5;
+    for (uint32_t i = 0; i < count; i++)
+        raw[(size_t)i * SECTOR] = (uint8_t)(first + i + 1);
+    return first > 5 || first + count <= 5;
 }
 
 START_TEST(test_disk__read_hook_sees_every_sector_read)
