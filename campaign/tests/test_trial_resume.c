@@ -37,8 +37,9 @@ static const char text[] =
     "  late: [{kind: power.cut, at: {op: 60}}, {kind: power.cut, at: {time: 60s}}]\n"
     "  rot: [{kind: power.cut, at: {op: 60}}, {kind: disk.bit-rot, disk: 0, at: {time: 50s}, "
     "where: "
-    "data, count: 100}, {kind: power.cut, at: {time: 60s}}]\n";
-enum { CUTS, AGAIN, LATE, ROT };
+    "data, count: 100}, {kind: power.cut, at: {time: 60s}}]\n"
+    "  year: [{kind: power.cut, at: {rate: 3/year, over: 1year}, off-for: 6h}]\n";
+enum { CUTS, AGAIN, LATE, ROT, YEAR };
 enum { LORIS, JOURNAL, COW, FFS, ALONE, STOP };
 enum { MAIL, TEXTS, OTHERS, WORKLOADS };
 
@@ -121,6 +122,22 @@ START_TEST(test_trial_resume__a_loss_in_a_later_epoch_is_caught)
 }
 END_TEST
 
+START_TEST(test_trial_resume__a_year_of_cuts_meets_work_each_time)
+{
+    uint32_t restarts = 0;
+    for (uint64_t n = 0; n < TRIALS; n++) {
+        run(LORIS, MAIL, YEAR, n);
+        ck_assert_int_le(record.level, LEVEL_DURABLE);
+        ck_assert_uint_eq(record.exposure_ns, UINT64_C(8760) * 3600 * 1000000000);
+        for (uint32_t a = 0; a < rig.lab->work.app_count; a++)
+            ck_assert(rig.lab->work.app[a].ended);
+        ck_assert_uint_eq(count("app", "restart"), count("kernel", "power"));
+        restarts += count("app", "restart");
+    }
+    ck_assert_uint_ge(restarts, 2 * TRIALS);
+}
+END_TEST
+
 START_TEST(test_trial_resume__runs_are_the_same_again)
 {
     for (uint32_t v = LORIS; v <= FFS; v++)
@@ -139,4 +156,5 @@ CHECK_MAIN("trial_resume", 120, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_trial_resume__all_work_is_done_in_the_end);
            tcase_add_test(tc, test_trial_resume__with_stop_the_dead_stay_so);
            tcase_add_test(tc, test_trial_resume__a_loss_in_a_later_epoch_is_caught);
+           tcase_add_test(tc, test_trial_resume__a_year_of_cuts_meets_work_each_time);
            tcase_add_test(tc, test_trial_resume__runs_are_the_same_again);)

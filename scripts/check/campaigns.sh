@@ -16,7 +16,7 @@ for campaign in scripts/campaigns/*.yaml; do
     holds "$what has plots" ls "$work/$what-plots"/success.svg
 done
 # What they ask has an answer that must not change.
-for what in known-defects sick-disks fsync-log no-false-alarm; do
+for what in known-defects sick-disks fsync-log no-false-alarm resume; do
     holds "$what breaks no promise" equal \
         "$(query "$work/$what.db" "SELECT count(kept) > 0, coalesce(sum(kept = 0), 0) FROM trials")" "1|0"
 done
