@@ -115,7 +115,7 @@ check:
 	@scripts/setup.sh tidy
 	@$(MAKE) check-built
 # The long ones first.
-CHECK_SCRIPTS := $(patsubst %,scripts/check/%.sh,planted tidy campaigns asan determinism trace gate explore known spares names people resume shrink badinput documents isolation)
+CHECK_SCRIPTS := $(patsubst %,scripts/check/%.sh,planted tidy campaigns asan determinism trace gate explore deaths known spares names people resume shrink badinput documents isolation)
 check-built: all $(TESTS) $(PLAIN_OBJ) asan planted
 	@BUILD=$(BUILD) CC=$(CC) scripts/check/all.sh $(CHECK_SCRIPTS) $(TESTS) \
 	  $(TESTS:$(BUILD)/%=$(BUILD)/asan/%)

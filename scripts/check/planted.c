@@ -8,9 +8,9 @@
  * With a bug it ends at the first trial that breaks its promise: the bug is caught. MIN.yaml: what
  * that trial is shrunk to then (loris shrink).
  *
- * With depth=N it visits every crash state of the cell of up to that depth instead, and prints how
- * many states there were, how many boots, how many classes broke their promise, and the weakest
- * level of those.
+ * With depth=N it visits every crash state of the cell of up to that depth instead, or every death
+ * of a process and up to N - 1 further ones, and prints how many states there were, how many boots,
+ * how many classes broke their promise, and the weakest level of those.
  *
  * Exit 0; 1 if a bug was not caught; 2 for wrong arguments; 3 if a trial took the laboratory down.
  *
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
-#include "campaign/explore.h"
+#include "campaign/explore_strike.h"
 #include "campaign/plan.h"
 #include "campaign/shrink.h"
 #include "campaign/stored.h"
@@ -99,6 +99,38 @@ static void note_weakest(void *context, const struct trial_record *record)
     *weakest = level_weaker(*weakest, record->level);
 }
 
+static struct explore_sum explore_power(struct lab *lab, const struct plan *plan, uint32_t cell,
+                                        const struct explore_options *options,
+                                        const struct explore_sink *sink)
+{
+    struct explorer *x = explorer_create(lab, plan);
+    struct explore_sum sum = explorer_run(x, cell, 0, 0, options->depth, options, sink);
+    explorer_destroy(x);
+    return sum;
+}
+
+/* Of each process that may die first. */
+static struct explore_sum explore_deaths(struct lab *lab, const struct plan *plan, uint32_t cell,
+                                         const struct explore_options *options,
+                                         const struct explore_sink *sink)
+{
+    struct explore_sum sum = {0};
+    struct striker *s = striker_create(lab, plan);
+    uint32_t parts = 1, levels = striker_levels(plan, cell);
+    for (uint32_t part = 0; part < parts; part++) {
+        if (!striker_has_part(plan, cell, part, &parts))
+            continue;
+        struct explore_sum one =
+            striker_run(s, cell, 0, part, levels, options->depth > levels ? options->depth : levels,
+                        options, sink);
+        sum.states += one.states;
+        sum.boots += one.boots;
+        sum.broken += one.broken;
+    }
+    striker_destroy(s);
+    return sum;
+}
+
 /* Returns whether a state broke its promise. */
 static bool explore(struct lab *lab, const struct plan *plan, const struct plan_cell *cell,
                     const char *depth)
@@ -107,11 +139,10 @@ static bool explore(struct lab *lab, const struct plan *plan, const struct plan_
     enum level weakest = LEVEL_TRANSPARENT;
     struct explore_options options = {.depth = (uint32_t)strtoul(depth, NULL, 10), .every = 1};
     struct explore_sink sink = {.context = &weakest, .row = note_weakest};
-    struct explorer *x = explorer_create(lab, plan);
-    struct explore_sum sum = explorer_run(x, c, 0, 0, options.depth, &options, &sink);
+    struct explore_sum sum = striker_takes(plan, c) ? explore_deaths(lab, plan, c, &options, &sink)
+                                                    : explore_power(lab, plan, c, &options, &sink);
     printf("%llu states, %llu boots, %llu broken %s\n", (unsigned long long)sum.states,
            (unsigned long long)sum.boots, (unsigned long long)sum.broken, level_name(weakest));
-    explorer_destroy(x);
     return sum.broken > 0;
 }
 
