@@ -368,6 +368,23 @@ void groups_free(struct groups *groups)
     *groups = (struct groups){0};
 }
 
+size_t groups_by_fault(const struct groups *groups, const struct group **order)
+{
+    size_t count = 0;
+    ASSERT(groups->count == 0 || groups->column_count == 2);
+    for (size_t i = 0; i < groups->count; i++) {
+        const char *fault = groups->group[i].by[1];
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = strcmp(groups->group[k].by[1], fault) == 0;
+        for (size_t k = i; k < groups->count && !seen; k++)
+            if (strcmp(groups->group[k].by[1], fault) == 0)
+                order[count++] = &groups->group[k];
+    }
+    ASSERT(count == groups->count);
+    return count;
+}
+
 double group_kept(const struct group *group, struct interval *interval)
 {
     uint64_t kept = group->promised - group->broken;

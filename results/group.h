@@ -61,6 +61,10 @@ MUST_USE enum err groups_load(struct groups *groups, sqlite3 *db, const char *by
                               char *error);
 void groups_free(struct groups *groups);
 
+/* All groups, of columns variant and fault, by fault: in the file's order, the variants of a fault
+ * one after the other. order: room for all of them. Returns how many there are. */
+size_t groups_by_fault(const struct groups *groups, const struct group **order);
+
 /* Share of promised trials that kept it, with its exact 95 % interval, of cells that ended early
  * the always-valid one; NAN where none is promised. */
 double group_kept(const struct group *group, struct interval *interval);

@@ -23,13 +23,14 @@ const struct plot_kind plot_kinds[] = {
     {"loss", "how much work, in time, was lost (rpo_ns)", 1},
     {"sweep", "lost work, recovery, outage, bytes written and syncs against the swept option", 1},
     {"survival", "how long without loss, over calendar time: Kaplan-Meier", 1},
+    {"availability", "how much of calendar time all of the stack served", 1},
     {"where", "which moments are unsafe: level against the point struck", 1},
     {"detection", "who notices: fault x first layer", 1},
     {NULL, NULL, 0}};
 
 static void (*const drawers[])(struct plot *) = {
-    plot_success, plot_levels, plot_spread,   plot_timeline, plot_latency,  plot_recovery,
-    plot_loss,    plot_sweep,  plot_survival, plot_where,    plot_detection};
+    plot_success, plot_levels, plot_spread,   plot_timeline,     plot_latency, plot_recovery,
+    plot_loss,    plot_sweep,  plot_survival, plot_availability, plot_where,   plot_detection};
 _Static_assert(sizeof(drawers) / sizeof(drawers[0]) + 1 ==
                    sizeof(plot_kinds) / sizeof(plot_kinds[0]),
                "a drawer for each kind");

@@ -99,6 +99,7 @@ void plot_recovery(struct plot *plot);
 void plot_loss(struct plot *plot);
 void plot_sweep(struct plot *plot);
 void plot_survival(struct plot *plot);
+void plot_availability(struct plot *plot);
 void plot_where(struct plot *plot);
 void plot_detection(struct plot *plot);
 

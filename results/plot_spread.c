@@ -216,27 +216,22 @@ static void draw(struct plot *plot, const char *subject, const struct bar *bars,
     plot_end(plot);
 }
 
-/* Faults in the file's order, the variants of a fault one below the other. */
+/* Those with damage, by fault. */
 static size_t gather(struct plot *plot, const struct groups *groups, struct bar *bars)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < groups->count; i++) {
-        bool seen = false;
-        for (size_t k = 0; k < i; k++)
-            seen = seen || strcmp(groups->group[k].by[1], groups->group[i].by[1]) == 0;
-        for (size_t k = i; k < groups->count && !seen; k++) {
-            const struct group *g = &groups->group[k];
-            if (strcmp(g->by[1], groups->group[i].by[1]) != 0)
-                continue;
-            struct bar *bar = &bars[count];
-            *bar = (struct bar){.variant = g->by[0], .fault = g->by[1]};
-            load(plot, bar);
-            if (has_damage(bar))
-                count++;
-            else
-                free(bar->lost);
-        }
+    const struct group **order = calloc(groups->count + 1, sizeof(const struct group *));
+    ASSERT(order != NULL);
+    size_t count = 0, all = groups_by_fault(groups, order);
+    for (size_t i = 0; i < all; i++) {
+        struct bar *bar = &bars[count];
+        *bar = (struct bar){.variant = order[i]->by[0], .fault = order[i]->by[1]};
+        load(plot, bar);
+        if (has_damage(bar))
+            count++;
+        else
+            free(bar->lost);
     }
+    free(order);
     return count;
 }
 

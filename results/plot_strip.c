@@ -194,22 +194,15 @@ static void draw(struct plot *plot, const struct strips *what, const struct grou
     plot_end(plot);
 }
 
-/* Faults in the file's order, the variants of a fault one below the other; those with a time. */
+/* Those with a time, by fault. */
 static size_t gather(const struct strips *what, const struct groups *groups,
                      const struct group **out)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < groups->count; i++) {
-        const struct group *g = &groups->group[i];
-        bool seen = false;
-        for (size_t k = 0; k < i; k++)
-            seen = seen || strcmp(groups->group[k].by[1], g->by[1]) == 0;
-        for (size_t k = i; k < groups->count && !seen; k++) {
-            const struct group *other = &groups->group[k];
-            const struct group_times *t = times_of(what, other);
-            if (strcmp(other->by[1], g->by[1]) == 0 && reached_of(t) > zeros_of(t))
-                out[count++] = other;
-        }
+    size_t count = 0, all = groups_by_fault(groups, out);
+    for (size_t i = 0; i < all; i++) {
+        const struct group_times *t = times_of(what, out[i]);
+        if (reached_of(t) > zeros_of(t))
+            out[count++] = out[i];
     }
     return count;
 }

@@ -250,7 +250,8 @@ static const struct section {
     {"latency", "Tail", "How bad is the tail?", "latency", NULL},
     {"recovery", "Recovery", "How long did it take?", "recovery", NULL},
     {"loss", "Lost work", "How much work was lost?", "loss", NULL},
-    {"years", "Years", "What did a year cost?", "survival", report_calendar},
+    {"years", "Years", "What did a year cost?", "availability", report_calendar},
+    {"survival", "Survival", "How long without loss?", "survival", NULL},
     {"sweep", "Sweeps", "What do the swept options cost?", "sweep", NULL},
     {"where", "Moments", "Which moments are unsafe?", "where", NULL},
     {"detection", "Detection", "Who notices?", "detection", NULL},
@@ -261,7 +262,8 @@ static const struct section {
 
 static bool is_there(const struct report *r, const struct section *s)
 {
-    return s->kind == NULL || is_drawn(r, s->kind) || s == &sections[0];
+    return s->kind == NULL || is_drawn(r, s->kind) || s == &sections[0] ||
+           (s->words == report_calendar && report_has_calendar(r));
 }
 
 static void put_page(struct report *r)

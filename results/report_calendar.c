@@ -32,6 +32,14 @@ static void put_row(FILE *page, const struct group *g, const struct years *y)
             t.lost);
 }
 
+bool report_has_calendar(const struct report *r)
+{
+    for (size_t i = 0; i < r->cells.count; i++)
+        if (r->cells.group[i].calendar.count > 0)
+            return true;
+    return false;
+}
+
 void report_calendar(struct report *r)
 {
     bool any = false;

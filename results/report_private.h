@@ -30,6 +30,8 @@ void report_table(struct report *r);
 /* Of trials over calendar time: availability and losses of each cell; else nothing. */
 void report_calendar(struct report *r);
 
+bool report_has_calendar(const struct report *r);
+
 /* The same of the answer's variant, as a sentence. */
 void report_calendar_answer(struct report *r, const struct group *subject);
 

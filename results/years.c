@@ -9,7 +9,8 @@
 
 #define YEAR_NS 31536000e9
 #define ALPHA 0.05
-#define SEEN_MIN 5 /* values that are not 0, below which resampling knows too little of them */
+#define DIGITS_MAX 7 /* of a share in %: 3 ms a year */
+#define SEEN_MIN 5   /* values that are not 0, below which resampling knows too little of them */
 
 static double sum_of(const double *values, size_t count)
 {
@@ -60,12 +61,10 @@ const char *years_percent(char *room, double share)
     int digits = missing > 0 ? 1 - (int)floor(log10(missing)) : 0;
     if (!isfinite(share))
         snprintf(room, TEXT_SHORT_BYTES, "-");
+    else if (digits > DIGITS_MAX)
+        snprintf(room, TEXT_SHORT_BYTES, ">99.99999 %%");
     else
-        snprintf(room, TEXT_SHORT_BYTES, "%.*f %%",
-                 digits < 0   ? 0
-                 : digits > 9 ? 9
-                              : digits,
-                 100 * share);
+        snprintf(room, TEXT_SHORT_BYTES, "%.*f %%", digits < 0 ? 0 : digits, 100 * share);
     return room;
 }
 

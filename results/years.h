@@ -26,8 +26,8 @@ struct years {
  */
 bool years_of(const struct group *group, struct years *years);
 
-/* "99.71 %": as many digits as it takes to see the first two of what is missing; "100 %" only of 1.
- * room: TEXT_SHORT_BYTES. Not finite: "-". */
+/* "99.71 %": as many digits as it takes to see the first two of what is missing, up to 7; "100 %"
+ * only of 1. room: TEXT_SHORT_BYTES. Not finite: "-". */
 const char *years_percent(char *room, double share);
 
 /* The texts of one row: "99.71 % [99.50, 99.86]", "3.4 [2.1, 6.2]" or "at least 10.8", "40 [21,

@@ -23,7 +23,7 @@ static char dir[128];
 static void over_a_year(bool loses)
 {
     r.exposure_ns = YEAR_NS;
-    record_add_event(&r, YEAR_NS, "calendar", "down", "0");
+    record_add_event(&r, YEAR_NS, "calendar", "down", loses ? "40000000000000" : "0");
     if (loses)
         record_add_event(&r, YEAR_NS / 4, "calendar", "loss", "silent");
 }
@@ -82,6 +82,7 @@ START_TEST(test_plot__draws_every_available_kind)
         (struct store_parameter){"variant", "loris@checkpoint=1s", "checkpoint", "1s", 1e9};
     rig.parameter[1] =
         (struct store_parameter){"variant", "loris@checkpoint=5s", "checkpoint", "5s", 5e9};
+    rig.parameter[2] = (struct store_parameter){"fault", "power", "0.over", "1year", 3.1536e16};
     build(2, 2, 60);
     ck_assert_msg(plot(NULL, PLOT_SVG, NULL) == 0, "%s", err);
     for (int i = 0; plot_kinds[i].name != NULL; i++) {
