@@ -254,6 +254,28 @@ static const char *notifier(uint32_t peer)
     }
 }
 
+/* Notes those counters of the process in a slot that are other than before. */
+static void count_process(struct replay_tracer *t, struct trace_process *p, uint32_t slot)
+{
+#define GAUGE_NAME(id, name) name,
+    static const char *const names[TRACE_LEVELS] = {"dirty pages", "pages being written",
+                                                    GAUGE_LIST(GAUGE_NAME)};
+#undef GAUGE_NAME
+    const struct trace_track *track = track_of(t, p);
+    for (uint32_t k = 0; k < TRACE_LEVELS; k++) {
+        uint64_t now = k == TRACE_DIRTY ? sim_machine_pages(t->machine, slot, PAGE_DIRTY)
+                       : k == TRACE_WRITING
+                           ? sim_machine_pages(t->machine, slot, PAGE_WRITING)
+                           : sim_machine_gauge(t->machine, slot, (enum gauge)(k - TRACE_GAUGES));
+        if (now == p->level[k])
+            continue;
+        p->level[k] = now;
+        struct trace_mark *mark = add(t, TRACE_COUNTER, now_of(t), track->pid, 0);
+        mark->name = names[k];
+        mark->count = now;
+    }
+}
+
 static void power_cut(struct replay_tracer *t);
 
 static void on_machine(void *context, const struct sim_trace *what)
@@ -278,6 +300,7 @@ static void on_machine(void *context, const struct sim_trace *what)
     case SIM_TRACE_WAITS:
         p->peer = what->peer;
         close_slice(t, p);
+        count_process(t, p, what->slot);
         break;
     case SIM_TRACE_WAKES:
         if (p->slice == 0)

@@ -59,14 +59,18 @@ struct trace_track {
     char name[40];
 };
 
+/* Counters of a process: dirty pages, pages being written, then its gauges. */
+enum { TRACE_DIRTY, TRACE_WRITING, TRACE_GAUGES, TRACE_LEVELS = TRACE_GAUGES + GAUGE_COUNT };
+
 /* The present instance in a slot. */
 struct trace_process {
     bool alive;
     uint32_t starts, endpoint;
     size_t track;
-    size_t slice;     /* open: index of its mark + 1; 0: it waits */
-    uint64_t free_ns; /* the first ns at which something may be put on its track */
-    uint32_t peer;    /* that it waits for, or was last given something by */
+    size_t slice;                 /* open: index of its mark + 1; 0: it waits */
+    uint64_t free_ns;             /* the first ns at which something may be put on its track */
+    uint32_t peer;                /* that it waits for, or was last given something by */
+    uint64_t level[TRACE_LEVELS]; /* of its counters, as they were told last */
 };
 
 struct trace_request {

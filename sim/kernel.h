@@ -78,6 +78,7 @@ enum sim_call {
     CALL_RANDOM,
     CALL_PROBE,
     CALL_REPORT,
+    CALL_GAUGE,
     CALL_PANIC,
     CALL_DISK_SUBMIT,
     CALL_DISK_POLL,
@@ -188,6 +189,7 @@ struct sim_process {
     size_t arena_used; /* bytes from the region's base */
     struct sim_map map;
     struct sim_map survivor_map;
+    uint64_t gauge[GAUGE_COUNT];
     struct sim_rng rng;
     sim_event_id alarm;
     uint32_t timeouts; /* alarms and deadlines that came since sim_machine_worked */
@@ -411,6 +413,8 @@ bool process_owns(const struct sim_process *p, const void *base, size_t bytes, b
 void kernel_alloc(struct sim_process *p);
 void kernel_tag_survivor(struct sim_process *p);
 void kernel_page_state(struct sim_process *p);
+/* Pages tagged TAG_PAGES that were declared to be in this state. O(pages of a region). */
+uint32_t kernel_pages(const struct sim_map *map, enum plat_page_state state);
 /* Whether that call needs no memory. */
 bool kernel_page_state_is_plain(struct sim_process *p);
 /* Forgets what was declared of the arena of p. */

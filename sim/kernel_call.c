@@ -78,6 +78,13 @@ static void call_report(struct sim_process *p)
                             p->gate.a, p->gate.b);
 }
 
+/* gate: c = gauge, a = value. */
+static void call_gauge(struct sim_process *p)
+{
+    if (p->gate.c < GAUGE_COUNT)
+        p->gauge[p->gate.c] = p->gate.a;
+}
+
 static void call_panic(struct sim_process *p)
 {
     process_die(p, SIM_DEATH_PANIC);
@@ -116,6 +123,7 @@ static const struct call_row {
     [CALL_RANDOM] = {call_random, COST_CALL_NS},
     [CALL_PROBE] = {call_probe, 0, .timed = true},
     [CALL_REPORT] = {call_report, 0},
+    [CALL_GAUGE] = {call_gauge, 0},
     [CALL_PANIC] = {call_panic, 0},
     [CALL_DISK_SUBMIT] = {kernel_disk_submit, COST_CALL_NS},
     [CALL_DISK_POLL] = {kernel_disk_poll, COST_CALL_NS},
@@ -142,6 +150,7 @@ static bool is_plain(struct sim_process *p)
     case CALL_PROBE:
         return p->m->observer.on_probe == NULL && p->m->tracer == NULL;
     case CALL_LAYER_OF:
+    case CALL_GAUGE:
         return true;
     case CALL_PAGE_STATE:
         return kernel_page_state_is_plain(p);

@@ -76,6 +76,18 @@ static struct sim_map *page_map(struct sim_process *p, const void *page, uint64_
     return *offset < SIM_REGION_BYTES ? &p->survivor_map : NULL;
 }
 
+uint32_t kernel_pages(const struct sim_map *map, enum plat_page_state state)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; map->page_state != NULL && i < map->count; i++) {
+        const struct sim_extent *e = &map->extent[i];
+        size_t end = (e->offset + e->bytes) / PAGE_BYTES;
+        for (size_t page = e->offset / PAGE_BYTES; e->tag == TAG_PAGES && page < end; page++)
+            count += map->page_state[page] == state;
+    }
+    return count;
+}
+
 bool kernel_page_state_is_plain(struct sim_process *p)
 {
     uint64_t offset;

@@ -307,6 +307,7 @@ void process_start(struct sim_process *p)
     p->endpoint = p->slot + ENDPOINT_SLOT_FIRST + (++m->generation << ENDPOINT_SLOT_BITS);
     p->incarnation = p->starts++;
     p->arena_used = SIM_STACK_BYTES;
+    memset(p->gauge, 0, sizeof(p->gauge));
     p->quantum_left_ns = QUANTUM_NS;
     p->blocks_accounted = 0;
     p->kernel_notes = 0;
@@ -743,6 +744,20 @@ struct sim_counts sim_machine_counts(const struct sim_machine *m, enum layer lay
 {
     const struct sim_process *p = process_by_name((struct sim_machine *)m, layer, instance);
     return p != NULL ? p->counts : (struct sim_counts){0};
+}
+
+uint64_t sim_machine_gauge(const struct sim_machine *m, uint32_t slot, enum gauge which)
+{
+    ASSERT(slot < SIM_PROCESSES_MAX);
+    ASSERT(which < GAUGE_COUNT);
+    return m->process[slot].gauge[which];
+}
+
+uint32_t sim_machine_pages(const struct sim_machine *m, uint32_t slot, enum plat_page_state state)
+{
+    ASSERT(slot < SIM_PROCESSES_MAX);
+    const struct sim_process *p = &m->process[slot];
+    return kernel_pages(&p->map, state) + kernel_pages(&p->survivor_map, state);
 }
 
 struct sim_counts sim_machine_totals(const struct sim_machine *m)

@@ -312,6 +312,10 @@ struct sim_trace {
 };
 typedef void sim_trace_fn(void *context, const struct sim_trace *t);
 
+/* For a tracer, of what runs in a slot now: the last value of a gauge, and pages in a state. */
+uint64_t sim_machine_gauge(const struct sim_machine *m, uint32_t slot, enum gauge which);
+uint32_t sim_machine_pages(const struct sim_machine *m, uint32_t slot, enum plat_page_state state);
+
 /* Outlives resets; NULL takes it out. */
 void sim_machine_trace(struct sim_machine *m, sim_trace_fn *fn, void *context);
 

@@ -284,6 +284,14 @@ void plat_probe(enum probe probe)
     (void)call_in_place(p, CALL_PROBE);
 }
 
+void plat_gauge(enum gauge which, uint64_t value)
+{
+    struct sim_process *p = self();
+    p->gate.c = which;
+    p->gate.a = value;
+    (void)call_in_place(p, CALL_GAUGE);
+}
+
 void plat_report(enum report what, uint64_t a, uint64_t b)
 {
     struct sim_process *p = self();

@@ -63,6 +63,15 @@ holds "a restart is a new track" equal "$(asks "$work/2.json" "SELECT count(*) >
     FROM e WHERE ph = 'X' AND tid % 100000 = 2)")" 1
 holds "the fault is in it" equal "$(asks "$work/2.json" \
     "SELECT count(*) FROM e WHERE name LIKE 'faults: fault injected: power.cut%'")" 1
+# Counters: queues and volatile writes of disks, pages, log and credit of the cache.
+for counter in requests "volatile writes" "dirty pages" "pages being written" "log bytes" "credit blocks"; do
+    holds "it counts $counter" equal "$(sqlite3 :memory: "SELECT count(*) > 3, min(value ->> '\$.args.count') >= 0,
+        max(value ->> '\$.args.count') > 0 FROM json_each(readfile('$work/1.json'), '\$.traceEvents')
+        WHERE value ->> '\$.ph' = 'C' AND value ->> '\$.name' = '$counter'")" '1|1|1'
+done
+holds "dirty pages are written" equal "$(sqlite3 :memory: "SELECT min(value ->> '\$.args.count') FROM
+    json_each(readfile('$work/1.json'), '\$.traceEvents') WHERE value ->> '\$.ph' = 'C' AND value ->> '\$.pid' = 100
+    AND value ->> '\$.name' = 'dirty pages'")" 0
 holds "the verdict is in it" equal "$(asks "$work/2.json" \
     "SELECT count(*) FROM e WHERE name LIKE 'oracle: verdict: %'")" 1
 

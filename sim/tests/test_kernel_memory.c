@@ -212,10 +212,44 @@ START_TEST(test_kernel_memory__strict_mode_makes_a_wild_store_a_crash)
 }
 END_TEST
 
+static void gauging_main(const struct boot *boot)
+{
+    (void)boot;
+    plat_gauge(GAUGE_LOG, 7);
+    plat_gauge(GAUGE_LOG, UINT64_MAX);
+    plat_gauge((enum gauge)GAUGE_COUNT, 5); /* none: ignored */
+    uint8_t *pages = plat_alloc(8 * 4096, TAG_PAGES);
+    for (int i = 0; i < 3; i++)
+        plat_page_state(pages + i * 4096, PAGE_DIRTY);
+    plat_page_state(pages, PAGE_WRITING);
+    plat_ready();
+    live();
+}
+
+START_TEST(test_kernel_memory__gauges_and_pages_are_those_of_the_present_instance)
+{
+    rig_boot(gauging_main, memory_main, NULL);
+    (void)sim_machine_run(rig.m, SECOND / 2);
+    for (int time = 0; time < 2; time++) { /* a crash and a fresh instance in between */
+        ck_assert_uint_eq(sim_machine_gauge(rig.m, 0, GAUGE_LOG), UINT64_MAX);
+        ck_assert_uint_eq(sim_machine_gauge(rig.m, 0, GAUGE_CREDIT), 0);
+        ck_assert_uint_eq(sim_machine_pages(rig.m, 0, PAGE_DIRTY), 2);
+        ck_assert_uint_eq(sim_machine_pages(rig.m, 0, PAGE_WRITING), 1);
+        ck_assert(sim_machine_kill(rig.m, LAYER_NAMING, 0, SIM_DEATH_KILLED));
+        (void)sim_machine_run(rig.m, 5 * SECOND);
+    }
+    ck_assert_uint_eq(rig.deaths, 2);
+    ck_assert_uint_eq(sim_machine_gauge(rig.m, 1, GAUGE_LOG), 0);
+    ck_assert_uint_eq(sim_machine_pages(rig.m, 1, PAGE_DIRTY), 1);   /* that of its heap is none */
+    ck_assert_uint_eq(sim_machine_pages(rig.m, 1, PAGE_WRITING), 1); /* of its survivor */
+}
+END_TEST
+
 CHECK_MAIN(
     "kernel_memory", 60, tcase_add_checked_fixture(tc, setup, rig_teardown);
     tcase_add_test(tc, test_kernel_memory__allocations_are_aligned);
     tcase_add_test(tc, test_kernel_memory__an_arena_ends);
+    tcase_add_test(tc, test_kernel_memory__gauges_and_pages_are_those_of_the_present_instance);
     tcase_add_test(tc, test_kernel_memory__a_flip_by_tag_strikes_that_tag);
     tcase_add_test(tc, test_kernel_memory__a_flip_by_page_state_strikes_such_a_page);
     tcase_add_test(tc, test_kernel_memory__a_flip_of_the_stack_strikes_frames_in_use);

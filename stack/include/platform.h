@@ -196,6 +196,7 @@ void plat_alarm(uint64_t at_ns); /* one alarm a process: ENDPOINT_CLOCK notifies
 uint64_t plat_random(void);      /* a keyed stream of this (layer, instance, incarnation) */
 void plat_probe(enum probe probe);
 void plat_report(enum report what, uint64_t a, uint64_t b);
+void plat_gauge(enum gauge which, uint64_t value); /* how full it is now; 0 in a fresh instance */
 _Noreturn void
 plat_panic(enum err why); /* crash on purpose: memory or protocol state is not to be believed */
 

@@ -29,6 +29,14 @@
     X(REPORT_UNVERIFIED, "unverified", "pages of the dead cache without a checksum: a = count")    \
     X(REPORT_LEAK, "leak", "blocks in no file: a = count")
 
+/* How full something of a process is, for who looks at a run. X(identifier, "name and unit") */
+#define GAUGE_LIST(X)                                                                              \
+    X(GAUGE_LOG, "log bytes")                                                                      \
+    X(GAUGE_CREDIT, "credit blocks")
+
+#define GAUGE_ENUM(id, name) id,
+enum gauge { GAUGE_LIST(GAUGE_ENUM) GAUGE_COUNT };
+
 #define REPORT_ENUM(id, name, doc) id,
 enum report { REPORT_LIST(REPORT_ENUM) REPORT_COUNT };
 

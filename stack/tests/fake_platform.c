@@ -619,6 +619,14 @@ void plat_page_state(const void *page, enum plat_page_state state)
         fake_misuse("plat_page_state of what is no page");
 }
 
+void plat_gauge(enum gauge which, uint64_t value)
+{
+    fake_count_call();
+    (void)value;
+    if (which >= GAUGE_COUNT)
+        fake_misuse("no such gauge");
+}
+
 uint64_t plat_now(void)
 {
     fake_count_call();

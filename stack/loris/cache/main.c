@@ -96,6 +96,14 @@ static uint64_t deadline(const struct cache *c)
     return c->changed && c->down == OK ? c->due_ns : PLAT_FOREVER;
 }
 
+/* For who looks at the run. */
+static void tell_gauges(const struct cache *c)
+{
+    uint64_t taken = c->reserved_blocks + c->private_pages;
+    plat_gauge(GAUGE_LOG, (uint64_t)(c->log_count - c->log_first) * sizeof(struct record));
+    plat_gauge(GAUGE_CREDIT, c->free_blocks > taken ? c->free_blocks - taken : 0);
+}
+
 void cache_main(const struct boot *boot)
 {
     struct cache *c = plat_alloc(sizeof(struct cache), TAG_HEAP);
@@ -123,5 +131,6 @@ void cache_main(const struct boot *boot)
         else if (e == E_TIMEOUT && c->lazy && !busy(c))
             lazy_work(c);
         housekeep(c);
+        tell_gauges(c);
     }
 }
