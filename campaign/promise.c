@@ -80,6 +80,8 @@ static enum fault_class class_of(const struct fault *f)
     ASSERT(f->kind < FAULT_KINDS);
     if (outlasts_tries(f))
         return CLASS_DISK_DEAD;
+    if (f->kind == FAULT_DISK_BIT_ROT && f->where == FAULT_WHERE_METADATA)
+        return CLASS_METADATA_ROT;
     return f->kind == FAULT_MEMORY_FLIP ? class_of_flip(f) : classes[f->kind];
 }
 

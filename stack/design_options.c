@@ -330,7 +330,6 @@ static const struct option_spec journal_options[] = {
     {.name = "checksums",
      .type = OPTION_CHOICE,
      .choices = journal_checksums,
-     .not_yet = true,
      .fallback = "off",
      .source = "stack/classic/journal/README.md",
      .doc = "of metadata blocks"},

@@ -26,8 +26,9 @@ static bool redundant(const struct stack_options *o)
 /* Faults that spoil one of two copies of metadata on a disk, never both. */
 static bool second_copies_help(const struct stack_options *o, enum fault_class fault)
 {
-    return o->meta_copies == 2 && (fault == CLASS_LATENT_ERROR || fault == CLASS_BIT_ROT ||
-                                   fault == CLASS_TORN_WRITE || fault == CLASS_LOST_WRITE);
+    return o->meta_copies == 2 &&
+           (fault == CLASS_LATENT_ERROR || fault == CLASS_BIT_ROT || fault == CLASS_METADATA_ROT ||
+            fault == CLASS_TORN_WRITE || fault == CLASS_LOST_WRITE);
 }
 
 /* A crash of a process below the cache, by itself transparent: rollback and replay. Without the log
@@ -83,6 +84,7 @@ static enum level loris_promise(const struct stack_options *o, enum fault_class 
     case CLASS_DISK_DEAD:
     case CLASS_LATENT_ERROR:
     case CLASS_BIT_ROT:
+    case CLASS_METADATA_ROT:
     case CLASS_TORN_WRITE:
     case CLASS_LOST_WRITE:
     case CLASS_MISDIRECTED_WRITE: /* lost here, rot there */
@@ -192,8 +194,12 @@ uint64_t design_promise_strikes(const struct design *design, const struct stack_
                                 enum fault_class fault)
 {
     bool hurt = !design->classic && !redundant(options) && second_copies_help(options, fault);
-    bool mended = options->verify_writes && fault != CLASS_LATENT_ERROR && fault != CLASS_BIT_ROT;
-    return hurt && !mended ? 1 : UINT64_MAX;
+    bool media =
+        fault == CLASS_LATENT_ERROR || fault == CLASS_BIT_ROT || fault == CLASS_METADATA_ROT;
+    bool mended = options->verify_writes && !media;
+    /* journal: the superblock and that of the log have two copies each. */
+    bool two_copies = design->kind == DESIGN_JOURNAL && fault == CLASS_METADATA_ROT;
+    return (hurt && !mended) || two_copies ? 1 : UINT64_MAX;
 }
 
 bool design_tears_overwrites(const struct design *design, const struct stack_options *options)

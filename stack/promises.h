@@ -20,6 +20,7 @@ enum fault_class {
     CLASS_LATENT_ERROR,
     CLASS_TRANSIENT_ERROR,
     CLASS_BIT_ROT,
+    CLASS_METADATA_ROT, /* the same where no application's content is */
     CLASS_TORN_WRITE,
     CLASS_LOST_WRITE,
     CLASS_MISDIRECTED_WRITE,

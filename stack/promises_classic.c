@@ -47,6 +47,9 @@ enum level classic_promise(enum design_kind kind, const struct stack_options *o,
         return redundant(o) && o->log_disk == LOG_DISK_OFF ? LEVEL_TRANSPARENT : LEVEL_NONE;
     case CLASS_LATENT_ERROR: /* the second source, or an error to the reader */
         return redundant(o) ? LEVEL_TRANSPARENT : LEVEL_DETECTED;
+    case CLASS_METADATA_ROT:
+        return checked || (kind == DESIGN_JOURNAL && o->journal_checksums) ? LEVEL_DETECTED
+                                                                           : LEVEL_NONE;
     case CLASS_BIT_ROT: /* block RAID cannot tell which copy is right */
     case CLASS_TORN_WRITE:
     case CLASS_LOST_WRITE:

@@ -39,6 +39,7 @@ tail-unflushed         redo/synced/cut                       100 prefix
 tail-before-redo       redo/synced/cut-twice                  60 prefix
 freed-at-once          redo-small/mail/logged-cut             60 silent
 no-revoke              redo-ordered/reused/mark-cut           30 silent
+meta-sum-unchecked     redo-sums/tree/rot-metadata           60 silent
 log-unflushed          anywhere-log/overwrite/cut            60 prefix
 log-unclaimed          anywhere-log/overwrite/cut-twice     200 prefix
 log-half               anywhere-log/overwrite/cut            60 prefix

@@ -76,6 +76,8 @@
     X(PLANTED_HOME_EARLY, "home-early", "journal: blocks go home before their commit")             \
     X(PLANTED_TAIL_UNFLUSHED, "tail-unflushed", "journal: the tail moves before home is stable")   \
     X(PLANTED_TAIL_BEFORE_REDO, "tail-before-redo", "journal: recovery empties the log first")     \
+    X(PLANTED_META_SUM_UNCHECKED, "meta-sum-unchecked",                                            \
+      "journal: metadata is read without a check")                                                 \
     X(PLANTED_FREED_AT_ONCE, "freed-at-once", "journal: a freed block is given out before commit") \
     X(PLANTED_ROOT_UNFLUSHED, "root-unflushed", "cow: a root before its blocks are stable")        \
     X(PLANTED_FREED_REUSED, "freed-reused", "cow: freed blocks are given out at once")             \

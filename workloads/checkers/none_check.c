@@ -20,6 +20,8 @@
 #define SHORTEST_GROUP 67u
 #define POINTERS 1020u
 #define MAGIC UINT64_C(0x312d43746c757353)
+#define TAIL_MAGIC UINT32_C(0x4c494154)
+#define TAIL_BYTES 16u
 #define ROOT 1u
 
 enum type { TYPE_FREE, TYPE_FILE, TYPE_DIRECTORY, TYPE_LINK };
@@ -38,6 +40,7 @@ struct check {
     struct none_check *out;
     uint64_t blocks;
     uint32_t groups;
+    bool sums;      /* metadata has checksums: version 2 */
     uint8_t *used;  /* times a block was reached, up to 2 */
     uint8_t *taken; /* by the bitmaps */
     struct seen *inode;
@@ -70,6 +73,20 @@ static uint32_t crc32c(const uint8_t *raw, uint32_t bytes)
     return ~crc32_iscsi((unsigned char *)(uintptr_t)raw, (int)bytes, 0xffffffffu);
 }
 
+/* A bitmap (owner 0), or a block of a directory or of pointers. One whose tail is wrong answers
+ * with an error, like one that cannot be read. */
+static bool get_meta(struct check *c, uint64_t block, uint32_t owner, uint8_t *raw)
+{
+    const uint8_t *tail = raw + BLOCK - TAIL_BYTES;
+    if (!get_block(c, block, raw))
+        return false;
+    if (!c->sums || (get_le32(tail) == TAIL_MAGIC && get_le32(tail + 4) == block &&
+                     get_le32(tail + 8) == owner && get_le32(tail + 12) == crc32c(raw, BLOCK - 4)))
+        return true;
+    c->out->unreadable++;
+    return false;
+}
+
 static uint32_t groups_of(uint64_t blocks)
 {
     if (blocks < 2 + SHORTEST_GROUP)
@@ -85,13 +102,16 @@ static bool super_is_good(struct check *c, uint64_t block)
     uint8_t raw[BLOCK];
     if (!get_block(c, block, raw))
         return false;
-    if (get_le64(raw) != MAGIC || get_le32(raw + 68) != crc32c(raw, 68) || get_le32(raw + 8) != 1)
+    uint32_t version = get_le32(raw + 8);
+    if (get_le64(raw) != MAGIC || get_le32(raw + 68) != crc32c(raw, 68) || version < 1 ||
+        version > 2)
         return false;
     uint64_t blocks = get_le64(raw + 32);
     if (blocks > c->blocks || groups_of(blocks) == 0 || get_le32(raw + 40) != groups_of(blocks))
         return false;
     c->blocks = blocks;
     c->groups = groups_of(blocks);
+    c->sums = version == 2;
     return true;
 }
 
@@ -111,7 +131,7 @@ static void read_bitmaps(struct check *c, uint32_t group)
 {
     uint8_t raw[BLOCK];
     uint64_t first = 1 + (uint64_t)group * GROUP;
-    if (get_block(c, first, raw)) {
+    if (get_meta(c, first, 0, raw)) {
         for (uint32_t k = 0; k < length_of(c, group); k++)
             c->taken[first + k] = bit(raw, k);
         for (uint32_t k = 0; k < FIRST_DATA; k++)
@@ -120,7 +140,7 @@ static void read_bitmaps(struct check *c, uint32_t group)
     } else {
         memset(c->taken + first, 1, length_of(c, group));
     }
-    bool readable = get_block(c, first + 1, raw);
+    bool readable = get_meta(c, first + 1, 0, raw);
     for (uint32_t k = 0; k < INODES_A_GROUP; k++)
         c->inode[group * INODES_A_GROUP + k].taken = !readable || bit(raw, k);
 }
@@ -163,7 +183,7 @@ static uint64_t reach_tree(struct check *c, uint32_t ino, uint32_t block, uint32
         damage(c, "inode %u: block %u lies beyond its size", ino, block);
     if (level == 0)
         return 1;
-    if (!get_block(c, block, raw))
+    if (!get_meta(c, block, ino, raw))
         return 1;
     for (uint32_t k = 1; k < level; k++)
         span *= POINTERS;
@@ -203,7 +223,20 @@ static bool read_inode(struct check *c, uint32_t ino, uint8_t *raw)
         return false;
     }
     memcpy(raw, block + slot % 16 * 256, 256);
-    return get_le32(raw + 252) == crc32c(raw, 252);
+    uint32_t crc = crc32c(raw, 252);
+    if (c->sums) { /* over the inode's number, and that */
+        uint8_t both[8];
+        put_le32(both, ino);
+        put_le32(both + 4, crc);
+        crc = crc32c(both, sizeof(both));
+    }
+    if (get_le32(raw + 252) == crc)
+        return true;
+    if (c->sums) {
+        c->inode[ino].unreadable = true;
+        c->out->unreadable++;
+    }
+    return false;
 }
 
 static void check_inode(struct check *c, uint32_t ino)
@@ -226,7 +259,7 @@ static void check_inode(struct check *c, uint32_t ino)
 
 /* ---- Directories ---- */
 
-static uint32_t block_of_file(struct check *c, const uint8_t *inode, uint64_t at)
+static uint32_t block_of_file(struct check *c, uint32_t ino, const uint8_t *inode, uint64_t at)
 {
     uint8_t raw[BLOCK];
     uint64_t span = 1;
@@ -242,7 +275,7 @@ static uint32_t block_of_file(struct check *c, const uint8_t *inode, uint64_t at
         uint32_t block = get_le32(inode + 48 + 4 * (11 + level));
         for (uint32_t k = 0; k < level; k++) {
             span /= POINTERS;
-            if (!is_data(c, block) || !get_block(c, block, raw))
+            if (!is_data(c, block) || !get_meta(c, block, ino, raw))
                 return 0;
             block = get_le32(raw + 4 * (at / span));
             at %= span;
@@ -303,20 +336,22 @@ static void check_entry(struct check *c, uint32_t dir, const uint8_t *entry, uin
     take_name(c, dir, ino, entry[7] & 0x7fu);
 }
 
-static void check_chunk(struct check *c, uint32_t dir, const uint8_t *chunk, bool is_first)
+/* The k-th of a block; the last one ends before the tail. */
+static void check_chunk(struct check *c, uint32_t dir, const uint8_t *chunk, uint32_t k,
+                        bool is_first)
 {
-    uint32_t entry = 0;
-    for (uint32_t at = 0; at < 512; entry++) {
-        uint32_t length = at + 8 <= 512 ? get_le16(chunk + at + 4) : 0;
+    uint32_t entry = 0, end = c->sums && k == 7 ? 512 - TAIL_BYTES : 512;
+    for (uint32_t at = 0; at < end; entry++) {
+        uint32_t length = at + 8 <= end ? get_le16(chunk + at + 4) : 0;
         uint32_t need = (8u + chunk[at + 6] + 3u) & ~3u;
         bool in_use = get_le32(chunk + at) != 0;
-        if (length < 8 || length % 4 != 0 || length > 512 - at || (in_use && need > length)) {
+        if (length < 8 || length % 4 != 0 || length > end - at || (in_use && need > length)) {
             damage(c, "directory %u: broken entry", dir);
             return;
         }
         check_entry(c, dir, chunk + at, is_first ? entry : 2);
         at += length;
-        if (at < 512 && at + 8 > 512) {
+        if (at < end && at + 8 > end) {
             damage(c, "directory %u: broken chunk", dir);
             return;
         }
@@ -335,15 +370,15 @@ static void check_directory(struct check *c, uint32_t dir)
     }
     bool first_is_there = true;
     for (uint64_t at = 0; at < size / BLOCK; at++) {
-        uint32_t block = block_of_file(c, inode, at);
+        uint32_t block = block_of_file(c, dir, inode, at);
         if (!is_data(c, block) && c->out->unreadable == 0)
             damage(c, "directory %u: block %llu missing", dir, (unsigned long long)at);
-        if (!is_data(c, block) || !get_block(c, block, raw)) {
+        if (!is_data(c, block) || !get_meta(c, block, dir, raw)) {
             first_is_there &= at > 0;
             continue;
         }
         for (uint32_t k = 0; k < 8; k++)
-            check_chunk(c, dir, raw + 512 * k, at == 0 && k == 0);
+            check_chunk(c, dir, raw + 512 * k, k, at == 0 && k == 0);
     }
     if (first_is_there && c->inode[dir].dotdot != c->inode[dir].parent)
         damage(c, "directory %u: \"..\" is %u and should be %u", dir, c->inode[dir].dotdot,

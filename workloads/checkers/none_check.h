@@ -6,8 +6,9 @@
  * What it demands: a superblock; inodes whole; pointers in range and used once; bitmaps that say
  * taken for whatever is reached; directories whole, one parent each, `..` right, no cycle; nlink =
  * names. What is taken in the bitmap and reached by nothing is leaked: counted, no damage. Nor is a
- * block that cannot be read: it answers with an error; what it would have said is not held against
- * the rest.
+ * block that cannot be read, nor one whose checksum is wrong in a volume that has them for metadata
+ * (`journal`, version 2): it answers with an error; what it would have said is not held against the
+ * rest.
  */
 #ifndef LORIS_WORKLOADS_CHECKERS_NONE_CHECK_H
 #define LORIS_WORKLOADS_CHECKERS_NONE_CHECK_H

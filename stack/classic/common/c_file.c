@@ -13,12 +13,18 @@ enum err c_get(struct fs *fs, uint32_t block, struct buffer **b)
     return cache_get(fs, block, block, b);
 }
 
+/* What is in a block of a directory is metadata. */
+static enum err get_of(struct fs *fs, const struct inode *i, uint32_t block, struct buffer **b)
+{
+    return i->d.type == VFS_DIRECTORY ? c_get_meta(fs, block, i->ino, b) : c_get(fs, block, b);
+}
+
 enum err c_block_get(struct fs *fs, struct inode *i, uint64_t at, struct buffer **b)
 {
     uint32_t block;
     enum err e = c_map_find(fs, i, at, &block);
     *b = NULL;
-    return e != OK || block == 0 ? e : c_get(fs, block, b);
+    return e != OK || block == 0 ? e : get_of(fs, i, block, b);
 }
 
 enum err c_block_make(struct fs *fs, struct inode *i, uint64_t at, bool whole, struct buffer **b,
@@ -29,7 +35,7 @@ enum err c_block_make(struct fs *fs, struct inode *i, uint64_t at, bool whole, s
     if (e != OK)
         return e;
     if (!whole && !*fresh)
-        return c_get(fs, block, b);
+        return get_of(fs, i, block, b);
     *b = cache_get_overwrite(fs, block, block);
     return OK;
 }

@@ -44,7 +44,7 @@ void super_encode(uint8_t raw[SUPER_BYTES], const struct super *super)
     ASSERT(super->groups == layout_groups(super->blocks));
     memset(raw, 0, SUPER_BYTES);
     put_le64(raw + SB_MAGIC, SUPER_MAGIC);
-    put_le32(raw + SB_VERSION, SUPER_VERSION);
+    put_le32(raw + SB_VERSION, super->sums ? SUPER_VERSION_SUMS : SUPER_VERSION);
     put_le32(raw + SB_CLEAN, super->clean ? 1 : 0);
     put_le64(raw + SB_UUID, super->uuid[0]);
     put_le64(raw + SB_UUID + 8, super->uuid[1]);
@@ -62,12 +62,14 @@ enum err super_decode(struct super *super, const uint8_t raw[SUPER_BYTES], uint6
     if (get_le64(raw + SB_MAGIC) != SUPER_MAGIC ||
         get_le32(raw + SB_CRC) != plat_crc32c(raw, SB_CRC))
         return E_CORRUPT;
-    if (get_le32(raw + SB_VERSION) != SUPER_VERSION)
+    uint32_t version = get_le32(raw + SB_VERSION);
+    if (version != SUPER_VERSION && version != SUPER_VERSION_SUMS)
         return E_VERSION;
     *super = (struct super){
         .blocks = get_le64(raw + SB_BLOCKS),
         .groups = get_le32(raw + SB_GROUPS),
         .clean = get_le32(raw + SB_CLEAN) == 1,
+        .sums = version == SUPER_VERSION_SUMS,
         .uuid = {get_le64(raw + SB_UUID), get_le64(raw + SB_UUID + 8)},
         .log_first = get_le32(raw + SB_LOG),
         .log_blocks = get_le32(raw + SB_LOG + 4),
@@ -102,11 +104,9 @@ void inode_encode(uint8_t raw[INODE_BYTES], const struct attributes *d,
     put_le32(raw + IN_CRC, plat_crc32c(raw, IN_CRC));
 }
 
-enum err inode_decode(struct attributes *d, uint32_t pointer[INODE_POINTERS],
-                      const uint8_t raw[INODE_BYTES])
+static enum err decode_fields(struct attributes *d, uint32_t pointer[INODE_POINTERS],
+                              const uint8_t raw[INODE_BYTES])
 {
-    if (get_le32(raw + IN_CRC) != plat_crc32c(raw, IN_CRC))
-        return E_CORRUPT;
     uint32_t mode = get_le16(raw + IN_MODE);
     d->type = mode >> 12;
     d->mode = mode & 0xfffu;
@@ -124,6 +124,39 @@ enum err inode_decode(struct attributes *d, uint32_t pointer[INODE_POINTERS],
     if (d->type > VFS_LINK_TYPE || d->nlink > NLINK_MAX)
         return E_CORRUPT;
     return OK;
+}
+
+enum err inode_decode(struct attributes *d, uint32_t pointer[INODE_POINTERS],
+                      const uint8_t raw[INODE_BYTES])
+{
+    bool good = get_le32(raw + IN_CRC) == plat_crc32c(raw, IN_CRC);
+    return good ? decode_fields(d, pointer, raw) : E_CORRUPT;
+}
+
+/* Over the number and the checksum that it has without. */
+static uint32_t bound_crc(const uint8_t raw[INODE_BYTES], uint32_t ino)
+{
+    uint8_t both[8];
+    put_le32(both, ino);
+    put_le32(both + 4, plat_crc32c(raw, IN_CRC));
+    return plat_crc32c(both, sizeof(both));
+}
+
+void inode_bind(uint8_t raw[INODE_BYTES], uint32_t ino)
+{
+    ASSERT(ino != INO_NONE);
+    put_le32(raw + IN_CRC, bound_crc(raw, ino));
+}
+
+bool inode_is_bound(const uint8_t raw[INODE_BYTES], uint32_t ino)
+{
+    return get_le32(raw + IN_CRC) == bound_crc(raw, ino);
+}
+
+enum err inode_decode_bound(struct attributes *d, uint32_t pointer[INODE_POINTERS],
+                            const uint8_t raw[INODE_BYTES], uint32_t ino)
+{
+    return inode_is_bound(raw, ino) ? decode_fields(d, pointer, raw) : E_CORRUPT;
 }
 
 uint32_t layout_groups(uint64_t blocks)

@@ -45,7 +45,7 @@ enum err c_map_find(struct fs *fs, struct inode *i, uint64_t at, uint32_t *block
     enum err e = pointer_check(fs, *block);
     for (uint32_t k = 1; k <= levels && e == OK && *block != 0; k++) {
         struct buffer *b;
-        e = c_get(fs, *block, &b);
+        e = c_get_meta(fs, *block, i->ino, &b);
         if (e == OK) {
             *block = get_le32(b->page + 4 * path[k]);
             e = pointer_check(fs, *block);
@@ -100,7 +100,7 @@ static enum err make_level(struct fs *fs, struct inode *i, uint32_t index, bool 
 {
     struct buffer *b;
     uint32_t parent = *block;
-    enum err e = c_get(fs, parent, &b);
+    enum err e = c_get_meta(fs, parent, i->ino, &b);
     if (e != OK)
         return e;
     *block = get_le32(b->page + 4 * index);
@@ -111,7 +111,7 @@ static enum err make_level(struct fs *fs, struct inode *i, uint32_t index, bool 
     if (e != OK)
         return e;
     *fresh = is_data;
-    e = c_get(fs, parent, &b); /* the search for room may have pushed it out */
+    e = c_get_meta(fs, parent, i->ino, &b); /* the search for room may have pushed it out */
     if (e == OK)
         set_pointer(fs, i, b, index, *block);
     else
@@ -164,7 +164,7 @@ static void cut_tree(struct fs *fs, struct inode *i, uint32_t block, uint32_t le
     for (uint32_t k = level > 0 ? (uint32_t)(keep / span) : POINTERS_A_BLOCK; k < POINTERS_A_BLOCK;
          k++) {
         struct buffer *b;
-        if (c_get(fs, block, &b) != OK) {
+        if (c_get_meta(fs, block, i->ino, &b) != OK) {
             plat_report(REPORT_LEAK, POINTERS_A_BLOCK - k, i->ino);
             *leaked = true;
             break;
@@ -182,14 +182,15 @@ static void cut_tree(struct fs *fs, struct inode *i, uint32_t block, uint32_t le
 }
 
 /* Whether the tree that is kept in part can be followed to where it is cut. */
-static enum err check_edge(struct fs *fs, uint32_t block, uint32_t level, uint64_t keep)
+static enum err check_edge(struct fs *fs, const struct inode *i, uint32_t block, uint32_t level,
+                           uint64_t keep)
 {
     for (; keep > 0 && level > 0 && block != 0; level--) {
         struct buffer *b;
         uint64_t span = span_of(level - 1);
         enum err e = pointer_check(fs, block);
         if (e == OK)
-            e = c_get(fs, block, &b);
+            e = c_get_meta(fs, block, i->ino, &b);
         if (e != OK)
             return e;
         uint64_t slot = keep / span;
@@ -200,15 +201,15 @@ static enum err check_edge(struct fs *fs, uint32_t block, uint32_t level, uint64
 }
 
 /* Blocks in a tree, as far as it can be read. */
-static uint32_t count_tree(struct fs *fs, uint32_t block, uint32_t level)
+static uint32_t count_tree(struct fs *fs, const struct inode *i, uint32_t block, uint32_t level)
 {
     struct buffer *b;
     uint32_t count = 1;
     if (block == 0 || pointer_check(fs, block) != OK)
         return 0;
     for (uint32_t k = 0; k < POINTERS_A_BLOCK && level > 0; k++)
-        if (c_get(fs, block, &b) == OK)
-            count += count_tree(fs, get_le32(b->page + 4 * k), level - 1);
+        if (c_get_meta(fs, block, i->ino, &b) == OK)
+            count += count_tree(fs, i, get_le32(b->page + 4 * k), level - 1);
     return count;
 }
 
@@ -217,7 +218,7 @@ static void count_again(struct fs *fs, struct inode *i)
 {
     i->d.blocks = 0;
     for (uint32_t p = 0; p < INODE_POINTERS; p++)
-        i->d.blocks += count_tree(fs, inode_c(i)->pointer[p], level_of(p));
+        i->d.blocks += count_tree(fs, i, inode_c(i)->pointer[p], level_of(p));
 }
 
 /* What of each of the inode's trees stays when the file ends after `from` blocks. */
@@ -240,7 +241,7 @@ enum err c_cut(struct fs *fs, struct inode *i)
     what_stays((i->d.size + BLOCK_BYTES - 1) / BLOCK_BYTES, keep);
     for (uint32_t p = 0; p < INODE_POINTERS; p++) {
         block[p] = inode_c(i)->pointer[p];
-        enum err e = check_edge(fs, block[p], level_of(p), keep[p] % span_of(level_of(p)));
+        enum err e = check_edge(fs, i, block[p], level_of(p), keep[p] % span_of(level_of(p)));
         if (e != OK)
             return e; /* nothing was freed yet */
     }

@@ -72,7 +72,7 @@ static uint32_t blocks_in(const struct fs *fs, uint32_t group)
 static enum err block_map(struct fs *fs, uint32_t group, struct buffer **map)
 {
     struct group *g = &fs->c->group[group];
-    enum err e = c_get(fs, group_first(group), map);
+    enum err e = c_get_meta(fs, group_first(group), INO_NONE, map);
     if (e == OK && g->free_blocks == UNCOUNTED)
         g->free_blocks = count_clear((*map)->page, blocks_in(fs, group));
     return e;
@@ -81,7 +81,7 @@ static enum err block_map(struct fs *fs, uint32_t group, struct buffer **map)
 static enum err inode_map(struct fs *fs, uint32_t group, struct buffer **map)
 {
     struct group *g = &fs->c->group[group];
-    enum err e = c_get(fs, group_first(group) + 1, map);
+    enum err e = c_get_meta(fs, group_first(group) + 1, INO_NONE, map);
     if (e == OK && g->free_inodes == UNCOUNTED)
         g->free_inodes = count_clear((*map)->page, GROUP_INODES);
     return e;
@@ -202,12 +202,12 @@ static enum err next_generation(struct fs *fs, uint32_t ino, uint32_t *generatio
     struct attributes old;
     uint32_t pointer[INODE_POINTERS];
     const struct inode *i = inode_find(fs, ino); /* one that was deleted */
-    enum err e = c_get(fs, inode_block(ino), &b);
+    enum err e = c_get_meta(fs, inode_block(ino), INO_NONE, &b);
     if (e != OK)
         return e;
     if (i != NULL)
         *generation = i->d.generation + 1;
-    else if (inode_decode(&old, pointer, b->page + inode_offset(ino)) == OK)
+    else if (c_inode_decode(fs, &old, pointer, b->page + inode_offset(ino), ino) == OK)
         *generation = old.generation + 1;
     else
         *generation = 1;

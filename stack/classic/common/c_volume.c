@@ -24,6 +24,7 @@ static enum err make_groups(struct fs *fs)
     if (fs->c->group == NULL)
         return E_FULL;
     c_space_forget(fs);
+    fs->dir_tail = fs->c->super.sums ? SUM_TAIL_BYTES : 0;
     return OK;
 }
 
@@ -56,11 +57,13 @@ static void format_group(struct fs *fs, uint32_t g)
         if (bit < GROUP_META_BLOCKS || bit >= length)
             b->page[bit / 8] |= (uint8_t)(1u << bit % 8);
     memset(b->page + GROUP_BLOCKS / 8, 0xff, BLOCK_BYTES - GROUP_BLOCKS / 8);
+    c_sums_made(fs, b, INO_NONE);
     cache_dirty(fs, b, NULL);
     b = cache_get_new(fs, group_first(g) + 1, group_first(g) + 1);
     if (g == 0)
         b->page[0] = 1u << INO_NONE | 1u << INO_ROOT | 1u << INO_LOST_FOUND;
     memset(b->page + GROUP_INODES / 8, 0xff, BLOCK_BYTES - GROUP_INODES / 8);
+    c_sums_made(fs, b, INO_NONE);
     cache_dirty(fs, b, NULL);
 }
 
@@ -69,6 +72,7 @@ enum err c_format(struct fs *fs, uint64_t blocks)
     if (blocks > UINT32_MAX)
         blocks = UINT32_MAX;
     fs->c->super = (struct super){.blocks = blocks, .groups = layout_groups(blocks)};
+    fs->c->super.sums = fs->c->hooks->sums && fs->options.journal_checksums;
     fs->c->super.uuid[0] = fs->options.seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     fs->c->super.uuid[1] = fs->options.seed ^ blocks;
     if (fs->c->super.groups == 0)
@@ -95,6 +99,8 @@ enum err c_load(struct fs *fs, uint64_t blocks)
         fs->c->super.clean = false; /* it is as of the last orderly stop */
         e = copy == OK ? OK : e;
     }
+    if (e == OK && fs->c->super.sums && !fs->c->hooks->sums)
+        e = E_VERSION;
     return e == OK ? make_groups(fs) : e;
 }
 

@@ -72,6 +72,7 @@ static void hash_insert(struct fs *fs, struct buffer *b, uint64_t key, uint32_t 
     ASSERT(b->key == 0 && key != 0);
     b->key = key;
     b->block = block;
+    b->sum = 0;
     b->hash_next = *bucket;
     *bucket = b;
 }

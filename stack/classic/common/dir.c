@@ -36,6 +36,13 @@ static enum err chunk_at(struct fs *fs, struct inode *dir, uint32_t offset, stru
     return e;
 }
 
+/* Where the entries of a chunk end. */
+static uint32_t chunk_end(const struct fs *fs, uint32_t c)
+{
+    bool last = c % CHUNKS_A_BLOCK == CHUNKS_A_BLOCK - 1;
+    return last ? CHUNK_BYTES - fs->dir_tail : CHUNK_BYTES;
+}
+
 bool dir_is_dots(const uint8_t *name, uint32_t bytes)
 {
     return name[0] == '.' && (bytes == 1 || (bytes == 2 && name[1] == '.'));
@@ -52,7 +59,8 @@ static enum err walk_chunk(struct fs *fs, struct inode *dir, const uint8_t *chun
                            visit_fn *visit, void *ctx, bool *on)
 {
     struct disk_entry entry;
-    for (uint32_t at = 0; at < CHUNK_BYTES && *on; at += entry.length) {
+    uint32_t end = chunk_end(fs, base / CHUNK_BYTES);
+    for (uint32_t at = 0; at < end && *on; at += entry.length) {
         enum err e = entry_decode(&entry, chunk, at);
         if (e != OK)
             return e;
@@ -216,7 +224,7 @@ static enum err add_to_chunk(struct fs *fs, struct inode *dir, uint32_t c, const
     enum err e = chunk_at(fs, dir, c * CHUNK_BYTES, &b, &chunk);
     if (e != OK)
         return e;
-    for (uint32_t at = 0; at < CHUNK_BYTES; at += entry.length) {
+    for (uint32_t at = 0; at < chunk_end(fs, c); at += entry.length) {
         e = entry_decode(&entry, chunk, at);
         if (e != OK)
             return e;
@@ -254,7 +262,7 @@ static enum err grow(struct fs *fs, struct inode *dir, uint32_t parent)
     change_open(fs, b, 0, 0);
     memset(b->page, 0, BLOCK_BYTES);
     for (uint32_t c = 0; c < CHUNKS_A_BLOCK; c++)
-        put_entry(b->page + c * CHUNK_BYTES, INO_NONE, CHUNK_BYTES, 0, (const uint8_t *)"", 0);
+        put_entry(b->page + c * CHUNK_BYTES, INO_NONE, chunk_end(fs, c), 0, (const uint8_t *)"", 0);
     if (parent != INO_NONE) {
         put_entry(b->page, dir->ino, DOTDOT_OFFSET, VFS_DIRECTORY, (const uint8_t *)".", 1);
         put_entry(b->page + DOTDOT_OFFSET, parent, CHUNK_BYTES - DOTDOT_OFFSET, VFS_DIRECTORY,
@@ -262,7 +270,7 @@ static enum err grow(struct fs *fs, struct inode *dir, uint32_t parent)
     }
     change_close(fs, CHANGE_DIR_BLOCK, dir, 0, 0);
     dir->d.size = (uint64_t)(at + 1) * BLOCK_BYTES;
-    dir->free_bytes += BLOCK_BYTES;
+    dir->free_bytes += BLOCK_BYTES - fs->dir_tail;
     dir->chunk_hint = at * CHUNKS_A_BLOCK;
     return OK;
 }
@@ -316,7 +324,7 @@ enum err dir_remove(struct fs *fs, struct inode *dir, const struct found *found,
     uint32_t at = 0, before_at = 0, want = found->offset % CHUNK_BYTES;
     enum err e = chunk_at(fs, dir, found->offset, &b, &chunk);
     for (; e == OK; at += entry.length) {
-        if (at >= CHUNK_BYTES)
+        if (at >= chunk_end(fs, found->offset / CHUNK_BYTES))
             return E_CORRUPT; /* the entry is not where it was */
         e = entry_decode(&entry, chunk, at);
         if (e != OK)
@@ -389,7 +397,7 @@ enum err dir_make(struct fs *fs, struct inode *dir, uint32_t parent)
     if (e != OK)
         return e;
     dir->indexed = index_has_room(fs, 1); /* it has no names: the index is complete */
-    dir->free_bytes = BLOCK_BYTES - 2 * DOTDOT_OFFSET;
+    dir->free_bytes = BLOCK_BYTES - fs->dir_tail - 2 * DOTDOT_OFFSET;
     dir->chunk_hint = 0;
     return OK;
 }

@@ -67,6 +67,7 @@ struct buffer {
     uint32_t block; /* 0: has no place yet, and is not written */
     bool dirty, writing, loading;
     bool failed; /* its last write: the disk has something else, so it stays in memory */
+    uint8_t sum; /* layout C's (enum sum): what is known of its checksum; 0 when it was read */
     struct buffer *hash_next;
     struct buffer *lru_prev, *lru_next;     /* clean */
     struct buffer *dirty_prev, *dirty_next; /* dirty, oldest first */
@@ -153,6 +154,7 @@ struct fs {
     uint32_t root;         /* its inode number; set by format and load */
     enum err mount_status; /* OK, or why there is nothing to serve */
     bool read_only;
+    uint32_t dir_tail;   /* bytes at the end of each block of a directory that hold no entries */
     bool remove_first;   /* a rename removes the old name before the new one comes */
     struct users *users; /* user transactions; NULL: there was none yet */
     bool together;       /* their changes are being put in: all or none, contents too */

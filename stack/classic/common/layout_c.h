@@ -9,6 +9,7 @@
  *
  * c_layout.c  encoding       c_space.c  bitmaps                  c_file.c   blocks of files
  * c_inode.c   the table      c_map.c    file block -> disk block c_volume.c format, mount, stop
+ * c_sums.c    checksums of metadata, if the volume has them
  */
 #ifndef LORIS_STACK_CLASSIC_COMMON_LAYOUT_C_H
 #define LORIS_STACK_CLASSIC_COMMON_LAYOUT_C_H
@@ -17,6 +18,8 @@
 
 #define SUPER_MAGIC UINT64_C(0x312d43746c757353)
 #define SUPER_VERSION 1u
+#define SUPER_VERSION_SUMS 2u /* with checksums of metadata */
+#define SUM_TAIL_BYTES 16u    /* that end each block of metadata but those of the inodes then */
 #define SUPER_BYTES 512u
 #define GROUP_BLOCKS 4096u
 #define GROUP_INODES 1024u
@@ -42,6 +45,7 @@ struct super {
     uint64_t blocks; /* of the volume; the last one holds the copy of the superblock */
     uint32_t groups;
     bool clean;
+    bool sums; /* metadata has checksums */
     uint64_t uuid[2];
     uint32_t log_first, log_blocks; /* journal; 0 else */
     uint64_t log_uuid[2];
@@ -66,8 +70,17 @@ struct hooks_c {
     /* Optional: blocks and the group's free counts may miss some that come free by and by: makes
      * them free now; true: worth another look. */
     bool (*reclaim)(struct fs *fs);
+    /* It calls c_sums_changed and c_sums_seal: a volume may have checksums of metadata. */
+    bool sums;
     /* Optional: more of a format, after the groups and the root are made and before the flush. */
     enum err (*format)(struct fs *fs);
+};
+
+/* struct buffer.sum. */
+enum sum {
+    SUM_NONE,    /* read and not looked at, or data */
+    SUM_TAIL,    /* its tail was right, or it was made here: it is sealed when it is written */
+    SUM_RECORDS, /* inodes, each with its own */
 };
 
 struct volume_c {
@@ -93,6 +106,11 @@ void inode_encode(uint8_t raw[INODE_BYTES], const struct attributes *d,
 /* E_CORRUPT: bad checksum or type. Pointers are not judged. */
 MUST_USE enum err inode_decode(struct attributes *d, uint32_t pointer[INODE_POINTERS],
                                const uint8_t raw[INODE_BYTES]);
+/* The same in a volume with checksums of metadata: the record's has the inode's number in it. */
+void inode_bind(uint8_t raw[INODE_BYTES], uint32_t ino);
+bool inode_is_bound(const uint8_t raw[INODE_BYTES], uint32_t ino);
+MUST_USE enum err inode_decode_bound(struct attributes *d, uint32_t pointer[INODE_POINTERS],
+                                     const uint8_t raw[INODE_BYTES], uint32_t ino);
 /* How many groups a volume has: the last may be short. */
 uint32_t layout_groups(uint64_t blocks);
 uint32_t group_first(uint32_t group);                   /* block of its block bitmap */
@@ -127,6 +145,24 @@ void c_space_forget(struct fs *fs);
 MUST_USE enum err c_inode_load(struct fs *fs, struct inode *i);
 MUST_USE enum err c_inode_prepare(struct fs *fs, struct inode *i);
 void c_inode_store(struct fs *fs, struct inode *i);
+
+/* As the volume has it: bound or not. E_CORRUPT. */
+MUST_USE enum err c_inode_decode(const struct fs *fs, struct attributes *d,
+                                 uint32_t pointer[INODE_POINTERS], const uint8_t raw[INODE_BYTES],
+                                 uint32_t ino);
+
+/* ---- c_sums.c ---- */
+
+/* A block of metadata by its number: a bitmap (owner 0) or one of the inodes' table, or a block of
+ * a directory or of pointers, whose owner is its inode. E_CORRUPT: its checksum is wrong, however
+ * often it is read. */
+MUST_USE enum err c_get_meta(struct fs *fs, uint32_t block, uint32_t owner, struct buffer **b);
+/* It has a tail from now on. By a format; else c_sums_changed does it. */
+void c_sums_made(struct fs *fs, struct buffer *b, uint32_t owner);
+/* In store->changed. */
+void c_sums_changed(struct fs *fs, const struct change *c);
+/* page: a copy of the buffer that goes to disk, or its own page if nobody changes it meanwhile. */
+void c_sums_seal(const struct buffer *b, uint8_t *page);
 
 /* ---- c_map.c ---- */
 

@@ -286,6 +286,7 @@ struct fs *user_view_open(struct user *t)
     t->view->blocks = fs->blocks;
     t->view->root = fs->root;
     t->view->remove_first = fs->remove_first;
+    t->view->dir_tail = fs->dir_tail;
     t->view->bucket = fs->bucket; /* its pages lie in the base's cache */
     t->view->bucket_mask = fs->bucket_mask;
     t->inodes = 0;

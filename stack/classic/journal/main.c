@@ -7,8 +7,8 @@
 #include "planted.h"
 #include "programs.h"
 
-static const struct hooks_c journal_hooks = {.block_freed = txn_free_block,
-                                             .format = recover_format};
+static const struct hooks_c journal_hooks = {
+    .block_freed = txn_free_block, .sums = true, .format = recover_format};
 
 /* Data pages that one write may put into a transaction. */
 static uint32_t data_credit(const struct fs *fs)
@@ -336,6 +336,7 @@ static void journal_will_change(struct fs *fs, struct buffer *b)
 static void journal_changed(struct fs *fs, const struct change *c)
 {
     struct journal *j = journal(fs);
+    c_sums_changed(fs, c);
     if (j->formatting || j->applying)
         return;
     bool data = c->kind == CHANGE_DATA && (!fs->together || PLANTED(PLANTED_USER_UNLOGGED));

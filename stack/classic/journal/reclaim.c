@@ -9,8 +9,10 @@
 uint8_t *reclaim_prepare(struct fs *fs, struct buffer *b)
 {
     struct logged *l = logged_find(fs, b->block);
-    if (l == NULL || journal(fs)->formatting)
-        return b->page; /* data of a file */
+    if (l == NULL || journal(fs)->formatting) { /* data of a file */
+        c_sums_seal(b, b->page);
+        return b->page;
+    }
     bool early = PLANTED(PLANTED_HOME_EARLY);
     bool uncommitted = l->open != NULL || l->freeing != NULL;
     bool rescued = journal(fs)->log_gone; /* there is no other way any more */
@@ -22,6 +24,7 @@ uint8_t *reclaim_prepare(struct fs *fs, struct buffer *b)
         return NULL;
     l->copy_txid = l->committed == NULL ? 0 : l->committed->txid;
     plat_copy(l->copy, b->page, BLOCK_BYTES);
+    c_sums_seal(b, l->copy);
     return l->copy;
 }
 

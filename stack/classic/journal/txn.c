@@ -152,7 +152,7 @@ enum err txn_free_block(struct fs *fs, struct inode *i, uint32_t block)
     (void)i;
     if (!layout_is_data(fs->c->super.blocks, block))
         return OK; /* the disk may say anything */
-    enum err e = c_get(fs, map_of(block), &map);
+    enum err e = c_get_meta(fs, map_of(block), INO_NONE, &map);
     if (e != OK)
         return e;
     if (journal(fs)->formatting)
@@ -218,17 +218,19 @@ static void copy_images(struct fs *fs, struct txn *t, uint8_t *stage)
     }
 }
 
-static uint32_t seal_images(struct txn *t, struct record *r, uint8_t *stage, uint32_t *crcs,
-                            uint32_t *headers)
+static uint32_t seal_images(struct fs *fs, struct txn *t, struct record *r, uint8_t *stage,
+                            uint32_t *crcs, uint32_t *headers)
 {
     uint32_t page = 0;
     for (uint32_t first = 0; first < t->count; first += RECORD_TAGS) {
         uint8_t *header = stage + (size_t)page * BLOCK_BYTES;
         uint32_t count = t->count - first < RECORD_TAGS ? t->count - first : RECORD_TAGS;
         memset(header, 0, BLOCK_BYTES);
-        for (uint32_t k = 0; k < count; k++)
-            record_tag(header, k, t->home[first + k],
-                       record_image_crc(t->txid, header + (size_t)(k + 1) * BLOCK_BYTES));
+        for (uint32_t k = 0; k < count; k++) {
+            uint8_t *image = header + (size_t)(k + 1) * BLOCK_BYTES;
+            c_sums_seal(cache_find(fs, t->home[first + k]), image);
+            record_tag(header, k, t->home[first + k], record_image_crc(t->txid, image));
+        }
         r->type = RECORD_IMAGES;
         r->position = t->first + page;
         r->count = count;
@@ -281,7 +283,7 @@ void txn_stage(struct fs *fs, struct txn *t)
     for (uint32_t k = 0; k < j->txns; k++)
         if (txn_at(fs, k)->state != TXN_COMMITTED)
             clear_bits(fs, t, txn_at(fs, k), stage);
-    uint32_t page = seal_images(t, &r, stage, crcs, &headers);
+    uint32_t page = seal_images(fs, t, &r, stage, crcs, &headers);
     page = seal_revokes(t, &r, stage, page, crcs, &headers);
     ASSERT(headers <= TXNS_MAX);
     r.type = RECORD_COMMIT;

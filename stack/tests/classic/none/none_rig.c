@@ -161,6 +161,7 @@ void none_rig_expect_sound(struct none_rig *rig)
     ck_assert_int_eq(none_rig_plain(rig, VFS_UNMOUNT, 0, 0), OK);
     none_rig_check(rig, &check);
     ck_assert_msg(check.ok, "%s", check.text);
+    ck_assert_uint_eq(check.unreadable, 0); /* nor a checksum that is wrong */
     ck_assert_uint_eq(check.leaked_blocks, 0);
     ck_assert_uint_eq(check.leaked_inodes, 0);
 }
