@@ -33,6 +33,15 @@
  * KiB are an assumption, the size of most corruptions that CERN's probe met. */
 #define ROT "kind: disk.bit-rot, where: any, near: 64KiB, count: {lognormal: [1.098612, 2.663]}"
 
+/* Writes that go nowhere or elsewhere: no rate by class is published. */
+#define ASTRAY                                                                                     \
+    {"kind: disk.lost-write", "0.0000349/year", SILENT ": 365 of 1.53 million disks, half",        \
+     "SEEN*"},                                                                                     \
+    {                                                                                              \
+        "kind: disk.misdirected-write", "0.0000349/year",                                          \
+            SILENT ": 365 of 1.53 million disks, half; the split is assumed", "SEEN*"              \
+    }
+
 /* Racks that vanish (20 a year, 40 to 80 machines), wonky racks and rewiring are faults of the
  * network: no storage stack is struck by them, and this laboratory has no network. */
 static const struct field_fault datacenter_2008[] = {
@@ -50,19 +59,13 @@ static const struct field_fault hdd_nearline_2007[] = {
     {DIES, "0.0305/year", SCHROEDER ": 3 % a year", "SEEN"},
     {LATENT, "0.03201/year", LSE ": 3.15 % of nearline disks in 12 months", "SEEN*"},
     {ROT, "0.002526/year", SILENT ": 0.86 % of nearline disks in 41 months", "SEEN*"},
-    {"kind: disk.lost-write", "0.0000349/year", SILENT ": 365 of 1.53 million disks, half",
-     "SEEN*"},
-    {"kind: disk.misdirected-write", "0.0000349/year",
-     SILENT ": 365 of 1.53 million disks, half; the split is assumed", "SEEN*"},
+    ASTRAY,
 };
 static const struct field_fault hdd_enterprise_2007[] = {
     {DIES, "0.0305/year", SCHROEDER ": 3 % a year, whatever the bus", "SEEN"},
     {LATENT, "0.01471/year", LSE ": 1.46 % of enterprise disks in 12 months", "SEEN*"},
     {ROT, "0.0001902/year", SILENT ": 0.065 % of enterprise disks in 41 months", "SEEN*"},
-    {"kind: disk.lost-write", "0.0000349/year", SILENT ": 365 of 1.53 million disks, half",
-     "SEEN*"},
-    {"kind: disk.misdirected-write", "0.0000349/year",
-     SILENT ": 365 of 1.53 million disks, half; the split is assumed", "SEEN*"},
+    ASTRAY,
 };
 static const struct field_fault hdd_modern[] = {
     {DIES, "0.01582/year", "Backblaze Drive Stats 2024: 1.57 % a year", "SEEN"},

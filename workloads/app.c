@@ -400,6 +400,19 @@ enum err app_removexattr(struct app *a, const char *path, const char *name)
 /* ---- Compounds --------------------------------------------------------------------------------
  */
 
+enum err app_sync_path(struct app *a, const char *path, uint32_t flags)
+{
+    int32_t fd = -1;
+    enum err e = app_open(a, path, flags, &fd);
+    if (e != OK)
+        return e;
+    e = app_fsync(a, fd);
+    if (e == E_DEAD)
+        return e;
+    enum err closed = app_close(a, fd);
+    return e == OK ? closed : e;
+}
+
 enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length)
 {
     int32_t fd = -1;

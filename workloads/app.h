@@ -121,6 +121,8 @@ void app_versions_safe(struct app *a, uint32_t file);
  * see it by checksums in what it reads. */
 uint64_t app_found(struct app *a, uint32_t file);
 
+/* open with these flags, fsync, close. */
+MUST_USE enum err app_sync_path(struct app *a, const char *path, uint32_t flags);
 /* open, write all of `length` in pieces, close; and open, read all, close. */
 MUST_USE enum err app_write_file(struct app *a, const char *path, uint32_t flags, uint64_t length);
 MUST_USE enum err app_read_file(struct app *a, const char *path);

@@ -229,6 +229,17 @@ START_TEST(test_plan__a_selection_that_leaves_nothing_is_refused)
 }
 END_TEST
 
+/* promised: of each fault plan of the first workload, a row a variant. */
+static void check_promises(const struct plan *plan, size_t variants, size_t faults,
+                           const enum level *promised)
+{
+    for (size_t v = 0; v < variants; v++)
+        for (size_t f = 0; f < faults; f++)
+            ck_assert_int_eq(
+                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
+                promised[v * faults + f]);
+}
+
 START_TEST(test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk)
 {
     struct plan *plan =
@@ -244,11 +255,7 @@ START_TEST(test_plan__transient_errors_that_outlast_the_tries_are_a_dead_disk)
         {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_NONE},
         {LEVEL_TRANSPARENT, LEVEL_NONE, LEVEL_NONE},
     };
-    for (size_t v = 0; v < 2; v++)
-        for (size_t f = 0; f < 3; f++)
-            ck_assert_int_eq(
-                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
-                promised[v][f]);
+    check_promises(plan, 2, 3, promised[0]);
     plan_destroy(plan);
 }
 END_TEST
@@ -270,11 +277,7 @@ START_TEST(test_plan__deaths_that_are_mended_or_borne_are_promised)
         {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_NONE},
         {LEVEL_TRANSPARENT, LEVEL_TRANSPARENT, LEVEL_DURABLE},
     };
-    for (size_t v = 0; v < 3; v++)
-        for (size_t f = 0; f < 3; f++)
-            ck_assert_int_eq(
-                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
-                promised[v][f]);
+    check_promises(plan, 3, 3, promised[0]);
     plan_destroy(plan);
 }
 END_TEST
@@ -300,11 +303,7 @@ START_TEST(test_plan__one_disk_and_what_its_redundancy_does_not_need_are_promise
         {LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_SYNCED},
         {LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_NONE, LEVEL_DURABLE},
     };
-    for (size_t v = 0; v < 5; v++)
-        for (size_t f = 0; f < 5; f++)
-            ck_assert_int_eq(
-                promise_of_plan(&plan->variants[v], &plan->workloads[0], &plan->faults[f]),
-                promised[v][f]);
+    check_promises(plan, 5, 5, promised[0]);
     plan_destroy(plan);
 }
 END_TEST

@@ -57,19 +57,6 @@ static enum err pay_in_transaction(struct bank *b)
     return e;
 }
 
-static enum err sync_path(struct app *a, const char *path, uint32_t flags)
-{
-    int32_t fd = -1;
-    enum err e = app_open(a, path, flags, &fd);
-    if (e != OK)
-        return e;
-    e = app_fsync(a, fd);
-    if (e == E_DEAD)
-        return e;
-    enum err closed = app_close(a, fd);
-    return e == OK ? closed : e;
-}
-
 static enum err pay_by_rename(struct bank *b)
 {
     bool sync = app_sync_due(b->a);
@@ -78,11 +65,11 @@ static enum err pay_by_rename(struct bank *b)
     if (e == OK)
         e = write_balance(b->a, b->mike, 0, BALANCE_BYTES);
     if (e == OK && sync)
-        e = sync_path(b->a, b->mike, 0);
+        e = app_sync_path(b->a, b->mike, 0);
     if (e == OK)
         e = app_rename(b->a, b->mike, b->tom);
     if (e == OK && sync)
-        e = sync_path(b->a, b->home, CALL_READ_ONLY | CALL_DIRECTORY);
+        e = app_sync_path(b->a, b->home, CALL_READ_ONLY | CALL_DIRECTORY);
     if (e == OK)
         app_version_done(b->a);
     if (e == OK && sync)

@@ -36,17 +36,9 @@ static enum err write_new(struct app *a, const char *path, uint64_t length, bool
     return e == OK ? closed : e;
 }
 
-static enum err sync_home(struct app *a, const char *home)
+static enum err sync_home(const struct editor *d)
 {
-    int32_t fd = -1;
-    enum err e = app_open(a, home, CALL_READ_ONLY | CALL_DIRECTORY, &fd);
-    if (e != OK)
-        return e;
-    e = app_fsync(a, fd);
-    if (e == E_DEAD)
-        return e;
-    enum err closed = app_close(a, fd);
-    return e == OK ? closed : e;
+    return app_sync_path(d->a, d->home, CALL_READ_ONLY | CALL_DIRECTORY);
 }
 
 /* Writes `length` bytes beside the file, and renames them over it. */
@@ -57,7 +49,7 @@ static enum err replace(struct editor *d, const char *beside, const char *path, 
     if (e == OK)
         e = app_rename(d->a, beside, path);
     if (e == OK && sync)
-        e = sync_home(d->a, d->home);
+        e = sync_home(d);
     return e;
 }
 
@@ -76,7 +68,7 @@ static enum err save(struct editor *d, uint32_t text)
 
 static void stop(struct editor *d)
 {
-    if (app_unlink(d->a, d->list) == OK && sync_home(d->a, d->home) == E_DEAD)
+    if (app_unlink(d->a, d->list) == OK && sync_home(d) == E_DEAD)
         return;
 }
 
@@ -103,7 +95,7 @@ static enum err recover(struct editor *d)
         e = app_unlink(d->a, d->list);
     if (e == E_DEAD || d->a->sync_every == 0)
         return e;
-    return sync_home(d->a, d->home);
+    return sync_home(d);
 }
 
 void editor_main(struct app *a)

@@ -214,12 +214,7 @@ static void forget_effects(struct history *h)
 
 static void keep_bytes(struct history_base *b, const struct observation *o)
 {
-    if (o->pool_bytes > b->own_room) {
-        free(b->own);
-        b->own = malloc(o->pool_bytes);
-        ASSERT(b->own != NULL);
-        b->own_room = o->pool_bytes;
-    }
+    b->own = model_remake(b->own, &b->own_room, o->pool_bytes);
     if (o->pool_bytes > 0)
         memcpy(b->own, o->pool, o->pool_bytes);
     b->own_bytes = o->pool_bytes;

@@ -67,12 +67,7 @@ static void copy_app(struct app *to, const struct app *from)
 /* Its bytes, its own even if those of the original are borrowed. */
 static void copy_base(struct history_base *to, const struct history_base *from)
 {
-    if (from->own_bytes > to->own_room) {
-        free(to->own);
-        to->own = malloc(from->own_bytes);
-        ASSERT(to->own != NULL);
-        to->own_room = from->own_bytes;
-    }
+    to->own = model_remake(to->own, &to->own_room, from->own_bytes);
     if (from->own_bytes > 0)
         memcpy(to->own, from->bytes, from->own_bytes);
     uint8_t *own = to->own;
@@ -155,12 +150,7 @@ void observation_copy(struct observation *to, const struct observation *from)
                             from->xattr_count + 1, sizeof(*to->xattrs));
     to->text =
         copy_array(to->text, &to->text_room, from->text, from->text_room, from->text_bytes, 1);
-    if (from->pool_bytes > to->pool_room) {
-        free(to->pool);
-        to->pool = malloc(from->pool_bytes);
-        ASSERT(to->pool != NULL);
-        to->pool_room = from->pool_bytes;
-    }
+    to->pool = model_remake(to->pool, &to->pool_room, from->pool_bytes);
     if (from->pool_bytes > 0)
         memcpy(to->pool, from->pool, from->pool_bytes);
     to->node_count = from->node_count;
@@ -208,12 +198,7 @@ bool observation_receive(struct observation *o, FILE *from)
     o->chunks = model_grow(o->chunks, &o->chunk_room, c.chunks + 1, sizeof(*o->chunks));
     o->xattrs = model_grow(o->xattrs, &o->xattr_room, c.xattrs + 1, sizeof(*o->xattrs));
     o->text = model_grow(o->text, &o->text_room, c.text_bytes + 1, 1);
-    if (c.pool_bytes > o->pool_room) {
-        free(o->pool);
-        o->pool = malloc(c.pool_bytes);
-        ASSERT(o->pool != NULL);
-        o->pool_room = c.pool_bytes;
-    }
+    o->pool = model_remake(o->pool, &o->pool_room, c.pool_bytes);
     bool came = fread(o->nodes + 1, sizeof(*o->nodes), c.nodes, from) == c.nodes &&
                 fread(o->chunks + 1, sizeof(*o->chunks), c.chunks, from) == c.chunks &&
                 fread(o->xattrs + 1, sizeof(*o->xattrs), c.xattrs, from) == c.xattrs &&

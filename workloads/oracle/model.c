@@ -24,6 +24,17 @@ void *model_grow(void *array, uint32_t *room, uint32_t want, size_t size)
     return grown;
 }
 
+void *model_remake(void *bytes, uint64_t *room, uint64_t want)
+{
+    if (want <= *room)
+        return bytes;
+    free(bytes);
+    *room = want;
+    bytes = malloc(want);
+    ASSERT(bytes != NULL);
+    return bytes;
+}
+
 static bool counts(const struct history *h, const struct effect *e, enum view view, uint32_t self)
 {
     if (e->is_void || model_hidden(h, e->op, self))

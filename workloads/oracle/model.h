@@ -226,6 +226,9 @@ static inline bool precedes(const struct history *h, uint32_t o, uint32_t p)
 /* Grows an array of `size`-byte elements to at least `want`; out of memory is a defect of loris. */
 void *model_grow(void *array, uint32_t *room, uint32_t want, size_t size);
 
+/* Room for so many bytes, exactly; what was there is lost. */
+void *model_remake(void *bytes, uint64_t *room, uint64_t want);
+
 /* The newest effect of a list that counts in this view, or 0. */
 uint32_t model_newest(const struct history *h, uint32_t newest, enum view view, uint32_t self);
 

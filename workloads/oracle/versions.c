@@ -53,9 +53,13 @@ static bool gives(const struct history *h, const struct effect *e, uint64_t valu
            value < e->value && value % HISTORY_BLOCK_BYTES == 0;
 }
 
-/* Keeps the first synced effect that is met: it is the newest. */
-static void note_sync(const struct history *h, struct version *v, const struct effect *e)
+/* A synced effect bounds what may be older. Keeps the first that is met: it is the newest. */
+static void note_sync(const struct history *h, struct version *v, const struct effect *e,
+                      uint32_t *bound)
 {
+    if (!sight_effect_synced(h, e))
+        return;
+    *bound = *bound > h->ops[e->op].begin_tick ? *bound : h->ops[e->op].begin_tick;
     if (v->synced_op != 0)
         return;
     v->synced_op = e->op;
@@ -81,10 +85,7 @@ static struct version find_version(const struct history *h, uint32_t newest, uin
         }
         if (v.fit == FIT_SYNCED)
             return v;
-        if (sight_effect_synced(h, e)) {
-            note_sync(h, &v, e);
-            bound = bound > h->ops[e->op].begin_tick ? bound : h->ops[e->op].begin_tick;
-        }
+        note_sync(h, &v, e, &bound);
     }
     if (initial_fits && v.fit == FIT_WRONG)
         v.fit = bound == 0 ? FIT_SYNCED : FIT_OLD;
@@ -246,10 +247,7 @@ static struct version find_block(struct bytes *b, uint64_t from, uint64_t to)
         }
         if (v.fit == FIT_SYNCED)
             return v;
-        if (sight_effect_synced(h, e)) {
-            note_sync(h, &v, e);
-            bound = bound > h->ops[e->op].begin_tick ? bound : h->ops[e->op].begin_tick;
-        }
+        note_sync(h, &v, e, &bound);
     }
     return v;
 }
