@@ -448,7 +448,8 @@ enum err store_outcomes(struct store *store, uint64_t first, uint64_t last,
                                   "SELECT cell, level, promised, injected FROM trial "
                                   "WHERE trial BETWEEN ?1 AND ?2 ORDER BY trial",
                                   -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    if (code != SQLITE_OK)
+        return fail(store);
     sqlite3_bind_int64(s, 1, (sqlite3_int64)first);
     sqlite3_bind_int64(s, 2, (sqlite3_int64)last);
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "results/rows.h"
 #include "results/schema.h"
 #include "results/store_private.h"
 
@@ -330,15 +331,15 @@ static void differ(char *error, const char *path, const char *what, const char *
 static void compare_campaign(sqlite3 *db, const char *path, const struct store_plan *plan,
                              char *error)
 {
-    sqlite3_stmt *s;
-    char seed[32];
+    char seed[32], why[STORE_ERROR_BYTES] = "";
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)plan->seed);
-    int code = sqlite3_prepare_v2(db, "SELECT name, seed, build FROM campaign", -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
-    if (sqlite3_step(s) == SQLITE_ROW) {
+    sqlite3_stmt *s = rows_query(db, "SELECT name, seed, build FROM campaign", why);
+    if (rows_next(s, why)) {
         differ(error, path, "campaign", (const char *)sqlite3_column_text(s, 0), plan->campaign);
         differ(error, path, "seed", (const char *)sqlite3_column_text(s, 1), seed);
         differ(error, path, "build", (const char *)sqlite3_column_text(s, 2), plan->build);
+    } else if (why[0] != 0) {
+        say(error, "%s", why);
     } else {
         say(error, "%s:1:1: cannot resume: no campaign in the file", path);
     }
@@ -366,17 +367,17 @@ static void compare_cell(sqlite3_stmt *s, const char *path, const struct store_c
 
 static void compare_cells(sqlite3 *db, const char *path, const struct store_plan *plan, char *error)
 {
-    sqlite3_stmt *s;
+    char why[STORE_ERROR_BYTES] = "";
     size_t i = 0;
-    int code = sqlite3_prepare_v2(
-        db, "SELECT variant, workload, fault, planned, skipped FROM cell ORDER BY id", -1, &s,
-        NULL);
-    ASSERT(code == SQLITE_OK);
-    for (; sqlite3_step(s) == SQLITE_ROW; i++)
+    sqlite3_stmt *s = rows_query(
+        db, "SELECT variant, workload, fault, planned, skipped FROM cell ORDER BY id", why);
+    for (; rows_next(s, why); i++)
         if (i < plan->cell_count)
             compare_cell(s, path, &plan->cells[i], error);
     sqlite3_finalize(s);
-    if (i != plan->cell_count)
+    if (why[0] != 0)
+        say(error, "%s", why);
+    else if (i != plan->cell_count)
         say(error, "%s:1:1: cannot resume: %zu cells in the file, %zu now", path, i,
             plan->cell_count);
 }
@@ -384,12 +385,11 @@ static void compare_cells(sqlite3 *db, const char *path, const struct store_plan
 static void compare_parameters(sqlite3 *db, const char *path, const struct store_plan *plan,
                                char *error)
 {
-    sqlite3_stmt *s;
-    int code = sqlite3_prepare_v2(
-        db, "SELECT text FROM parameter WHERE part = ? AND name = ? AND key = ?", -1, &s, NULL);
-    ASSERT(code == SQLITE_OK);
+    char why[STORE_ERROR_BYTES] = "";
+    sqlite3_stmt *s =
+        rows_query(db, "SELECT text FROM parameter WHERE part = ? AND name = ? AND key = ?", why);
     size_t found = 0;
-    for (size_t i = 0; i < plan->parameter_count; i++) {
+    for (size_t i = 0; i < plan->parameter_count && why[0] == 0; i++) {
         const struct store_parameter *p = &plan->parameters[i];
         char what[300];
         snprintf(what, sizeof(what), "%s%s%s: %s", p->part, p->name[0] == '\0' ? "" : " ", p->name,
@@ -397,14 +397,20 @@ static void compare_parameters(sqlite3 *db, const char *path, const struct store
         bind(s, 1, p->part);
         bind(s, 2, p->name);
         bind(s, 3, p->key);
-        bool row = sqlite3_step(s) == SQLITE_ROW;
+        bool row = rows_next(s, why);
         found += row;
-        differ(error, path, what, row ? (const char *)sqlite3_column_text(s, 0) : NULL, p->text);
+        if (why[0] == 0)
+            differ(error, path, what, row ? (const char *)sqlite3_column_text(s, 0) : NULL,
+                   p->text);
         sqlite3_reset(s);
     }
     sqlite3_finalize(s);
-    int stored = pragma_int(db, "SELECT count(*) FROM parameter", &code);
-    if ((size_t)stored != found)
+    int code = SQLITE_OK, stored = pragma_int(db, "SELECT count(*) FROM parameter", &code);
+    if (why[0] != 0)
+        say(error, "%s", why);
+    else if (code != SQLITE_OK)
+        say(error, "%s:1:1: cannot resume: %s", path, sqlite3_errstr(code));
+    else if ((size_t)stored != found)
         say(error, "%s:1:1: cannot resume: %zu of its %d options are absent now", path,
             (size_t)stored - found, stored);
 }

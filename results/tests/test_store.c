@@ -205,6 +205,32 @@ START_TEST(test_store__resume_names_every_difference_and_changes_nothing)
 }
 END_TEST
 
+/* A table that cannot be read is neither an empty one nor a defect of ours. */
+START_TEST(test_store__resume_tells_what_cannot_be_read)
+{
+    static const char *const tables[] = {"parameter", "cell", "campaign"};
+    for (size_t k = 0; k < sizeof(tables) / sizeof(tables[0]); k++) {
+        char sql[200], why[80];
+        sqlite3 *db;
+        rig_init(&rig, 2, 2, 10);
+        rig_open(&rig, 0, STORE_NEW);
+        put_some(0, 2);
+        rig_close(&rig);
+        snprintf(sql, sizeof(sql),
+                 "ALTER TABLE %s RENAME TO gone; PRAGMA writable_schema=1; DELETE FROM "
+                 "sqlite_schema WHERE type = 'view'",
+                 tables[k]);
+        ck_assert_int_eq(sqlite3_open(rig.path[0], &db), SQLITE_OK);
+        ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
+                      sqlite3_errmsg(db));
+        sqlite3_close(db);
+        snprintf(why, sizeof(why), "cannot be read: no such table: %s", tables[k]);
+        expect_refused(0, STORE_RESUME, why);
+        rig_fini(&rig);
+    }
+}
+END_TEST
+
 START_TEST(test_store__overwrite_replaces_ours_alone)
 {
     rig_init(&rig, 1, 1, 10);
@@ -501,6 +527,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_store__new_refuses_what_exists);
     tcase_add_test(tc, test_store__resume_goes_on_where_it_stopped);
     tcase_add_test(tc, test_store__resume_names_every_difference_and_changes_nothing);
+    tcase_add_test(tc, test_store__resume_tells_what_cannot_be_read);
     tcase_add_test(tc, test_store__overwrite_replaces_ours_alone);
     tcase_add_test(tc, test_store__foreign_and_newer_files_are_refused_unharmed);
     tcase_add_test(tc, test_store__a_folder_that_is_absent_is_an_error);
