@@ -163,7 +163,7 @@ tests: $(TESTS)
 .PHONY: coverage coverage-built
 coverage:
 	@scripts/setup.sh build
-	@$(MAKE) BUILD=$(BUILD)/coverage OPT='-O1 -g -fno-inline -w' REACH=1 coverage-built
+	@$(MAKE) BUILD=$(BUILD)/coverage OPT='-O1 -g -fno-inline -w -fdebug-prefix-map=$(CURDIR)=.' REACH=1 coverage-built
 REACH_TESTS = $(STACK_TEST_SRC:%.c=$(BUILD)/tests/%) $(filter $(BUILD)/tests/campaign/tests/hazards/%,$(TESTS))
 coverage-built: $(BUILD)/reaching $(REACH_TESTS)
 	@scripts/coverage/coverage.sh $^

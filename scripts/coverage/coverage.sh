@@ -39,7 +39,7 @@ reached() {
     od -An -v -w8 -tx8 "$work/blocks" | tr -d ' ' >"$work/addresses"
     head -c "$(wc -l <"$work/addresses")" "$1.reached" | od -An -v -w1 -tu1 | tr -d ' ' >"$work/flags"
     addr2line -f -e "$1" <"$work/addresses" | paste - - |
-        sed "s|$PWD/||; s| (discriminator.*||; s|:\([0-9?]*\)$|\t\1|" |
+        sed "s|\t\./|\t|; s|$PWD/||; s| (discriminator.*||; s|:\([0-9?]*\)$|\t\1|" |
         paste "$work/flags" - | awk -F'\t' -v OFS='\t' -v who="$2" '$3 ~ /^stack\// {
             k = $3 OFS $4 OFS $2; if (!(k in hit) || $1 > hit[k]) hit[k] = $1 }
             END { for (k in hit) print k, who, hit[k] }' >>"$work/places"
@@ -54,6 +54,7 @@ for campaign in scripts/campaigns/*.yaml scripts/check/*.yaml; do
         echo "coverage: $campaign ended with exit $?" >&2
 done
 reached "$program" campaign
+[ -s "$work/places" ] || { echo "coverage: $program names no source of the stack: was it built elsewhere?" >&2 && exit 1; }
 for test; do
     echo "coverage: $test" >&2
     rm -f "$test.reached"
