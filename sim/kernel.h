@@ -352,6 +352,9 @@ void process_trace(const struct sim_process *p, enum sim_trace_kind kind, uint32
 void watch_stop(struct sim_process *p, enum sim_stop stop);
 /* The survivor is open to stores again. */
 void watch_open(struct sim_machine *m);
+
+/* A store faulted: true if it was to a page of the survivor that is watched, and is open now. */
+bool watch_mend(struct sim_machine *m, uint64_t address);
 void watch_free(struct sim_machine *m);
 /* p dies now: moves clock and counters to where its death is to be told. */
 void watch_stamp(struct sim_process *p);

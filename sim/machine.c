@@ -28,6 +28,13 @@ static void describe(void *context, char *text, uint32_t size)
                    m->trial, sim_engine_now(m->engine), p != NULL ? ", while a process ran" : "");
 }
 
+/* A store or load that faults, and is none of the process's faults. */
+static bool mend(void *context, uint64_t address)
+{
+    struct sim_machine *m = context;
+    return watch_mend(m, address) || sim_regions_touch(&m->regions, address);
+}
+
 /* Whole pages of its own: the guard keeps them readable, closes what lies beside them. */
 static size_t machine_bytes(void)
 {
@@ -47,6 +54,8 @@ struct sim_machine *sim_machine_create(const struct sim_machine_config *config)
     m->engine = sim_engine_create();
     sim_crash_describe_by(describe, m);
     sim_regions_init(&m->regions);
+    m->regions.watches = true;
+    sim_crash_mend_by(mend, m);
     for (uint32_t i = 0; i < config->disks; i++)
         m->disk[i] = sim_disk_create(m->engine, i, &config->disk[i]);
     m->planted = PLANTED_NONE;
@@ -60,6 +69,7 @@ void sim_machine_destroy(struct sim_machine *m)
     if (m == NULL)
         return;
     sim_crash_describe_by(NULL, NULL);
+    sim_crash_mend_by(NULL, NULL);
     for (uint32_t i = 0; i < m->config.disks; i++)
         sim_disk_destroy(m->disk[i]);
     for (uint32_t i = 0; i < SIM_PROCESSES_MAX; i++) {

@@ -42,6 +42,30 @@ static void *map_fresh(uint32_t index, int extra)
     return got;
 }
 
+/* Closes the first part of a fresh region, so that what is touched of it is known. */
+static void watch(struct sim_region *r)
+{
+    memset(r->touched, 0, sizeof(r->touched));
+    r->watched = mprotect(r->base, SIM_REGION_WATCHED_BYTES, PROT_NONE) == 0;
+}
+
+bool sim_regions_touch(struct sim_regions *regions, uint64_t address)
+{
+    for (uint32_t i = 0; i < SIM_REGIONS_MAX; i++) {
+        struct sim_region *r = &regions->region[i];
+        uint64_t inside = address - (uint64_t)(uintptr_t)r->base;
+        if (!r->watched || inside >= SIM_REGION_WATCHED_BYTES)
+            continue;
+        uint64_t page = inside / SIM_REGION_PAGE_BYTES, bit = UINT64_C(1) << page % 64;
+        if ((r->touched[page / 64] & bit) != 0)
+            return false;
+        r->touched[page / 64] |= bit;
+        return mprotect(r->base + page * SIM_REGION_PAGE_BYTES, SIM_REGION_PAGE_BYTES,
+                        PROT_READ | PROT_WRITE) == 0;
+    }
+    return false;
+}
+
 void sim_regions_renew(struct sim_regions *regions)
 {
     regions->strict = false;
@@ -53,6 +77,7 @@ void sim_regions_renew(struct sim_regions *regions)
         UNPOISON(r->base, r->mark);
         r->base = map_fresh(i, MAP_FIXED);
         r->open = true;
+        r->watched = false;
         r->dirty = false;
         r->mark = r->has_stack ? SIM_STACK_BYTES : 0;
         memset(r->marked, 0, sizeof(r->marked));
@@ -63,15 +88,28 @@ uint8_t *sim_regions_map(struct sim_regions *regions, uint32_t index, bool has_s
 {
     ASSERT(index < SIM_REGIONS_MAX);
     struct sim_region *r = &regions->region[index];
-    if (r->base == NULL) {
+    bool fresh = r->base == NULL;
+    if (fresh) {
         r->base = map_fresh(index, MAP_FIXED_NOREPLACE);
         r->open = true;
         r->mark = has_stack ? SIM_STACK_BYTES : 0;
         if (regions->strict)
             regions->open[regions->open_count++] = index;
     }
+    if (fresh && has_stack && regions->watches && !regions->strict)
+        watch(r);
     r->has_stack = has_stack;
     return r->base;
+}
+
+/* Zeroes those of the first `pages` pages that have a bit. */
+static void clear_pages(const struct sim_region *r, const uint64_t *bits, size_t pages)
+{
+    for (size_t word = 0; word * 64 < pages; word++)
+        for (uint64_t left = bits[word]; left != 0; left &= left - 1) {
+            size_t page = word * 64 + (size_t)__builtin_ctzll(left);
+            memset(r->base + page * SIM_REGION_PAGE_BYTES, 0, SIM_REGION_PAGE_BYTES);
+        }
 }
 
 /* Also gives back what lies above all marks, by whole huge pages: splitting one costs more. */
@@ -80,11 +118,15 @@ static void clear_marked(struct sim_region *r)
     size_t end = (r->mark + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
     int failed = madvise(r->base + end, SIM_REGION_BYTES - end, MADV_DONTNEED);
     ASSERT(failed == 0);
-    for (uint32_t word = 0; word < SIM_REGION_PARTS / 64; word++)
-        for (; r->marked[word] != 0; r->marked[word] &= r->marked[word] - 1) {
-            size_t part = word * 64 + (size_t)__builtin_ctzll(r->marked[word]);
-            memset(r->base + part * SIM_REGION_PART_BYTES, 0, SIM_REGION_PART_BYTES);
-        }
+    clear_pages(r, r->marked, (r->mark + SIM_REGION_PAGE_BYTES - 1) / SIM_REGION_PAGE_BYTES);
+    memset(r->marked, 0, sizeof(r->marked));
+}
+
+static void clear_touched(struct sim_region *r)
+{
+    clear_pages(r, r->touched, SIM_REGION_WATCHED_PAGES);
+    if (r->mark > SIM_REGION_WATCHED_BYTES)
+        memset(r->base + SIM_REGION_WATCHED_BYTES, 0, r->mark - SIM_REGION_WATCHED_BYTES);
 }
 
 void sim_regions_clear(struct sim_regions *regions, uint32_t index)
@@ -97,7 +139,9 @@ void sim_regions_clear(struct sim_regions *regions, uint32_t index)
         return;
     sim_regions_open(regions, index);
     UNPOISON(r->base, r->mark);
-    if (r->has_stack)
+    if (r->watched)
+        clear_touched(r);
+    else if (r->has_stack)
         memset(r->base, 0, r->mark);
     else
         clear_marked(r);
@@ -115,8 +159,9 @@ void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t from, 
         r->mark = from + bytes;
     if (r->has_stack)
         return;
-    for (size_t at = from / SIM_REGION_PART_BYTES; at * SIM_REGION_PART_BYTES < from + bytes; at++)
-        r->marked[at / 64] |= UINT64_C(1) << at % 64;
+    for (size_t page = from / SIM_REGION_PAGE_BYTES; page * SIM_REGION_PAGE_BYTES < from + bytes;
+         page++)
+        r->marked[page / 64] |= UINT64_C(1) << page % 64;
 }
 
 static void set_access(struct sim_region *r, bool open)
@@ -134,8 +179,10 @@ void sim_regions_strict(struct sim_regions *regions, bool strict)
         return;
     regions->strict = strict;
     regions->open_count = 0;
-    for (uint32_t i = 0; i < SIM_REGIONS_MAX; i++)
+    for (uint32_t i = 0; i < SIM_REGIONS_MAX; i++) {
         set_access(&regions->region[i], !strict);
+        regions->region[i].watched = false;
+    }
 }
 
 void sim_regions_open(struct sim_regions *regions, uint32_t index)

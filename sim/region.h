@@ -9,8 +9,13 @@
  * Strict mode closes (mprotect) all regions but those that are opened. The simulator opens what it
  * needs by sim_regions_open, and closes the rest when it enters a process.
  *
- * Invariants: (1) bytes above the mark of an ordinary region are zero; (2) without strict mode all
- * mapped regions are open.
+ * Of the first SIM_REGION_WATCHED_BYTES of a region with a stack only the pages count that were
+ * ever touched, so that a process which uses a tenth of what it has asked for costs a tenth: they
+ * are closed at first, and the first touch of each opens it for good (sim_regions_touch, once in a
+ * machine's life). Strict mode ends that: it opens and closes regions as a whole.
+ *
+ * Invariants: (1) bytes above the mark of an ordinary region are zero, and in a watched part those
+ * of pages that are not open; (2) without strict mode all mapped regions are open, but for these.
  */
 #ifndef LORIS_SIM_REGION_H
 #define LORIS_SIM_REGION_H
@@ -23,15 +28,19 @@
 
 #define SIM_STACK_BYTES ((size_t)128 << 10)
 
-#define SIM_REGION_PART_BYTES ((size_t)64 << 10)
-#define SIM_REGION_PARTS (SIM_REGION_BYTES / SIM_REGION_PART_BYTES)
+#define SIM_REGION_PAGE_BYTES ((size_t)4096)
+#define SIM_REGION_PAGES (SIM_REGION_BYTES / SIM_REGION_PAGE_BYTES)
+#define SIM_REGION_WATCHED_BYTES ((size_t)2 << 20)
+#define SIM_REGION_WATCHED_PAGES (SIM_REGION_WATCHED_BYTES / SIM_REGION_PAGE_BYTES)
 
 struct sim_region {
     uint8_t *base; /* NULL: not mapped yet */
     size_t mark;   /* bytes from base that may be other than zero (the stack counts whole) */
-    /* Without a stack, where large areas below the mark may never be used: which parts may be. */
-    uint64_t marked[SIM_REGION_PARTS / 64];
+    /* Without a stack, where large areas below the mark may never be used: which pages may be. */
+    uint64_t marked[SIM_REGION_PAGES / 64];
+    uint64_t touched[SIM_REGION_WATCHED_PAGES / 64]; /* watched: which pages are open */
     bool has_stack;
+    bool watched;
     bool dirty; /* marked since it was cleared */
     bool open;
 };
@@ -41,6 +50,7 @@ struct sim_regions {
     uint32_t open[SIM_REGIONS_MAX]; /* strict mode: indices of the open ones */
     uint32_t open_count;
     bool strict;
+    bool watches; /* somebody calls sim_regions_touch: regions mapped from now on are watched */
 };
 
 /* No region is mapped, strict mode is off. */
@@ -66,6 +76,10 @@ void sim_regions_clear(struct sim_regions *regions, uint32_t index);
  * parent would be copied in small ones, and strict mode on small pages is up to 90 times dearer.
  */
 void sim_regions_renew(struct sim_regions *regions);
+
+/* A load or store at `address` faulted. True: it was the first of a page, which is open now. For a
+ * handler of signals: no allocation, nothing printed. */
+bool sim_regions_touch(struct sim_regions *regions, uint64_t address);
 
 /* Whoever writes to a region says so first: marks [from, from + bytes), inside the region. */
 void sim_regions_mark(struct sim_regions *regions, uint32_t index, size_t from, size_t bytes);

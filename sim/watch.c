@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 
 #include "assertion.h"
-#include "sim/crash.h"
 #include "sim/kernel.h"
 
 #define PAGE_BYTES 4096u
@@ -30,9 +29,8 @@ static size_t pages_bytes(void)
 
 /* A store to a closed page of the survivor: keeps what it held, and opens it. From the handler of
  * faults, while no allocation is under way. */
-static bool open_page(void *context, uint64_t address)
+bool watch_mend(struct sim_machine *m, uint64_t address)
 {
-    struct sim_machine *m = context;
     struct sim_watch *w = &m->watch;
     if (!w->closed || address - (uint64_t)(uintptr_t)w->survivor >= SIM_REGION_BYTES)
         return false;
@@ -130,7 +128,6 @@ void sim_machine_watch(struct sim_machine *m, sim_edge_fn *fn, void *context)
     }
     w->fn = fn;
     w->context = context;
-    sim_crash_mend_by(fn != NULL ? open_page : NULL, m);
 }
 
 void watch_free(struct sim_machine *m)
