@@ -97,6 +97,26 @@ double plot_names_left(const struct plot *plot, const struct plot_names *names)
     return fmin(fmax(left, names->least), 0.4 * plot->width);
 }
 
+void plot_row_tic(struct plot *plot, struct plot_names *names, size_t index, const char *fault,
+                  const char *variant)
+{
+    char name[300];
+    snprintf(name, sizeof(name), "%s  %s", fault, variant);
+    plot_name(names, name);
+    fputs(index > 0 ? ", " : "", plot->gp);
+    plot_quote(plot->gp, name, true);
+    fprintf(plot->gp, " %d", -(int)index);
+}
+
+void plot_add_name(const char **names, size_t *count, size_t most, const char *name)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(names[i], name) == 0)
+            return;
+    if (*count < most)
+        names[(*count)++] = name;
+}
+
 /* A place on a logarithmic axis, in its own unit, and how it is called. */
 struct tic {
     double value, shown;
@@ -330,17 +350,6 @@ static int find_kind(const struct plot_options *options, FILE *err)
     return -1;
 }
 
-/* NAME-plots of a results file PATH/NAME.db. */
-static void default_dir(const char *path, char *dir, size_t bytes)
-{
-    const char *name = strrchr(path, '/');
-    name = name != NULL ? name + 1 : path;
-    size_t length = strlen(name);
-    if (length > 3 && strcmp(name + length - 3, ".db") == 0)
-        length -= 3;
-    snprintf(dir, bytes, "%.*s-plots", (int)(length < 200 ? length : 200), name);
-}
-
 static void draw(struct plot *plot, int only)
 {
     for (int i = 0; plot_kinds[i].name != NULL && plot->code == 0; i++)
@@ -370,7 +379,8 @@ int plot_run(const struct plot_options *options, FILE *out, FILE *err)
         return 2;
     }
     if (plot.dir == NULL) {
-        default_dir(options->path, dir, sizeof(dir));
+        text_stem(options->path, dir, sizeof(dir) - sizeof("-plots"));
+        strcat(dir, "-plots");
         plot.dir = dir;
     }
     fflush(out); /* gnuplot is a fork of us: nothing may be printed twice */

@@ -66,14 +66,8 @@ static void write_script(struct plot *plot, const struct row *rows, size_t count
             0.4 - (double)count);
     write_tics(gp, low, edge);
     fprintf(gp, "'never down' %.4f) font small\nset ytics noenhanced font small scale 0 (", edge);
-    for (size_t i = 0; i < count; i++) {
-        char name[300];
-        snprintf(name, sizeof(name), "%s  %s", rows[i].group->by[1], rows[i].group->by[0]);
-        plot_name(&names, name);
-        fputs(i > 0 ? ", " : "", gp);
-        plot_quote(gp, name, true);
-        fprintf(gp, " %d", -(int)i);
-    }
+    for (size_t i = 0; i < count; i++)
+        plot_row_tic(plot, &names, i, rows[i].group->by[1], rows[i].group->by[0]);
     fprintf(
         gp,
         ")\nset grid xtics lc rgb '#e4e4e4' lt 1 lw 1\nset lmargin at screen %.4f\nset rmargin "

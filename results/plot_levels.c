@@ -24,15 +24,6 @@ struct grid {
     size_t variant_count, column_count;
 };
 
-static void add_name(const char **names, size_t *count, const char *name)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(names[i], name) == 0)
-            return;
-    if (*count < NAMES_MAX)
-        names[(*count)++] = name;
-}
-
 /* Widths of the levels in a bar of width 1; what occurs has at least RARE. */
 static void bar_widths(const struct group *g, double width[LEVEL_COUNT])
 {
@@ -248,8 +239,8 @@ void plot_levels(struct plot *plot)
     }
     for (size_t i = 0; i < groups.count; i++) {
         const struct group *g = &groups.group[i];
-        add_name(grid.variant, &grid.variant_count, g->by[0]);
-        add_name(grid.column, &grid.column_count, g->by[1]);
+        plot_add_name(grid.variant, &grid.variant_count, NAMES_MAX, g->by[0]);
+        plot_add_name(grid.column, &grid.column_count, NAMES_MAX, g->by[1]);
     }
     for (size_t first = 0; first < grid.column_count; first += columns_max(plot))
         draw(plot, &groups, &grid, first);

@@ -79,6 +79,15 @@ struct plot_names {
 };
 void plot_name(struct plot_names *names, const char *name);
 double plot_names_left(const struct plot *plot, const struct plot_names *names);
+
+/* The tic of row `index` of a y axis whose rows are faults and variants, one below the other;
+ * within "set ytics (". */
+void plot_row_tic(struct plot *plot, struct plot_names *names, size_t index, const char *fault,
+                  const char *variant);
+
+/* Adds a name to a list of at most `most`, if it is not there. */
+void plot_add_name(const char **names, size_t *count, size_t most, const char *name);
+
 #define PLOT_NAME_PX 8.2       /* a character of 14 px, on average of what we draw */
 #define PLOT_SMALL_NAME_PX 6.5 /* of 11 px */
 

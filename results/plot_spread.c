@@ -140,14 +140,8 @@ static void write_script(struct plot *plot, const struct bar *bars, size_t count
     fprintf(gp,
             "set xrange [0:100]\nset yrange [%.1f:0.6]\nset ytics noenhanced font small scale 0 (",
             0.4 - (double)count);
-    for (size_t i = 0; i < count; i++) {
-        char name[300];
-        snprintf(name, sizeof(name), "%s  %s", bars[i].fault, bars[i].variant);
-        plot_name(&names, name);
-        fputs(i > 0 ? ", " : "", gp);
-        plot_quote(gp, name, true);
-        fprintf(gp, " %d", -(int)i);
-    }
+    for (size_t i = 0; i < count; i++)
+        plot_row_tic(plot, &names, i, bars[i].fault, bars[i].variant);
     fprintf(
         gp,
         ")\nset xtics ('0 %%%%' 0, '50 %%%%' 50, '100 %%%%' 100) font small\nset xlabel 'of the "

@@ -128,14 +128,8 @@ static void write_script(struct plot *plot, const struct group *const *strip, si
           "font small scale 0 (",
           gp);
     struct plot_names names = {.px = PLOT_SMALL_NAME_PX, .least = 170};
-    for (size_t i = 0; i < count; i++) {
-        char name[300];
-        snprintf(name, sizeof(name), "%s  %s", strip[i]->by[1], strip[i]->by[0]);
-        plot_name(&names, name);
-        fputs(i > 0 ? ", " : "", gp);
-        plot_quote(gp, name, true);
-        fprintf(gp, " %d", -(int)i);
-    }
+    for (size_t i = 0; i < count; i++)
+        plot_row_tic(plot, &names, i, strip[i]->by[1], strip[i]->by[0]);
     fprintf(gp,
             ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen "
             "%.4f\nset bmargin at screen %.4f\nset bars 0.6\n",

@@ -23,21 +23,12 @@ struct axes {
     size_t variant_count;
 };
 
-static void add_name(const char **names, size_t *count, const char *name)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(names[i], name) == 0)
-            return;
-    if (*count < ROWS_MAX)
-        names[(*count)++] = name;
-}
-
 static struct axes find_axes(const struct groups *groups)
 {
     struct axes axes = {.row_count = 0};
     for (size_t i = 0; i < groups->count; i++) {
-        add_name(axes.variant, &axes.variant_count, groups->group[i].by[0]);
-        add_name(axes.row, &axes.row_count, groups->group[i].by[1]);
+        plot_add_name(axes.variant, &axes.variant_count, ROWS_MAX, groups->group[i].by[0]);
+        plot_add_name(axes.row, &axes.row_count, ROWS_MAX, groups->group[i].by[1]);
     }
     return axes;
 }

@@ -315,17 +315,6 @@ static int draw_pictures(struct report *r)
     return code;
 }
 
-/* NAME.html of PATH/NAME.db. */
-static void default_name(const char *path, char *name, size_t bytes)
-{
-    const char *last = strrchr(path, '/');
-    last = last != NULL ? last + 1 : path;
-    size_t length = strlen(last);
-    if (length > 3 && strcmp(last + length - 3, ".db") == 0)
-        length -= 3;
-    snprintf(name, bytes, "%.*s.html", (int)(length < 200 ? length : 200), last);
-}
-
 /* Writes the page beside its name and renames it: a reader never sees half of one. */
 static int write_page(struct report *r, const char *out_path)
 {
@@ -364,7 +353,8 @@ int report_run(const struct report_options *options, FILE *out, FILE *err)
         return 2;
     }
     if (out_path == NULL) {
-        default_name(options->path, name, sizeof(name));
+        text_stem(options->path, name, sizeof(name) - sizeof(".html"));
+        strcat(name, ".html");
         out_path = name;
     }
     int code = 2;

@@ -202,3 +202,16 @@ size_t text_width(const char *text)
         width += ((unsigned char)*text & 0xC0) != 0x80;
     return width;
 }
+
+void text_stem(const char *path, char *room, size_t bytes)
+{
+    const char *name = strrchr(path, '/');
+    name = name != NULL ? name + 1 : path;
+    size_t length = strlen(name);
+    if (length > 3 && strcmp(name + length - 3, ".db") == 0)
+        length -= 3;
+    ASSERT(bytes > 0);
+    length = length < bytes ? length : bytes - 1;
+    memcpy(room, name, length);
+    room[length] = 0;
+}

@@ -36,6 +36,9 @@ const char *text_count(char *room, uint64_t value);
 /* The name of `names` nearest to `word` within two edits, or NULL. */
 const char *text_nearest(const char *word, const char *const *names, size_t count);
 
+/* NAME of PATH/NAME.db, cut to what fits. */
+void text_stem(const char *path, char *room, size_t bytes);
+
 /* Columns of a terminal that a UTF-8 text takes, each character counted as one. */
 size_t text_width(const char *text);
 

@@ -166,3 +166,8 @@ int64_t rig_query(struct rig *rig, unsigned which, const char *sql)
     sqlite3_close(db);
     return value;
 }
+
+void rig_has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%.3000s", part, text);
+}

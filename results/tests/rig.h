@@ -39,4 +39,7 @@ void rig_make_version_2(struct rig *rig, unsigned which);
 /* The first column of the first row of a query on path[which], as an integer. */
 int64_t rig_query(struct rig *rig, unsigned which, const char *sql);
 
+/* The test fails if `text` lacks `part`. */
+void rig_has(const char *text, const char *part);
+
 #endif

@@ -78,11 +78,6 @@ static int compare_files(struct compare_options options)
     return compare(options);
 }
 
-static void has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%s", part, text);
-}
-
 /* A number of the JSON output, by SQLite's path. */
 static double json_value(const char *path)
 {
@@ -105,8 +100,8 @@ START_TEST(test_compare__equal_event_streams_are_no_worse_at_any_n)
 {
     two_files(20, &plain, &plain);
     ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
-    has(out, "2 of them identical event by event");
-    has(out, "NO WORSE: all 2 cells, within 1 point");
+    rig_has(out, "2 of them identical event by event");
+    rig_has(out, "NO WORSE: all 2 cells, within 1 point");
     rig_fini(&rig);
 }
 END_TEST
@@ -116,9 +111,9 @@ START_TEST(test_compare__nine_of_two_hundred_is_worse)
     struct content new = {.silent = {9, 0}, .other_hash = true, .promised = LEVEL_NONE};
     two_files(200, &plain, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JSON}), 1);
-    has(out, "\"format\": \"loris-compare-1\"");
-    has(out, "\"verdict\": \"worse\"");
-    has(out, "\"base\": {\"durable\": 0.75}, \"new\": {\"silent\": 0.045}");
+    rig_has(out, "\"format\": \"loris-compare-1\"");
+    rig_has(out, "\"verdict\": \"worse\"");
+    rig_has(out, "\"base\": {\"durable\": 0.75}, \"new\": {\"silent\": 0.045}");
     ck_assert(json_value("$.cells[0].weaker") == 9);
     ck_assert(json_value("$.cells[0].stronger") == 0);
     ck_assert(fabs(json_value("$.cells[0].low") - .02636517) < 1e-8);
@@ -130,10 +125,11 @@ START_TEST(test_compare__nine_of_two_hundred_is_worse)
     ck_assert(fabs(json_value("$.cells[0].q") - 2.0 / 512) < 1e-9); /* of two cells */
     ck_assert(json_value("$.cells[1].q") == 1);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 1);
-    has(out, "x worse     loris/mail/power    level    durable 75% silent 4.5%   9:0 +4.5 [+2.6, "
-             "+7.6]   0.002");
-    has(out, "WORSE: 1 of 2 cells. loris/mail/power: `silent` in 9 of 200 trials");
-    has(out, "loris replay ");
+    rig_has(out,
+            "x worse     loris/mail/power    level    durable 75% silent 4.5%   9:0 +4.5 [+2.6, "
+            "+7.6]   0.002");
+    rig_has(out, "WORSE: 1 of 2 cells. loris/mail/power: `silent` in 9 of 200 trials");
+    rig_has(out, "loris replay ");
     rig_fini(&rig);
 }
 END_TEST
@@ -144,7 +140,7 @@ START_TEST(test_compare__the_mirror_is_better)
     struct content new = {.other_hash = true, .promised = LEVEL_NONE};
     two_files(200, &base, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
-    has(out, "BETTER: all 2 cells");
+    rig_has(out, "BETTER: all 2 cells");
     rig_fini(&rig);
 }
 END_TEST
@@ -155,12 +151,12 @@ START_TEST(test_compare__no_worse_needs_its_floor)
     struct content new = {.other_hash = true, .promised = LEVEL_NONE};
     two_files(298, &plain, &new);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
-    has(out, "UNDECIDED: 2 of 2 cells; --trials 299 would decide them");
+    rig_has(out, "UNDECIDED: 2 of 2 cells; --trials 299 would decide them");
     ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 1);
     rig_fini(&rig);
     two_files(299, &plain, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.strict = true}), 0);
-    has(out, "= no-worse  2 cells\n");
+    rig_has(out, "= no-worse  2 cells\n");
     rig_fini(&rig);
 }
 END_TEST
@@ -172,8 +168,8 @@ START_TEST(test_compare__the_trials_needed_allow_for_those_that_do_not_count)
     struct content other = {.every_second = true, .other_hash = true, .promised = LEVEL_NONE};
     two_files(100, &half, &other);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
-    has(out, "needs 299");
-    has(out, "UNDECIDED: 2 of 2 cells; --trials 598 would decide them");
+    rig_has(out, "needs 299");
+    rig_has(out, "UNDECIDED: 2 of 2 cells; --trials 598 would decide them");
     rig_fini(&rig);
 }
 END_TEST
@@ -184,13 +180,13 @@ START_TEST(test_compare__one_promise_that_base_kept_is_worse)
     struct content new = {.silent = {0, 1}, .other_hash = true, .promised = LEVEL_SYNCED};
     two_files(200, &base, &new);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 1);
-    has(out, "promise kept by base, broken");
-    has(out, "1 of 200 trials break a promise that the base kept");
+    rig_has(out, "promise kept by base, broken");
+    rig_has(out, "1 of 200 trials break a promise that the base kept");
     ck_assert_int_eq(compare_files((struct compare_options){.allow_broken = 1}), 0);
     ck_assert_int_eq(
         compare_files((struct compare_options){.format = COMPARE_JUNIT, .measures = "level"}), 1);
-    has(out, "failures=\"1\" skipped=\"1\"");
-    has(out, "<failure message=\"worse: silent 0.5%, was durable 75%;");
+    rig_has(out, "failures=\"1\" skipped=\"1\"");
+    rig_has(out, "<failure message=\"worse: silent 0.5%, was durable 75%;");
     rig_fini(&rig);
 }
 END_TEST
@@ -219,7 +215,7 @@ START_TEST(test_compare__times_by_pairs)
     ck_assert(fabs(json_value("$.cells[0].effect") - 0.2) < 1e-6);
     ck_assert(json_value("$.cells[0].low") > 0.19);
     ck_assert(json_value("$.cells[0].n") <= 100);
-    has(out, "\"measure\": \"rpo\"");
+    rig_has(out, "\"measure\": \"rpo\"");
     double shift_ns = json_value("$.cells[0].shift_p50_ns"); /* p99 needs 299 pairs */
     double apart_ns = json_value("$.cells[0].new.p50_ns") - json_value("$.cells[0].base.p50_ns");
     ck_assert(shift_ns > 0 && fabs(shift_ns - apart_ns) < 2);
@@ -228,7 +224,7 @@ START_TEST(test_compare__times_by_pairs)
     ck_assert(isnan(json_value("$.cells[0].shift_p99_ns")));
     ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage", .verbose = true}),
                      1);
-    has(out, "\n            shift of the median +");
+    rig_has(out, "\n            shift of the median +");
     rig_fini(&rig);
     struct content same = {.slower = 1.01, .other_hash = true, .promised = LEVEL_NONE};
     two_files(100, &plain, &same);
@@ -249,10 +245,10 @@ START_TEST(test_compare__other_seeds_are_unpaired_and_say_so)
     rig.plan.seed = 43;
     build(1, 300, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.measures = "level,wrong,outage"}), 1);
-    has(out, "unpaired (the seeds differ)");
-    has(out, "x worse     loris/mail/power    wrong ");
-    has(out, "x worse     loris/mail/bit-flip outage ");
-    has(out, "= no-worse  1 rows"); /* wrong of bit-flip: 0 of 300 on both sides */
+    rig_has(out, "unpaired (the seeds differ)");
+    rig_has(out, "x worse     loris/mail/power    wrong ");
+    rig_has(out, "x worse     loris/mail/bit-flip outage ");
+    rig_has(out, "= no-worse  1 rows"); /* wrong of bit-flip: 0 of 300 on both sides */
     rig_fini(&rig);
 }
 END_TEST
@@ -265,18 +261,18 @@ START_TEST(test_compare__two_variants_of_one_file)
         "{\"base\":\"loris\",\"measure\":[\"wrong\"],\"margin\":0.02,\"alpha\":0.05}";
     build(0, 300, &content);
     ck_assert_int_eq(compare((struct compare_options){.new_variant = "ffs", .verbose = true}), 1);
-    has(out, "loris -> ffs: paired, 2 cells, margin 2 points");
-    has(out, "x worse     mail/power       wrong    0%     20%");
-    has(out, "= no-worse  mail/bit-flip ");
+    rig_has(out, "loris -> ffs: paired, 2 cells, margin 2 points");
+    rig_has(out, "x worse     mail/power       wrong    0%     20%");
+    rig_has(out, "= no-worse  mail/bit-flip ");
     ck_assert_int_eq(
         compare((struct compare_options){.base_variant = "ffs", .new_variant = "loris"}), 0);
-    has(out, "+ better ");
+    rig_has(out, "+ better ");
     ck_assert_int_eq(compare((struct compare_options){
                          .new_variant = "ffs", .format = COMPARE_MARKDOWN, .measures = "level"}),
                      1);
-    has(out, "| **worse** | mail/power | level | 300 |");
+    rig_has(out, "| **worse** | mail/power | level | 300 |");
     ck_assert_int_eq(compare((struct compare_options){.base_variant = "loris"}), 2);
-    has(err, "give --base and --new");
+    rig_has(err, "give --base and --new");
     rig_fini(&rig);
 }
 END_TEST
@@ -288,7 +284,7 @@ START_TEST(test_compare__the_campaign_names_both_variants)
     rig.plan.compare = "{\"base\":\"loris\",\"new\":\"ffs\",\"measure\":[]}";
     build(0, 300, &content);
     ck_assert_int_eq(compare((struct compare_options){0}), 1);
-    has(out, "loris -> ffs: paired, 2 cells");
+    rig_has(out, "loris -> ffs: paired, 2 cells");
     rig_fini(&rig);
 }
 END_TEST
@@ -300,10 +296,10 @@ START_TEST(test_compare__cells_of_one_side_are_errors_unless_common)
     rig.cell[1].fault = "other";
     build(1, 20, &plain);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 2);
-    has(err, "loris/mail/bit-flip: is absent in ");
-    has(err, "loris/mail/other: is absent in ");
+    rig_has(err, "loris/mail/bit-flip: is absent in ");
+    rig_has(err, "loris/mail/other: is absent in ");
     ck_assert_int_eq(compare_files((struct compare_options){.common = true}), 0);
-    has(out, "2 cells left out");
+    rig_has(out, "2 cells left out");
     rig_fini(&rig);
 }
 END_TEST
@@ -314,19 +310,19 @@ START_TEST(test_compare__wrong_input_is_named)
     build(0, 5, &plain);
     ck_assert_int_eq(
         compare((struct compare_options){.base_variant = "lorris", .new_variant = "ffs"}), 2);
-    has(err, "--base:1:1: no variant 'lorris' in");
-    has(err, "did you mean loris");
+    rig_has(err, "--base:1:1: no variant 'lorris' in");
+    rig_has(err, "did you mean loris");
     ck_assert_int_eq(compare((struct compare_options){0}), 2);
-    has(err, "give --base and --new");
+    rig_has(err, "give --base and --new");
     ck_assert_int_eq(compare((struct compare_options){.base_variant = "loris",
                                                       .new_variant = "ffs",
                                                       .measures = "levle,outage",
                                                       .margin = 2}),
                      2);
-    has(err, "did you mean level");
-    has(err, "--margin:1:1: 2 is no margin");
+    rig_has(err, "did you mean level");
+    rig_has(err, "--margin:1:1: 2 is no margin");
     ck_assert_int_eq(compare_files((struct compare_options){0}), 2);
-    has(err, "b.db:1:1: No such file");
+    rig_has(err, "b.db:1:1: No such file");
     rig_fini(&rig);
 }
 END_TEST
@@ -336,7 +332,7 @@ START_TEST(test_compare__what_the_oracle_gave_up_on_is_told)
     struct content new = {.undecided = 3, .promised = LEVEL_NONE};
     two_files(20, &plain, &new);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
-    has(out, "0 base and 6 new trials on which the oracle gave up");
+    rig_has(out, "0 base and 6 new trials on which the oracle gave up");
     ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JSON}), 0);
     ck_assert(json_value("$.base_undecided") == 0);
     ck_assert(json_value("$.new_undecided") == 6);
@@ -366,7 +362,7 @@ START_TEST(test_compare__any_number_of_variants)
     ck_assert_msg(strstr(err, "no variant") == NULL, "%s", err);
     ck_assert_int_eq(
         compare((struct compare_options){.base_variant = "loris", .new_variant = "v401"}), 2);
-    has(err, "no variant 'v401'");
+    rig_has(err, "no variant 'v401'");
     rig_fini(&rig);
 }
 END_TEST
@@ -376,7 +372,7 @@ START_TEST(test_compare__cells_that_no_fault_met_can_be_identical)
     struct content missed = {.missed = true, .promised = LEVEL_NONE};
     two_files(20, &missed, &missed);
     ck_assert_int_eq(compare_files((struct compare_options){.strict = true, .verbose = true}), 0);
-    has(out, "identical event by event");
+    rig_has(out, "identical event by event");
     ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JSON}), 0);
     ck_assert(json_value("$.cells[0].n") == 0);
     ck_assert(isnan(json_value("$.cells[0].effect")));
@@ -394,9 +390,9 @@ START_TEST(test_compare__times_of_0_on_both_sides_are_left_out_and_counted)
     struct content also = {.idle = true, .other_hash = true, .promised = LEVEL_NONE};
     two_files(20, &idle, &also);
     ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage"}), 0);
-    has(out, "40 pairs of times left out");
-    has(out, "? undecided");
-    has(out, "UNDECIDED: 2 of 2 cells\n");
+    rig_has(out, "40 pairs of times left out");
+    rig_has(out, "? undecided");
+    rig_has(out, "UNDECIDED: 2 of 2 cells\n");
     ck_assert_int_eq(
         compare_files((struct compare_options){.measures = "outage", .format = COMPARE_JSON}), 0);
     ck_assert(json_value("$.cells[0].left_out") == 20 && json_value("$.cells[0].n") == 0);
@@ -404,7 +400,7 @@ START_TEST(test_compare__times_of_0_on_both_sides_are_left_out_and_counted)
     struct content slow = {.slower = 1.01, .other_hash = true, .promised = LEVEL_NONE};
     two_files(100, &plain, &slow);
     ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage"}), 0);
-    has(out, "NO WORSE: all 2 cells, within 5 % of a time\n");
+    rig_has(out, "NO WORSE: all 2 cells, within 5 % of a time\n");
     rig_fini(&rig);
 }
 END_TEST
@@ -417,7 +413,7 @@ START_TEST(test_compare__an_exploration_is_no_sample)
     ck_assert_int_eq(store_put_explored(rig.store, &row), OK);
     rig_close(&rig);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 2);
-    has(err, "b.db:1:1: cannot be compared: its rows are the broken states");
+    rig_has(err, "b.db:1:1: cannot be compared: its rows are the broken states");
     rig_fini(&rig);
 }
 END_TEST
@@ -434,13 +430,13 @@ START_TEST(test_compare__only_what_the_compared_cells_have_must_be_equal)
     rig.plan.parameter_count = 3;
     build(1, 20, &plain);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
-    has(out, ": paired, 2 cells");
-    has(out, "cells ended early");
+    rig_has(out, ": paired, 2 cells");
+    rig_has(out, "cells ended early");
     ck_assert_int_eq(unlink(rig.path[1]), 0);
     both[0].text = "fsx";
     build(1, 20, &plain);
     ck_assert_int_eq(compare_files((struct compare_options){0}), 0);
-    has(out, "unpaired (the workloads differ)");
+    rig_has(out, "unpaired (the workloads differ)");
     rig_fini(&rig);
 }
 END_TEST
@@ -451,7 +447,7 @@ START_TEST(test_compare__junit_is_sound_xml)
     struct content new = {.silent = {100, 0}, .other_hash = true, .promised = LEVEL_NONE};
     two_files(200, &plain, &new);
     ck_assert_int_eq(compare_files((struct compare_options){.format = COMPARE_JUNIT}), 1);
-    has(out, "; &lt;1e-6\"/>");
+    rig_has(out, "; &lt;1e-6\"/>");
     rig_fini(&rig);
 }
 END_TEST

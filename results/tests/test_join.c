@@ -40,11 +40,6 @@ static int join(unsigned first, unsigned second)
     return code;
 }
 
-static void has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%s", part, text);
-}
-
 START_TEST(test_join__gives_the_rows_of_one_run)
 {
     static const char *const tables[] = {"trials",    "latencies", "events",    "environments",
@@ -55,7 +50,7 @@ START_TEST(test_join__gives_the_rows_of_one_run)
     build(2, 1, 0);
     ck_assert_msg(join(1, 0) == 0, "%s", err);
     ck_assert_uint_eq(err_bytes, 0);
-    has(out, "120 trials of 2 parts");
+    rig_has(out, "120 trials of 2 parts");
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         char command[600];
         snprintf(command, sizeof(command),
@@ -75,8 +70,8 @@ START_TEST(test_join__names_missing_trials)
     build(0, 4, 0);
     build(1, 4, 1);
     ck_assert_int_eq(join(0, 1), 0);
-    has(err, "missing: trial 3, loris/mail/power/1\n");
-    has(err, "missing: 10 trials more\n");
+    rig_has(err, "missing: trial 3, loris/mail/power/1\n");
+    rig_has(err, "missing: 10 trials more\n");
     ck_assert_int_eq(rig_query(&rig, 3, "SELECT finished IS NULL FROM campaigns"), 1);
     rig_open(&rig, 3, STORE_RESUME); /* and it can be gone on with */
     ck_assert(!store_has(rig.store, 3));
@@ -90,20 +85,20 @@ START_TEST(test_join__refuses_what_is_no_shard)
     rig_init(&rig, 1, 2, 20);
     build(0, 2, 0);
     ck_assert_int_eq(join(0, 0), 2);
-    has(err, "is in another part too");
+    rig_has(err, "is in another part too");
     ck_assert_int_ne(access(rig.path[3], F_OK), 0);
     rig.plan.seed = 7;
     rig.parameter[0].text = "9s";
     build(1, 2, 1);
     ck_assert_int_eq(join(0, 1), 2);
-    has(err, "its seed differs");
-    has(err, "its options differ");
+    rig_has(err, "its seed differs");
+    rig_has(err, "its options differ");
     ck_assert_int_ne(access(rig.path[3], F_OK), 0);
     ck_assert_int_eq(join(0, 2), 2);
-    has(err, "c.db:1:1: No such file");
+    rig_has(err, "c.db:1:1: No such file");
     build(3, 2, 1);
     ck_assert_int_eq(join(0, 1), 2);
-    has(err, "d.db:1:1: exists already; what joins");
+    rig_has(err, "d.db:1:1: exists already; what joins");
     ck_assert_int_eq(access(rig.path[3], F_OK), 0);
     rig_fini(&rig);
 }
@@ -116,7 +111,7 @@ START_TEST(test_join__takes_parts_of_an_older_format)
     build(1, 2, 1);
     rig_make_older(&rig, 0, 3);
     ck_assert_msg(join(0, 1) == 0, "%s", err);
-    has(out, "40 trials of 2 parts");
+    rig_has(out, "40 trials of 2 parts");
     ck_assert_int_eq(rig_query(&rig, 3, "SELECT trial FROM trials WHERE undecided"), 3);
     ck_assert_int_eq(rig_query(&rig, 3, "SELECT sum(undecided) FROM trials"), 1);
     rig_fini(&rig);
@@ -135,8 +130,8 @@ START_TEST(test_join__tells_a_part_whose_rows_cannot_be_read)
                  rig.path[1], tables[i]);
         ck_assert_int_eq(system(command), 0);
         ck_assert_int_eq(join(0, 1), 2);
-        has(err, "no such column: trial");
-        has(err, "b.db:1:1: ");
+        rig_has(err, "no such column: trial");
+        rig_has(err, "b.db:1:1: ");
         ck_assert_int_ne(access(rig.path[3], F_OK), 0);
         rig_fini(&rig);
     }

@@ -55,11 +55,6 @@ static int plot(const char *kind, enum plot_format format, const char *where)
     return code;
 }
 
-static void has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%s", part, text);
-}
-
 /* The whole file as a text; the test fails if it is not there. */
 static char *slurp(const char *name)
 {
@@ -90,12 +85,12 @@ START_TEST(test_plot__draws_every_available_kind)
         if (!plot_kinds[i].available)
             continue;
         snprintf(name, sizeof(name), "%s.svg", plot_kinds[i].name);
-        has(out, name);
+        rig_has(out, name);
         char *svg = slurp(name);
-        has(svg, "<svg");
-        has(svg, "</svg>");
+        rig_has(svg, "<svg");
+        rig_has(svg, "</svg>");
         snprintf(name, sizeof(name), "%s.gp", plot_kinds[i].name);
-        has(slurp(name), "# caption: ");
+        rig_has(slurp(name), "# caption: ");
         snprintf(name, sizeof(name), "%s.dat", plot_kinds[i].name);
         ck_assert_uint_gt(strlen(slurp(name)), 100);
     }
@@ -131,9 +126,9 @@ START_TEST(test_plot__success_writes_the_bound_of_zero_broken)
         }
     rig_close(&rig);
     ck_assert_int_eq(plot("success", PLOT_SVG, NULL), 0);
-    has(slurp("success.dat"), "\"0 of 200, >= 98.2 %\"");
-    has(slurp("success.dat"), "\"0 of 18, >= 81.5 %\"");
-    has(slurp("success.gp"), "Of 2 faults, loris kept its promise in every trial of 2");
+    rig_has(slurp("success.dat"), "\"0 of 200, >= 98.2 %\"");
+    rig_has(slurp("success.dat"), "\"0 of 18, >= 81.5 %\"");
+    rig_has(slurp("success.gp"), "Of 2 faults, loris kept its promise in every trial of 2");
     rig_fini(&rig);
 }
 END_TEST
@@ -172,10 +167,10 @@ START_TEST(test_plot__survives_what_is_thin_or_never_came)
     }
     rig_close(&rig);
     ck_assert_msg(plot(NULL, PLOT_SVG, NULL) == 0, "%s", err);
-    has(slurp("success.dat"), "never struck");
-    has(slurp("success.dat"), "nothing promised");
+    rig_has(slurp("success.dat"), "never struck");
+    rig_has(slurp("success.dat"), "nothing promised");
     ck_assert_int_eq(plot("loss", PLOT_SVG, NULL), 2);
-    has(err, "nothing to draw of kind loss");
+    rig_has(err, "nothing to draw of kind loss");
     rig_fini(&rig);
 }
 END_TEST
@@ -193,11 +188,11 @@ START_TEST(test_plot__survival_counts_trials_that_lost_nothing_as_censored)
     rig_close(&rig);
     ck_assert_msg(plot("survival", PLOT_SVG, NULL) == 0, "%s", err);
     char *dat = slurp("survival.dat");
-    has(dat, "365.000000 1.000000 0.940"); /* nothing lost: the exact bound of 0 in 60 */
-    has(dat, "91.250000 0.750000 0.620");
-    has(dat, "365.000000 0.750000 0.620");
-    has(slurp("survival.gp"), "log-rank p");
-    has(slurp("survival.gp"), "set label '45'");
+    rig_has(dat, "365.000000 1.000000 0.940"); /* nothing lost: the exact bound of 0 in 60 */
+    rig_has(dat, "91.250000 0.750000 0.620");
+    rig_has(dat, "365.000000 0.750000 0.620");
+    rig_has(slurp("survival.gp"), "log-rank p");
+    rig_has(slurp("survival.gp"), "set label '45'");
     rig_fini(&rig);
     rig_init(&rig, 1, 1, 3);
     rig_open(&rig, 0, STORE_NEW);
@@ -205,7 +200,7 @@ START_TEST(test_plot__survival_counts_trials_that_lost_nothing_as_censored)
     rig_put(&rig, &r);
     rig_close(&rig);
     ck_assert_int_eq(plot("survival", PLOT_SVG, NULL), 2);
-    has(err, "nothing to draw of kind survival"); /* no calendar */
+    rig_has(err, "nothing to draw of kind survival"); /* no calendar */
     rig_fini(&rig);
 }
 END_TEST
@@ -241,11 +236,12 @@ START_TEST(test_plot__sweep_tells_bytes_written_for_each_byte)
     rig.cell[2].fault = "none"; /* of a variant without the key */
     build_costs(values, numbers, 2, names);
     ck_assert_msg(plot("sweep", PLOT_SVG, NULL) == 0, "%s", err);
-    has(out, "sweep-2.svg"); /* the first: lost work, recovery, outage */
-    has(slurp("sweep-2.gp"), "byte of the applications, 1MiB to 2MiB: v0 8.5 to 4.2, none 8.5.");
-    has(slurp("sweep-2.gp"), "'2MiB' 2097152");
-    has(slurp("sweep-2.dat"), "\n1048576 0 0 0 0 8.5 8.5 8.5 8.5 8.5e+06 ");
-    has(slurp("sweep-2.dat"), "\n2097152 0 0 0 0 4.25 4.25 4.25 4.25 4.25e+06 ");
+    rig_has(out, "sweep-2.svg"); /* the first: lost work, recovery, outage */
+    rig_has(slurp("sweep-2.gp"),
+            "byte of the applications, 1MiB to 2MiB: v0 8.5 to 4.2, none 8.5.");
+    rig_has(slurp("sweep-2.gp"), "'2MiB' 2097152");
+    rig_has(slurp("sweep-2.dat"), "\n1048576 0 0 0 0 8.5 8.5 8.5 8.5 8.5e+06 ");
+    rig_has(slurp("sweep-2.dat"), "\n2097152 0 0 0 0 4.25 4.25 4.25 4.25 4.25e+06 ");
     ck_assert_ptr_null(strstr(slurp("sweep-2.gp"), "a sync")); /* there was none */
     ck_assert_int_eq(plot("sweep", PLOT_SVG, "n < 0"), 2);
     rig_fini(&rig);
@@ -260,8 +256,8 @@ START_TEST(test_plot__sweep_of_words_stands_side_by_side_in_the_file_s_order)
     rig_init(&rig, 2, 1, 40);
     build_costs(values, numbers, 2, names);
     ck_assert_msg(plot("sweep", PLOT_SVG, NULL) == 0, "%s", err);
-    has(slurp("sweep.gp"), "hdd to flash: v0 8.5 to 4.2.");
-    has(slurp("sweep.gp"), "('hdd' 1, 'flash' 2)");
+    rig_has(slurp("sweep.gp"), "hdd to flash: v0 8.5 to 4.2.");
+    rig_has(slurp("sweep.gp"), "('hdd' 1, 'flash' 2)");
     rig_fini(&rig);
 }
 END_TEST
@@ -278,7 +274,7 @@ START_TEST(test_plot__sweep_without_bytes_written_is_as_before)
         (struct store_parameter){"variant", "loris@checkpoint=5s", "checkpoint", "5s", 5e9};
     build(2, 1, 40);
     ck_assert_msg(plot("sweep", PLOT_SVG, NULL) == 0, "%s", err);
-    has(out, "sweep.svg");
+    rig_has(out, "sweep.svg");
     ck_assert_ptr_null(strstr(out, "sweep-2.svg"));
     rig_fini(&rig);
 }
@@ -289,9 +285,9 @@ START_TEST(test_plot__wrong_input_is_named_and_makes_nothing)
     rig_init(&rig, 1, 1, 3);
     build(1, 1, 3);
     ck_assert_int_eq(plot("sucess", PLOT_SVG, NULL), 2);
-    has(err, "did you mean success");
+    rig_has(err, "did you mean success");
     ck_assert_int_eq(plot("success", PLOT_SVG, "no such"), 2);
-    has(err, "--where:1:1: ");
+    rig_has(err, "--where:1:1: ");
     ck_assert_int_ne(access(dir, F_OK), 0);
     ck_assert_uint_eq(out_bytes, 0);
     rig_fini(&rig);

@@ -48,30 +48,27 @@ static int report(void)
     return code;
 }
 
-static void has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%.3000s", part, text);
-}
-
 START_TEST(test_report__answers_from_the_numbers)
 {
     rig_init(&rig, 1, 2, 200);
     rig.cell[1].fault = "double";
     build(200, 3);
     ck_assert_msg(report() == 0, "%s", err);
-    has(page, "<h1>Does it hold?</h1>");
-    has(page,
+    rig_has(page, "<h1>Does it hold?</h1>");
+    rig_has(
+        page,
         "<strong>Not entirely.</strong> <code>loris</code> broke a promise in 3 of 212 injected "
         "trials (1.4 %, at most 4.1 %): <a href=\"#broken\">3 in mail/power</a>.");
-    has(page, "It kept every promise in 12 trials of 1 other cell, so there it breaks fewer than "
-              "26.5 % in each (95 %).");
-    has(page, "Broken promises (3; one of each kind)");
-    has(page, " --verbose</pre>");
-    has(page, "thin: every fault struck in 12 of 200 trials of loris/mail/double");
-    has(page, "In 1 trial the oracle gave up its search");
-    has(page, "undecided: the oracle gave up in 1 of 200 trials of loris/mail/double");
-    has(page, " 16 --verbose</code>"); /* trial 7 * 2 + 1 + 1 */
-    has(page, "campaign: rig\n</pre>");
+    rig_has(page,
+            "It kept every promise in 12 trials of 1 other cell, so there it breaks fewer than "
+            "26.5 % in each (95 %).");
+    rig_has(page, "Broken promises (3; one of each kind)");
+    rig_has(page, " --verbose</pre>");
+    rig_has(page, "thin: every fault struck in 12 of 200 trials of loris/mail/double");
+    rig_has(page, "In 1 trial the oracle gave up its search");
+    rig_has(page, "undecided: the oracle gave up in 1 of 200 trials of loris/mail/double");
+    rig_has(page, " 16 --verbose</code>"); /* trial 7 * 2 + 1 + 1 */
+    rig_has(page, "campaign: rig\n</pre>");
     rig_fini(&rig);
 }
 END_TEST
@@ -81,20 +78,20 @@ START_TEST(test_report__says_yes_no_and_nothing)
     rig_init(&rig, 1, 2, 60);
     build(60, 0);
     ck_assert_int_eq(report(), 0);
-    has(page, "<strong>Yes, as far as 72 trials can tell.</strong>");
-    has(page, "<p>None.</p>");
+    rig_has(page, "<strong>Yes, as far as 72 trials can tell.</strong>");
+    rig_has(page, "<p>None.</p>");
     rig_fini(&rig);
     rig_init(&rig, 1, 2, 60);
     build(60, 40);
     ck_assert_int_eq(report(), 0);
-    has(page, "<strong>No.</strong>");
+    rig_has(page, "<strong>No.</strong>");
     rig_fini(&rig);
     rig_init(&rig, 1, 2, 60);
     rig_open(&rig, 0, STORE_NEW);
     rig_close(&rig);
     ck_assert_int_eq(report(), 0);
-    has(page, "There are no trials yet.");
-    has(page, "It has not finished");
+    rig_has(page, "There are no trials yet.");
+    rig_has(page, "It has not finished");
     rig_fini(&rig);
 }
 END_TEST
@@ -117,12 +114,14 @@ START_TEST(test_report__adds_up_calendar_time)
     }
     rig_close(&rig);
     ck_assert_msg(report() == 0, "%s", err);
-    has(page, "What did a year cost?");
-    has(page, "<td>20</td><td>99.0 % [99.0, 99.0]</td><td class=\"bad\">5</td><td>3.5 [1.5, 10.8]"
-              "</td><td>2 [0.4, 3.6]</td>"); /* by resampling 20 trials, of which 5 lost 8 */
-    has(page, "In 20 simulated years it was available for 99.0 % [99.0, 99.0] of the time and lost "
-              "something in 5 of 20 trials, 2 [0.4, 3.6] synced operations a year.");
-    has(page, "id=\"survival-");
+    rig_has(page, "What did a year cost?");
+    rig_has(page,
+            "<td>20</td><td>99.0 % [99.0, 99.0]</td><td class=\"bad\">5</td><td>3.5 [1.5, 10.8]"
+            "</td><td>2 [0.4, 3.6]</td>"); /* by resampling 20 trials, of which 5 lost 8 */
+    rig_has(page,
+            "In 20 simulated years it was available for 99.0 % [99.0, 99.0] of the time and lost "
+            "something in 5 of 20 trials, 2 [0.4, 3.6] synced operations a year.");
+    rig_has(page, "id=\"survival-");
     rig_fini(&rig);
 }
 END_TEST
@@ -136,9 +135,9 @@ START_TEST(test_report__needs_nothing_from_elsewhere)
     ck_assert_ptr_null(strstr(page, "src="));
     for (const char *p = page; (p = strstr(p, "http")) != NULL; p++)
         ck_assert_msg(strncmp(p, "http://www.w3.org/", 18) == 0, "%.60s", p); /* names, not links */
-    has(page, "<svg role=\"img\" aria-label=\"Of 2 faults, loris");
-    has(page, "id='success-gpPt0'");
-    has(page, "id='levels-gpPt0'");
+    rig_has(page, "<svg role=\"img\" aria-label=\"Of 2 faults, loris");
+    rig_has(page, "id='success-gpPt0'");
+    rig_has(page, "id='levels-gpPt0'");
     rig_fini(&rig);
 }
 END_TEST
@@ -163,9 +162,9 @@ START_TEST(test_report__links_lead_to_sections)
             break;
     }
     ck_assert_uint_ge(links, 8);
-    has(page, "<figure class=\"wide\">");
-    has(page, "<figure class=\"narrow\">");
-    has(page, "id='success-narrow-gpPt0'");
+    rig_has(page, "<figure class=\"wide\">");
+    rig_has(page, "<figure class=\"narrow\">");
+    rig_has(page, "id='success-narrow-gpPt0'");
     rig_fini(&rig);
 }
 END_TEST
@@ -176,7 +175,7 @@ START_TEST(test_report__names_are_texts)
     rig.cell[0].fault = "<img src=x>&\"'";
     build(40, 3);
     ck_assert_int_eq(report(), 0);
-    has(page, "&lt;img src=x&gt;&amp;&quot;'");
+    rig_has(page, "&lt;img src=x&gt;&amp;&quot;'");
     ck_assert_ptr_null(strstr(page, "<img"));
     rig_fini(&rig);
 }
@@ -186,7 +185,7 @@ START_TEST(test_report__wrong_input_leaves_no_page)
 {
     rig_init(&rig, 1, 1, 1);
     ck_assert_int_eq(report(), 2);
-    has(err, "a.db:1:1: No such file");
+    rig_has(err, "a.db:1:1: No such file");
     ck_assert_uint_eq(strlen(page), 0);
     rig_fini(&rig);
 }

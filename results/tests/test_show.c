@@ -44,21 +44,16 @@ static int show(enum show_format format, const char *by, const char *where)
     return code;
 }
 
-static void has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "lacks '%s':\n%s", part, text);
-}
-
 START_TEST(test_show__table_has_intervals_and_the_way_to_replay)
 {
     build();
     ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
-    has(out, "variant");
-    has(out, "200       0   100 %   98.2 %  TTTTTTTDDDDDDDDDDDDD");
-    has(out, "200     ! 3  98.5 %   95.7 %  TTTTTTTDDDDDDDDDDDD!");
-    has(out, "18~    ! 4  77.8 %");
-    has(out, "T transparent  D durable  ! silent   ~ thin");
-    has(out, "27 broken promises in 618 trials; see one:  loris replay ");
+    rig_has(out, "variant");
+    rig_has(out, "200       0   100 %   98.2 %  TTTTTTTDDDDDDDDDDDDD");
+    rig_has(out, "200     ! 3  98.5 %   95.7 %  TTTTTTTDDDDDDDDDDDD!");
+    rig_has(out, "18~    ! 4  77.8 %");
+    rig_has(out, "T transparent  D durable  ! silent   ~ thin");
+    rig_has(out, "27 broken promises in 618 trials; see one:  loris replay ");
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n"))
         ck_assert_msg(strlen(line) <= 100 || strstr(line, "replay") != NULL, "too wide: %s", line);
     ck_assert_uint_eq(err_bytes, 0);
@@ -84,16 +79,17 @@ START_TEST(test_show__a_year_has_its_cost)
     }
     rig_close(&rig);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
-    has(out, "years available [95 %]           losses  years to a loss     synced ops lost a year");
-    has(out, "20 99.70 % [99.50, 99.90] ");
-    has(out, "2  9.5 [2.63, 78.4]    1\n"); /* of 2 values no interval */
+    rig_has(out,
+            "years available [95 %]           losses  years to a loss     synced ops lost a year");
+    rig_has(out, "20 99.70 % [99.50, 99.90] ");
+    rig_has(out, "2  9.5 [2.63, 78.4]    1\n"); /* of 2 values no interval */
     ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
-    has(out, ",years,available,available_low,available_high,losses,loss_years,loss_years_low,"
-             "loss_years_high,lost_year,lost_year_low,lost_year_high\n");
-    has(out, ",20,0.997,");
+    rig_has(out, ",years,available,available_low,available_high,losses,loss_years,loss_years_low,"
+                 "loss_years_high,lost_year,lost_year_low,lost_year_high\n");
+    rig_has(out, ",20,0.997,");
     ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
-    has(out, "\"losses\": 2, \"loss_years\": 9.5, ");
-    has(out, "\"lost_year\": 1, \"lost_year_low\": null");
+    rig_has(out, "\"losses\": 2, \"loss_years\": 9.5, ");
+    rig_has(out, "\"lost_year\": 1, \"lost_year_low\": null");
     rig_fini(&rig);
 }
 END_TEST
@@ -114,7 +110,7 @@ START_TEST(test_show__cells_that_ended_early_have_the_interval_that_allows_for_i
     char want[64];
     ck_assert(i.low < 0.98 && i.low > 0.96);
     snprintf(want, sizeof(want), "200       0   100 %%   %.1f %%", floor(i.low * 1000) / 10);
-    has(out, want);
+    rig_has(out, want);
     rig_fini(&rig);
 }
 END_TEST
@@ -132,9 +128,9 @@ START_TEST(test_show__long_names_keep_what_tells_them_apart)
     }
     rig_close(&rig);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
-    has(out, "loris~500ms  ");
-    has(out, "loris~nt=2s  ");
-    has(out, "a-wor~g-name  ");
+    rig_has(out, "loris~500ms  ");
+    rig_has(out, "loris~nt=2s  ");
+    rig_has(out, "a-wor~g-name  ");
     rig_fini(&rig);
 }
 END_TEST
@@ -143,11 +139,12 @@ START_TEST(test_show__csv_counts_injected_trials_only)
 {
     build();
     ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
-    has(out, "variant,workload,fault,trials,injected,broken,kept,kept_low,kept_high,transparent,"
-             "durable,synced,prefix,structural,detected,silent,dead,rpo_p99,outage_p50,outage_p99,"
-             "recovery_p50,undecided,years,available");
-    has(out, "loris,mail,power,200,200,0,1,0.981");
-    has(out, "ffs,mail,double,200,18,4,0.7777777778,");
+    rig_has(out,
+            "variant,workload,fault,trials,injected,broken,kept,kept_low,kept_high,transparent,"
+            "durable,synced,prefix,structural,detected,silent,dead,rpo_p99,outage_p50,outage_p99,"
+            "recovery_p50,undecided,years,available");
+    rig_has(out, "loris,mail,power,200,200,0,1,0.981");
+    rig_has(out, "ffs,mail,double,200,18,4,0.7777777778,");
     rig_fini(&rig);
 }
 END_TEST
@@ -156,16 +153,16 @@ START_TEST(test_show__groups_by_columns_and_by_options)
 {
     build();
     ck_assert_int_eq(show(SHOW_CSV, "variant", NULL), 0);
-    has(out, "variant,trials,");
-    has(out, "\nloris,400,400,3,");
-    has(out, "\nffs,400,218,24,");
+    rig_has(out, "variant,trials,");
+    rig_has(out, "\nloris,400,400,3,");
+    rig_has(out, "\nffs,400,218,24,");
     ck_assert(strstr(out, "\nloris,") < strstr(out, "\nffs,")); /* the file's order */
     ck_assert_int_eq(show(SHOW_CSV, "variants.a.b.checkpoint", NULL), 0);
-    has(out, "checkpoint,trials");
+    rig_has(out, "checkpoint,trials");
     ck_assert_int_eq(show(SHOW_CSV, "variants.loris.checkpont", NULL), 2);
     ck_assert_int_eq(show(SHOW_CSV, "checkpoint, level", "variant = 'loris' -- mine"), 0);
-    has(out, "checkpoint,level,trials,");
-    has(out, "\n5s,silent,3,3,3,0,");
+    rig_has(out, "checkpoint,level,trials,");
+    rig_has(out, "\n5s,silent,3,3,3,0,");
     rig_fini(&rig);
 }
 END_TEST
@@ -181,8 +178,8 @@ START_TEST(test_show__groups_by_the_key_of_a_fault_that_is_alone_in_its_plan)
     }
     rig_close(&rig);
     ck_assert_int_eq(show(SHOW_CSV, "cache", NULL), 0);
-    has(out, "\ndrop,1,1,");
-    has(out, "\n,1,1,");
+    rig_has(out, "\ndrop,1,1,");
+    rig_has(out, "\n,1,1,");
     rig_fini(&rig);
 }
 END_TEST
@@ -199,7 +196,7 @@ START_TEST(test_show__json_reads_back)
     snprintf(command, sizeof(command),
              "sqlite3 :memory: \"SELECT json_array_length(readfile('%s'))\" | grep -qx 4", path);
     ck_assert_int_eq(system(command), 0);
-    has(out, "\"fault\": \"double\", \"trials\": 200, \"injected\": 18, \"broken\": 4");
+    rig_has(out, "\"fault\": \"double\", \"trials\": 200, \"injected\": 18, \"broken\": 4");
     ck_assert_int_eq(show(SHOW_JSON, NULL, "0"), 0);
     ck_assert_str_eq(out, "[]\n");
     rig_fini(&rig);
@@ -210,11 +207,11 @@ START_TEST(test_show__markdown_and_junit)
 {
     build();
     ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
-    has(out, "| loris | mail | power | 200 | 200 | 0 | 100 % | 98.2 % to 100 % |");
+    rig_has(out, "| loris | mail | power | 200 | 200 | 0 | 100 % | 98.2 % to 100 % |");
     ck_assert_int_eq(show(SHOW_JUNIT, "level", NULL), 0);
-    has(out, "<testsuite name=\"loris\" tests=\"2\" failures=\"1\" skipped=\"0\">");
-    has(out, "<testcase classname=\"loris\" name=\"mail/power\"/>");
-    has(out, "<failure message=\"20 of 200 trials broke the promise\">loris replay ");
+    rig_has(out, "<testsuite name=\"loris\" tests=\"2\" failures=\"1\" skipped=\"0\">");
+    rig_has(out, "<testcase classname=\"loris\" name=\"mail/power\"/>");
+    rig_has(out, "<failure message=\"20 of 200 trials broke the promise\">loris replay ");
     rig_fini(&rig);
 }
 END_TEST
@@ -231,8 +228,8 @@ START_TEST(test_show__skipped_cells_are_cases_of_junit)
     }
     rig_close(&rig);
     ck_assert_int_eq(show(SHOW_JUNIT, NULL, NULL), 0);
-    has(out, "tests=\"2\" failures=\"0\" skipped=\"1\">");
-    has(out, "<skipped message=\"no such layer\"/>");
+    rig_has(out, "tests=\"2\" failures=\"0\" skipped=\"1\">");
+    rig_has(out, "<skipped message=\"no such layer\"/>");
     rig_fini(&rig);
 }
 END_TEST
@@ -253,9 +250,9 @@ START_TEST(test_show__what_nobody_noticed_had_no_recovery)
     }
     rig_close(&rig);
     ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
-    has(out, "\"recovery_p50\": 7001,");
+    rig_has(out, "\"recovery_p50\": 7001,");
     ck_assert_int_eq(show(SHOW_JSON, NULL, "n >= 2 AND n < 4"), 0);
-    has(out, "\"recovery_p50\": null,");
+    rig_has(out, "\"recovery_p50\": null,");
     rig_fini(&rig);
 }
 END_TEST
@@ -274,20 +271,20 @@ START_TEST(test_show__what_the_oracle_gave_up_on_is_told)
     rig_close(&rig);
     snprintf(rig.path[0], sizeof(rig.path[0]), "%s", rig.path[1]);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 0);
-    has(out, " outage p50    ?\n");
-    has(out, " ms    2\n");
-    has(out, "? 2 undecided: the oracle gave up");
-    has(out, "b.db 154 --verbose"); /* trial 38 * 4 + 1 + 1 */
+    rig_has(out, " outage p50    ?\n");
+    rig_has(out, " ms    2\n");
+    rig_has(out, "? 2 undecided: the oracle gave up");
+    rig_has(out, "b.db 154 --verbose"); /* trial 38 * 4 + 1 + 1 */
     char *line = strtok(out, "\n");
     for (int i = 0; i < 2; i++, line = strtok(NULL, "\n"))
         ck_assert_msg(strlen(line) <= 100, "too wide: %s", line);
     ck_assert_int_eq(show(SHOW_CSV, "undecided", NULL), 0);
-    has(out, "\n0,38,");
-    has(out, "\n1,2,");
+    rig_has(out, "\n0,38,");
+    rig_has(out, "\n1,2,");
     ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
-    has(out, "\"undecided\": 2, \"years\": null");
+    rig_has(out, "\"undecided\": 2, \"years\": null");
     ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
-    has(out, " ms | 2 |\n");
+    rig_has(out, " ms | 2 |\n");
     rig_fini(&rig);
 }
 END_TEST
@@ -296,18 +293,18 @@ START_TEST(test_show__wrong_input_is_named_and_prints_nothing)
 {
     build();
     ck_assert_int_eq(show(SHOW_TABLE, "varient", NULL), 2);
-    has(err, "did you mean variant");
+    rig_has(err, "did you mean variant");
     ck_assert_uint_eq(out_bytes, 0);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "nonsense ="), 2);
-    has(err, "--where:1:1: ");
+    rig_has(err, "--where:1:1: ");
     ck_assert_uint_eq(out_bytes, 0);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "json_extract(story, '$') = 1"), 2);
-    has(err, "--where:1:1: malformed JSON");
+    rig_has(err, "--where:1:1: malformed JSON");
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "1); DELETE FROM trial; --"), 2);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, "1) UNION SELECT (1"), 2);
     snprintf(rig.path[0], sizeof(rig.path[0]), "%s/none.db", rig.dir);
     ck_assert_int_eq(show(SHOW_TABLE, NULL, NULL), 2);
-    has(err, "none.db:1:1: No such file");
+    rig_has(err, "none.db:1:1: No such file");
     ck_assert_uint_eq(out_bytes, 0);
     rig_fini(&rig);
 }
@@ -322,13 +319,13 @@ START_TEST(test_show__strange_names_stay_names)
     rig_put(&rig, &r);
     rig_close(&rig);
     ck_assert_int_eq(show(SHOW_CSV, NULL, NULL), 0);
-    has(out, ",\"a\"\"b<c>&,|'d\n\",1,1,1,0,0,0.975,");
+    rig_has(out, ",\"a\"\"b<c>&,|'d\n\",1,1,1,0,0,0.975,");
     ck_assert_int_eq(show(SHOW_JSON, NULL, NULL), 0);
-    has(out, "\"a\\\"b<c>&,|'d\\u000a\"");
+    rig_has(out, "\"a\\\"b<c>&,|'d\\u000a\"");
     ck_assert_int_eq(show(SHOW_JUNIT, NULL, NULL), 0);
-    has(out, "a&quot;b&lt;c&gt;&amp;,|'d");
+    rig_has(out, "a&quot;b&lt;c&gt;&amp;,|'d");
     ck_assert_int_eq(show(SHOW_MARKDOWN, NULL, NULL), 0);
-    has(out, "a\"b<c>&,\\|'d ");
+    rig_has(out, "a\"b<c>&,\\|'d ");
     rig_fini(&rig);
 }
 END_TEST

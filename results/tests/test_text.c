@@ -80,7 +80,22 @@ START_TEST(test_text__the_nearest_name_is_near)
 }
 END_TEST
 
-CHECK_MAIN("text", 60, tcase_add_test(tc, test_text__times_have_a_unit_that_fits);
+START_TEST(test_text__stem)
+{
+    char room[8];
+    text_stem("a/b/demo.db", room, sizeof(room));
+    ck_assert_str_eq(room, "demo");
+    text_stem("demo", room, sizeof(room));
+    ck_assert_str_eq(room, "demo");
+    text_stem("a/.db", room, sizeof(room)); /* a name, not an ending */
+    ck_assert_str_eq(room, ".db");
+    text_stem("a-long-name.db", room, sizeof(room));
+    ck_assert_str_eq(room, "a-long-");
+}
+END_TEST
+
+CHECK_MAIN("text", 60, tcase_add_test(tc, test_text__stem);
+           tcase_add_test(tc, test_text__times_have_a_unit_that_fits);
            tcase_add_test(tc, test_text__shares_are_whole_only_if_they_are);
            tcase_add_test(tc, test_text__counts_have_commas);
            tcase_add_test(tc, test_text__escapes);
