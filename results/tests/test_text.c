@@ -82,15 +82,15 @@ END_TEST
 
 START_TEST(test_text__stem)
 {
-    char room[8];
-    text_stem("a/b/demo.db", room, sizeof(room));
-    ck_assert_str_eq(room, "demo");
-    text_stem("demo", room, sizeof(room));
-    ck_assert_str_eq(room, "demo");
-    text_stem("a/.db", room, sizeof(room)); /* a name, not an ending */
-    ck_assert_str_eq(room, ".db");
-    text_stem("a-long-name.db", room, sizeof(room));
-    ck_assert_str_eq(room, "a-long-");
+    char stem[8];
+    text_stem("a/b/demo.db", stem, sizeof(stem));
+    ck_assert_str_eq(stem, "demo");
+    text_stem("demo", stem, sizeof(stem));
+    ck_assert_str_eq(stem, "demo");
+    text_stem("a/.db", stem, sizeof(stem)); /* a name, not an ending */
+    ck_assert_str_eq(stem, ".db");
+    text_stem("a-long-name.db", stem, sizeof(stem));
+    ck_assert_str_eq(stem, "a-long-");
 }
 END_TEST
 
