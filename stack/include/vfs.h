@@ -22,7 +22,7 @@
 
 enum vfs_op {
     VFS_MOUNT = 1, /* answers ino = root, ino2 = root of the shared tree (0: none) */
-    VFS_LOOKUP,    /* ino, name -> stat */
+    VFS_LOOKUP,    /* ino, name -> stat; flag PATH: ino, path -> stat, ino2, moved (below) */
     VFS_CREATE,    /* ino, name, mode -> stat; E_EXIST */
     VFS_MKDIR,     /* ino, name, mode -> stat */
     VFS_UNLINK,    /* ino, name; flag OPEN: some descriptor has the inode ino2 open: keep it until
@@ -65,7 +65,12 @@ enum vfs_flags {
     VFS_KEEP_SIZE = 1u << 2,
     VFS_PUNCH = 1u << 3,
     VFS_ZERO = 1u << 4,
-    VFS_NEW = 1u << 5
+    VFS_NEW = 1u << 5,
+    /* LOOKUP at naming: the name is several with slashes between, none of them a dot or dots,
+     * looked up one after the other as far as they are directories. Answers OK or E_NOENT of the
+     * last one looked at, in ino2 the directory that it was looked up in, in moved where it ends
+     * (0: of none). */
+    VFS_PATH = 1u << 6
 };
 enum vfs_which { VFS_SET_MODE = 1u << 0, VFS_SET_OWNER = 1u << 1, VFS_SET_MTIME = 1u << 2 };
 

@@ -134,7 +134,7 @@ enum err vfs_request_unpack(struct vfs_request *request, const struct msg *m)
      * hold is a broken message. */
     if (request->name_bytes > VFS_PATH_MAX || request->name2_bytes > VFS_PATH_MAX)
         return E_INVAL;
-    if (request->length > VFS_IO_MAX || request->flags >= 2 * VFS_NEW)
+    if (request->length > VFS_IO_MAX || request->flags >= 2 * VFS_PATH)
         return E_INVAL;
     if (request->which > (VFS_SET_MODE | VFS_SET_OWNER | VFS_SET_MTIME))
         return E_INVAL;

@@ -193,9 +193,10 @@ static enum err mount(struct naming *n, const struct vfs_request *in, struct vfs
     }
 }
 
-static enum err fetch_name(uint32_t caller, uint32_t grant, uint32_t bytes, char *name)
+static enum err fetch_name(uint32_t caller, uint32_t grant, uint32_t bytes, uint32_t most,
+                           void *name)
 {
-    if (bytes > VFS_NAME_MAX)
+    if (bytes > most)
         return E_NAMETOOLONG;
     return bytes == 0 ? OK : plat_copy_in(caller, grant, 0, name, bytes);
 }
@@ -206,10 +207,13 @@ static enum err dispatch(struct naming *n, const struct msg *in, struct vfs_repl
     enum err e = vfs_request_unpack(&request, in);
     if (e == OK && request.environment != n->environment)
         e = E_INVAL;
+    bool path = e == OK && request.op == VFS_LOOKUP && (request.flags & VFS_PATH) != 0;
     if (e == OK)
-        e = fetch_name(in->source, request.name_grant, request.name_bytes, n->name);
+        e = fetch_name(in->source, request.name_grant, request.name_bytes,
+                       path ? VFS_PATH_MAX : VFS_NAME_MAX, path ? (void *)n->text : n->name);
     if (e == OK)
-        e = fetch_name(in->source, request.name2_grant, request.name2_bytes, n->name2);
+        e = fetch_name(in->source, request.name2_grant, request.name2_bytes, VFS_NAME_MAX,
+                       n->name2);
     if (e != OK)
         return e;
     n->vfs = in->source;

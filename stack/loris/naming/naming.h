@@ -65,7 +65,7 @@ struct naming {
     char name[VFS_NAME_MAX + 1], name2[VFS_NAME_MAX + 1];
     uint32_t name_bytes, name2_bytes;
     struct dirtree tree;         /* path into the directory that is at hand */
-    uint8_t text[VFS_PATH_MAX];  /* target of a symbolic link */
+    uint8_t text[VFS_PATH_MAX];  /* target of a symbolic link, or a path to be looked up */
     uint8_t listing[16384];      /* packed entries on their way to VFS */
     uint8_t xattrs[BLOCK_BYTES]; /* extended attributes of the inode at hand */
     uint8_t value[BLOCK_BYTES];  /* one of them; one block of a file */

@@ -19,11 +19,12 @@ void stat_fill(const struct node *node, struct vfs_stat *stat)
 }
 
 /* A name whose inode is gone: it went meanwhile, or its creation was lost in a recovery. */
-static enum err gone(struct naming *n, const struct node *dir, const struct entry *entry)
+static enum err gone(struct naming *n, const struct node *dir, const char *name, uint32_t bytes,
+                     const struct entry *entry)
 {
     struct entry again;
     dirtree_forget(&n->tree);
-    enum err e = directory_find(n, dir, n->name, n->name_bytes, &again);
+    enum err e = directory_find(n, dir, name, bytes, &again);
     return e == OK ? again.ino == entry->ino ? E_LOST : E_NOENT : e;
 }
 
@@ -42,7 +43,59 @@ static enum err lookup(struct naming *n, uint64_t directory, struct vfs_reply *o
         return e;
     e = objects_load(n, entry.ino, false, &found);
     if (e == E_NOENT)
-        e = gone(n, &dir, &entry);
+        e = gone(n, &dir, n->name, n->name_bytes, &entry);
+    if (e == OK)
+        stat_fill(&found, &out->stat);
+    return e;
+}
+
+/* Cuts the next name off the path, which *at is moved behind. OK; E_NAMETOOLONG; E_INVAL: none. */
+static enum err next_name(const struct naming *n, uint32_t *at, const char **name, uint32_t *bytes)
+{
+    const char *path = (const char *)n->text;
+    uint32_t end = *at;
+    while (end < n->name_bytes && path[end] == '/')
+        end++;
+    *name = path + end;
+    while (end < n->name_bytes && path[end] != '/')
+        end++;
+    *bytes = (uint32_t)(path + end - *name);
+    *at = end;
+    if (*bytes == 0)
+        return E_INVAL;
+    return *bytes > VFS_NAME_MAX ? E_NAMETOOLONG : OK;
+}
+
+/* The same along a path: what is a directory, by its name, and not the last is opened at once. */
+static enum err lookup_path(struct naming *n, uint64_t directory, struct vfs_reply *out)
+{
+    struct node dir, below, found;
+    struct entry entry;
+    const char *name;
+    uint32_t at = 0, bytes;
+    enum err e = dirtree_open(n, directory, false, &dir);
+    out->moved = 0;
+    while (e == OK) {
+        e = next_name(n, &at, &name, &bytes);
+        if (e != OK)
+            return e;
+        out->ino2 = dir.oid;
+        out->moved = at;
+        e = directory_find(n, &dir, name, bytes, &entry);
+        if (e != OK || at == n->name_bytes || entry.type != VFS_DIRECTORY)
+            break;
+        dirtree_forget(&n->tree);
+        e = dirtree_open(n, entry.ino, false, &below);
+        if (e == E_NOENT)
+            e = gone(n, &dir, name, bytes, &entry);
+        if (e == OK)
+            dir = below;
+    }
+    if (e != OK)
+        return e;
+    e = objects_load(n, entry.ino, false, &found);
+    if (e == E_NOENT)
+        e = gone(n, &dir, name, bytes, &entry);
     if (e == OK)
         stat_fill(&found, &out->stat);
     return e;
@@ -64,7 +117,7 @@ enum err query_lookup(struct naming *n, const struct vfs_request *in, struct vfs
     enum err e;
     uint32_t times = 0;
     do
-        e = lookup(n, in->ino, out);
+        e = (in->flags & VFS_PATH) != 0 ? lookup_path(n, in->ino, out) : lookup(n, in->ino, out);
     while (torn(n, e, &times));
     return e;
 }

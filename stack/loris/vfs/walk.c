@@ -70,6 +70,58 @@ static enum err step(struct vfs *v, struct walked *out)
     return OK;
 }
 
+/*
+ * How much of the path can be asked for at once: the name at hand and those behind it, up to dots
+ * and what is too long. Only user 0 may pass any directory, only naming takes more than one name.
+ */
+static uint32_t bytes_at_once(const struct vfs *v, const struct walked *out)
+{
+    const char *end = out->name + out->name_bytes;
+    if (v->uid != 0 || v->server_layer != LAYER_NAMING || is_dots(out->name, out->name_bytes) ||
+        walk_is_shared_point(v, out->found.ino, out->name, out->name_bytes))
+        return out->name_bytes;
+    for (;;) {
+        const char *name = end, *after;
+        while (*name == '/')
+            name++;
+        for (after = name; *after != '/' && *after != '\0'; after++)
+            ;
+        uint32_t bytes = (uint32_t)(after - name);
+        if (bytes == 0 || bytes > VFS_NAME_MAX || is_dots(name, bytes))
+            return (uint32_t)(end - out->name);
+        end = after;
+    }
+}
+
+/* Several steps in one: `bytes` of the path, of which those up to *rest are taken, and the last
+ * name taken is out->name. As step() answers for that. */
+static enum err step_far(struct vfs *v, uint32_t bytes, char **rest, struct walked *out)
+{
+    struct vfs_request request = {.op = VFS_LOOKUP, .flags = VFS_PATH, .ino = out->found.ino};
+    struct cargo cargo = {.name = out->name, .name_bytes = bytes};
+    struct vfs_reply reply;
+    enum err e = server_call(v, &request, &cargo, &reply);
+    if ((e != OK && e != E_NOENT) || (e == E_NOENT && reply.moved == 0))
+        return e;
+    char *path = *rest - out->name_bytes; /* the name at hand ends there */
+    if (reply.moved < out->name_bytes || reply.moved > bytes || path[reply.moved - 1] == '/' ||
+        (path[reply.moved] != '/' && path[reply.moved] != '\0'))
+        return E_IO; /* no name that was asked for ends there */
+    *rest = path + reply.moved;
+    char *name = *rest;
+    while (name > path && name[-1] != '/')
+        name--;
+    out->name = name;
+    out->name_bytes = (uint32_t)(*rest - name);
+    out->parent = (struct place){.ino = reply.ino2, .shared = out->found.shared};
+    out->parent_stat = (struct vfs_stat){0};
+    if (e != OK)
+        return e;
+    out->found.ino = reply.stat.ino;
+    out->stat = reply.stat;
+    return OK;
+}
+
 /* Puts the target of the link out->found before what is left of the path. */
 static enum err splice_link(struct vfs *v, const struct walked *out, char *path, const char *rest)
 {
@@ -153,9 +205,10 @@ enum err walk(struct vfs *v, struct place start, char *path, bool follow, struct
             return e;
         if (out->name_bytes > VFS_NAME_MAX)
             return E_NAMETOOLONG;
+        uint32_t bytes = bytes_at_once(v, out);
+        e = bytes == out->name_bytes ? step(v, out) : step_far(v, bytes, &rest, out);
         last = only_slashes(rest);
         out->slash = *rest == '/';
-        e = step(v, out);
         if (e == E_NOENT && last) {
             out->found_error = E_NOENT;
             return OK;

@@ -451,6 +451,57 @@ START_TEST(test_naming__tries_again_when_its_transaction_gives_way)
 END_TEST
 
 /* Every byte of a directory block, flipped: an answer or an error, never a crash (N5). */
+/* Looks the path up from the root; *reply says where that ended. */
+static enum err walk(const char *path, struct vfs_reply *reply)
+{
+    struct vfs_request r = {
+        .op = VFS_LOOKUP, .flags = VFS_PATH, .ino = ROOT, .sequence = ++rig_sequence, .attempt = 1};
+    enum err e = E_DEAD;
+    ck_assert(rig_ask(&r, path, NULL, NULL, 0, &e, reply));
+    return e;
+}
+
+START_TEST(test_naming__walks_a_path_as_far_as_it_leads)
+{
+    rig_start();
+    struct vfs_reply reply;
+    char much[VFS_NAME_MAX + 8];
+    uint64_t a = rig_make(VFS_MKDIR, ROOT, "a"), b = rig_make(VFS_MKDIR, a, "bb");
+    uint64_t f = rig_make(VFS_CREATE, b, "file");
+    static const struct {
+        const char *path;
+        enum err e;
+        uint64_t moved;
+    } cases[] = {{"a/bb/file", OK, 9},   {"a", OK, 1},        {"//a///bb", OK, 8},
+                 {"a/bb/file/x", OK, 9}, {"a/x", E_NOENT, 3}, {"x/bb/file", E_NOENT, 1},
+                 {"a/", E_INVAL, 1},     {"//", E_INVAL, 0}};
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        ck_assert_int_eq(walk(cases[k].path, &reply), cases[k].e);
+        ck_assert_uint_eq(reply.moved, cases[k].moved);
+    }
+    ck_assert_int_eq(walk("a/bb/file", &reply), OK);
+    ck_assert_uint_eq(reply.stat.ino, f);
+    ck_assert_uint_eq(reply.ino2, b);
+    ck_assert_int_eq(walk("a/bb/nothing", &reply), E_NOENT);
+    ck_assert_uint_eq(reply.ino2, b);
+    memset(much, 'm', sizeof(much));
+    memcpy(much, "a/", 2);
+    much[sizeof(much) - 1] = '\0';
+    ck_assert_int_eq(walk(much, &reply), E_NAMETOOLONG);
+}
+END_TEST
+
+START_TEST(test_naming__a_path_through_a_lost_directory_is_lost)
+{
+    rig_start();
+    struct vfs_reply reply;
+    uint64_t a = rig_make(VFS_MKDIR, ROOT, "a");
+    (void)rig_make(VFS_CREATE, a, "f");
+    fake_cache_find(a)->oid = 0; /* what a recovery leaves of a creation that it skipped */
+    ck_assert_int_eq(walk("a/f", &reply), E_LOST);
+}
+END_TEST
+
 START_TEST(test_naming__n5_a_bad_directory_is_an_error)
 {
     for (uint32_t byte = 0; byte < 64; byte++) {
@@ -521,5 +572,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_naming__a_name_without_its_inode_is_lost_and_not_absent);
     tcase_add_test(tc, test_naming__n4_a_request_that_kills_the_cache_again_and_again_ends);
     tcase_add_test(tc, test_naming__tries_again_when_its_transaction_gives_way);
+    tcase_add_test(tc, test_naming__walks_a_path_as_far_as_it_leads);
+    tcase_add_test(tc, test_naming__a_path_through_a_lost_directory_is_lost);
     tcase_add_test(tc, test_naming__n5_a_bad_directory_is_an_error);
     tcase_add_test(tc, test_naming__writes_and_reads_through_the_callers_memory);)

@@ -29,7 +29,7 @@ static struct {
     enum vfs_op fail_op;
     enum err fail_with;
     uint32_t fail_times;
-    uint64_t lie;
+    uint64_t lie, stray;
 } tree;
 static uint8_t data[TREE_NODES][TREE_FILE_BYTES];
 
@@ -144,6 +144,28 @@ static enum err lookup(const struct vfs_request *r, const char *name, struct vfs
     return OK;
 }
 
+/* Of a path: as far as there are directories. */
+static enum err lookup_path(const struct vfs_request *r, const char *path, struct vfs_reply *out)
+{
+    struct vfs_request one = *r;
+    out->stat.ino = r->ino;
+    for (uint32_t at = 0; at < r->name_bytes;) {
+        while (at < r->name_bytes && path[at] == '/')
+            at++;
+        one.ino = out->ino2 = out->stat.ino;
+        one.name_bytes = 0;
+        while (at + one.name_bytes < r->name_bytes && path[at + one.name_bytes] != '/')
+            one.name_bytes++;
+        ASSERT(one.name_bytes > 0);
+        enum err e = lookup(&one, path + at, out);
+        at += one.name_bytes;
+        out->moved = tree.stray != 0 ? tree.stray : at;
+        if (e != OK || out->stat.type != VFS_DIRECTORY)
+            return e;
+    }
+    return OK;
+}
+
 static enum err rename_entry(const struct vfs_request *r, const char *name, const char *name2)
 {
     uint32_t from = entry_find(r->ino, name, r->name_bytes);
@@ -166,7 +188,7 @@ static enum err on_name(const struct vfs_request *r, const char *name, const cha
     uint32_t k;
     switch (r->op) {
     case VFS_LOOKUP:
-        return lookup(r, name, out);
+        return (r->flags & VFS_PATH) != 0 ? lookup_path(r, name, out) : lookup(r, name, out);
     case VFS_CREATE:
         return make(r, name, VFS_FILE, from, out);
     case VFS_MKDIR:
@@ -281,8 +303,9 @@ static enum err on_xattr(const struct vfs_request *r, uint32_t from, struct vfs_
 
 static enum err carry_out(const struct vfs_request *r, uint32_t from, struct vfs_reply *out)
 {
-    char name[VFS_NAME_MAX + 1], name2[VFS_NAME_MAX + 1];
-    ASSERT(r->name_bytes <= VFS_NAME_MAX && r->name2_bytes <= VFS_NAME_MAX);
+    char name[VFS_PATH_MAX + 1], name2[VFS_NAME_MAX + 1];
+    ASSERT((r->flags & VFS_PATH) != 0 || r->name_bytes <= VFS_NAME_MAX);
+    ASSERT(r->name2_bytes <= VFS_NAME_MAX);
     if (r->op == VFS_MOUNT) {
         out->stat.ino = TREE_ROOT;
         out->ino2 = TREE_SHARED;
@@ -400,6 +423,11 @@ void tree_fail(enum vfs_op op, enum err e, uint32_t times)
 void tree_lie(uint64_t moved)
 {
     tree.lie = moved;
+}
+
+void tree_stray(uint64_t moved)
+{
+    tree.stray = moved;
 }
 
 const struct tree_request *tree_log(uint32_t *count)

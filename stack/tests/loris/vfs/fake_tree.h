@@ -39,6 +39,8 @@ void tree_die_at(uint64_t n, bool after);
 void tree_fail(enum vfs_op op, enum err e, uint32_t times);
 /* Answers to reads, writes and readlinks claim to have moved this much; 0: the truth. */
 void tree_lie(uint64_t moved);
+/* Answers to paths claim to have ended there; 0: the truth. */
+void tree_stray(uint64_t moved);
 
 /* The log since the last call of this. */
 const struct tree_request *tree_log(uint32_t *count);

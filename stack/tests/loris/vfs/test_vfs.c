@@ -35,6 +35,55 @@ START_TEST(test_vfs__walks_components_slashes_and_dots)
 }
 END_TEST
 
+/* How many requests it takes the VFS to find out what the path leads to, and that. */
+static uint32_t lookups(const char *path, enum err want)
+{
+    tree_forget_log();
+    ck_assert_int_eq(rig_call(CALL_STAT, path, NULL), want);
+    return tree_count(VFS_LOOKUP);
+}
+
+START_TEST(test_vfs__names_behind_each_other_are_one_request)
+{
+    rig_start();
+    rig_make(CALL_MKDIR, "a");
+    rig_make(CALL_MKDIR, "a/b");
+    rig_make(CALL_MKDIR, "a/b/c");
+    rig_make_file("a/b/c/f");
+    ck_assert_int_eq(rig_call(CALL_SYMLINK, "/a/b", "a/l"), OK);
+    uint64_t f = rig_ino_of("a/b/c/f");
+    ck_assert_uint_eq(lookups("a/b/c/f", OK), 1);
+    ck_assert_uint_eq(rig_reply.stat.ino, f);
+    ck_assert_uint_eq(lookups("//a//b/c///f", OK), 1);
+    ck_assert_uint_eq(lookups("a/b/../b/c/f", OK), 3);
+    ck_assert_uint_eq(rig_reply.stat.ino, f);
+    ck_assert_uint_eq(lookups("a/l/c/f", OK), 2);
+    ck_assert_uint_eq(rig_reply.stat.ino, f);
+    ck_assert_uint_eq(lookups("a/b/c/f/g", E_NOTDIR), 1);
+    ck_assert_uint_eq(lookups("a/b/c/f/", E_NOTDIR), 1);
+    ck_assert_uint_eq(lookups("a/x/c/f", E_NOENT), 1);
+    ck_assert_uint_eq(lookups("a/b/c/x", E_NOENT), 1);
+    tree_forget_log();
+    rig_make_file("a/b/c/x"); /* where the walk ended */
+    ck_assert_uint_eq(rig_ino_of("a/b/c/x"), f + 2);
+}
+END_TEST
+
+START_TEST(test_vfs__a_walk_that_ends_where_no_name_does_is_an_error)
+{
+    rig_start();
+    rig_make(CALL_MKDIR, "dir");
+    rig_make_file("dir/file");
+    for (uint64_t moved = 1; moved < 20; moved++) {
+        tree_stray(moved);
+        enum err want = moved == 3 ? E_NOTDIR : moved == 8 ? OK : E_IO; /* 3: dir is a file */
+        ck_assert_int_eq(rig_call(CALL_STAT, "dir/file", NULL), want);
+    }
+    tree_stray(0);
+    ck_assert_int_eq(rig_call(CALL_STAT, "dir/file", NULL), OK);
+}
+END_TEST
+
 START_TEST(test_vfs__refuses_paths_that_are_empty_long_or_have_a_nul)
 {
     char path[VFS_PATH_MAX + 2] = {0}, name[VFS_NAME_MAX + 2] = {0};
@@ -585,6 +634,8 @@ END_TEST
 CHECK_MAIN("vfs", 60, {
     tcase_add_checked_fixture(tc, rig_start, NULL);
     tcase_add_test(tc, test_vfs__walks_components_slashes_and_dots);
+    tcase_add_test(tc, test_vfs__names_behind_each_other_are_one_request);
+    tcase_add_test(tc, test_vfs__a_walk_that_ends_where_no_name_does_is_an_error);
     tcase_add_test(tc, test_vfs__refuses_paths_that_are_empty_long_or_have_a_nul);
     tcase_add_test(tc, test_vfs__working_directories_are_each_clients_own);
     tcase_add_test(tc, test_vfs__symbolic_links_relative_absolute_and_nested);
