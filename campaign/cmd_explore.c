@@ -37,7 +37,7 @@ static const struct argp_option options[] = {
      "how "
      "many die, one after the other, 1 to 3, default 1",
      0},
-    {"every", KEY_EVERY, "N", 0, "Only each N-th point; default 1", 0},
+    {"every", KEY_EVERY, "N", 0, "Only each N-th point or class; default 1", 0},
     {"persistence", KEY_PERSISTENCE, NULL, 0, "Only points after fsync, sync and commit", 0},
     {"states", KEY_STATES, "N", 0, "Stop when so many states are covered", 0},
     {"budget", KEY_BUDGET, "TIME", 0, "Stop after this time: 90, 5min", 0},
@@ -54,11 +54,12 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Visit every crash state, not a sample: the power fails at each disk write, completed flush "
     "and "
-    "answer to an application, and the caches keep every set of writes that they may."
-    "\vPlans of one power.cut with a `uniform` moment are explored. States that recovery and "
-    "judging "
-    "cannot tell apart are booted once. Broken states become rows of trials, and each can be "
-    "replayed; the view `explored` has a row a point.\n\nExamples:\n"
+    "answer to an application, and the caches keep every set of writes that they may; or processes "
+    "die at every block that matters; or memory is flipped in every class of bits."
+    "\vPlans with `uniform` moments are explored: of one power.cut, of process.crash, of one "
+    "memory.flip. States that recovery and judging cannot tell apart are booted once, deaths that "
+    "leave the same behind are one trial. Broken ones become rows of trials, and each can be "
+    "replayed; the view `explored` tells how much was covered.\n\nExamples:\n"
     "  loris explore demo.yaml --only '*/*/power'     every state of these cells\n"
     "  loris explore demo.yaml --depth 1 --every 10   fewer of them\n"
     "  loris explore demo.yaml --budget 5min          whole depths first, then stop\n"

@@ -30,7 +30,9 @@ static void depths_of(const struct plan *plan, const struct explore_options *o, 
     *most = o->depth;
     if (!striker_takes(plan, cell))
         return;
-    *least = striker_levels(plan, cell);
+    *least = *most = striker_levels(plan, cell);
+    if (striker_flips(plan, cell))
+        return;
     *most = o->strikes > *least ? o->strikes : *least;
 }
 

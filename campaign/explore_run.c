@@ -341,7 +341,7 @@ static void run_jobs(struct explore_run *run)
 static bool check_strikes(const struct plan *plan, const struct explore_options *o)
 {
     for (uint32_t c = 0; c < plan->cell_count; c++)
-        if (explore_jobs_wants(plan, c) && striker_takes(plan, c) &&
+        if (explore_jobs_wants(plan, c) && striker_takes(plan, c) && !striker_flips(plan, c) &&
             o->strikes > EXPLORE_STRIKES_MAX) {
             (void)fprintf(stderr,
                           "--depth:1:1: `%" PRIu32 "` is too deep for %s: at most %u processes "
@@ -473,10 +473,11 @@ int explore_campaign(const struct plan *plan, const struct explore_run_options *
     struct store_plan stored;
     char error[STORE_ERROR_BYTES];
     if (tell_refused(plan) == 0) {
-        (void)fprintf(stderr,
-                      "%s:1:1: has nothing to explore; a plan of one power.cut or process.crash "
-                      "with `at: uniform` is wanted\n",
-                      options->request->path);
+        (void)fprintf(
+            stderr,
+            "%s:1:1: has nothing to explore; a plan of one power.cut, process.crash or memory.flip "
+            "with `at: uniform` is wanted\n",
+            options->request->path);
         return EXIT_WRONG_INPUT;
     }
     if (!check_strikes(plan, &options->explore))

@@ -1,20 +1,26 @@
 #include "campaign/explore_strike.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/explore_flip.h"
 #include "campaign/progress.h" /* host time, for the deadline only */
 #include "campaign/trial_private.h"
+#include "campaign/worker.h"
 
-/* A stretch of blocks of one process. */
+/* A stretch of blocks of one process, or a class of bits. */
 struct stretch {
-    uint32_t program; /* its place in the list */
-    uint32_t number;  /* among those of the program, from 1 */
-    uint64_t last;    /* block, since time 0 */
-    uint64_t blocks;
+    struct explore_strike at; /* what stands for it */
+    uint32_t program;         /* its place in the list */
+    uint32_t number;          /* among those of the program, from 1 */
+    uint64_t blocks;          /* or bits */
 };
 
 /* The stretches of one run, in which the next strike may come. */
@@ -30,7 +36,7 @@ struct striker {
     const struct explore_sink *sink;
     uint32_t cell, part;
     uint64_t n;
-    uint32_t recorded_variant, recorded_workload; /* window[0] is of this job; NO_FAULT: of none */
+    uint32_t recorded; /* window[0] is of this cell, NO_FAULT: of none, */
     uint64_t recorded_n;
 
     bool watching;                         /* the run at hand is recorded, and has begun */
@@ -39,6 +45,7 @@ struct striker {
     struct window *filled;                 /* by the run at hand */
     uint64_t last[SIM_PROCESSES_MAX];      /* of each program: the block at its last edge */
     uint32_t stretches[SIM_PROCESSES_MAX]; /* the same: in `filled` */
+    uint32_t flipped;                      /* the program whose memory is looked at */
     struct window window[EXPLORE_STRIKES_MAX];
 
     struct explore_strike strikes[EXPLORE_STRIKES_MAX]; /* of the trial at hand */
@@ -46,6 +53,7 @@ struct striker {
     struct explore_point point[EXPLORE_STRIKES_MAX];
     uint64_t rows[EXPLORE_STRIKES_MAX];
     struct explore_sum sum;
+    struct trial_record *shared; /* with a child in which a trial runs */
     bool late;
 };
 
@@ -55,7 +63,10 @@ struct striker *striker_create(struct lab *lab, const struct plan *plan)
     ASSERT(s != NULL && lab != NULL && plan != NULL);
     s->lab = lab;
     s->plan = plan;
-    s->recorded_variant = NO_FAULT;
+    s->recorded = NO_FAULT;
+    s->shared =
+        mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT(s->shared != MAP_FAILED);
     return s;
 }
 
@@ -65,6 +76,7 @@ void striker_destroy(struct striker *s)
         return;
     for (uint32_t l = 0; l < EXPLORE_STRIKES_MAX; l++)
         free(s->window[l].stretch);
+    (void)munmap(s->shared, sizeof(*s->shared));
     free(s);
 }
 
@@ -74,7 +86,14 @@ void striker_destroy(struct striker *s)
 bool striker_takes(const struct plan *plan, uint32_t cell)
 {
     const struct fault_plan *faults = &plan->faults[plan->cells[cell].fault];
-    return faults->count > 0 && faults->faults[0].kind == FAULT_PROCESS_CRASH;
+    return faults->count > 0 &&
+           (faults->faults[0].kind == FAULT_PROCESS_CRASH || striker_flips(plan, cell));
+}
+
+bool striker_flips(const struct plan *plan, uint32_t cell)
+{
+    const struct fault_plan *faults = &plan->faults[plan->cells[cell].fault];
+    return faults->count > 0 && faults->faults[0].kind == FAULT_MEMORY_FLIP;
 }
 
 static bool is_first(const struct fault *f)
@@ -94,12 +113,14 @@ static bool is_later(const struct fault *f)
 const char *striker_refuses(const struct plan *plan, uint32_t cell)
 {
     const struct fault_plan *faults = &plan->faults[plan->cells[cell].fault];
+    if (striker_flips(plan, cell))
+        return explore_flip_refuses(faults);
     if (faults->count > EXPLORE_STRIKES_MAX)
         return "explore takes three deaths of processes at most";
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
         if (f->kind != FAULT_PROCESS_CRASH)
-            return "explore takes one power.cut, or deaths of processes (process.crash)";
+            return "explore takes one power.cut, one memory.flip, or deaths (process.crash)";
         if (f->repeat_same_request || !amount_is(&f->repeat, 1))
             return "explore takes processes that die once";
         if (f->instance.kind == FAULT_TARGET_ALL)
@@ -141,6 +162,10 @@ bool striker_can(const struct plan *plan, uint32_t cell, const struct explore_st
     bool has = false;
     for (uint32_t p = 0; p < count; p++)
         has = has || (list[p].layer == strike->layer && list[p].instance == strike->instance);
+    if (striker_flips(plan, cell))
+        return has && strike->block == 0 && strike->probe < PROBE_COUNT && strike->pass >= 1 &&
+               strike->pass <= AMOUNT_MAX && strike->region != FAULT_REGION_ANY &&
+               strike->word < 8 && strike->bit < 64;
     return has && strike->block >= 1 && strike->block <= AMOUNT_MAX;
 }
 
@@ -191,6 +216,19 @@ static bool in_window(const struct striker *s)
     return run->last_struck == s->level - 1 && !run->undetected && !run->in_service;
 }
 
+static void add(struct striker *s, uint32_t program, const struct explore_strike *at,
+                uint64_t blocks)
+{
+    struct window *w = s->filled;
+    if (w->count == w->room) {
+        w->room = w->room == 0 ? 256 : w->room * 2;
+        w->stretch = realloc(w->stretch, w->room * sizeof(*w->stretch));
+        ASSERT(w->stretch != NULL);
+    }
+    w->stretch[w->count++] = (struct stretch){
+        .at = *at, .program = program, .number = ++s->stretches[program], .blocks = blocks};
+}
+
 static void on_edge(void *context, enum layer layer, uint32_t instance, uint64_t blocks)
 {
     struct striker *s = context;
@@ -206,14 +244,30 @@ static void on_edge(void *context, enum layer layer, uint32_t instance, uint64_t
     if (count == 0 || !in_window(s) ||
         (s->level > 0 && f != NULL && !aims_at(lab_variant(lab), f, &lab->programs[p])))
         return;
-    struct window *w = s->filled;
-    if (w->count == w->room) {
-        w->room = w->room == 0 ? 256 : w->room * 2;
-        w->stretch = realloc(w->stretch, w->room * sizeof(*w->stretch));
-        ASSERT(w->stretch != NULL);
+    add(s, p, &(struct explore_strike){.layer = layer, .instance = instance, .block = blocks},
+        count);
+}
+
+static void on_flip(void *context, const struct explore_strike *at, uint64_t bits)
+{
+    struct striker *s = context;
+    add(s, s->flipped, at, bits);
+}
+
+/* A probe is passed: what could be flipped now, of all that the plan may strike. */
+static void on_trace(void *context, const struct sim_trace *t)
+{
+    struct striker *s = context;
+    const struct lab *lab = s->lab;
+    const struct fault *f = planned(s->plan, s->cell, 0);
+    bool wanted = t->kind == SIM_TRACE_PROBE && in_window(s) &&
+                  (f->at.kind != FAULT_AT_PROBE || f->at.probe == t->probe);
+    for (uint32_t p = 0; wanted && p < lab->program_count; p++) {
+        s->flipped = p;
+        if (aims_at(lab_variant(lab), f, &lab->programs[p]))
+            explore_flip_classes(lab->machine, f, lab->programs[p].instance, t->probe,
+                                 sim_machine_probe_count(lab->machine, t->probe), on_flip, s);
     }
-    w->stretch[w->count++] = (struct stretch){
-        .program = p, .number = ++s->stretches[p], .last = blocks, .blocks = count};
 }
 
 /* From now on the next run fills the window of strike `level`. */
@@ -229,12 +283,16 @@ static void watch(struct striker *s, uint32_t level)
     s->filled = &s->window[level];
     s->filled->count = 0;
     lab_listen(s->lab, &listener);
-    sim_machine_watch(s->lab->machine, on_edge, s);
+    if (striker_flips(s->plan, s->cell))
+        sim_machine_trace(s->lab->machine, on_trace, s);
+    else
+        sim_machine_watch(s->lab->machine, on_edge, s);
 }
 
 static void unwatch(struct striker *s)
 {
     sim_machine_watch(s->lab->machine, NULL, NULL);
+    sim_machine_trace(s->lab->machine, NULL, NULL);
     lab_listen(s->lab, NULL);
 }
 
@@ -243,8 +301,7 @@ static void record(struct striker *s)
 {
     const struct plan_cell *c = &s->plan->cells[s->cell];
     const struct plan_workload *w = &s->plan->workloads[c->workload];
-    if (s->recorded_variant == c->variant && s->recorded_workload == c->workload &&
-        s->recorded_n == s->n)
+    if (s->recorded == s->cell && s->recorded_n == s->n)
         return;
     s->from_mark = false;
     for (uint32_t a = 0; a < w->app_count; a++)
@@ -253,8 +310,7 @@ static void record(struct striker *s)
     watch(s, 0);
     lab_begin(s->lab, c->variant, c->workload, s->n);
     unwatch(s);
-    s->recorded_variant = c->variant;
-    s->recorded_workload = c->workload;
+    s->recorded = s->cell;
     s->recorded_n = s->n;
 }
 
@@ -267,12 +323,15 @@ static struct fault fault_of(const struct plan *plan, uint32_t cell, uint32_t le
 {
     const struct fault *f = planned(plan, cell, level);
     struct fault fault = f != NULL ? *f : fault_default(FAULT_PROCESS_CRASH);
+    if (fault.kind == FAULT_MEMORY_FLIP)
+        fault = explore_flip_fault(f, at);
     fault.layer = at->layer;
     fault.instance = (struct fault_target){.kind = FAULT_TARGET_INDEX, .index = at->instance};
-    fault.at = (struct fault_when){.kind = FAULT_AT_BLOCK,
-                                   .number = amount_fixed((int64_t)at->block),
-                                   .layer = at->layer,
-                                   .probe = PROBE_COUNT};
+    if (fault.kind != FAULT_MEMORY_FLIP)
+        fault.at = (struct fault_when){.kind = FAULT_AT_BLOCK,
+                                       .number = amount_fixed((int64_t)at->block),
+                                       .layer = at->layer,
+                                       .probe = PROBE_COUNT};
     return fault;
 }
 
@@ -280,11 +339,16 @@ static struct fault fault_of(const struct plan *plan, uint32_t cell, uint32_t le
 static void write_state(const struct explore_strike *strikes, uint32_t count, char *to, size_t room)
 {
     size_t at = (size_t)snprintf(to, room, "{\"strikes\":[");
-    for (uint32_t l = 0; l < count; l++)
-        at += (size_t)snprintf(
-            to + at, room - at,
-            "%s{\"layer\":\"%s\",\"instance\":%" PRIu32 ",\"block\":%" PRIu64 "}", l > 0 ? "," : "",
-            layer_name(strikes[l].layer), strikes[l].instance, strikes[l].block);
+    for (uint32_t l = 0; l < count; l++) {
+        const struct explore_strike *k = &strikes[l];
+        at += (size_t)snprintf(to + at, room - at, "%s{\"layer\":\"%s\",\"instance\":%" PRIu32,
+                               l > 0 ? "," : "", layer_name(k->layer), k->instance);
+        if (k->block != 0)
+            at += (size_t)snprintf(to + at, room - at, ",\"block\":%" PRIu64, k->block);
+        else
+            at += (size_t)explore_flip_write(k, to + at, room - at);
+        at += (size_t)snprintf(to + at, room - at, "}");
+    }
     at += (size_t)snprintf(to + at, room - at, "]}");
     ASSERT(at < room); /* three strikes */
 }
@@ -348,16 +412,36 @@ static void tell(struct striker *s, uint32_t level, uint64_t blocks, struct tria
         s->sink->progress(s->sink->context, blocks, 1);
 }
 
-/* Runs the death at the last block of a stretch. `record` has the trial. */
+/* The same in a child: a process whose memory is wrong may spoil the laboratory's. */
+static void trial_apart(struct striker *s, uint32_t count, struct trial_record *r)
+{
+    int status = 0;
+    (void)fflush(NULL);
+    pid_t parent = getpid(), child = fork();
+    ASSERT(child >= 0);
+    if (child == 0) {
+        worker_die_with((int)parent);
+        striker_trial(s->lab, s->plan, s->cell, s->strikes, count, s->shared);
+        _exit(0);
+    }
+    while (waitpid(child, &status, 0) < 0)
+        ASSERT(errno == EINTR);
+    ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    *r = *s->shared;
+}
+
+/* Runs what stands for a stretch. *r has the trial. */
 static void strike(struct striker *s, uint32_t level, const struct stretch *at,
                    struct trial_record *r)
 {
-    const struct sim_program *p = &s->lab->programs[at->program];
     bool goes_on = level + 1 < s->to;
-    s->strikes[level] = (struct explore_strike){p->layer, p->instance, at->last};
+    s->strikes[level] = at->at;
     if (goes_on)
         watch(s, level + 1);
-    striker_trial(s->lab, s->plan, s->cell, s->strikes, level + 1, r);
+    if (at->at.block == 0)
+        trial_apart(s, level + 1, r);
+    else
+        striker_trial(s->lab, s->plan, s->cell, s->strikes, level + 1, r);
     if (goes_on)
         unwatch(s);
     ASSERT(r->injected); /* what was recorded comes again */
@@ -371,9 +455,10 @@ static void strike_all(struct striker *s, uint32_t level, const struct stretch *
     static struct trial_record other; /* large */
     const struct sim_program *p = &s->lab->programs[at->program];
     uint64_t at_ns = lab_strike(s->lab, level)->time_ns + s->lab->run.origin_ns;
-    for (uint64_t k = at->last - at->blocks + 1; k < at->last; k++) {
+    uint64_t end = at->at.block;
+    for (uint64_t k = end - at->blocks + 1; k < end; k++) {
         s->strikes[level].block = k;
-        sim_machine_stamp_death(s->lab->machine, p->layer, p->instance, at->last, at_ns);
+        sim_machine_stamp_death(s->lab->machine, p->layer, p->instance, end, at_ns);
         striker_trial(s->lab, s->plan, s->cell, s->strikes, level + 1, &other);
         s->point[level].boots++;
         s->sum.boots++;
@@ -381,7 +466,7 @@ static void strike_all(struct striker *s, uint32_t level, const struct stretch *
         if (s->sink->met != NULL)
             s->sink->met(s->sink->context, s->point[level].number, other.hash);
     }
-    s->strikes[level].block = at->last;
+    s->strikes[level].block = end;
 }
 
 /* ---- Walks -------------------------------------------------------------------------------------
@@ -428,7 +513,7 @@ static void visit(struct striker *s, uint32_t level, const struct stretch *at)
         tell(s, level, at->blocks, r);
         if (s->sink->met != NULL)
             s->sink->met(s->sink->context, s->point[level].number, hash);
-        if (s->options->eager)
+        if (s->options->eager && at->at.block != 0) /* no bit stands for another */
             strike_all(s, level, at, r);
     }
     if (level + 1 < s->to) {
@@ -466,7 +551,8 @@ static void begin_point(struct striker *s, uint32_t level)
     s->point[level] =
         (struct explore_point){.number = striker_point(s->part, level + 1), .weakest = LEVEL_NONE};
     (void)snprintf(s->point[level].name, sizeof(s->point[level].name), "%s %" PRIu32 " %s",
-                   layer_name(p->layer), p->instance, words[level]);
+                   layer_name(p->layer), p->instance,
+                   striker_flips(s->plan, s->cell) ? "sampled by class" : words[level]);
 }
 
 struct explore_sum striker_run(struct striker *s, uint32_t cell, uint64_t n, uint32_t part,

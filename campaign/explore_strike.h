@@ -23,11 +23,17 @@
 #define STRIKE_PART_ROWS UINT64_C(78125)
 #define STRIKE_LEVEL_ROWS (STRIKE_PART_ROWS * SIM_PROCESSES_MAX)
 
-/* The death of a process at a block, counted since time 0 over all its instances. */
+/* The death of a process at a block, counted since time 0 over all its instances; or, with block 0,
+ * a flip in its memory when a probe is passed for the pass-th time (explore_flip.h). */
 struct explore_strike {
     enum layer layer;
     uint32_t instance;
     uint64_t block;
+    enum probe probe;
+    uint64_t pass;
+    enum fault_region region;
+    enum fault_page_state state;
+    uint32_t word, bit;
 };
 
 struct striker;
@@ -36,7 +42,8 @@ struct striker;
 struct striker *striker_create(struct lab *lab, const struct plan *plan);
 void striker_destroy(struct striker *s);
 
-/* Whether the cell's plan is one of deaths of processes, which may still be refused. */
+/* Whether the cell's plan is one of deaths of processes, or of flips in their memory, which may
+ * still be refused. */
 bool striker_takes(const struct plan *plan, uint32_t cell);
 
 /* Why the deaths of the cell's plan cannot be explored, static text; NULL: they can. */
@@ -49,7 +56,11 @@ bool striker_has_part(const struct plan *plan, uint32_t cell, uint32_t part, uin
 /* How many strikes the cell's plan itself has: the least level that is of interest. */
 uint32_t striker_levels(const struct plan *plan, uint32_t cell);
 
-/* Whether the cell's stack has that process, and the block is one. For what came from outside. */
+/* Whether the cell's plan has flips. */
+bool striker_flips(const struct plan *plan, uint32_t cell);
+
+/* Whether the cell's stack has that process, and it can be struck so. For what came from outside.
+ */
 bool striker_can(const struct plan *plan, uint32_t cell, const struct explore_strike *strike);
 
 /* The number of the point that tells of a part at a level. */

@@ -475,7 +475,13 @@ int shrink_trial(const struct shrink_options *options)
     struct stored file;
     shrink_catch();
     bool found = stored_open(&file, options->db_path, options->trial, options->any_build);
-    int code = found ? shrink_found(options, &file) : EXIT_WRONG_INPUT;
+    bool flip = found && file.strike_count > 0 && file.strikes[0].block == 0;
+    if (flip)
+        (void)fprintf(stderr,
+                      "%s:1:1: not available yet: for a flip that `loris explore` chose, which no "
+                      "campaign can name; `loris replay` runs it again\n",
+                      file.db_path);
+    int code = found && !flip ? shrink_found(options, &file) : EXIT_WRONG_INPUT;
     stored_close(&file);
     return code;
 }

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "campaign/explore_flip.h"
 #include "campaign/store_plan.h"
+#include "faults/registry.h"
 #include "results/store.h"
 
 /* A text of the campaign's row; the caller frees it. */
@@ -113,12 +115,20 @@ static void read_state(struct stored *r)
     (void)sqlite3_finalize(s);
 }
 
-/* The deaths of an explored row, if it is one of them. */
+static const char *text_at(sqlite3_stmt *s, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(s, column);
+    return text != NULL ? text : "";
+}
+
+/* The deaths, or the flip, of an explored row, if it is one of them. */
 static void read_strikes(struct stored *r)
 {
     static const char sql[] =
         "SELECT t.cell, t.n, json_extract(s.value, '$.layer'), json_extract(s.value,"
-        " '$.instance'), json_extract(s.value, '$.block') FROM trial t,"
+        " '$.instance'), json_extract(s.value, '$.block'), json_extract(s.value, '$.probe'),"
+        " json_extract(s.value, '$.n'), json_extract(s.value, '$.region'), json_extract(s.value,"
+        " '$.state'), json_extract(s.value, '$.word'), json_extract(s.value, '$.bit') FROM trial t,"
         " json_each(t.state, '$.strikes') s WHERE t.trial = ? AND json_valid(t.state)"
         " ORDER BY s.key";
     sqlite3_stmt *s = NULL;
@@ -126,11 +136,15 @@ static void read_strikes(struct stored *r)
         sqlite3_bind_int64(s, 1, (sqlite3_int64)r->trial) == SQLITE_OK)
         while (sqlite3_step(s) == SQLITE_ROW && r->strike_count < EXPLORE_STRIKES_MAX) {
             sqlite3_int64 cell = sqlite3_column_int64(s, 0);
-            const char *layer = (const char *)sqlite3_column_text(s, 2);
-            struct explore_strike at = {.layer =
-                                            layer == NULL ? LAYER_NONE : layer_from_name(layer),
+            struct explore_strike at = {.layer = layer_from_name(text_at(s, 2)),
                                         .instance = (uint32_t)sqlite3_column_int64(s, 3),
-                                        .block = (uint64_t)sqlite3_column_int64(s, 4)};
+                                        .block = (uint64_t)sqlite3_column_int64(s, 4),
+                                        .probe = probe_from_name(text_at(s, 5)),
+                                        .pass = (uint64_t)sqlite3_column_int64(s, 6),
+                                        .region = explore_flip_region(text_at(s, 7)),
+                                        .state = explore_flip_state(text_at(s, 8)),
+                                        .word = (uint32_t)sqlite3_column_int64(s, 9),
+                                        .bit = (uint32_t)sqlite3_column_int64(s, 10)};
             if (cell < 0 || cell >= r->plan->cell_count ||
                 !striker_can(r->plan, (uint32_t)cell, &at))
                 continue;

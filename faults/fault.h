@@ -176,6 +176,11 @@ struct fault {
     enum fault_pattern pattern;
     enum fault_ecc ecc;
     struct amount bits; /* default 1 */
+    /* memory.flip, as `loris explore` chooses: a bit of words of one number in their line of 64
+     * bytes, of these words drawn with this ordinal. No campaign says it. */
+    bool in_word;
+    uint32_t word, bit;
+    uint64_t draw;
 };
 
 /* One fault plan: all its faults are injected in each of its trials, in this order. */

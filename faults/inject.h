@@ -73,6 +73,9 @@ static inline bool strike_is_whole(const struct strike *s)
     return s->took_effect && s->done == s->wanted;
 }
 
+/* What a memory fault asks of the machine, but for its draws: where, bit, bits, key. */
+struct sim_flip inject_flip_of(const struct fault *f, uint32_t instance);
+
 struct injector;
 
 struct injector *injector_create(void);

@@ -14,9 +14,8 @@ static bool awaits_request(const struct fault *f)
 /* ---- Once --------------------------------------------------------------------------------------
  */
 
-static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
+struct sim_flip inject_flip_of(const struct fault *f, uint32_t instance)
 {
-    const struct fault *f = fault_of(in, i);
     static const enum plat_tag tags[] = {[FAULT_REGION_PAGES] = TAG_PAGES,
                                          [FAULT_REGION_HEAP] = TAG_HEAP,
                                          [FAULT_REGION_LOG] = TAG_LOG,
@@ -30,20 +29,28 @@ static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
                                                      [FAULT_PATTERN_ROW] = SIM_FLIP_ROW,
                                                      [FAULT_PATTERN_COLUMN] = SIM_FLIP_COLUMN,
                                                      [FAULT_PATTERN_STUCK] = SIM_FLIP_STUCK};
-    struct sim_flip flip = {
-        .layer = f->layer,
-        .instance = instance,
-        .any_tag = f->region == FAULT_REGION_ANY,
-        .stack = f->region == FAULT_REGION_STACK,
-        .tag = tags[f->region],
-        .any_state = f->state == FAULT_PAGE_ANY,
-        .state = states[f->state],
-        .where = inject_fraction(in, i, DRAW_PLACE),
-        .bit = (uint32_t)amount_share(inject_fraction(in, i, DRAW_BIT), 8),
-        .bits = (uint32_t)inject_amount(in, i, &f->bits, DRAW_BITS),
-        .pattern = patterns[f->pattern],
-        .secded = f->ecc == FAULT_ECC_SECDED,
-        .key = sim_rng_mix(inject_purpose(in, i), sim_rng_mix(in->setup.seed, in->setup.n))};
+    return (struct sim_flip){.layer = f->layer,
+                             .instance = instance,
+                             .any_tag = f->region == FAULT_REGION_ANY,
+                             .stack = f->region == FAULT_REGION_STACK,
+                             .tag = tags[f->region],
+                             .any_state = f->state == FAULT_PAGE_ANY,
+                             .state = states[f->state],
+                             .in_word = f->in_word,
+                             .word = f->word,
+                             .bits = 1,
+                             .pattern = patterns[f->pattern],
+                             .secded = f->ecc == FAULT_ECC_SECDED};
+}
+
+static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
+{
+    const struct fault *f = fault_of(in, i);
+    struct sim_flip flip = inject_flip_of(f, instance);
+    flip.where = inject_fraction(in, i, f->in_word ? f->draw : DRAW_PLACE);
+    flip.bit = f->in_word ? f->bit : (uint32_t)amount_share(inject_fraction(in, i, DRAW_BIT), 8);
+    flip.bits = (uint32_t)inject_amount(in, i, &f->bits, DRAW_BITS);
+    flip.key = sim_rng_mix(inject_purpose(in, i), sim_rng_mix(in->setup.seed, in->setup.n));
     return sim_machine_flip(in->setup.machine, &flip).hit;
 }
 

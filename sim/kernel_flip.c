@@ -19,13 +19,31 @@ struct walk {
     enum plat_page_state state;
 };
 
+#define LINE_BYTES 64u
+#define WORD_BYTES sizeof(uint64_t)
+#define WORD_BITS 64u
+
+/* Bytes below `address` that lie in words of this number in their line. */
+static uint64_t bytes_below(uint64_t address, uint32_t word)
+{
+    uint64_t in_line = address % LINE_BYTES, first = word * WORD_BYTES;
+    uint64_t part = in_line <= first ? 0 : in_line - first;
+    return address / LINE_BYTES * WORD_BYTES + (part < WORD_BYTES ? part : WORD_BYTES);
+}
+
 static void walk_range(struct walk *w, uint64_t address, uint64_t bytes)
 {
-    if (!w->found && w->target - w->seen < bytes) {
+    const struct sim_flip *flip = w->flip;
+    uint64_t below = flip->in_word ? bytes_below(address, flip->word) : address;
+    uint64_t count = flip->in_word ? bytes_below(address + bytes, flip->word) - below : bytes;
+    if (!w->found && w->target - w->seen < count) {
+        uint64_t at = below + (w->target - w->seen);
         w->found = true;
-        w->address = address + (w->target - w->seen);
+        w->address = at;
+        if (flip->in_word)
+            w->address = at / WORD_BYTES * LINE_BYTES + flip->word * WORD_BYTES + at % WORD_BYTES;
     }
-    w->seen += bytes;
+    w->seen += count;
 }
 
 /* The pages of an extent whose state is wanted, one by one. */
@@ -127,8 +145,6 @@ bool memory_pick(const struct sim_process *p, const struct sim_flip *flip,
 
 /* ---- What is spoilt -------------------------------------------------------------------------- */
 
-#define WORD_BYTES sizeof(uint64_t)
-#define WORD_BITS 64u
 #define ROW_BYTES 8192u
 #define COLUMN_STRIDE 65536u
 
@@ -253,18 +269,33 @@ void memory_stick(struct sim_process *p)
     }
 }
 
+uint64_t sim_machine_flip_bytes(struct sim_machine *m, const struct sim_flip *flip)
+{
+    struct walk w = {.flip = flip, .target = UINT64_MAX};
+    const struct sim_process *p = process_by_name(m, flip->layer, flip->instance);
+    if (p == NULL || p->program == NULL)
+        return 0;
+    walk(&w, p);
+    return w.seen;
+}
+
 struct sim_flip_result sim_machine_flip(struct sim_machine *m, const struct sim_flip *flip)
 {
     struct sim_flip_result picked = {.hit = false};
-    ASSERT(flip->bit < 8);
+    struct sim_flip at = *flip;
+    ASSERT(flip->bit < (flip->in_word ? WORD_BITS : 8));
     ASSERT(flip->bits >= 1);
     struct sim_process *p = process_by_name(m, flip->layer, flip->instance);
     if (p == NULL || p->program == NULL || !memory_pick(p, flip, &picked))
         return picked;
-    struct blow b = {.p = p, .flip = flip};
+    if (flip->in_word) {
+        picked.address = (picked.address & ~(uint64_t)(WORD_BYTES - 1)) + flip->bit / 8;
+        at.bit = flip->bit % 8;
+    }
+    struct blow b = {.p = p, .flip = &at};
     carry_out(&b, picked.address);
     memory_suspect(m);
-    sim_engine_note(m->engine, NOTE_FLIP, picked.address, (uint64_t)flip->bit << 32 | flip->bits);
+    sim_engine_note(m->engine, NOTE_FLIP, picked.address, (uint64_t)at.bit << 32 | at.bits);
     picked.changed = b.changed;
     picked.detected = b.detected;
     if (b.detected && p->alive)

@@ -193,7 +193,9 @@ struct sim_flip {
     bool any_state; /* pages: of any state in use; else: */
     enum plat_page_state state;
     double where;  /* [0, 1): which of the resident bytes that qualify */
-    uint32_t bit;  /* 0..7 */
+    uint32_t bit;  /* 0..7; in_word: 0..63 */
+    bool in_word;  /* of these only words number `word` of their line of 64 bytes: */
+    uint32_t word; /* 0..7 */
     uint32_t bits; /* adjacent bits, >= 1 */
     enum sim_flip_pattern pattern;
     bool secded; /* memory with ECC (secded.h): what it corrects changes nothing; of what it detects
@@ -211,6 +213,9 @@ struct sim_flip_result {
     uint32_t changed; /* bits that are wrong now */
     bool detected;    /* by ECC: the process died */
 };
+
+/* How many resident bytes qualify, wherever `where` is. */
+uint64_t sim_machine_flip_bytes(struct sim_machine *m, const struct sim_flip *flip);
 
 /* Flips, and from now on takes the machine's memory for suspect: strict mode. The child process in
  * which it runs must be retired after the trial. */

@@ -37,10 +37,31 @@ static const char text[] = HEAD
     "  chosen: [{kind: process.crash, layer: physical, at: {block: 7}}]\n"
     "  timed: [{kind: process.crash, layer: physical, at: uniform},\n"
     "          {kind: process.crash, layer: physical, at: {after: 1ms}}]\n"
-    "  hangs: [{kind: process.hang, layer: physical, at: uniform}]\n";
+    "  hangs: [{kind: process.hang, layer: physical, at: uniform}]\n"
+    "  flip: [{kind: memory.flip, layer: cache, region: pages, at: uniform}]\n"
+    "  frozen: [{kind: memory.flip, layer: cache, region: pages, state: dirty,\n"
+    "            at: {probe: ckpt-frozen, n: uniform}}]\n"
+    "  row: [{kind: memory.flip, layer: cache, at: uniform, pattern: row}]\n"
+    "  flips: [{kind: memory.flip, layer: cache, at: uniform},\n"
+    "          {kind: memory.flip, layer: cache, at: uniform}]\n";
 enum { MIRROR, TABLE };
 enum { CREATE, ONE };
-enum { NONE, CACHE, PHYSICAL, FS, SECOND, ALL, AGAIN, CHOSEN, TIMED, HANGS };
+enum {
+    NONE,
+    CACHE,
+    PHYSICAL,
+    FS,
+    SECOND,
+    ALL,
+    AGAIN,
+    CHOSEN,
+    TIMED,
+    HANGS,
+    FLIP,
+    FROZEN,
+    ROW,
+    FLIPS
+};
 
 struct found {
     uint64_t met[MET_MAX];
@@ -215,17 +236,45 @@ START_TEST(test_explore_strike__bounds_leave_blocks_and_say_so)
 }
 END_TEST
 
+/* One flip for each class of bits of dirty pages when the checkpoint freezes; the same again. */
+START_TEST(test_explore_strike__flips_are_sampled_by_class)
+{
+    uint32_t cell = plan_cell_index(rig.plan, MIRROR, CREATE, FROZEN);
+    struct explore_options options = {.every = 1, .keep_all = true};
+    struct explore_sum sum = explore(cell, 0, 1, 1, &options, &first);
+    ck_assert_uint_eq(sum.boots % 40, 0); /* eight words, five meanings of bits */
+    ck_assert_uint_gt(sum.boots, 0);
+    ck_assert_uint_eq(first.rows, sum.boots);
+    ck_assert_uint_eq(sum.states % (4096 * 8), 0); /* all bits of whole pages */
+    ck_assert_uint_eq(first.left, 0);
+    (void)explore(cell, 0, 1, 1, &options, &second);
+    ck_assert_uint_eq(second.rows, first.rows);
+    bool differ = false;
+    for (uint32_t k = 0; k < first.rows; k++) {
+        ck_assert_uint_eq(second.row[k].hash, first.row[k].hash);
+        ck_assert_ptr_nonnull(strstr(first.row[k].state, "\"probe\":\"ckpt-frozen\""));
+        ck_assert_ptr_nonnull(strstr(first.row[k].state, "\"state\":\"dirty\""));
+        differ = differ || first.row[k].hash != first.row[0].hash;
+    }
+    ck_assert(differ);
+    /* Of pages in any state there are more. */
+    uint32_t all = plan_cell_index(rig.plan, MIRROR, CREATE, FLIP);
+    options = (struct explore_options){.every = 50};
+    ck_assert_uint_gt(explore(all, 0, 1, 1, &options, &second).boots * 50, sum.boots);
+}
+END_TEST
+
 START_TEST(test_explore_strike__other_plans_are_refused_with_a_reason)
 {
-    static const uint32_t refused[] = {ALL, AGAIN, CHOSEN, TIMED};
-    static const uint32_t taken[] = {CACHE, PHYSICAL, SECOND};
-    for (uint32_t k = 0; k < 4; k++) {
+    static const uint32_t refused[] = {ALL, AGAIN, CHOSEN, TIMED, ROW, FLIPS};
+    static const uint32_t taken[] = {CACHE, PHYSICAL, SECOND, FLIP, FROZEN};
+    for (uint32_t k = 0; k < 6; k++) {
         uint32_t cell = plan_cell_index(rig.plan, MIRROR, CREATE, refused[k]);
         ck_assert(striker_takes(rig.plan, cell));
         ck_assert_ptr_nonnull(striker_refuses(rig.plan, cell));
         ck_assert_ptr_nonnull(explore_refuses(rig.plan, cell));
     }
-    for (uint32_t k = 0; k < 3; k++)
+    for (uint32_t k = 0; k < 5; k++)
         ck_assert_ptr_null(
             explore_refuses(rig.plan, plan_cell_index(rig.plan, MIRROR, CREATE, taken[k])));
     ck_assert(!striker_takes(rig.plan, plan_cell_index(rig.plan, MIRROR, CREATE, HANGS)));
@@ -238,4 +287,5 @@ CHECK_MAIN("explore_strike", 300, tcase_add_checked_fixture(tc, setup, teardown)
            tcase_add_test(tc, test_explore_strike__levels_one_by_one_are_the_same);
            tcase_add_test(tc, test_explore_strike__a_row_is_a_trial_of_a_campaign);
            tcase_add_test(tc, test_explore_strike__bounds_leave_blocks_and_say_so);
+           tcase_add_test(tc, test_explore_strike__flips_are_sampled_by_class);
            tcase_add_test(tc, test_explore_strike__other_plans_are_refused_with_a_reason);)

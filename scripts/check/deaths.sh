@@ -1,7 +1,7 @@
 #!/bin/sh
 # `loris explore` of deaths of processes end to end: every class of blocks of short scripts, by any
-# number of workers and in parts, each row again; a second death in the recovery; and defects of the
-# stack that only some blocks show.
+# number of workers and in parts, each row again; a second death in the recovery; flips of memory;
+# and defects of the stack that only some blocks show.
 . "$(dirname "$0")/lib.sh"
 campaign=scripts/check/deaths.yaml
 
@@ -17,7 +17,7 @@ explored() {
     shift
     "$loris" explore $campaign -q -o "$work/$db.db" "$@" >"$work/$db.out" 2>"$work/$db.err"
 }
-holds "no death at any block breaks a promise" explored sound --skip strict --skip '*/names'
+holds "no death at any block breaks a promise" explored sound --skip strict --skip '*/names' --skip '*/*/flip'
 holds "every process of the stack has a row" equal \
     "$(query "$work/sound.db" "SELECT count(*) FROM explored WHERE variant = 'mirror'")" 7
 holds "so do a file system and its view" equal \
@@ -71,6 +71,13 @@ holds "but not four" exits 2 explored no --only mirror/create/driver --depth 4
 holds "a row is shrunk" "$loris" shrink "$work/broken.db" \
     "$(query "$work/broken.db" 'SELECT min(trial) FROM trials WHERE kept = 0')" \
     -o "$work/min.yaml"
+holds "memory is flipped, a bit of each class" explored flips --only mirror/create/flip --keep all
+holds "eight words, five kinds of bits" equal \
+    "$(query "$work/flips.db" 'SELECT sum(boots) > 0 AND sum(boots) % 40 = 0 AND sum("left") = 0 FROM explored')" 1
+for trial in $(query "$work/flips.db" "SELECT trial FROM trials ORDER BY trial % 11, trial LIMIT 2"); do
+    holds "row $trial is replayed" "$loris" replay "$work/flips.db" "$trial"
+    holds "but not shrunk" exits 2 "$loris" shrink "$work/flips.db" "$trial" -o "$work/flip.yaml"
+done
 holds "other plans are refused" exits 2 explored no --only '*/*/none'
 
 # Of one defect each: the process whose deaths show it.

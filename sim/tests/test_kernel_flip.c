@@ -134,7 +134,31 @@ START_TEST(test_kernel_flip__a_row_is_too_much_for_ecc)
 }
 END_TEST
 
+/* Of the words with one number in their line, each bit of them can be struck, and no other. */
+START_TEST(test_kernel_flip__a_bit_of_words_of_one_number)
+{
+    struct sim_flip how = {.layer = LAYER_NAMING, .tag = TAG_LOG, .bits = 1, .in_word = true};
+    uint64_t all = 0;
+    for (how.word = 0; how.word < 8; how.word++)
+        all += sim_machine_flip_bytes(rig.m, &how);
+    ck_assert_uint_eq(all, BYTES);
+    for (uint32_t k = 0; k < 64; k++) {
+        how.word = k % 8;
+        how.bit = k;
+        how.where = k / 64.0;
+        ck_assert_uint_eq(sim_machine_flip_bytes(rig.m, &how), BYTES / 8);
+        struct sim_flip_result r = sim_machine_flip(rig.m, &how);
+        ck_assert(r.hit && r.changed == 1);
+        ck_assert_uint_eq(r.address % 64, how.word * 8 + how.bit / 8);
+        ck_assert_uint_eq(r.address - (uint64_t)(uintptr_t)seen.pages < BYTES, 1);
+        if (k > 0) /* the first word is the program's own */
+            ck_assert_uint_ne(*(uint8_t *)(uintptr_t)r.address >> how.bit % 8 & 1, 0);
+    }
+}
+END_TEST
+
 CHECK_MAIN("kernel_flip", 60, {
+    tcase_add_test(tc, test_kernel_flip__a_bit_of_words_of_one_number);
     tcase_add_checked_fixture(tc, setup, rig_teardown);
     tcase_add_test(tc, test_kernel_flip__a_row_is_one_byte_of_each_word_of_8_kib);
     tcase_add_test(tc, test_kernel_flip__a_column_is_a_bit_each_64_kib);
