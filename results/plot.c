@@ -379,8 +379,9 @@ int plot_run(const struct plot_options *options, FILE *out, FILE *err)
         return 2;
     }
     if (plot.dir == NULL) {
-        text_stem(options->path, dir, sizeof(dir) - sizeof("-plots"));
-        strcat(dir, "-plots");
+        char stem[200];
+        text_stem(options->path, stem, sizeof(stem));
+        snprintf(dir, sizeof(dir), "%s-plots", stem);
         plot.dir = dir;
     }
     fflush(out); /* gnuplot is a fork of us: nothing may be printed twice */

@@ -353,8 +353,9 @@ int report_run(const struct report_options *options, FILE *out, FILE *err)
         return 2;
     }
     if (out_path == NULL) {
-        text_stem(options->path, name, sizeof(name) - sizeof(".html"));
-        strcat(name, ".html");
+        char stem[200];
+        text_stem(options->path, stem, sizeof(stem));
+        snprintf(name, sizeof(name), "%s.html", stem);
         out_path = name;
     }
     int code = 2;
