@@ -339,13 +339,37 @@ static void journal_changed(struct fs *fs, const struct change *c)
     c_sums_changed(fs, c);
     if (j->formatting || j->applying)
         return;
-    bool data = c->kind == CHANGE_DATA && (!fs->together || PLANTED(PLANTED_USER_UNLOGGED));
+    bool together = (fs->together && !PLANTED(PLANTED_USER_UNLOGGED)) || j->cutting;
+    bool data = c->kind == CHANGE_DATA && !together;
     if (data && fs->options.journal_mode != JOURNAL_DATA) {
         const struct logged *l = logged_find(fs, c->b->block);
         if (l == NULL || !logged_is_live(fs, l))
             return; /* else only through the log, or a redo would bring the old content back */
     }
     txn_join(fs, c->b->block);
+}
+
+/*
+ * Mode ordered: what is written to the block in which a file now ends would be home before the new
+ * size is committed, and be read by the old size with what was cut off: a content that no request
+ * left. So that block goes through the log, with the size.
+ */
+static enum err journal_cut(struct fs *fs, struct inode *i)
+{
+    struct buffer *b;
+    uint32_t left = (uint32_t)(i->d.size % BLOCK_BYTES);
+    enum err e = c_cut(fs, i);
+    if (e != OK || left == 0 || fs->options.journal_mode != JOURNAL_ORDERED ||
+        c_block_get(fs, i, i->d.size / BLOCK_BYTES, &b) != OK || b == NULL)
+        return e; /* where there is no block, or none that can be read, nothing can be mixed up */
+    if (b->writing)
+        writeback_settle(fs);
+    journal(fs)->cutting = true;
+    change_open(fs, b, 0, 0);
+    memset(b->page + left, 0, BLOCK_BYTES - left);
+    change_close_data(fs, i, false, true);
+    journal(fs)->cutting = false;
+    return OK;
 }
 
 static const struct store journal_store = {
@@ -380,7 +404,7 @@ static const struct store journal_store = {
     .block_get = c_block_get,
     .block_make = c_block_make,
     .blocks_find = c_blocks_find,
-    .cut = c_cut,
+    .cut = journal_cut,
     .reserve = c_reserve,
 };
 
