@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "campaign/check_rare.h"
 #include "campaign/cli.h"
 #include "results/stats.h"
 #include "results/text.h"
@@ -236,6 +237,7 @@ static void print_plan(const struct plan *plan)
     print_variants(plan);
     print_names(plan);
     print_rates(plan);
+    check_rare(plan);
     print_skipped(plan);
     (void)printf("\n%" PRIu64 " cells run, %" PRIu64 " are skipped, %" PRIu64
                  " are not selected; %s%" PRIu64 " trials a cell, %" PRIu64 " in all",

@@ -7,6 +7,7 @@
 #define BIAS 0.5
 #define LARGEST_SHARE 0.05
 #define LOSSES_MIN 30u
+#define DOUBT 0.001 /* how often sound weights are refused */
 
 static double deaths(const struct disk_group *g, uint32_t down)
 {
@@ -117,7 +118,7 @@ struct rare_loss stats_rare_loss(const struct disk_group *g, uint64_t cycles, do
 {
     struct moments length = {0}, loss = {0}, weight = {0};
     struct rare_loss r = {0};
-    double largest = 0, z = stats_z(alpha);
+    double largest = 0, z = stats_z(alpha), doubt = stats_z(DOUBT);
     check(g);
     ASSERT(cycles >= 2);
     for (uint64_t k = 0; k < cycles; k++) {
@@ -131,8 +132,8 @@ struct rare_loss stats_rare_loss(const struct disk_group *g, uint64_t cycles, do
     }
     r.probability = mean_of(&loss);
     r.weight = mean_of(&weight);
-    r.weights =
-        (struct interval){r.weight - z * error_of(&weight), r.weight + z * error_of(&weight)};
+    r.weights = (struct interval){r.weight - doubt * error_of(&weight),
+                                  r.weight + doubt * error_of(&weight)};
     r.effective = weight.sum * weight.sum / weight.squares / weight.n;
     if (r.losses == 0) {
         r.mttdl = r.relative_error = INFINITY;

@@ -44,7 +44,7 @@ struct rare_loss {
     uint64_t losses;    /* paths that ended with one, unweighted */
     /* The checks: trust it only if these are in order (stats_rare_is_sound). */
     double weight;           /* mean: 1 within its interval */
-    struct interval weights; /* that interval, at 1 - alpha */
+    struct interval weights; /* that interval, at 99.9 % */
     double effective;        /* (sum W)^2 / sum W^2, as a share of the cycles */
     double largest_share;    /* of the weight of all losses */
 };

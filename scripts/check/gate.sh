@@ -29,6 +29,10 @@ holds "trials are computed" says '^trials: [0-9]*[05]0 a cell, so that a rise fr
 holds "and may be more than anyone wants" exits 2 \
     "$loris" check "$campaign" --set 'trials={detect: 1.01%, from: 50%}'
 
+holds "check says how rare a loss is" says \
+    '^  2 disks, 1 may be dead (raid-1/file/disks and 1 more): 19.75 years, by cycles [12]' \
+    "$loris" check scripts/campaigns/mttdl.yaml
+
 holds "cells end early" runs one -j1 --set "$early"
 holds "with two workers" runs two -j2 --set "$early"
 holds "one cell alone" runs parts -j2 --set "$early" --only '*/*/power'

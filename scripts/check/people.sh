@@ -119,7 +119,7 @@ same_rows() {
 }
 levels=transparent,durable,synced,prefix,structural,detected,silent,dead
 holds "show" same_rows "variant,workload,fault,trials,injected,broken,kept,kept_low,kept_high,$levels,\
-rpo_p99,outage_p50,outage_p99,recovery_p50,undecided" show "$db"
+rpo_p99,outage_p50,outage_p99,recovery_p50,undecided,years,available,available_low,available_high,losses,loss_years,loss_years_low,loss_years_high,lost_year,lost_year_low,lost_year_high" show "$db"
 holds "list" same_rows section,of,name,type,unit,default,source,about,available list
 holds "check" same_rows variant,workload,fault,trials,skipped check scripts/check/people.yaml
 holds "compare" eval '"$loris" compare "$db" --base loris@checkpoint=2s --new loris@checkpoint=500ms \
