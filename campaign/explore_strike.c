@@ -46,6 +46,7 @@ struct striker {
     uint64_t last[SIM_PROCESSES_MAX];      /* of each program: the block at its last edge */
     uint32_t stretches[SIM_PROCESSES_MAX]; /* the same: in `filled` */
     uint32_t flipped;                      /* the program whose memory is looked at */
+    uint64_t requests[DISKS_MAX];          /* since time 0 */
     struct window window[EXPLORE_STRIKES_MAX];
 
     struct explore_strike strikes[EXPLORE_STRIKES_MAX]; /* of the trial at hand */
@@ -86,8 +87,12 @@ void striker_destroy(struct striker *s)
 bool striker_takes(const struct plan *plan, uint32_t cell)
 {
     const struct fault_plan *faults = &plan->faults[plan->cells[cell].fault];
-    return faults->count > 0 &&
-           (faults->faults[0].kind == FAULT_PROCESS_CRASH || striker_flips(plan, cell));
+    if (faults->count == 0)
+        return false;
+    enum fault_kind kind = faults->faults[0].kind;
+    return kind == FAULT_PROCESS_CRASH || kind == FAULT_MEMORY_FLIP ||
+           (kind == FAULT_POWER_CUT &&
+            faults->count > 1); /* alone it has all states of the disks */
 }
 
 bool striker_flips(const struct plan *plan, uint32_t cell)
@@ -102,6 +107,8 @@ static bool is_first(const struct fault *f)
     if (at->kind == FAULT_AT_UNIFORM)
         return true;
     bool counts = at->kind == FAULT_AT_BLOCK || at->kind == FAULT_AT_MESSAGE;
+    if (f->kind == FAULT_POWER_CUT)
+        return false;
     return counts && at->layer == f->layer && at->number.kind == AMOUNT_UNIFORM;
 }
 
@@ -116,11 +123,14 @@ const char *striker_refuses(const struct plan *plan, uint32_t cell)
     if (striker_flips(plan, cell))
         return explore_flip_refuses(faults);
     if (faults->count > EXPLORE_STRIKES_MAX)
-        return "explore takes three deaths of processes at most";
+        return "explore takes three strikes at most";
     for (uint32_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->faults[i];
-        if (f->kind != FAULT_PROCESS_CRASH)
-            return "explore takes one power.cut, one memory.flip, or deaths (process.crash)";
+        bool cut = f->kind == FAULT_POWER_CUT;
+        if (f->kind != FAULT_PROCESS_CRASH && !cut)
+            return "explore takes power.cut, process.crash and memory.flip only";
+        if (cut && f->chosen != NULL)
+            return "its crash state is chosen already";
         if (f->repeat_same_request || !amount_is(&f->repeat, 1))
             return "explore takes processes that die once";
         if (f->instance.kind == FAULT_TARGET_ALL)
@@ -128,7 +138,7 @@ const char *striker_refuses(const struct plan *plan, uint32_t cell)
         if (i == 0 && !is_first(f))
             return "explore takes `uniform` moments only";
         if (i > 0 && !is_later(f))
-            return "explore takes further deaths at {recovery: uniform}";
+            return "explore takes further strikes at {recovery: uniform}";
     }
     return NULL;
 }
@@ -151,22 +161,10 @@ bool striker_has_part(const struct plan *plan, uint32_t cell, uint32_t part, uin
     const struct plan_cell *c = &plan->cells[cell];
     const struct plan_variant *v = &plan->variants[c->variant];
     *parts = design_programs(v->design, &v->stack, list);
-    return part < *parts && aims_at(v, &plan->faults[c->fault].faults[0], &list[part]);
-}
-
-bool striker_can(const struct plan *plan, uint32_t cell, const struct explore_strike *strike)
-{
-    struct sim_program list[SIM_PROCESSES_MAX];
-    const struct plan_variant *v = &plan->variants[plan->cells[cell].variant];
-    uint32_t count = design_programs(v->design, &v->stack, list);
-    bool has = false;
-    for (uint32_t p = 0; p < count; p++)
-        has = has || (list[p].layer == strike->layer && list[p].instance == strike->instance);
-    if (striker_flips(plan, cell))
-        return has && strike->block == 0 && strike->probe < PROBE_COUNT && strike->pass >= 1 &&
-               strike->pass <= AMOUNT_MAX && strike->region != FAULT_REGION_ANY &&
-               strike->word < 8 && strike->bit < 64;
-    return has && strike->block >= 1 && strike->block <= AMOUNT_MAX;
+    if (plan->faults[c->fault].faults[0].kind == FAULT_POWER_CUT)
+        *parts = 1;
+    const struct fault *f = &plan->faults[c->fault].faults[0];
+    return part < *parts && (f->kind == FAULT_POWER_CUT || aims_at(v, f, &list[part]));
 }
 
 uint32_t striker_levels(const struct plan *plan, uint32_t cell)
@@ -181,6 +179,27 @@ static const struct fault *planned(const struct plan *plan, uint32_t cell, uint3
     return level < faults->count ? &faults->faults[level] : NULL;
 }
 
+bool striker_can(const struct plan *plan, uint32_t cell, uint32_t level,
+                 const struct explore_strike *strike)
+{
+    struct sim_program list[SIM_PROCESSES_MAX];
+    const struct plan_variant *v = &plan->variants[plan->cells[cell].variant];
+    const struct fault *f = planned(plan, cell, level);
+    uint32_t count = design_programs(v->design, &v->stack, list);
+    bool has = false;
+    for (uint32_t p = 0; p < count; p++)
+        has = has || (list[p].layer == strike->layer && list[p].instance == strike->instance);
+    if (strike->block > AMOUNT_MAX || strike->pass > AMOUNT_MAX)
+        return false;
+    if (f != NULL && f->kind == FAULT_POWER_CUT)
+        return strike->layer == LAYER_NONE && strike->instance < v->stack.disks &&
+               strike->block >= 1;
+    if (f != NULL && f->kind == FAULT_MEMORY_FLIP)
+        return has && strike->block == 0 && strike->probe < PROBE_COUNT && strike->pass >= 1 &&
+               strike->region != FAULT_REGION_ANY && strike->word < 8 && strike->bit < 64;
+    return has && strike->block >= 1;
+}
+
 /* ---- Recording the stretches of a run ----------------------------------------------------------
  */
 
@@ -192,6 +211,7 @@ static void on_start(void *context, uint32_t apps)
     s->filled->count = 0;
     memset(s->last, 0, sizeof(s->last)); /* counters start anew now */
     memset(s->stretches, 0, sizeof(s->stretches));
+    memset(s->requests, 0, sizeof(s->requests));
 }
 
 static void on_call(void *context, uint32_t app, uint64_t now_ns, const struct history_call *call)
@@ -241,11 +261,28 @@ static void on_edge(void *context, enum layer layer, uint32_t instance, uint64_t
     ASSERT(p < lab->program_count);
     uint64_t count = blocks > s->last[p] ? blocks - s->last[p] : 0;
     s->last[p] = blocks;
-    if (count == 0 || !in_window(s) ||
+    if (count == 0 || !in_window(s) || (f != NULL && f->kind == FAULT_POWER_CUT) ||
         (s->level > 0 && f != NULL && !aims_at(lab_variant(lab), f, &lab->programs[p])))
         return;
     add(s, p, &(struct explore_strike){.layer = layer, .instance = instance, .block = blocks},
         count);
+}
+
+/* A disk is given a write or a flush: the power may fail now. */
+static void on_request(void *object, struct sim_disk *disk, const struct sim_disk_event *e)
+{
+    struct striker *s = object;
+    const struct fault *f = planned(s->plan, s->cell, s->level);
+    (void)disk;
+    if (e->phase != SIM_DISK_SUBMITTED)
+        return;
+    s->requests[e->disk]++;
+    bool changes = e->op == SIM_DISK_WRITE || e->op == SIM_DISK_FLUSH;
+    if (f != NULL && f->kind == FAULT_POWER_CUT && changes && in_window(s))
+        add(s, 0,
+            &(struct explore_strike){
+                .layer = LAYER_NONE, .instance = e->disk, .block = s->requests[e->disk]},
+            1);
 }
 
 static void on_flip(void *context, const struct explore_strike *at, uint64_t bits)
@@ -283,6 +320,8 @@ static void watch(struct striker *s, uint32_t level)
     s->filled = &s->window[level];
     s->filled->count = 0;
     lab_listen(s->lab, &listener);
+    for (uint32_t d = 0; d < sim_machine_disks(s->lab->machine); d++)
+        sim_disk_observe(sim_machine_disk(s->lab->machine, d), on_request, s);
     if (striker_flips(s->plan, s->cell))
         sim_machine_trace(s->lab->machine, on_trace, s);
     else
@@ -293,6 +332,8 @@ static void unwatch(struct striker *s)
 {
     sim_machine_watch(s->lab->machine, NULL, NULL);
     sim_machine_trace(s->lab->machine, NULL, NULL);
+    for (uint32_t d = 0; d < sim_machine_disks(s->lab->machine); d++)
+        sim_disk_unobserve(sim_machine_disk(s->lab->machine, d), on_request, s);
     lab_listen(s->lab, NULL);
 }
 
@@ -323,6 +364,13 @@ static struct fault fault_of(const struct plan *plan, uint32_t cell, uint32_t le
 {
     const struct fault *f = planned(plan, cell, level);
     struct fault fault = f != NULL ? *f : fault_default(FAULT_PROCESS_CRASH);
+    if (fault.kind == FAULT_POWER_CUT) {
+        fault.at = (struct fault_when){.kind = FAULT_AT_IO,
+                                       .number = amount_fixed((int64_t)at->block),
+                                       .disk = {.kind = FAULT_TARGET_INDEX, .index = at->instance},
+                                       .probe = PROBE_COUNT};
+        return fault;
+    }
     if (fault.kind == FAULT_MEMORY_FLIP)
         fault = explore_flip_fault(f, at);
     fault.layer = at->layer;
@@ -341,6 +389,13 @@ static void write_state(const struct explore_strike *strikes, uint32_t count, ch
     size_t at = (size_t)snprintf(to, room, "{\"strikes\":[");
     for (uint32_t l = 0; l < count; l++) {
         const struct explore_strike *k = &strikes[l];
+        if (k->layer == LAYER_NONE) {
+            at += (size_t)snprintf(to + at, room - at,
+                                   "%s{\"power\":\"cut\",\"disk\":%" PRIu32 ",\"request\":%" PRIu64
+                                   "}",
+                                   l > 0 ? "," : "", k->instance, k->block);
+            continue;
+        }
         at += (size_t)snprintf(to + at, room - at, "%s{\"layer\":\"%s\",\"instance\":%" PRIu32,
                                l > 0 ? "," : "", layer_name(k->layer), k->instance);
         if (k->block != 0)
@@ -513,7 +568,8 @@ static void visit(struct striker *s, uint32_t level, const struct stretch *at)
         tell(s, level, at->blocks, r);
         if (s->sink->met != NULL)
             s->sink->met(s->sink->context, s->point[level].number, hash);
-        if (s->options->eager && at->at.block != 0) /* no bit stands for another */
+        /* No bit stands for another, and no request. */
+        if (s->options->eager && at->at.block != 0 && at->at.layer != LAYER_NONE)
             strike_all(s, level, at, r);
     }
     if (level + 1 < s->to) {
@@ -550,9 +606,14 @@ static void begin_point(struct striker *s, uint32_t level)
     s->rows[level] = 0;
     s->point[level] =
         (struct explore_point){.number = striker_point(s->part, level + 1), .weakest = LEVEL_NONE};
-    (void)snprintf(s->point[level].name, sizeof(s->point[level].name), "%s %" PRIu32 " %s",
-                   layer_name(p->layer), p->instance,
-                   striker_flips(s->plan, s->cell) ? "sampled by class" : words[level]);
+    char *name = s->point[level].name;
+    const struct fault *first = planned(s->plan, s->cell, 0);
+    if (first->kind == FAULT_POWER_CUT)
+        (void)snprintf(name, EXPLORE_POINT_BYTES, "power %s", words[level]);
+    else
+        (void)snprintf(name, EXPLORE_POINT_BYTES, "%s %" PRIu32 " %s", layer_name(p->layer),
+                       p->instance,
+                       first->kind == FAULT_MEMORY_FLIP ? "sampled by class" : words[level]);
 }
 
 struct explore_sum striker_run(struct striker *s, uint32_t cell, uint64_t n, uint32_t part,

@@ -5,8 +5,12 @@
  * recovery from the first, from detection to full service, and so on; each is a trial as `loris
  * run` makes it of `at: {block: N}`.
  *
+ * A strike may also be a loss of power beside deaths: at each write and flush, as they are given to
+ * a disk, with the caches left as the plan says; and flips of memory (explore_flip.h).
+ *
  * A *part* of a job is what begins with the death of one process of the stack, by its place in the
- * list of programs. Levels count from 1: level l has l strikes.
+ * list of programs; what begins with a loss of power is part 0. Levels count from 1: level l has l
+ * strikes.
  *
  * Promise: what is found depends on plan, build, cell, n and part alone. Asserted: every strike
  * finds its moment.
@@ -24,7 +28,8 @@
 #define STRIKE_LEVEL_ROWS (STRIKE_PART_ROWS * SIM_PROCESSES_MAX)
 
 /* The death of a process at a block, counted since time 0 over all its instances; or, with block 0,
- * a flip in its memory when a probe is passed for the pass-th time (explore_flip.h). */
+ * a flip in its memory when a probe is passed for the pass-th time (explore_flip.h); or, with
+ * LAYER_NONE, the power fails at request number `block` of disk `instance`. */
 struct explore_strike {
     enum layer layer;
     uint32_t instance;
@@ -59,9 +64,9 @@ uint32_t striker_levels(const struct plan *plan, uint32_t cell);
 /* Whether the cell's plan has flips. */
 bool striker_flips(const struct plan *plan, uint32_t cell);
 
-/* Whether the cell's stack has that process, and it can be struck so. For what came from outside.
- */
-bool striker_can(const struct plan *plan, uint32_t cell, const struct explore_strike *strike);
+/* Whether the cell can be struck so by strike `level`, from 0. For what came from outside. */
+bool striker_can(const struct plan *plan, uint32_t cell, uint32_t level,
+                 const struct explore_strike *strike);
 
 /* The number of the point that tells of a part at a level. */
 static inline uint32_t striker_point(uint32_t part, uint32_t level)

@@ -47,17 +47,27 @@ static void put_text(struct arena *arena, struct yaml *root, const char *key, co
     yaml_put(arena, root, yaml_new_text(arena, nowhere, key), yaml_new_text(arena, nowhere, text));
 }
 
-/* The deaths of the row as a campaign has them. */
-static const char *strikes_text(struct arena *arena, const struct stored *file)
+/* Makes the strikes of the row those of the plan: of what it says of them only the moment and the
+ * target change; beyond it processes die. */
+static void put_strikes(struct shrink *s, struct yaml *faults, const struct stored *file)
 {
-    const char *text = "[";
-    for (uint32_t k = 0; k < file->strike_count; k++)
-        text = arena_printf(arena,
-                            "%s%s{kind: process.crash, layer: %s, instance: %u, "
-                            "at: {block: %" PRIu64 "}}",
-                            text, k > 0 ? ", " : "", layer_name(file->strikes[k].layer),
-                            file->strikes[k].instance, file->strikes[k].block);
-    return arena_printf(arena, "%s]", text);
+    for (uint32_t k = 0; k < file->strike_count; k++) {
+        const struct explore_strike *at = &file->strikes[k];
+        const char *where =
+            at->layer == LAYER_NONE
+                ? arena_printf(s->arena, "{io: %" PRIu64 ", disk: %u}", at->block, at->instance)
+                : arena_printf(s->arena, "{block: %" PRIu64 "}", at->block);
+        if (k >= faults->count) {
+            struct yaml *fault = yaml_new(s->arena, YAML_MAP, nowhere);
+            put_text(s->arena, fault, "kind", "process.crash");
+            put_text(s->arena, fault, "layer", layer_name(at->layer));
+            yaml_append(s->arena, faults, fault);
+        }
+        shrink_put(s->arena, faults->item[k], "at", where);
+        if (at->layer != LAYER_NONE)
+            shrink_put(s->arena, faults->item[k], "instance",
+                       arena_printf(s->arena, "%u", at->instance));
+    }
 }
 
 /* The stored trial alone: the last of a campaign of its cell, with the names that draws go by. */
@@ -79,7 +89,7 @@ static void isolate(struct shrink *s, const struct stored *file)
     put_copy(s->arena, root, "workloads", s->workload, plan->workload_nodes[cell->workload]);
     put_copy(s->arena, root, "faults", s->fault, plan->fault_nodes[cell->fault]);
     if (file->strike_count > 0)
-        shrink_put(s->arena, yaml_get(root, "faults"), s->fault, strikes_text(s->arena, file));
+        put_strikes(s, shrink_faults(s, root), file);
     if (cell->promise_given)
         shrink_put(s->arena, root, "promises",
                    arena_printf(s->arena, "{\"*\": %s}", level_name(cell->promise)));

@@ -125,8 +125,9 @@ static const char *text_at(sqlite3_stmt *s, int column)
 static void read_strikes(struct stored *r)
 {
     static const char sql[] =
-        "SELECT t.cell, t.n, json_extract(s.value, '$.layer'), json_extract(s.value,"
-        " '$.instance'), json_extract(s.value, '$.block'), json_extract(s.value, '$.probe'),"
+        "SELECT t.cell, t.n, json_extract(s.value, '$.layer'), coalesce(json_extract("
+        "s.value, '$.instance'), json_extract(s.value, '$.disk')), coalesce(json_extract(s.value,"
+        " '$.block'), json_extract(s.value, '$.request')), json_extract(s.value, '$.probe'),"
         " json_extract(s.value, '$.n'), json_extract(s.value, '$.region'), json_extract(s.value,"
         " '$.state'), json_extract(s.value, '$.word'), json_extract(s.value, '$.bit') FROM trial t,"
         " json_each(t.state, '$.strikes') s WHERE t.trial = ? AND json_valid(t.state)"
@@ -146,7 +147,7 @@ static void read_strikes(struct stored *r)
                                         .word = (uint32_t)sqlite3_column_int64(s, 9),
                                         .bit = (uint32_t)sqlite3_column_int64(s, 10)};
             if (cell < 0 || cell >= r->plan->cell_count ||
-                !striker_can(r->plan, (uint32_t)cell, &at))
+                !striker_can(r->plan, (uint32_t)cell, r->strike_count, &at))
                 continue;
             r->cell = (uint32_t)cell;
             r->n = (uint64_t)sqlite3_column_int64(s, 1);

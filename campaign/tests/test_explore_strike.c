@@ -42,6 +42,11 @@ static const char text[] = HEAD
     "  frozen: [{kind: memory.flip, layer: cache, region: pages, state: dirty,\n"
     "            at: {probe: ckpt-frozen, n: uniform}}]\n"
     "  row: [{kind: memory.flip, layer: cache, at: uniform, pattern: row}]\n"
+    "  boot: [{kind: power.cut, at: uniform, cache: drop},\n"
+    "         {kind: process.crash, layer: physical, instance: 1, at: {recovery: uniform}}]\n"
+    "  cut: [{kind: process.crash, layer: logical, at: uniform},\n"
+    "        {kind: power.cut, at: {recovery: uniform}, cache: keep}]\n"
+    "  alone: [{kind: power.cut, at: uniform}]\n"
     "  flips: [{kind: memory.flip, layer: cache, at: uniform},\n"
     "          {kind: memory.flip, layer: cache, at: uniform}]\n";
 enum { MIRROR, TABLE };
@@ -60,6 +65,9 @@ enum {
     FLIP,
     FROZEN,
     ROW,
+    BOOT,
+    CUT,
+    ALONE,
     FLIPS
 };
 
@@ -180,35 +188,51 @@ START_TEST(test_explore_strike__levels_one_by_one_are_the_same)
 }
 END_TEST
 
-/* {"strikes":[{"layer":"driver","instance":0,"block":9},{...}]} as a fault plan. */
-static void as_plan(const char *state, char *yaml, size_t room)
+/* {"strikes":[{"layer":"driver","instance":0,"block":9},{...}]} as a fault plan. cache: of cuts. */
+static void as_plan(const char *state, const char *cache, char *yaml, size_t room)
 {
     size_t at = (size_t)snprintf(yaml, room, "  x: [");
     for (const char *from = strchr(state, '['); (from = strchr(from, '{')) != NULL; from++) {
         char layer[16];
         unsigned instance = 0;
         unsigned long long block = 0;
+        const char *comma = at > 6 ? ", " : "";
+        if (sscanf(from, "{\"power\":\"cut\",\"disk\":%u,\"request\":%llu}", &instance, &block) ==
+            2) {
+            at += (size_t)snprintf(yaml + at, room - at,
+                                   "%s{kind: power.cut, at: {io: %llu, disk: %u}, cache: %s}",
+                                   comma, block, instance, cache);
+            continue;
+        }
         ck_assert_int_eq(sscanf(from, "{\"layer\":\"%15[a-z]\",\"instance\":%u,\"block\":%llu}",
                                 layer, &instance, &block),
                          3);
         at += (size_t)snprintf(yaml + at, room - at,
                                "%s{kind: process.crash, layer: %s, instance: %u, at: {block: "
                                "%llu}}",
-                               at > 6 ? ", " : "", layer, instance, block);
+                               comma, layer, instance, block);
     }
     (void)snprintf(yaml + at, room - at, "]\n");
 }
 
 START_TEST(test_explore_strike__a_row_is_a_trial_of_a_campaign)
 {
+    static const struct {
+        uint32_t fault;
+        const char *cache, *has;
+    } of[] = {{SECOND, "", "layer: physical, instance: 1"},
+              {BOOT, "drop", "[{kind: power.cut"},
+              {CUT, "keep", ", {kind: power.cut"}};
     char plan[512], campaign[sizeof(HEAD) + sizeof(plan)];
     struct explore_options options = {.every = 9, .keep_all = true};
-    (void)explore(plan_cell_index(rig.plan, MIRROR, CREATE, SECOND), 0, 2, 2, &options, &first);
-    ck_assert_uint_gt(first.rows, 4);
+    uint32_t cell = plan_cell_index(rig.plan, MIRROR, CREATE, of[_i].fault);
+    struct explore_sum sum = explore(cell, 0, 2, 2, &options, &first);
+    ck_assert_uint_gt(sum.boots, 3);
+    ck_assert_uint_eq(sum.boots, first.rows);
     teardown(); /* one laboratory a process */
-    for (uint32_t k = 0; k < first.rows; k += 3) {
-        as_plan(first.row[k].state, plan, sizeof(plan));
-        ck_assert_ptr_nonnull(strstr(plan, "layer: physical, instance: 1"));
+    for (uint32_t k = 0; k < first.rows; k += 5) {
+        as_plan(first.row[k].state, of[_i].cache, plan, sizeof(plan));
+        ck_assert_ptr_nonnull(strstr(plan, of[_i].has));
         (void)snprintf(campaign, sizeof(campaign), "%s%s", HEAD, plan);
         rig_trial_init(&rig, campaign);
         lab_begin(rig.lab, MIRROR, CREATE, 0);
@@ -267,17 +291,18 @@ END_TEST
 START_TEST(test_explore_strike__other_plans_are_refused_with_a_reason)
 {
     static const uint32_t refused[] = {ALL, AGAIN, CHOSEN, TIMED, ROW, FLIPS};
-    static const uint32_t taken[] = {CACHE, PHYSICAL, SECOND, FLIP, FROZEN};
+    static const uint32_t taken[] = {CACHE, PHYSICAL, SECOND, FLIP, FROZEN, BOOT, CUT};
     for (uint32_t k = 0; k < 6; k++) {
         uint32_t cell = plan_cell_index(rig.plan, MIRROR, CREATE, refused[k]);
         ck_assert(striker_takes(rig.plan, cell));
         ck_assert_ptr_nonnull(striker_refuses(rig.plan, cell));
         ck_assert_ptr_nonnull(explore_refuses(rig.plan, cell));
     }
-    for (uint32_t k = 0; k < 5; k++)
+    for (uint32_t k = 0; k < 7; k++)
         ck_assert_ptr_null(
             explore_refuses(rig.plan, plan_cell_index(rig.plan, MIRROR, CREATE, taken[k])));
     ck_assert(!striker_takes(rig.plan, plan_cell_index(rig.plan, MIRROR, CREATE, HANGS)));
+    ck_assert(!striker_takes(rig.plan, plan_cell_index(rig.plan, MIRROR, CREATE, ALONE)));
     ck_assert(!striker_takes(rig.plan, plan_cell_index(rig.plan, MIRROR, CREATE, NONE)));
 }
 END_TEST
@@ -285,7 +310,7 @@ END_TEST
 CHECK_MAIN("explore_strike", 300, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_loop_test(tc, test_explore_strike__a_death_stands_for_its_whole_stretch, 0, 3);
            tcase_add_test(tc, test_explore_strike__levels_one_by_one_are_the_same);
-           tcase_add_test(tc, test_explore_strike__a_row_is_a_trial_of_a_campaign);
+           tcase_add_loop_test(tc, test_explore_strike__a_row_is_a_trial_of_a_campaign, 0, 3);
            tcase_add_test(tc, test_explore_strike__bounds_leave_blocks_and_say_so);
            tcase_add_test(tc, test_explore_strike__flips_are_sampled_by_class);
            tcase_add_test(tc, test_explore_strike__other_plans_are_refused_with_a_reason);)

@@ -17,7 +17,7 @@ explored() {
     shift
     "$loris" explore $campaign -q -o "$work/$db.db" "$@" >"$work/$db.out" 2>"$work/$db.err"
 }
-holds "no death at any block breaks a promise" explored sound --skip strict --skip '*/names' --skip '*/*/flip'
+holds "no death at any block breaks a promise" explored sound --skip strict --skip '*/names' --skip '*/*/flip' --skip '*/*/boot'
 holds "every process of the stack has a row" equal \
     "$(query "$work/sound.db" "SELECT count(*) FROM explored WHERE variant = 'mirror'")" 7
 holds "so do a file system and its view" equal \
@@ -65,6 +65,9 @@ holds "each time" equal "$(query "$work/deep.db" "SELECT count(*) > 10 AND
 for trial in $(query "$work/deep.db" "SELECT trial FROM trials ORDER BY trial % 11, trial LIMIT 3"); do
     holds "row $trial is replayed" "$loris" replay "$work/deep.db" "$trial"
 done
+holds "or when the power is back" explored boot --only mirror/create/boot --every 5 --keep all
+trial=$(query "$work/boot.db" "SELECT trial FROM trials ORDER BY trial % 11, trial LIMIT 1")
+holds "row $trial is replayed" "$loris" replay "$work/boot.db" "$trial"
 holds "so with --depth, whoever it is" explored deeper --only mirror/create/driver --depth 2 --every 9
 holds "in a row of its own" equal "$(query "$work/deeper.db" 'SELECT count(*) FROM explored')" 2
 holds "but not four" exits 2 explored no --only mirror/create/driver --depth 4
