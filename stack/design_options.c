@@ -200,7 +200,7 @@ static const struct option_choice ffs_orders[] = {
 static const struct option_choice fsck_modes[] = {
     {"full", 0, false}, {"background", 1, true}, {NULL, 0, false}};
 static const struct option_choice log_scopes[] = {
-    {"all", 0, false}, {"file", 1, true}, {NULL, 0, false}};
+    {"all", 0, false}, {"file", 1, false}, {NULL, 0, false}};
 static const struct option_choice cow_fsync_modes[] = {
     {"checkpoint", 0, false}, {"log", 1, false}, {NULL, 0, false}};
 static const struct option_choice space_modes[] = {

@@ -3,7 +3,7 @@
  * adds to ../common (fs.h): trees of pointers with checksums, the map, batches, roots.
  *
  * tree.c    file block -> buffer; change, cut     space.c  the map: which blocks are whose
- * segment.c segments and their cleaner            log.c    the log of fsyncs
+ * segment.c segments and their cleaner            log.c    the log of fsyncs; log_file.c: of files
  * inodes.c  numbers and records, orphans          batch.c  closing a batch: addresses, CRCs, copies
  * write.c   the batch on its way to disk          root.c   root slots: choosing, writing
  * store.c   requests, format, mount, stop         layout.c encoding
@@ -46,6 +46,7 @@
 #define SEGMENTS_LOW 8u  /* the cleaner works while fewer are free */
 #define SEGMENTS_KEPT 4u /* for the cleaner and for requests that free */
 #define LOG_ENTRIES_MAX 252u
+#define OLD_FILES_MAX 256u /* changed files whose data an fsync of another leaves out */
 #define UNLOGGED_MAX 4096u /* changed blocks since the last log block, with repetitions */
 #define LISTINGS_MAX 64u   /* inodes that one request makes orphans, or frees */
 
@@ -95,8 +96,15 @@ struct cow_listing { /* what the list of orphans has to be told when the request
     bool add;
 };
 
-struct cow_cut { /* file blocks from `from` on were cut off */
+struct cow_cut { /* blocks from `from` on were cut off */
     uint32_t ino, from;
+    bool data; /* off a file that goes on */
+};
+
+struct cow_old { /* a file that was changed since it was last logged, as the log has it */
+    uint32_t ino, generation, blocks;
+    uint64_t size, mtime_ns;
+    struct cow_pointer pointer[COW_POINTERS];
 };
 
 struct cow {
@@ -123,6 +131,9 @@ struct cow {
     uint64_t unlogged_key[UNLOGGED_MAX];
     struct cow_cut cut[LOG_ENTRIES_MAX];
     uint32_t unlogged, cuts;
+    struct cow_old old[OLD_FILES_MAX]; /* log-scope: file */
+    uint32_t old_files;
+    bool log_all;         /* the next fsync logs everything, whatever the scope */
     bool log_overflow;    /* there was more: the next fsync is a batch */
     uint32_t log_address; /* of the next log block, 0: there is no chain to go on with */
     uint64_t log_seq;     /* its number */
@@ -312,13 +323,28 @@ void cow_write_wait(struct cow *c);
 
 /* This block was changed, or is about to be. */
 void cow_log_changed(struct cow *c, uint64_t key);
-void cow_log_cut(struct cow *c, uint32_t ino, uint32_t from);
+void cow_log_cut(struct cow *c, const struct inode *i, uint32_t from);
 /* All changes so far are in a closed batch or in the log. */
 void cow_log_reset(struct cow *c);
-/* All that was done so far is stable when it returns OK: in the log, or as a batch. */
-MUST_USE enum err cow_log_sync(struct cow *c);
+/* All that was done so far is stable when it returns OK, in the log or as a batch; under
+ * `log-scope: file` all names, and the data of inode `of`. */
+MUST_USE enum err cow_log_sync(struct cow *c, uint32_t of);
 /* Follows the chain of c->stable: claims its blocks, replays them in memory. */
 MUST_USE enum err cow_log_replay(struct cow *c);
+
+/* ---- log_file.c ---- */
+
+/* The inode's record is about to be changed, by a request or because what hangs from it moves. */
+void cow_log_inode(struct cow *c, const struct inode *i);
+/* Whether an fsync of `of` leaves the data of this inode out. */
+bool cow_log_withholds(struct cow *c, uint32_t ino, uint32_t of);
+/* Those whose records the log does not have as they are, and gets by an fsync of `of`. */
+uint32_t cow_log_old_files(const struct cow *c, uint32_t of, uint32_t ino[OLD_FILES_MAX]);
+/* In the copy of a block of the inode file that begins with inode `first`: what is left out is as
+ * the log has it. */
+void cow_log_old_records(struct cow *c, uint32_t first, uint32_t of, uint8_t *page);
+/* The log has its record as it is. */
+void cow_log_logged(struct cow *c, uint32_t ino);
 
 /* ---- root.c ---- */
 

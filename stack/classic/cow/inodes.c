@@ -69,6 +69,7 @@ enum err cow_inode_prepare(struct fs *fs, struct inode *i)
     struct buffer *b;
     bool fresh;
     struct cow *c = cow_of(fs);
+    cow_log_inode(c, i);
     return cow_tree_change(c, &c->inode_file, i->ino / COW_INODES_A_BLOCK, false, &b, &fresh);
 }
 

@@ -44,6 +44,11 @@ struct entry {
     uint32_t crc;     /* of the image */
 };
 
+/* What one fsync logs: the first so many of c->unlogged_key and of c->cut. */
+struct selection {
+    uint32_t of, keys, cuts;
+};
+
 static void entry_put(uint8_t *raw, const struct entry *x)
 {
     put_le64(raw, x->key);
@@ -88,20 +93,21 @@ void cow_log_changed(struct cow *c, uint64_t key)
         c->unlogged_key[c->unlogged++] = key;
 }
 
-void cow_log_cut(struct cow *c, uint32_t ino, uint32_t from)
+void cow_log_cut(struct cow *c, const struct inode *i, uint32_t from)
 {
     if (!c->fs->options.fsync_log || c->log_overflow)
         return;
     if (c->cuts == LOG_ENTRIES_MAX)
         c->log_overflow = true;
     else
-        c->cut[c->cuts++] = (struct cow_cut){.ino = ino, .from = from};
+        c->cut[c->cuts++] =
+            (struct cow_cut){.ino = i->ino, .from = from, .data = i->d.type == VFS_FILE};
 }
 
 void cow_log_reset(struct cow *c)
 {
-    c->unlogged = c->cuts = 0;
-    c->log_overflow = false;
+    c->unlogged = c->cuts = c->old_files = 0;
+    c->log_overflow = c->log_all = false;
 }
 
 /* Keys of blocks that are still there: one that was cut off since has no image. */
@@ -115,21 +121,81 @@ static uint32_t present_keys(struct cow *c)
     return kept;
 }
 
+/* The records of what is logged now, which may have been left out of the log before. */
+static void add_records(struct cow *c, uint32_t of)
+{
+    uint32_t ino[OLD_FILES_MAX], count = cow_log_old_files(c, of, ino);
+    if (c->unlogged + count > UNLOGGED_MAX) {
+        c->log_overflow = true;
+        return;
+    }
+    for (uint32_t k = 0; k < count; k++)
+        c->unlogged_key[c->unlogged++] = cow_key(COW_INO_FILE, 0, ino[k] / COW_INODES_A_BLOCK);
+}
+
+/* What an fsync of `of` logs comes first, keys and cuts, each in its order; the rest stays behind
+ * it. */
+static void select(struct cow *c, uint32_t of, struct selection *s)
+{
+    uint64_t *later = c->order;
+    struct cow_cut cut[LOG_ENTRIES_MAX];
+    uint32_t keys = 0, cuts = 0;
+    *s = (struct selection){.of = of};
+    for (uint32_t k = 0; k < c->unlogged; k++)
+        if (cow_log_withholds(c, cow_key_ino(c->unlogged_key[k]), of))
+            later[keys++] = c->unlogged_key[k];
+        else
+            c->unlogged_key[s->keys++] = c->unlogged_key[k];
+    for (uint32_t k = 0; k < c->cuts; k++)
+        if (c->cut[k].data && cow_log_withholds(c, c->cut[k].ino, of))
+            cut[cuts++] = c->cut[k];
+        else
+            c->cut[s->cuts++] = c->cut[k];
+    memcpy(c->unlogged_key + s->keys, later, keys * sizeof(later[0]));
+    memcpy(c->cut + s->cuts, cut, cuts * sizeof(cut[0]));
+}
+
+/* That much is in the log. */
+static void keep_rest(struct cow *c, const struct selection *s)
+{
+    if (c->log_all || !c->fs->options.log_scope_file) {
+        cow_log_reset(c);
+        return;
+    }
+    c->unlogged -= s->keys;
+    c->cuts -= s->cuts;
+    memmove(c->unlogged_key, c->unlogged_key + s->keys, c->unlogged * sizeof(c->unlogged_key[0]));
+    memmove(c->cut, c->cut + s->cuts, c->cuts * sizeof(c->cut[0]));
+    cow_log_logged(c, s->of);
+}
+
 /* ---- Writing ---- */
 
-static enum err add_images(struct cow *c, uint8_t *block)
+/* What the log gets of a block. */
+static const uint8_t *image_of(struct cow *c, const struct buffer *b, uint32_t of)
+{
+    if (!c->fs->options.log_scope_file || cow_key_ino(b->key) != COW_INO_FILE)
+        return b->page;
+    plat_copy(c->scratch, b->page, BLOCK_BYTES);
+    cow_log_old_records(c, cow_key_base(b->key) * COW_INODES_A_BLOCK, of, c->scratch);
+    return c->scratch;
+}
+
+static enum err add_images(struct cow *c, const struct selection *s, uint8_t *block)
 {
     uint32_t count = 0;
-    for (uint32_t k = 0; k < c->cuts; k++) {
+    for (uint32_t k = 0; k < s->cuts; k++) {
         struct entry x = {.key = c->cut[k].ino, .address = c->cut[k].from};
         entry_put(block + LO_ENTRIES + ENTRY_SIZE * count++, &x);
     }
-    for (uint32_t k = c->unlogged; k-- > 0;) { /* highest keys first: inodes before their data */
-        struct buffer *b = cow_present(c, c->unlogged_key[k]);
-        struct entry x = {.key = b->key, .crc = plat_crc32c(b->page, BLOCK_BYTES)};
+    for (uint32_t k = s->keys; k-- > 0;) { /* highest keys first: inodes before their data */
+        struct entry x = {.key = c->unlogged_key[k]};
         enum err e = cow_space_take_log(c, &x.address);
-        if (e == OK)
-            e = cow_copy_add(c, b->page, x.address, NULL);
+        if (e != OK)
+            return e;
+        const uint8_t *page = image_of(c, cow_present(c, x.key), s->of);
+        x.crc = plat_crc32c(page, BLOCK_BYTES);
+        e = cow_copy_add(c, page, x.address, NULL);
         if (e != OK)
             return e;
         entry_put(block + LO_ENTRIES + ENTRY_SIZE * count++, &x);
@@ -138,7 +204,7 @@ static enum err add_images(struct cow *c, uint8_t *block)
     return OK;
 }
 
-static enum err add_block(struct cow *c, uint32_t next)
+static enum err add_block(struct cow *c, const struct selection *s, uint32_t next)
 {
     uint8_t *block = c->root_page;
     memset(block, 0, BLOCK_BYTES);
@@ -149,37 +215,41 @@ static enum err add_block(struct cow *c, uint32_t next)
     put_le32(block + LO_NEXT, next);
     put_le32(block + LO_INODES, c->inodes);
     put_le32(block + LO_FILES, c->files);
-    enum err e = add_images(c, block);
+    enum err e = add_images(c, s, block);
     if (e != OK)
         return e;
     put_le32(block + LOG_CRC, plat_crc32c(block, LOG_CRC));
     return cow_copy_add(c, block, c->log_address, NULL);
 }
 
-/* Whether what is not logged yet fits into one log block, and into the volume. */
-static bool fits(struct cow *c)
+/* Whether it fits into one log block, and into the volume. */
+static bool fits(struct cow *c, const struct selection *s)
 {
     uint64_t kept = cow_kept_back(c, false);
-    return c->log_address != 0 && !c->log_overflow && c->cuts + c->unlogged <= LOG_ENTRIES_MAX &&
-           cow_space_has(c, c->fs->dirty_count + cow_space_map_blocks(c) + c->unlogged + 1 + kept);
+    return c->log_address != 0 && s->cuts + s->keys <= LOG_ENTRIES_MAX &&
+           cow_space_has(c, c->fs->dirty_count + cow_space_map_blocks(c) + s->keys + 1 + kept);
 }
 
-enum err cow_log_sync(struct cow *c)
+enum err cow_log_sync(struct cow *c, uint32_t of)
 {
+    struct selection s;
     uint32_t next = 0;
     cow_write_wait(c);
     if (c->fs->read_only)
         return c->fs->write_error;
-    if (!c->log_overflow)
-        (void)present_keys(c);
-    if (!fits(c))
+    add_records(c, of);
+    if (c->log_overflow)
         return cow_sync(c);
-    if (c->unlogged == 0 && c->cuts == 0)
+    (void)present_keys(c);
+    select(c, of, &s);
+    if (!fits(c, &s))
+        return cow_sync(c);
+    if (s.keys == 0 && s.cuts == 0)
         return OK;
     c->copies = c->summary = 0;
     enum err e = cow_space_take_log(c, &next);
     if (e == OK)
-        e = add_block(c, next);
+        e = add_block(c, &s, next);
     if (e != OK)
         return cow_sync(c);
     e = cow_write_all(c);
@@ -188,7 +258,7 @@ enum err cow_log_sync(struct cow *c)
     plat_probe(PROBE_COW_LOG);
     c->log_address = next;
     c->log_seq++;
-    cow_log_reset(c);
+    keep_rest(c, &s);
     return OK;
 }
 

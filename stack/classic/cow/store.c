@@ -64,6 +64,7 @@ static enum err begin(struct fs *fs, const struct vfs_request *in, bool changes)
     if (e == OK && orphans)
         e = cow_orphans_prepare(c);
     c->inside = e == OK;
+    c->log_all = c->log_all || in->op == VFS_COMMIT; /* contents too are in it together */
     return e;
 }
 
@@ -141,7 +142,7 @@ static enum err cut(struct fs *fs, struct inode *i)
     uint64_t from = (i->d.size + BLOCK_BYTES - 1) / BLOCK_BYTES;
     enum err e = cow_tree_cut(cow_of(fs), i, from);
     if (e == OK)
-        cow_log_cut(cow_of(fs), i->ino, (uint32_t)from);
+        cow_log_cut(cow_of(fs), i, (uint32_t)from);
     return e;
 }
 
@@ -274,7 +275,7 @@ static enum err fsync(struct fs *fs, const struct vfs_request *in, struct vfs_re
     enum err e = inode_get(fs, in->ino, &i);
     if (e != OK)
         return e;
-    return fs->options.fsync_log ? cow_log_sync(cow_of(fs)) : cow_sync(cow_of(fs));
+    return fs->options.fsync_log ? cow_log_sync(cow_of(fs), i->ino) : cow_sync(cow_of(fs));
 }
 
 static enum err unmount(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)

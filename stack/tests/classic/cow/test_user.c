@@ -9,7 +9,7 @@
 
 #include "workloads/checkers/cow_check.h"
 
-#define MODES 4
+#define MODES 5
 
 static bool disk_block(void *object, uint32_t copy, uint64_t at, uint8_t *raw)
 {
@@ -31,11 +31,13 @@ static void expect_sound(struct none_rig *rig)
 
 static struct cut_design design_of(int k)
 {
-    return (struct cut_design){
-        .program = cow_main,
-        .options = {.defer = 2, .fsync_log = k % 2 == 1, .space_segment = k >= 2},
-        .cache_bytes = 4u << 20,
-        .expect_sound = expect_sound};
+    return (struct cut_design){.program = cow_main,
+                               .options = {.defer = 2,
+                                           .fsync_log = k % 2 == 1 || k == 4,
+                                           .log_scope_file = k == 4,
+                                           .space_segment = k == 2 || k == 3},
+                               .cache_bytes = 4u << 20,
+                               .expect_sound = expect_sound};
 }
 
 START_TEST(test_user__sees_its_own_changes_alone_until_the_commit)
