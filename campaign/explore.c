@@ -21,6 +21,7 @@ struct explorer *explorer_create(struct lab *lab, const struct plan *plan)
     x->plan = plan;
     x->states = sim_states_create();
     x->memo = sim_memo_create();
+    x->seconds = explore_seconds_create();
     x->now = history_create();
     x->heard = calloc(1, sizeof(*x->heard));
     ASSERT(x->heard != NULL);
@@ -37,6 +38,7 @@ void explorer_destroy(struct explorer *x)
     sim_record_destroy(x->recording);
     sim_states_destroy(x->states);
     sim_memo_destroy(x->memo);
+    explore_seconds_destroy(x->seconds);
     history_destroy(x->now);
     free(x->histories);
     free(x->places);
@@ -188,10 +190,10 @@ static void fill_run(const struct explorer *x, const struct leaf *leaf, struct t
 {
     r->injected = true;
     r->sim_ns = r->exposure_ns = x->strike.time_ns;
-    r->events = leaf->events;
-    r->messages = leaf->messages;
-    r->ios = leaf->ios;
-    r->blocks = leaf->blocks;
+    r->events = leaf->work.events;
+    r->messages = leaf->work.messages;
+    r->ios = leaf->work.ios;
+    r->blocks = leaf->work.blocks;
     r->anomalies = 0;
     (void)snprintf(r->struck, sizeof(r->struck),
                    "[{\"time_ns\":%" PRIu64 ",\"target\":\"%s\",\"position\":\"%s\"}]",

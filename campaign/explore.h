@@ -64,6 +64,7 @@ struct explore_sink {
 /* What a job did in all. */
 struct explore_sum {
     uint64_t points, states, boots, left, rows, broken;
+    uint64_t repeated; /* boots that took over what another found after its orderly stop */
 };
 
 struct explorer;

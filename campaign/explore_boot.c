@@ -111,6 +111,7 @@ static void attach(struct explorer *x)
     x->recording->on_entry = on_entry;
     x->recording->context = x;
     x->machine = m;
+    explore_seconds_reset(x);
 }
 
 /* Ordinals of points are told from time 0, as the `at` of a fault counts. */
@@ -194,6 +195,7 @@ static bool on_read(void *object, struct sim_disk *disk, uint64_t first, uint32_
         if (sim_disk_is_initial(disk, first + i))
             read_variable(x, sim_record_variable(r, d, first + i),
                           raw + (size_t)i * r->disk[d].sector_size, r->disk[d].sector_size);
+    explore_seconds_read(x, d, first, count, raw);
     return true;
 }
 
@@ -222,14 +224,15 @@ static uint64_t prepare(struct explorer *x)
     return power_ns;
 }
 
-static void count_work(const struct explorer *x, struct leaf *leaf)
+struct work explore_work(const struct explorer *x)
 {
     struct sim_counts totals = sim_machine_totals(x->lab->machine);
-    leaf->events = sim_engine_dispatched(sim_machine_engine(x->lab->machine));
-    leaf->messages = totals.messages;
-    leaf->blocks = totals.blocks;
+    struct work work = {.events = sim_engine_dispatched(sim_machine_engine(x->lab->machine)),
+                        .messages = totals.messages,
+                        .blocks = totals.blocks};
     for (uint32_t d = 0; d < x->recording->disks; d++)
-        leaf->ios += sim_disk_stats(x->recording->disk[d].disk).requests;
+        work.ios += sim_disk_stats(x->recording->disk[d].disk).requests;
+    return work;
 }
 
 /* All that recovery, reading back and checker saw, in a word. */
@@ -241,6 +244,9 @@ static uint64_t digest_of(const struct leaf *leaf)
     digest = sim_rng_mix(digest, (uint64_t)in->checker.ran | (uint64_t)in->checker.ok << 1 |
                                      (uint64_t)in->degraded << 2 | (uint64_t)in->remount << 3);
     digest = sim_rng_mix(digest, sim_rng_mix(in->checker.leaks, in->checker.damages));
+    digest = sim_rng_mix(digest, sim_rng_mix(leaf->work.events, leaf->work.messages));
+    digest = sim_rng_mix(digest, sim_rng_mix(leaf->work.ios, leaf->work.blocks));
+    digest = sim_rng_mix(digest, leaf->heard_count);
     for (uint32_t e = 0; e < HISTORY_ENVIRONMENTS_MAX; e++)
         digest = sim_rng_mix(digest, (uint64_t)in->machine[e] << 8 | (uint64_t)in->probe[e]);
     return sim_rng_mix(digest, leaf->hash);
@@ -298,11 +304,11 @@ uint32_t explore_boot(struct explorer *x)
     leaf->rebuilt_ns = lab->run.rebuilt_ns;
     observation_reset(lab->seen);
     observation_reset(lab->again);
+    explore_seconds_begin(x);
     leaf->walked = lab_look(lab, end, &leaf->in);
+    leaf->hash = explore_seconds_end(x, &leaf->work);
     hook(x, NULL);
     lab->heard = NULL;
-    leaf->hash = sim_machine_hash(lab->machine);
-    count_work(x, leaf);
     keep(x, leaf);
     if (x->sink->met != NULL)
         leaf->digest = digest_of(leaf); /* for tests: it costs as much as reading back */
@@ -320,6 +326,7 @@ void explore_forget(struct explorer *x)
     }
     x->leaf_count = 0;
     x->leaf_bytes = 0;
+    explore_seconds_forget(x);
     sim_memo_reset(x->memo);
     for (uint32_t k = 0; k < x->image_room; k++)
         x->images[k] = (struct image){0};

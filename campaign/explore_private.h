@@ -20,6 +20,11 @@ struct place {
     bool persistence; /* an fsync, sync or commit was answered OK just now */
 };
 
+/* What a machine has done so far. */
+struct work {
+    uint64_t events, messages, ios, blocks;
+};
+
 /* What a boot of one class of states found. */
 struct leaf {
     struct judge_input in; /* but for the history; observations are the leaf's own */
@@ -29,7 +34,7 @@ struct leaf {
     uint64_t service_ns;   /* from power on to full service; HISTORY_NEVER: not reached */
     uint64_t rebuilt_ns;   /* since time 0; 0: never */
     uint64_t power_ns;     /* when power came back, since time 0 */
-    uint64_t events, messages, ios, blocks;
+    struct work work;
     struct record_event *heard;
     uint32_t heard_count;
     uint64_t visit; /* number of the point's visit that met it last */
@@ -74,6 +79,7 @@ struct explorer {
     uint32_t read_room;
     uint32_t boot; /* number of the present one, from 1 */
     uint64_t boots, visits;
+    struct seconds *seconds;    /* explore_second.c */
     struct trial_record *heard; /* of the present boot */
 
     struct history *now; /* the history of the present point, with the loss of power */
@@ -97,5 +103,24 @@ uint32_t explore_boot(struct explorer *x);
 
 /* Forgets all leaves and what is known of them. */
 void explore_forget(struct explorer *x);
+
+struct work explore_work(const struct explorer *x);
+
+/* explore_second.c: the second look of a boot, after an orderly stop, from what others found who
+ * read the same. */
+
+struct seconds *explore_seconds_create(void);
+void explore_seconds_destroy(struct seconds *s);
+/* For recordings on these disks. */
+void explore_seconds_reset(struct explorer *x);
+void explore_seconds_forget(struct explorer *x);
+
+/* While a boot goes on its second look comes from here. */
+void explore_seconds_begin(struct explorer *x);
+/* It is over. Returns the hash of all of it; *work: what it did not do, but would have. */
+uint64_t explore_seconds_end(struct explorer *x, struct work *work);
+/* A read of the present boot: `count` sectors from `first` of disk `d` were `raw`. */
+void explore_seconds_read(struct explorer *x, uint32_t d, uint64_t first, uint32_t count,
+                          const uint8_t *raw);
 
 #endif

@@ -84,6 +84,17 @@ static void note_hangs(const enum err *result, uint32_t count, struct judge_inpu
             in->machine[e] = JUDGE_MACHINE_HANGS;
 }
 
+void lab_look_again(struct lab *lab, struct second_look *to)
+{
+    *to = (struct second_look){0};
+    check_disks(lab, &to->checker);
+    to->booted = lab_boot(lab);
+    if (!to->booted)
+        return;
+    to->walked = lab_read(lab, READER_WALK, lab->again, to->walk);
+    (void)lab_read(lab, READER_PROBE, NULL, to->probe);
+}
+
 /*
  * Stops, checks, boots, reads again, probes. The caches of the disks are kept: a machine that is
  * switched off in order lets its disks write them. A stop that is refused counts as a probe that
@@ -92,27 +103,30 @@ static void note_hangs(const enum err *result, uint32_t count, struct judge_inpu
 static void second_look(struct lab *lab, struct judge_input *in)
 {
     uint32_t count = lab_variant(lab)->stack.environments;
-    enum err stopped[ENVIRONMENTS_MAX], result[ENVIRONMENTS_MAX];
+    enum err stopped[ENVIRONMENTS_MAX];
+    struct second_look found;
     (void)lab_read(lab, READER_STOP, NULL, stopped);
     note_hangs(stopped, count, in);
     sim_machine_power_cut(lab->machine, SIM_CUT_KEEP, SIM_TEARS_NONE, 0);
-    check_disks(lab, &in->checker);
-    if (!lab_boot(lab)) {
+    if (lab->look_again != NULL)
+        lab->look_again(lab->look_again_context, &found);
+    else
+        lab_look_again(lab, &found);
+    in->checker = found.checker;
+    if (!found.booted) {
         in->remount = JUDGE_REMOUNT_FAILED;
         return;
     }
-    bool walked = lab_read(lab, READER_WALK, lab->again, result);
-    note_hangs(result, count, in);
+    note_hangs(found.walk, count, in);
     in->again = lab->again;
-    in->remount = walked && observation_agrees(lab->seen, lab->again) ? JUDGE_REMOUNT_AGREES
-                                                                      : JUDGE_REMOUNT_DIFFERS;
-    (void)lab_read(lab, READER_PROBE, NULL, result);
+    in->remount = found.walked && observation_agrees(lab->seen, lab->again) ? JUDGE_REMOUNT_AGREES
+                                                                            : JUDGE_REMOUNT_DIFFERS;
     for (uint32_t e = 0; e < count; e++) {
-        if (result[e] == OK)
-            result[e] = stopped[e];
-        in->probe[e] = result[e] == OK ? JUDGE_PROBE_PASSED : JUDGE_PROBE_FAILED;
+        if (found.probe[e] == OK)
+            found.probe[e] = stopped[e];
+        in->probe[e] = found.probe[e] == OK ? JUDGE_PROBE_PASSED : JUDGE_PROBE_FAILED;
     }
-    in->degraded = refused_honestly(result, count);
+    in->degraded = refused_honestly(found.probe, count);
 }
 
 /* Reads all through the live stack. False: some environment's reader did not come to its end. */

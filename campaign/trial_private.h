@@ -82,6 +82,13 @@ struct content_index {
     bool listed; /* in this run */
 };
 
+/* What the second boot of a judgement found; what it read is in lab->again. */
+struct second_look {
+    struct judge_checker checker;
+    bool booted, walked;
+    enum err walk[ENVIRONMENTS_MAX], probe[ENVIRONMENTS_MAX];
+};
+
 struct lab {
     const struct plan *plan;
     uint32_t variant, workload; /* of the job; NO_FAULT: none yet */
@@ -109,6 +116,9 @@ struct lab {
     struct sim_states *states;
     struct trial_record *heard; /* events go there too, if there is one (explore.c) */
     const struct strike *told;  /* what struck, where no injector did (explore.c) */
+    /* In place of lab_look_again, or NULL (explore_second.c). */
+    void (*look_again)(void *context, struct second_look *to);
+    void *look_again_context;
     struct sim_disk_stats disk_base[DISKS_MAX]; /* at time 0 */
     struct lab_times times;
     struct sample *samples; /* room for latencies, kept */
@@ -170,7 +180,9 @@ void lab_fill_place(const struct lab *lab, uint32_t fault, struct trial_record *
 void lab_judge(struct lab *lab, enum run_end end, struct judge_verdict *verdict);
 /* The first half of it: fills *in but for the history. False: not all could be read. */
 bool lab_look(struct lab *lab, enum run_end end, struct judge_input *in);
-/* The second half: what lab->history says of what was looked at. */
+/* Its second half, while the machine is off: checks, boots, reads again, probes. */
+void lab_look_again(struct lab *lab, struct second_look *to);
+/* What lab->history says of what was looked at. */
 void lab_conclude(struct lab *lab, const struct judge_input *in, bool walked,
                   struct judge_verdict *verdict);
 /* The same of a boot in the middle of a trial: only reads back. The machine goes on from there. */

@@ -474,6 +474,20 @@ bool sim_disk_is_initial(const struct sim_disk *disk, uint64_t sector)
            !disk_image_is_own(&disk->image, sector);
 }
 
+uint32_t sim_disk_initial(const struct sim_disk *disk, uint64_t first, uint32_t count)
+{
+    uint32_t initial = 0;
+    count = disk_chain_gap(&disk->chain, first, count);
+    while (initial < count && !disk_image_is_own(&disk->image, first + initial))
+        initial++;
+    return initial;
+}
+
+uint64_t sim_disk_used_pages(const struct sim_disk *disk)
+{
+    return disk->image.used_pages;
+}
+
 void sim_disk_set_read_hook(struct sim_disk *disk, sim_disk_read_hook_fn *fn, void *object)
 {
     disk->read_hook = fn;

@@ -183,6 +183,11 @@ void sim_disk_unobserve(struct sim_disk *disk, sim_disk_observer_fn *fn, void *o
 /* Whether a read of the sector would now see the sealed image: nothing was accepted or stored there
  * since the last seal or reset. */
 bool sim_disk_is_initial(const struct sim_disk *disk, uint64_t sector);
+/* How many of `count` sectors from `first` on are, up to the first that is not. */
+uint32_t sim_disk_initial(const struct sim_disk *disk, uint64_t first, uint32_t count);
+
+/* Pages of the stable image that are in use: how long flash takes depends on it. */
+uint64_t sim_disk_used_pages(const struct sim_disk *disk);
 
 /* The explorer's place in the one read function: called for what a request or peek reads, after its
  * content was found; may change the bytes; returns false for EIO. NULL takes it out. */
@@ -235,6 +240,10 @@ void sim_disk_power_cut(struct sim_disk *disk, const struct sim_disk_cut_plan *p
 
 /* Power on, cold: head at cylinder 0, nothing cached, reset count + 1. */
 void sim_disk_power_on(struct sim_disk *disk);
+
+/* Without power: all but what the disk holds and has counted is as after a reset and a power cut.
+ */
+void sim_disk_rest(struct sim_disk *disk);
 bool sim_disk_powered(const struct sim_disk *disk);
 
 /* ---- Fault hooks. "Next" is the next accepted request of that kind; inside an observer at

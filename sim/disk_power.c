@@ -210,6 +210,17 @@ void sim_disk_power_on(struct sim_disk *disk)
     disk->resets++;
 }
 
+void sim_disk_rest(struct sim_disk *disk)
+{
+    ASSERT(!disk->powered);
+    ASSERT(disk->all.count == 0 && disk->chain.writes == 0);
+    if (!disk->rotating)
+        disk_ssd_cold(disk->ssd, true);
+    disk->fault = (struct disk_faults){.slow_permille = 1000};
+    disk->flush_count = 0;
+    disk->resets = 0;
+}
+
 bool sim_disk_powered(const struct sim_disk *disk)
 {
     return disk->powered;

@@ -334,6 +334,14 @@ uint64_t sim_engine_hash(const struct sim_engine *engine)
     return x ^ x >> 29;
 }
 
+uint64_t sim_engine_split_hash(struct sim_engine *engine)
+{
+    uint64_t hash = sim_engine_hash(engine);
+    engine->hash = HASH_START;
+    engine->notes = 0;
+    return hash;
+}
+
 uint64_t sim_engine_dispatched(const struct sim_engine *engine)
 {
     return engine->dispatched;

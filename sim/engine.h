@@ -104,6 +104,8 @@ void sim_engine_note(struct sim_engine *engine, uint64_t what, uint64_t who, uin
 
 /* The hash so far. */
 uint64_t sim_engine_hash(const struct sim_engine *engine);
+/* The same; and a new one begins, as at the start. */
+uint64_t sim_engine_split_hash(struct sim_engine *engine);
 
 /* Events dispatched since the start or reset. */
 uint64_t sim_engine_dispatched(const struct sim_engine *engine);

@@ -466,6 +466,23 @@ void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, enum s
     device_forget_all(m);
 }
 
+uint64_t sim_machine_rest(struct sim_machine *m)
+{
+    ASSERT(!m->powered && m->running == NULL);
+    ASSERT(!m->regions.strict && m->stuck_count == 0);
+    ASSERT(sim_engine_next_ns(m->engine) == SIM_TIME_NEVER); /* power took what was to come */
+    for (uint32_t i = 0; i < m->config.disks; i++)
+        sim_disk_rest(m->disk[i]);
+    for (uint32_t i = 0; i < SIM_PROCESSES_MAX; i++)
+        slot_reset(m, i);
+    drop_work(m);
+    m->programs = 0;
+    m->slots = 0;
+    m->survivors = 0;
+    m->generation = 0;
+    return sim_engine_split_hash(m->engine);
+}
+
 bool sim_machine_powered(const struct sim_machine *m)
 {
     return m->powered;

@@ -172,6 +172,13 @@ void sim_machine_power_cut(struct sim_machine *m, enum sim_disk_cut mode, enum s
 bool sim_machine_powered(const struct sim_machine *m);
 
 /*
+ * After a power cut, nothing of a fault left: all but the time, what the disks hold and what was
+ * counted is as after a reset. So what follows depends on these and on nothing else. Returns the
+ * hash of the run so far; that of what follows begins anew.
+ */
+uint64_t sim_machine_rest(struct sim_machine *m);
+
+/*
  * What is spoilt around the bit that is struck. The geometry is that of a rank of eight devices of
  * 8 bits (DDR3, x8, a row of 1 KiB a device): byte k of each word of 64 bits is device k's, a row
  * is 8 KiB of neighbours, and the same column of the next row of a bank lies 64 KiB away (8 banks).
