@@ -90,6 +90,24 @@ static enum err make_orphan(struct fs *fs, const struct vfs_request *in, struct 
     return OK;
 }
 
+/* The number is given back: nothing in the view has it. */
+static enum err drop_orphan(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
+{
+    struct inode *i;
+    (void)out;
+    enum err e = inode_get(fs, in->ino, &i);
+    return e == OK ? inode_delete(fs, i) : e;
+}
+
+static void give_back(struct user *t, uint32_t ino)
+{
+    struct vfs_request request = {.op = VFS_RELEASE, .ino = ino};
+    struct vfs_reply reply;
+    enum err e = server_operate(t->users->fs, &request, &reply, drop_orphan, true);
+    if (e != OK) /* it goes with the next mount */
+        plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)e, 0);
+}
+
 static enum err view_inode_take(struct fs *view, uint32_t near, uint32_t *ino, uint32_t *generation)
 {
     struct user *t = user_of(view);
@@ -102,13 +120,17 @@ static enum err view_inode_take(struct fs *view, uint32_t near, uint32_t *ino, u
         return e;
     *ino = (uint32_t)reply.stat.ino;
     *generation = reply.stat.generation;
-    return user_lock(t->users, t, *ino, true);
+    e = user_lock(t->users, t, *ino, true);
+    if (e != OK)
+        give_back(t, *ino);
+    return e;
 }
 
 static enum err view_inode_free(struct fs *view, uint32_t ino)
 {
-    (void)view, (void)ino; /* by the commit */
-    return OK;
+    if (inode_find(view, ino) == NULL)
+        give_back(user_of(view), ino); /* it was taken just now */
+    return OK;                         /* else by the commit */
 }
 
 /* ---- Blocks ---- */

@@ -11,6 +11,8 @@
 #define USER_ROOT 1u
 #define USER_REQUESTS_MAX 2000u
 #define BIG_BYTES (1u << 20)
+#define USER_LOCKS_MAX 4096u /* ../../classic/common/user.h */
+#define LOCKED_FROM 100000u  /* numbers that no inode has */
 
 static struct cut_rig user_rig;
 static struct none_rig *const r = &user_rig.none;
@@ -60,7 +62,8 @@ static bool is_there(uint64_t dir, const char *name)
     return e == OK;
 }
 
-void user_sees_its_own(const struct cut_design *design)
+/* What one has changed is seen inside it alone, and by all after its commit. */
+static void user_sees_its_own(const struct cut_design *design)
 {
     start(design);
     uint64_t f = made_file(USER_ROOT, "f", bytes_a, 9000), d = made(VFS_MKDIR, USER_ROOT, "d");
@@ -83,7 +86,8 @@ void user_sees_its_own(const struct cut_design *design)
     cut_rig_fini(&user_rig);
 }
 
-void user_abort_leaves_nothing(const struct cut_design *design)
+/* An abort leaves nothing of any kind of change, on the disk neither. */
+static void user_abort_leaves_nothing(const struct cut_design *design)
 {
     uint64_t ino;
     start(design);
@@ -108,7 +112,8 @@ void user_abort_leaves_nothing(const struct cut_design *design)
     cut_rig_fini(&user_rig);
 }
 
-void user_locks(const struct cut_design *design)
+/* Nobody changes what another has looked at; outside, reading goes on. */
+static void user_locks(const struct cut_design *design)
 {
     start(design);
     uint64_t f = made_file(USER_ROOT, "f", bytes_a, 100), g = made_file(USER_ROOT, "g", bytes_a, 9);
@@ -137,7 +142,8 @@ void user_locks(const struct cut_design *design)
     cut_rig_fini(&user_rig);
 }
 
-void user_deadlock(const struct cut_design *design)
+/* Two that wait for each other: the younger is aborted, and stays so. */
+static void user_deadlock(const struct cut_design *design)
 {
     uint64_t moved;
     start(design);
@@ -162,7 +168,8 @@ void user_deadlock(const struct cut_design *design)
     cut_rig_fini(&user_rig);
 }
 
-void user_too_large(const struct cut_design *design)
+/* One that is too large is aborted with an answer that says so, and what it made is free again. */
+static void user_too_large(const struct cut_design *design)
 {
     uint64_t g, moved;
     start(design);
@@ -190,7 +197,8 @@ void user_too_large(const struct cut_design *design)
     cut_rig_fini(&user_rig);
 }
 
-void user_unlinks_what_is_open(const struct cut_design *design)
+/* A file that was open when one unlinked it is read until its release. */
+static void user_unlinks_what_is_open(const struct cut_design *design)
 {
     start(design);
     uint64_t f = made_file(USER_ROOT, "f", bytes_a, 9000);
@@ -211,7 +219,8 @@ void user_unlinks_what_is_open(const struct cut_design *design)
     cut_rig_fini(&user_rig);
 }
 
-void user_mount_ends(const struct cut_design *design)
+/* A mount ends those of the VFS before it. */
+static void user_mount_ends(const struct cut_design *design)
 {
     start(design);
     uint64_t f = made_file(USER_ROOT, "f", bytes_a, 100);
@@ -333,7 +342,8 @@ static uint64_t tree_hash(void)
     return hash;
 }
 
-void user_equals_plain(const struct cut_design *design, uint64_t seed)
+/* Random operations in transactions, some aborted, answer and leave what the others do without. */
+static void user_equals_plain(const struct cut_design *design, uint64_t seed)
 {
     uint64_t hash[2];
     for (uint32_t k = 0; k < 2; k++) {
@@ -431,7 +441,8 @@ static bool cut_transaction(const struct cut_design *design, uint32_t n, uint32_
     return went;
 }
 
-void user_cut_at_every_request(const struct cut_design *design)
+/* A cut at any request of the disk leaves all of one or nothing. */
+static void user_cut_at_every_request(const struct cut_design *design)
 {
     static const uint32_t percents[] = {0, 50, 100};
     for (uint32_t k = 0; k < 3; k++) {
@@ -445,4 +456,115 @@ void user_cut_at_every_request(const struct cut_design *design)
         ck_assert_uint_gt(n, after); /* some saw nothing of it */
         ck_assert(seen);
     }
+}
+
+/* One that cannot lock what it makes is aborted, and the inode's number is free at once. */
+static void user_too_many_locks(const struct cut_design *design)
+{
+    start(design);
+    uint64_t first = made(VFS_CREATE, USER_ROOT, "first");
+    ck_assert_int_eq(none_rig_remove(r, VFS_UNLINK, USER_ROOT, "first"), OK);
+    ck_assert_int_eq(edge(VFS_BEGIN, 1), OK);
+    ck_assert_int_eq(none_rig_plain(r, VFS_STAT, USER_ROOT, 0), OK);
+    for (uint64_t k = 1; k < USER_LOCKS_MAX; k++) /* looked at, whatever they are */
+        (void)!none_rig_plain(r, VFS_STAT, LOCKED_FROM + k, 0);
+    ck_assert_int_eq(none_rig_make(r, VFS_CREATE, USER_ROOT, "new", NULL), E_2BIG);
+    ck_assert_int_eq(edge(VFS_ABORT, 1), OK);
+    ck_assert_uint_eq(made(VFS_CREATE, USER_ROOT, "second"), first);
+    design->expect_sound(r);
+    cut_rig_fini(&user_rig);
+}
+
+/* ---- As tests ---- */
+
+static user_design_fn *user_design;
+static int user_modes;
+
+START_TEST(test_user__sees_its_own_changes_alone_until_the_commit)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_sees_its_own(&design);
+}
+END_TEST
+
+START_TEST(test_user__an_abort_leaves_nothing)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_abort_leaves_nothing(&design);
+}
+END_TEST
+
+START_TEST(test_user__locks_keep_others_from_changing_what_it_has_seen)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_locks(&design);
+}
+END_TEST
+
+START_TEST(test_user__the_younger_of_two_that_wait_for_each_other_is_aborted)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_deadlock(&design);
+}
+END_TEST
+
+START_TEST(test_user__one_that_is_too_large_is_aborted)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_too_large(&design);
+}
+END_TEST
+
+START_TEST(test_user__one_with_too_many_locks_is_aborted_and_leaves_no_inode)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_too_many_locks(&design);
+}
+END_TEST
+
+START_TEST(test_user__what_it_unlinks_while_open_stays_until_released)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_unlinks_what_is_open(&design);
+}
+END_TEST
+
+START_TEST(test_user__a_mount_ends_what_was_open)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_mount_ends(&design);
+}
+END_TEST
+
+START_TEST(test_user__operations_answer_and_leave_what_they_do_outside)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_equals_plain(&design, 17 + (uint64_t)_i);
+}
+END_TEST
+
+START_TEST(test_user__a_cut_at_any_request_leaves_all_or_nothing)
+{
+    struct cut_design design = user_design(_i % user_modes);
+    user_cut_at_every_request(&design);
+}
+END_TEST
+
+void user_tests_add(TCase *tc, user_design_fn *design, int modes)
+{
+    user_design = design;
+    user_modes = modes;
+    tcase_add_loop_test(tc, test_user__sees_its_own_changes_alone_until_the_commit, 0, modes);
+    tcase_add_loop_test(tc, test_user__an_abort_leaves_nothing, 0, modes);
+    tcase_add_loop_test(tc, test_user__locks_keep_others_from_changing_what_it_has_seen, 0, modes);
+    tcase_add_loop_test(tc, test_user__the_younger_of_two_that_wait_for_each_other_is_aborted, 0,
+                        modes);
+    tcase_add_loop_test(tc, test_user__one_that_is_too_large_is_aborted, 0, modes);
+    tcase_add_loop_test(tc, test_user__one_with_too_many_locks_is_aborted_and_leaves_no_inode, 0,
+                        modes);
+    tcase_add_loop_test(tc, test_user__what_it_unlinks_while_open_stays_until_released, 0, modes);
+    tcase_add_loop_test(tc, test_user__a_mount_ends_what_was_open, 0, modes);
+    tcase_add_loop_test(tc, test_user__operations_answer_and_leave_what_they_do_outside, 0,
+                        5 * modes);
+    tcase_add_loop_test(tc, test_user__a_cut_at_any_request_leaves_all_or_nothing, 0, modes);
 }
