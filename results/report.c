@@ -15,6 +15,10 @@
 /* Pictures of one kind that stand in the page; 1 MB is the budget of all. */
 #define PICTURES_MAX 4
 #define NARROW_PICTURES_MAX 10 /* they show less each */
+/* The lines of title and caption, in a picture without them; a narrow `success` has its key there.
+ */
+#define UNTITLED_PX 42
+#define UNTITLED_KEY_PX 24
 
 /* No script, no web font, nothing from elsewhere; colours as properties for light, dark and print.
  */
@@ -37,7 +41,7 @@ static const char style[] =
     "figure{margin:1rem 0;break-inside:avoid}.paper{overflow-x:auto}.paper svg{width:100%;"
     "min-width:38rem;height:auto}.narrow{display:none}.narrow svg{min-width:0}\n"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
-    "font-size:.84rem}th,td{padding:.25rem .38rem;text-align:right;border-bottom:1px solid "
+    "font-size:.84rem}th,td{padding:.25rem .36rem;text-align:right;border-bottom:1px solid "
     "var(--line);white-space:nowrap}thead th{white-space:normal;vertical-align:bottom;"
     "line-height:1.2}.w{text-align:left}tbody th{font-weight:600;position:sticky;left:0;"
     "background:var(--paper)}tr{break-inside:avoid}\n"
@@ -80,22 +84,33 @@ static bool load(struct report *r)
            groups_load(&r->variants, r->db, "variant", NULL, r->error) == OK;
 }
 
-/* The caption that a picture's script carries. */
-static void read_caption(const struct report *r, const char *name, char *caption, size_t bytes)
+/* What a picture's script says behind a mark at the start of a line; "" if it has no such line. */
+static void read_marked(const struct report *r, const char *name, const char *mark, char *text,
+                        size_t bytes)
 {
-    static const char mark[] = "# caption: ";
     char path[256], line[600];
-    caption[0] = 0;
+    text[0] = 0;
     snprintf(path, sizeof(path), "%s/%s.gp", r->pictures, name);
     FILE *f = fopen(path, "r");
     while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-        if (strncmp(line, mark, sizeof(mark) - 1) == 0) {
+        if (strncmp(line, mark, strlen(mark)) == 0) {
             line[strcspn(line, "\n")] = 0;
-            snprintf(caption, bytes, "%.500s", line + sizeof(mark) - 1);
+            snprintf(text, bytes, "%.500s", line + strlen(mark));
             break;
         }
     if (f != NULL)
         fclose(f);
+}
+
+/* Pixels at the top of a picture that has no title, and so nothing there. */
+static unsigned untitled_px(const struct report *r, const char *name)
+{
+    static const char key[] = "success-narrow";
+    char title[8];
+    read_marked(r, name, "set label 98 ", title, sizeof(title));
+    if (strncmp(title, "''", 2) != 0)
+        return 0;
+    return strncmp(name, key, sizeof(key) - 1) == 0 ? UNTITLED_KEY_PX : UNTITLED_PX;
 }
 
 /*
@@ -125,11 +140,14 @@ static void copy_line(FILE *page, const char *line, const char *name)
     }
 }
 
-/* The picture's SVG from its <svg on, without title and description: the caption serves for both.
+/*
+ * The picture's SVG from its <svg on, without title and description: the caption serves for both.
+ * Where the heading of the section is all that its title said, the room of that is cut off above.
  */
 static void inline_svg(struct report *r, const char *name, const char *caption)
 {
     char path[256];
+    unsigned width, height, cut = untitled_px(r, name);
     snprintf(path, sizeof(path), "%s/%s.svg", r->pictures, name);
     FILE *f = fopen(path, "r");
     char *line = NULL;
@@ -141,6 +159,10 @@ static void inline_svg(struct report *r, const char *name, const char *caption)
             fputs("<svg role=\"img\" aria-label=\"", r->page);
             text_xml(r->page, caption);
             fputs("\"\n", r->page);
+        } else if (begun && cut > 0 &&
+                   sscanf(line, " viewBox=\"0 0 %u %u\"", &width, &height) == 2) {
+            fprintf(r->page, " viewBox=\"0 %u %u %u\"\n", cut, width, height - cut);
+            cut = 0;
         } else if (begun && strncmp(line, "<title>", 7) != 0 && strncmp(line, "<desc>", 6) != 0) {
             copy_line(r->page, line, name);
         }
@@ -195,7 +217,7 @@ static void put_pictures(struct report *r, const char *kind, bool narrow, const 
         if (i > most)
             break;
         memcpy(before, caption, sizeof(before));
-        read_caption(r, name, caption, sizeof(caption));
+        read_marked(r, name, "# caption: ", caption, sizeof(caption));
         put_figure(r, name, class, caption, i > 1 && strcmp(before, caption) == 0);
     }
     fprintf(r->page, "<p class=\"note%s\">There are more: <code>loris plot ",

@@ -156,7 +156,7 @@ static void table_row(FILE *page, const struct group *g)
     if (g->promised > 0)
         fprintf(page, "<td>%s to %s</td>", bare_percent(b, i.low), text_percent(c, i.high));
     else
-        fputs("<td>nothing promised</td>", page);
+        fputs("<td>-</td>", page);
     fprintf(page, "<td class=\"w\">%s</td>",
             g->injected > 0 ? level_name((enum level)weakest) : "-");
     fprintf(page, "<td>%s</td>", text_time(a, group_quantile(&g->outage, 0.5)));
@@ -271,6 +271,30 @@ static void put_cell(struct report *r, const struct group *g)
     }
 }
 
+/* Cells without a trial, by reason. Returns how many reasons there are. */
+static size_t put_skipped(struct report *r)
+{
+    size_t told = 0;
+    sqlite3_stmt *s =
+        query(r, "SELECT skipped, count(*), group_concat(CASE WHEN place <= 3 THEN name END, ', ') "
+                 "FROM (SELECT skipped, variant || '/' || workload || '/' || fault AS name, "
+                 "row_number() OVER (PARTITION BY skipped) AS place FROM cells WHERE done = 0) "
+                 "GROUP BY skipped ORDER BY skipped");
+    for (; rows_next(s, r->error); told++) {
+        long long more = (long long)sqlite3_column_int64(s, 1) - 3;
+        bool skipped = sqlite3_column_type(s, 0) != SQLITE_NULL;
+        fputs(skipped ? "<li>skipped, since " : "<li>not run", r->page);
+        put_column(r, s, 0);
+        fputs(": ", r->page);
+        put_column(r, s, 2);
+        if (more > 0)
+            fprintf(r->page, " and %lld more", more);
+        fputs("</li>\n", r->page);
+    }
+    sqlite3_finalize(s);
+    return told;
+}
+
 void report_never(struct report *r)
 {
     size_t told = 0;
@@ -300,18 +324,7 @@ void report_never(struct report *r)
         fputs("</li>\n", r->page);
         told++;
     }
-    sqlite3_stmt *s =
-        query(r, "SELECT variant || '/' || workload || '/' || fault, coalesce(skipped, "
-                 "'no trial was run') FROM cells WHERE done = 0");
-    while (rows_next(s, r->error)) {
-        fputs("<li>skipped: ", r->page);
-        put_column(r, s, 0);
-        fputs(": ", r->page);
-        put_column(r, s, 1);
-        fputs("</li>\n", r->page);
-        told++;
-    }
-    sqlite3_finalize(s);
+    told += put_skipped(r);
     fputs(told == 0 ? "<li>Every cell was run, and struck in 30 trials or more.</li>\n</ul>\n"
                     : "</ul>\n",
           r->page);

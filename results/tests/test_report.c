@@ -142,6 +142,25 @@ START_TEST(test_report__needs_nothing_from_elsewhere)
 }
 END_TEST
 
+/* Cells without a trial are told by reason, three names of each. */
+START_TEST(test_report__tells_what_was_not_run)
+{
+    rig_init(&rig, 2, 5, 3);
+    for (uint32_t c = 5; c < 10; c++)
+        rig.cell[c].skipped = "ffs has no layer <cache>";
+    rig_open(&rig, 0, STORE_NEW);
+    rig_record(&rig, &r, 0, 0, LEVEL_DURABLE);
+    rig_put(&rig, &r);
+    rig_close(&rig);
+    ck_assert_msg(report() == 0, "%s", err);
+    rig_has(page, "<li>not run: loris/mail/");
+    rig_has(page, " and 1 more</li>");
+    rig_has(page, "<li>skipped, since ffs has no layer &lt;cache&gt;: ffs/mail/");
+    rig_has(page, " and 2 more</li>");
+    rig_fini(&rig);
+}
+END_TEST
+
 /* Each section that a link names is there once; a phone has pictures of its own. */
 START_TEST(test_report__links_lead_to_sections)
 {
@@ -196,5 +215,6 @@ CHECK_MAIN("report", 120, tcase_add_test(tc, test_report__answers_from_the_numbe
            tcase_add_test(tc, test_report__adds_up_calendar_time);
            tcase_add_test(tc, test_report__needs_nothing_from_elsewhere);
            tcase_add_test(tc, test_report__names_are_texts);
+           tcase_add_test(tc, test_report__tells_what_was_not_run);
            tcase_add_test(tc, test_report__links_lead_to_sections);
            tcase_add_test(tc, test_report__wrong_input_leaves_no_page);)
