@@ -359,6 +359,7 @@ static void end_ok(struct history *h, uint32_t op, const struct history_answer *
     } else {
         look_again(h, op);
     }
+    o->shift = shift;
     if (shift != 0 && o->effects != 0)
         h->effects[o->first_effect + o->effects - 1].shift = shift;
 }

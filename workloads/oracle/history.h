@@ -156,6 +156,7 @@ struct history_op {
     uint32_t key;                   /* WRITE: the inode that its bytes name (history_fill) */
     uint32_t first_effect, effects; /* in the model (model.h) */
     uint32_t name, name2;           /* name slots of path and path2; 0 if none */
+    uint64_t shift;                 /* WRITE: byte x of the file has content of byte x + shift */
     uint64_t offset, length;        /* of READ and WRITE; OPEN: flags; TRUNCATE: size in offset */
     bool wrong;                     /* the answer is none that the history allows */
     bool forbade;                   /* the model's own answer was an error at its begin */

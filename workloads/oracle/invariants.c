@@ -68,7 +68,7 @@ static bool has_write(const struct observation *o, const struct node *n,
         if (from >= to)
             continue;
         const uint8_t *bytes = o->pool + k->place + (from - k->from);
-        if (content_match(op->key, number, from, bytes, to - from) != to - from)
+        if (content_match(op->key, number, from + op->shift, bytes, to - from) != to - from)
             return false;
         seen += to - from;
     }
@@ -252,19 +252,24 @@ uint32_t invariants_broken(const struct history *history, const struct observati
 
 /* ---- What a boot found ----------------------------------------------------------------------- */
 
-/* This version is there, and stays; all others of the file are forgotten. */
+/* It is there, and safe from now on. */
+static void keep(const struct history *h, struct told_version *v)
+{
+    v->last = v->last == 0 ? h->op_count : v->last;
+    v->done = v->safe = true;
+}
+
+/* This version stays; all others of the file are forgotten. */
 static void keep_version(struct history *h, const struct look *l, uint32_t kept)
 {
     for (uint32_t k = 0; k < h->version_count; k++) {
         struct told_version *v = &h->versions[k];
         if (!is_ours(l, v))
             continue;
-        if (k != kept) {
+        if (k == kept)
+            keep(h, v);
+        else
             v->app = NO_APP;
-            continue;
-        }
-        v->last = v->last == 0 ? h->op_count : v->last;
-        v->done = v->safe = true;
     }
 }
 
@@ -311,8 +316,7 @@ static void find_records(struct history *h, const struct look *l, struct relianc
             continue;
         }
         r->found = end;
-        v->last = v->last == 0 ? h->op_count : v->last;
-        v->done = v->safe = true;
+        keep(h, v);
     }
 }
 

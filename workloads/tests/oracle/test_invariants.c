@@ -137,6 +137,38 @@ START_TEST(test_invariants__a_log_has_all_records_that_were_safe)
 }
 END_TEST
 
+/* A record that was refused by an I/O error, in doubt at the end of the log, moves the content of
+ * the next: it names the place where it would have gone. */
+START_TEST(test_invariants__a_record_may_lie_before_the_place_that_it_names)
+{
+    for (uint32_t there = 0; there < 2; there++) {
+        struct history_call append = {
+            .kind = HISTORY_WRITE, .fd = 3, .offset = HISTORY_AT_END, .length = 100};
+        scene_open(&s, 1);
+        history_rely(s.h, 0, HISTORY_RECORDS, 7, "log", NULL);
+        (void)scene_file(&s, 0, "log", 0);
+        for (uint32_t k = 0; k < 2; k++) {
+            history_version_begin(s.h, 0, 7);
+            uint32_t op = scene_begin(&s, 0, append);
+            scene_end(&s, op,
+                      (struct history_answer){.result = k == 0 ? E_IO : OK, .moved = 100 * k});
+        }
+        history_version_done(s.h, 0);
+        history_versions_safe(s.h, 0, 7);
+        scene_cut(&s);
+        memset(s.bytes, 0, 200);
+        scene_fill(&s, history_ops(s.h), 100, 100);
+        if (there == 1)
+            memcpy(s.bytes, s.bytes + 100, 100);
+        else
+            memset(s.bytes, 0, 100);
+        (void)scene_see(&s, scene_root(&s, 0, false), "log", 1, 100);
+        ck_assert_uint_eq(broken(), 1 - there);
+        scene_close(&s);
+    }
+}
+END_TEST
+
 START_TEST(test_invariants__two_files_are_of_one_version)
 {
     scene_open(&s, 1);
@@ -180,5 +212,6 @@ CHECK_MAIN("invariants", 60,
            tcase_add_test(tc, test_invariants__what_was_saved_is_there);
            tcase_add_test(tc, test_invariants__a_backup_that_was_cut_short_is_no_version);
            tcase_add_test(tc, test_invariants__a_log_has_all_records_that_were_safe);
+           tcase_add_test(tc, test_invariants__a_record_may_lie_before_the_place_that_it_names);
            tcase_add_test(tc, test_invariants__two_files_are_of_one_version);
            tcase_add_test(tc, test_invariants__what_cannot_be_read_breaks_nothing);)
