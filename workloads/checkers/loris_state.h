@@ -51,10 +51,10 @@ struct intent {
     uint32_t index, disk;
 };
 
-#define GROUP_WORDS (LORIS_GROUP_BLOCKS / 64)
+#define LORIS_GROUP_WORDS (LORIS_GROUP_BLOCKS / 64)
 
-struct group { /* a bit a block */
-    uint64_t reached[GROUP_WORDS], taken[GROUP_WORDS];
+struct loris_group { /* a bit a block */
+    uint64_t reached[LORIS_GROUP_WORDS], taken[LORIS_GROUP_WORDS];
     bool unknown; /* its map cannot be read: nothing is taken, nothing is free */
 };
 
@@ -62,7 +62,7 @@ struct disk {
     bool member;
     struct loris_layout at;
     struct loris_root slot[2], root;
-    struct group *group;           /* [at.groups] */
+    struct loris_group *group;     /* [at.groups] */
     uint64_t reached[2], taken[2]; /* how many slots, data blocks */
     bool blind;                    /* part of the inode file cannot be read */
     bool maps_unknown;             /* some map block cannot be read */

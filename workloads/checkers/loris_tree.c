@@ -210,7 +210,7 @@ static void note_bits(struct check *c, uint32_t k, uint32_t g, const uint8_t *ra
     const struct loris_layout *at = &c->disk[k].at;
     uint32_t n = loris_layout_group_blocks(at, g), zone = loris_layout_zone_blocks(at, g);
     uint32_t slots = loris_layout_slots(at, g);
-    for (uint32_t w = 0; w < GROUP_WORDS; w++) {
+    for (uint32_t w = 0; w < LORIS_GROUP_WORDS; w++) {
         uint64_t word = get_le64(raw + 8 * (size_t)w);
         uint64_t none =
             word & (bits_between(w, slots, zone) | bits_between(w, n - zone, LORIS_GROUP_BLOCKS));
@@ -231,7 +231,7 @@ static void note_map(struct check *c, uint32_t k, uint64_t number, const struct 
         loris_damage(c, "disk %u: a map for group %lu", k, (unsigned long)number);
         return;
     }
-    struct group *group = &d->group[number];
+    struct loris_group *group = &d->group[number];
     bool known = read_node(c, k, 2, 3, 0, number, at, raw);
     if (loris_layout_zone(&d->at, at->address, &slot) != ZONE_NONE &&
         slot != loris_layout_group(&d->at, (uint32_t)number))
@@ -327,8 +327,8 @@ static void walk_inodes(struct check *c, uint32_t k, uint32_t level, uint64_t in
 }
 
 /* A block that is reached, or taken, or both. what: 1 if it is data. */
-static void check_block(struct check *c, uint32_t k, uint64_t block, const struct group *group,
-                        uint32_t what)
+static void check_block(struct check *c, uint32_t k, uint64_t block,
+                        const struct loris_group *group, uint32_t what)
 {
     uint64_t inside = (block - c->disk[k].at.first_group) % LORIS_GROUP_BLOCKS;
     bool reached = (group->reached[inside / 64] >> inside % 64 & 1) != 0;
@@ -346,7 +346,7 @@ static void check_map(struct check *c, uint32_t k)
 {
     struct disk *d = &c->disk[k];
     for (uint32_t g = 0; g < d->at.groups; g++)
-        for (uint32_t w = 0; w < GROUP_WORDS; w++) {
+        for (uint32_t w = 0; w < LORIS_GROUP_WORDS; w++) {
             uint64_t any = d->group[g].reached[w] | d->group[g].taken[w];
             for (; any != 0; any &= any - 1) {
                 uint64_t slot = 0, block = loris_layout_group(&d->at, g) + w * UINT64_C(64) +
