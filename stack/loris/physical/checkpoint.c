@@ -84,18 +84,20 @@ enum err phys_root_void(struct physical *p, uint32_t slot)
 /* The root of the tree as it is, under the identity that logical gives. */
 static void make_root(struct physical *p, const struct object_root *id, struct root *root)
 {
-    struct core *core = &p->core;
-    core->id.epoch = id->epoch;
-    core->id.rev = id->rev;
-    core->id.lsn = id->lsn;
-    core->id.members = id->members;
-    core->id.incarnation = id->incarnation;
-    core->id.clean = id->clean;
-    memcpy(core->id.ancestor, id->ancestor, sizeof(core->id.ancestor));
-    core->id.rebuilding = id->rebuilding;
-    core->id.vacant = id->vacant;
-    memcpy(core->id.generation, id->generation, sizeof(core->id.generation));
-    *root = (struct root){.id = core->id,
+    const struct core *core = &p->core;
+    struct object_root *own = &phys_node_identity(p)->id;
+    own->epoch = id->epoch;
+    own->rev = id->rev;
+    own->lsn = id->lsn;
+    own->members = id->members;
+    own->incarnation = id->incarnation;
+    own->clean = id->clean;
+    memcpy(own->ancestor, id->ancestor, sizeof(own->ancestor));
+    own->rebuilding = id->rebuilding;
+    own->vacant = id->vacant;
+    memcpy(own->generation, id->generation, sizeof(own->generation));
+    phys_node_seal_identity(p);
+    *root = (struct root){.id = *own,
                           .blocks = p->layout.blocks,
                           .intent_head = core->intent_head,
                           .used_data = core->used_data,
@@ -127,25 +129,26 @@ static enum err write_tree(struct physical *p, const struct object_root *id, uin
         return e;
     plat_probe(PROBE_PHYS_META_FLUSHED);
     make_root(p, id, &root);
-    p->core.live = root;
+    p->identity.live = root;
+    phys_node_seal_identity(p);
     return phys_root_write(p, slot, &root);
 }
 
 /* Logical's own identity of the checkpoint, or a new member list for one that is prepared (L4). */
 static enum err prepare_again(struct physical *p, const struct object_root *id)
 {
-    if (id->rev == p->core.live.id.rev)
+    struct root root = phys_node_identity(p)->live;
+    if (id->rev == root.id.rev)
         return OK;
-    if (id->rev < p->core.live.id.rev)
+    if (id->rev < root.id.rev)
         return E_INVAL;
-    struct root root = p->core.live;
     struct object_root mine = root.id;
     root.id = *id;
     root.id.self = mine.self;
     memcpy(root.id.disk_uuid, mine.disk_uuid, sizeof(mine.disk_uuid));
     memcpy(root.id.pool_uuid, mine.pool_uuid, sizeof(mine.pool_uuid));
-    p->core.live = root;
-    p->core.id = root.id;
+    p->identity = (struct identity){.id = root.id, .live = root};
+    phys_node_seal_identity(p);
     return phys_root_write(p, 1 - p->core.live_slot, &root);
 }
 

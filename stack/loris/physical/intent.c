@@ -119,7 +119,7 @@ static void fill_block(struct physical *p, const struct object_intent *intents, 
                               .owner = OID_INODES,
                               .index = p->core.intent_head,
                               .epoch = p->core.released + 1,
-                              .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
+                              .disk_uuid = {p->core.disk_uuid[0], p->core.disk_uuid[1]}};
     memset(p->intent, 0, BLOCK_BYTES);
     phys_block_head_encode(p->intent, &head);
     for (uint32_t i = 0; i < count; i++)
@@ -313,7 +313,7 @@ static enum err load_block(struct physical *p, uint32_t k, struct block_head *he
     uint64_t address = p->layout.intent_first + k;
     enum err e = phys_io_block(p, BLOCK_READ, address, p->intent);
     if (e == OK)
-        e = phys_intent_block_decode(head, p->intent, address, p->core.id.disk_uuid);
+        e = phys_intent_block_decode(head, p->intent, address, p->core.disk_uuid);
     if (e != OK)
         plat_report(REPORT_DETECTED, (uint64_t) - (int)e, address);
     return e;

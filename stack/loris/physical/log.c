@@ -60,7 +60,7 @@ static uint32_t list_segment(struct physical *p, uint32_t count, bool last)
                               .owner = OID_INODES,
                               .index = p->core.log_next,
                               .epoch = p->core.released,
-                              .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
+                              .disk_uuid = {p->core.disk_uuid[0], p->core.disk_uuid[1]}};
     memset(p->intent, 0, BLOCK_BYTES);
     phys_block_head_encode(p->intent, &head);
     memcpy(p->intent + LOG_CRC(0), p->meta, (size_t)count * OBJECT_LOG_CRC_BYTES);
@@ -172,7 +172,7 @@ static enum err read_head(struct physical *p, const struct object_request *reque
         return e;
     memcpy(p->intent, raw, BLOCK_BYTES);
     uint64_t address = address_of(p, request->offset);
-    if (phys_log_head_decode(head, p->intent, address, p->core.id.disk_uuid) != OK)
+    if (phys_log_head_decode(head, p->intent, address, p->core.disk_uuid) != OK)
         return E_NOENT;
     bool base = head->epoch == request->epoch || PLANTED(PLANTED_GROUP_ANY_BASE);
     bool wanted =

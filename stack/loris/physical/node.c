@@ -129,6 +129,18 @@ void phys_node_check_found(const struct physical *p)
         phys_node_damaged(0);
 }
 
+void phys_node_seal_identity(struct physical *p)
+{
+    p->identity_guard = plat_crc32c(&p->identity, sizeof(p->identity));
+}
+
+struct identity *phys_node_identity(struct physical *p)
+{
+    if (p->meta_guard && p->identity_guard != plat_crc32c(&p->identity, sizeof(p->identity)))
+        phys_node_damaged(0);
+    return &p->identity;
+}
+
 void phys_node_begin(struct physical *p)
 {
     check_core(p);
@@ -336,7 +348,7 @@ static void finalize(struct physical *p, struct node *n)
                               .owner = n->oid,
                               .index = n->index,
                               .epoch = n->birth,
-                              .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
+                              .disk_uuid = {p->core.disk_uuid[0], p->core.disk_uuid[1]}};
     phys_block_head_encode(n->raw, &head);
     n->altered |= (uint8_t)pieces(0, FORMAT_HEAD_BYTES);
     n->crc = plat_crc32c(n->raw, BLOCK_BYTES);
@@ -559,7 +571,7 @@ static enum err check_loaded(struct physical *p, const struct node *n)
                               .address = n->address,
                               .owner = n->oid,
                               .index = n->index,
-                              .disk_uuid = {p->core.id.disk_uuid[0], p->core.id.disk_uuid[1]}};
+                              .disk_uuid = {p->core.disk_uuid[0], p->core.disk_uuid[1]}};
     if (plat_crc32c(n->raw, BLOCK_BYTES) != n->crc)
         return E_CORRUPT;
     return phys_block_head_check(n->raw, &want);

@@ -71,9 +71,8 @@ struct group {
  */
 struct core {
     uint64_t released, prepared; /* checkpoints; equal outside [PREPARE, RELEASE] */
-    struct object_root id;       /* of the newest root of this life */
-    struct root live;            /* the newest root as written */
-    uint32_t live_slot;          /* where the released root is */
+    uint64_t disk_uuid[2];
+    uint32_t live_slot; /* where the released root is */
     uint64_t used_data, used_slots, held_data, held_slots, total_data, total_slots;
     uint64_t intent_head;
     uint32_t intent_live; /* blocks of the region with intents above `released` */
@@ -86,6 +85,11 @@ struct core {
     uint32_t bad_groups;                                        /* whose maps cannot be read */
     uint64_t roomy_data[GROUP_WORDS], roomy_slots[GROUP_WORDS]; /* 0: there is nothing free */
     uint64_t changed[GROUP_WORDS];                              /* since the last release */
+};
+
+struct identity {
+    struct object_root id; /* of the newest root of this life */
+    struct root live;      /* the newest root as written */
 };
 
 /* What each block of the region of intents holds; intent.c alone looks at it. */
@@ -117,6 +121,8 @@ struct physical {
     struct layout layout;
     struct core core;
     uint32_t core_guard, layout_guard, found_guard;
+    struct identity identity; /* under a guard of its own: only roots are made of it */
+    uint32_t identity_guard;
     struct ring ring;
     uint32_t ring_guard, ring_stamp; /* under a guard of its own: few requests need it */
     bool ring_changed;
@@ -232,6 +238,9 @@ _Noreturn void phys_node_damaged(uint64_t place);
 /* Renews the guard of what ROOTS found, which lies in memory until ADOPT; verifies it. */
 void phys_node_seal_found(struct physical *p);
 void phys_node_check_found(const struct physical *p);
+/* The same for the identity; of whoever changes it, call the first afterwards. */
+void phys_node_seal_identity(struct physical *p);
+struct identity *phys_node_identity(struct physical *p);
 
 /* ---- space.c ---- */
 

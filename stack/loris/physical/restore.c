@@ -192,7 +192,9 @@ static void load_core(struct physical *p, uint32_t slot)
 {
     const struct root *root = &p->found[slot].root;
     struct core *core = &p->core;
-    core->id = root->id;
+    p->identity.id = root->id;
+    phys_node_seal_identity(p);
+    memcpy(core->disk_uuid, root->id.disk_uuid, sizeof(core->disk_uuid));
     core->released = root->id.epoch;
     core->prepared = root->id.epoch;
     core->live_slot = slot;
@@ -225,8 +227,8 @@ static enum err adopt_slot(struct physical *p, uint32_t slot, const struct objec
     root.id.rebuilding = id->rebuilding;
     root.id.vacant = id->vacant;
     memcpy(root.id.generation, id->generation, sizeof(root.id.generation));
-    p->core.id = root.id;
-    p->core.live = root;
+    p->identity = (struct identity){.id = root.id, .live = root};
+    phys_node_seal_identity(p);
     e = phys_root_write(p, slot, &root);
     if (e != OK)
         return e;
@@ -331,8 +333,10 @@ enum err phys_restore_format(struct physical *p, const struct object_request *re
         e = phys_log_wipe(p);
     if (e != OK)
         return e;
-    p->core.id = *id;
-    p->core.id.self = p->disk;
+    p->identity.id = *id;
+    p->identity.id.self = p->disk;
+    phys_node_seal_identity(p);
+    memcpy(p->core.disk_uuid, id->disk_uuid, sizeof(p->core.disk_uuid));
     p->core.live_slot = 1; /* the first root goes to slot 0 */
     phys_space_reset(p);
     e = make_tree(p);
