@@ -1,8 +1,10 @@
 #include "faults/inject.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "faults/inject_private.h"
 #include "sim/rng.h"
@@ -264,11 +266,14 @@ static void on_request(void *object, struct sim_disk *disk, const struct sim_dis
 void injector_arm(struct injector *in, const struct inject_setup *setup)
 {
     ASSERT(setup->count <= setup->plan->count && setup->plan->count <= FAULTS_PER_PLAN_MAX);
-    *in = (struct injector){.setup = *setup,
-                            .count = setup->count,
-                            .live = true,
-                            .rated = in->rated,
-                            .rated_room = in->rated_room};
+    struct rated_strike *rated = in->rated;
+    size_t rated_room = in->rated_room;
+    memset(in, 0, offsetof(struct injector, fault)); /* half a MiB of places is cleared as used */
+    in->setup = *setup;
+    in->count = setup->count;
+    in->live = true;
+    in->rated = rated;
+    in->rated_room = rated_room;
     if (in->count == 0)
         return;
     inject_draw_moments(in);

@@ -182,7 +182,7 @@ void inject_draw_moments(struct injector *in)
 {
     in->slots = in->setup.plan->count;
     for (uint32_t i = 0; i < in->slots; i++)
-        in->fault[i].of = i;
+        in->fault[i] = (struct armed){.of = i};
     for (uint32_t i = 0; i < in->setup.plan->count; i++)
         in->fault[i].moment = inject_fraction(in, i, DRAW_MOMENT);
     sort_positions(in);

@@ -104,15 +104,15 @@ struct rated_strike {
 
 struct injector {
     struct inject_setup setup;
-    struct armed fault[SLOTS_MAX]; /* all of the plan first: moments are sorted over all */
-    uint32_t count;                /* of the plan, the first of them, are armed */
-    uint32_t slots;                /* used of `fault` */
-    struct rated_strike *rated;    /* sorted by time; room is kept from trial to trial */
+    uint32_t count;             /* of the plan, the first of them, are armed */
+    uint32_t slots;             /* used of `fault` */
+    struct rated_strike *rated; /* sorted by time; room is kept from trial to trial */
     size_t rated_count, rated_room, rated_next;
     sim_event_id rated_event;
     bool live;                             /* between arm and disarm */
     uint64_t total_requests, total_writes; /* since time 0 */
     uint64_t requests[DISKS_MAX], writes[DISKS_MAX];
+    struct armed fault[SLOTS_MAX]; /* last; all of the plan first: moments are sorted over all */
 };
 
 static inline const struct fault *fault_of(const struct injector *in, uint32_t i)
