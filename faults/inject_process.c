@@ -51,7 +51,8 @@ static bool strike_memory(struct injector *in, uint32_t i, uint32_t instance)
     flip.bit = f->in_word ? f->bit : (uint32_t)amount_share(inject_fraction(in, i, DRAW_BIT), 8);
     flip.bits = (uint32_t)inject_amount(in, i, &f->bits, DRAW_BITS);
     flip.key = sim_rng_mix(inject_purpose(in, i), sim_rng_mix(in->setup.seed, in->setup.n));
-    return sim_machine_flip(in->setup.machine, &flip).hit;
+    struct sim_flip_result struck = sim_machine_flip(in->setup.machine, &flip);
+    return struck.hit && (struck.changed != 0 || flip.secded); /* what ECC corrects was there */
 }
 
 static bool strike_one(struct injector *in, uint32_t i, uint32_t instance)

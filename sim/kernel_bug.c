@@ -72,11 +72,23 @@ static struct sim_process *find_alive(struct sim_machine *m, enum layer layer, u
     return p != NULL && p->alive && p->program != NULL ? p : NULL;
 }
 
-/* A sanitizer is not asked either: what is overwritten is the fault. */
-static __attribute__((no_sanitize_address, noinline)) void overwrite(uint64_t address,
+/* A sanitizer is not asked either: what is overwritten is the fault. Whether it is another byte. */
+static __attribute__((no_sanitize_address, noinline)) bool overwrite(uint64_t address,
                                                                      uint8_t value)
 {
-    *(uint8_t *)(uintptr_t)address = value;
+    uint8_t *byte = (uint8_t *)(uintptr_t)address, old = *byte;
+    *byte = value;
+    return old != value;
+}
+
+/* The region of its two in which an address is that is its own. */
+static uint32_t region_at(const struct sim_process *p, uint64_t address, size_t *offset)
+{
+    *offset = address - region_base(p);
+    if (*offset < SIM_REGION_BYTES)
+        return p->region;
+    *offset = address - survivor_base(p);
+    return p->survivor;
 }
 
 bool sim_machine_store(struct sim_machine *m, const struct sim_store *store)
@@ -94,15 +106,19 @@ bool sim_machine_store(struct sim_machine *m, const struct sim_store *store)
         return true;
     }
     memory_open(p);
+    bool changed = false;
     for (uint32_t i = 0; i < store->bytes; i++) {
         if (!process_owns(p, (void *)(uintptr_t)(at.address + i), 1, true)) {
             process_die(p, SIM_DEATH_SIGNAL);
-            break;
+            return true;
         }
+        size_t offset;
+        uint32_t region = region_at(p, at.address + i, &offset);
+        sim_regions_mark(&m->regions, region, offset, 1);
         uint64_t word = sim_rng_mix(store->key, i / sizeof(uint64_t));
-        overwrite(at.address + i, (uint8_t)(word >> i % sizeof(word) * 8));
+        changed = overwrite(at.address + i, (uint8_t)(word >> i % sizeof(word) * 8)) || changed;
     }
-    return true;
+    return changed;
 }
 
 bool sim_machine_leak(struct sim_machine *m, enum layer layer, uint32_t instance)

@@ -154,6 +154,7 @@ struct blow {
     const struct sim_flip *flip;
     uint32_t region; /* index of that which is struck */
     uint64_t base;
+    uint64_t aimed; /* address of the byte that was picked */
     uint32_t changed;
     bool detected;
 };
@@ -185,12 +186,18 @@ static void stick(struct blow *b, uint64_t address, uint64_t mask, uint64_t valu
             .address = address, .mask = mask, .value = value & mask, .region = b->region};
 }
 
-/* The bits in `mask` of the word at `address` are wrong. */
+/*
+ * The bits in `mask` of the word at `address` are wrong: if it was aimed at, else if somebody keeps
+ * something there. What was aimed at may be memory that its process has, and never touched: a cell
+ * that is stuck there is met when it does.
+ */
 static void strike_word(struct blow *b, uint64_t address, uint64_t mask)
 {
     bool detected = false;
-    if (mask == 0 || !is_in_use(b, address))
+    bool aimed = address == (b->aimed & ~(WORD_BYTES - 1));
+    if (mask == 0 || !(aimed || is_in_use(b, address)))
         return;
+    sim_regions_mark(&b->p->m->regions, b->region, address - b->base, WORD_BYTES);
     uint64_t wrong = b->flip->secded ? secded_read(mask, &detected) : mask;
     b->detected = b->detected || detected;
     b->changed += (uint32_t)__builtin_popcountll(wrong);
@@ -244,6 +251,7 @@ static void carry_out(struct blow *b, uint64_t address)
     bool own = address - region_base(p) < SIM_REGION_BYTES;
     b->region = own ? p->region : p->survivor;
     b->base = own ? region_base(p) : survivor_base(p);
+    b->aimed = address;
     memory_open(p);
     switch (b->flip->pattern) {
     case SIM_FLIP_SINGLE:

@@ -253,7 +253,7 @@ struct sim_store {
     uint32_t bytes; /* what lies behind its region ends the run of bytes and the process */
     uint64_t key;   /* of the values */
 };
-/* Whether there was such a process. */
+/* Whether there was such a process, and it died of it or has a byte that is another now. */
 bool sim_machine_store(struct sim_machine *m, const struct sim_store *store);
 
 /* The process never gives back what it takes, and has taken all there is: from now on no memory is

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "scripts/check_main.h"
+#include "sim/kernel.h"
 #include "sim/tests/rig.h"
 
 static struct {
@@ -109,6 +110,30 @@ START_TEST(test_kernel_bug__a_store_astray_ends_its_process)
 }
 END_TEST
 
+/* A byte of zeros that is overwritten by a zero is the same as before: nothing was done. */
+START_TEST(test_kernel_bug__a_store_of_what_is_there_is_none)
+{
+    static uint8_t before[1 << 20];
+    uint32_t none = 0;
+    struct sim_process *p = process_by_name(rig.m, LAYER_CACHE, 0);
+    const uint8_t *base = (const uint8_t *)(uintptr_t)region_base(p);
+    size_t used = p->arena_used;
+    ck_assert_uint_le(used, sizeof(before));
+    for (uint32_t k = 0; k < 2000; k++) {
+        struct sim_store store = {
+            .layer = LAYER_CACHE, .where = k / 2000.0, .bytes = 1, .key = k * 7919};
+        memory_open(p);
+        memcpy(before, base, used);
+        bool done = sim_machine_store(rig.m, &store);
+        ck_assert(sim_machine_alive(rig.m, LAYER_CACHE, 0));
+        ck_assert_int_eq(done, memcmp(before, base, used) != 0);
+        none += !done;
+    }
+    ck_assert_uint_ge(none, 1);
+    ck_assert_uint_lt(none, 100);
+}
+END_TEST
+
 START_TEST(test_kernel_bug__what_leaks_is_back_with_the_next_instance)
 {
     ck_assert(seen.memory);
@@ -145,6 +170,7 @@ CHECK_MAIN("kernel_bug", 60, {
     tcase_add_checked_fixture(tc, setup, rig_teardown);
     tcase_add_test(tc, test_kernel_bug__a_message_is_changed_or_left_out);
     tcase_add_test(tc, test_kernel_bug__a_store_astray_ends_its_process);
+    tcase_add_test(tc, test_kernel_bug__a_store_of_what_is_there_is_none);
     tcase_add_test(tc, test_kernel_bug__what_leaks_is_back_with_the_next_instance);
     tcase_add_test(tc, test_kernel_bug__a_process_that_is_woken_goes_on);
 })

@@ -42,7 +42,7 @@ static void memory_main(const struct boot *boot)
     plat_page_state(seen.heap - (1 << 27), PAGE_DIRTY); /* nowhere: ignored */
     if (boot->survivor != NULL) {
         seen.survivor_pages = boot->survivor;
-        plat_tag_survivor(0, 4 * 4096, TAG_PAGES);
+        plat_tag_survivor(0, 8 * 4096, TAG_PAGES);
         plat_tag_survivor(SIZE_MAX, 10, TAG_PAGES); /* outside: ignored */
         plat_page_state(seen.survivor_pages + 3 * 4096, PAGE_WRITING);
     }
@@ -136,6 +136,37 @@ START_TEST(test_kernel_memory__a_flip_by_page_state_strikes_such_a_page)
     ck_assert_uint_eq(in_use[0], 100);
     ck_assert_uint_eq(in_use[1], 100);
     ck_assert_uint_eq(in_use[2], 100);
+}
+END_TEST
+
+START_TEST(test_kernel_memory__a_flip_of_what_was_never_touched_is_there)
+{
+    boot_memory();
+    struct sim_process *p = process_by_name(rig.m, LAYER_CACHE, 0);
+    uint32_t untouched = 0;
+    double where = 0;
+    for (int i = 0; i < 1000; i++) {
+        struct sim_flip_result r = flip((struct sim_flip){.any_tag = true, .bit = 5}, i / 1000.0);
+        uint64_t page = (r.address - at(seen.survivor_pages)) / 4096;
+        bool is_new = page >= 4 && page < 8; /* of its eight the fourth is in use */
+        ck_assert(r.hit && r.changed == 1);
+        sim_regions_open(&rig.m->regions, p->survivor);
+        if (is_new)
+            ck_assert_uint_eq(*(uint8_t *)(uintptr_t)r.address, 1 << 5);
+        where = is_new ? i / 1000.0 : where;
+        untouched += is_new;
+        (void)flip((struct sim_flip){.any_tag = true, .bit = 5}, i / 1000.0); /* back */
+    }
+    ck_assert_uint_ge(untouched, 10);
+    struct sim_flip stuck = {.any_tag = true, .bit = 5, .pattern = SIM_FLIP_STUCK};
+    struct sim_flip_result r = flip(stuck, where);
+    ck_assert_uint_ge(r.address, at(seen.survivor_pages) + UINT64_C(4) * 4096);
+    ck_assert_uint_eq(r.changed, 1);
+    sim_regions_open(&rig.m->regions, p->survivor);
+    *(uint8_t *)(uintptr_t)r.address = 0; /* it is used at last */
+    (void)sim_machine_run(rig.m, 3 * SECOND);
+    sim_regions_open(&rig.m->regions, p->survivor);
+    ck_assert_uint_eq(*(uint8_t *)(uintptr_t)r.address, 1 << 5);
 }
 END_TEST
 
@@ -252,6 +283,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_kernel_memory__gauges_and_pages_are_those_of_the_present_instance);
     tcase_add_test(tc, test_kernel_memory__a_flip_by_tag_strikes_that_tag);
     tcase_add_test(tc, test_kernel_memory__a_flip_by_page_state_strikes_such_a_page);
+    tcase_add_test(tc, test_kernel_memory__a_flip_of_what_was_never_touched_is_there);
     tcase_add_test(tc, test_kernel_memory__a_flip_of_the_stack_strikes_frames_in_use);
     tcase_add_test(tc, test_kernel_memory__a_flip_finds_nothing_where_nothing_is);
     tcase_add_test(tc, test_kernel_memory__several_bits_are_adjacent_and_a_second_flip_undoes_them);
