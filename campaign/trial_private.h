@@ -42,7 +42,8 @@ struct run_state {
     uint32_t returns;    /* to full service so far */
     uint64_t lost_ns;    /* machine time at which service was last lost */
     uint64_t down_ns;    /* without full service, in all, while it came back */
-    uint64_t longest_ns; /* the longest of these times */
+    uint64_t longest_ns; /* the longest of these times, without power apart */
+    uint64_t back_ns;    /* machine time from which the present one counts for it */
     uint64_t struck_ns;  /* since time 0: the last strike */
     bool unseen;         /* it struck since the tree was last looked at */
     uint64_t service_ns; /* machine time of the last of them */

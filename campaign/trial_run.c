@@ -24,7 +24,7 @@
 static void lose_service(struct lab *lab)
 {
     if (lab->run.in_service)
-        lab->run.lost_ns = sim_machine_now(lab->machine);
+        lab->run.lost_ns = lab->run.back_ns = sim_machine_now(lab->machine);
     lab->run.in_service = false;
 }
 
@@ -370,7 +370,7 @@ static void cut_power(struct lab *lab)
 static void restore_power(struct lab *lab)
 {
     lab->run.power_on_ns = 0;
-    lab->run.progress_ns = sim_machine_now(lab->machine);
+    lab->run.back_ns = lab->run.progress_ns = sim_machine_now(lab->machine);
     lab_event(lab, "kernel", "power", "power is back");
     sim_machine_boot(lab->machine, lab->programs, lab->program_count, &lab_variant(lab)->stack,
                      false);
@@ -398,10 +398,10 @@ static void look_at_service(struct lab *lab)
             lab->run.recovery_end_ns[i] = sim_machine_now(lab->machine);
         lab->run.progress_ns = sim_machine_now(lab->machine);
         lab->run.returns++;
-        uint64_t down_ns = sim_machine_now(lab->machine) - lab->run.lost_ns;
-        lab->run.down_ns += down_ns;
-        if (down_ns > lab->run.longest_ns)
-            lab->run.longest_ns = down_ns;
+        uint64_t recovery_ns = sim_machine_now(lab->machine) - lab->run.back_ns;
+        lab->run.down_ns += sim_machine_now(lab->machine) - lab->run.lost_ns;
+        if (recovery_ns > lab->run.longest_ns)
+            lab->run.longest_ns = recovery_ns;
         lab->run.service_ns = sim_machine_now(lab->machine);
     }
     if (!now)
