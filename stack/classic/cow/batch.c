@@ -7,8 +7,10 @@
 #include "cow.h"
 #include "mem.h"
 
-#define CLEAN_TRIES 16u  /* segments that are cleaned for one request */
-#define ROOTS_TO_FREE 3u /* after so many roots nothing waits any more */
+#define ROOTS_TO_FREE 3u                  /* after so many roots nothing waits any more */
+#define CLEAN_TRIES (16u * ROOTS_TO_FREE) /* of one request: 16 segments are cleaned, and free */
+#define CLEAN_AT_ONCE 4u
+#define WORTH_WAITING (SEGMENT_BYTES / BLOCK_BYTES / 2) /* blocks: as many as a segment gains */
 
 enum err cow_batch_init(struct cow *c)
 {
@@ -60,12 +62,18 @@ static uint32_t dirty_limit(const struct cow *c)
     return half < DIRTY_MAX ? half : DIRTY_MAX;
 }
 
+/* Blocks that are free after some more roots. */
+static uint64_t deferred(const struct cow *c)
+{
+    uint64_t blocks = 0;
+    for (uint32_t k = 0; k < PLANES; k++)
+        blocks += c->deferred[k];
+    return blocks;
+}
+
 static bool waits(const struct cow *c)
 {
-    uint64_t deferred = 0;
-    for (uint32_t k = 0; k < PLANES; k++)
-        deferred += c->deferred[k];
-    return deferred > 0 || c->fs->dirty_count > 0 || c->state != BATCH_NONE;
+    return deferred(c) > 0 || c->fs->dirty_count > 0 || c->state != BATCH_NONE;
 }
 
 /* Another root, although perhaps nothing has changed: what was freed comes nearer to use. */
@@ -89,17 +97,29 @@ uint64_t cow_kept_back(const struct cow *c, bool frees)
     uint64_t some = cow_space_volume(c) / MARGIN_DIVISOR;
     if (!c->fs->options.space_segment)
         return frees ? 0 : some;
-    return (frees ? SEGMENTS_KEPT / 2 : SEGMENTS_KEPT) * SEGMENT_BYTES / BLOCK_BYTES +
-           (frees ? 0 : 2 * some);
+    uint32_t kept = cow_segments_kept(c);
+    return (frees ? kept / 2 : kept) * SEGMENT_BYTES / BLOCK_BYTES + (frees ? 0 : 2 * some);
 }
 
 /* Once a batch, before space is really short. */
 static void clean_ahead(struct cow *c)
 {
-    if (!c->fs->options.space_segment || c->free_segments >= SEGMENTS_LOW || c->cleaned == c->batch)
+    if (!c->fs->options.space_segment || c->free_segments >= 2 * cow_segments_kept(c) ||
+        c->cleaned == c->batch)
         return;
     c->cleaned = c->batch;
     (void)cow_segment_clean(c);
+}
+
+/* A few at once, as long as each has room to go to: the roots after it are for all of them. */
+static bool clean_some(struct cow *c)
+{
+    uint64_t least = cow_space_map_blocks(c) + SEGMENT_BYTES / BLOCK_BYTES;
+    uint32_t cleaned = 0;
+    while (cleaned < CLEAN_AT_ONCE && cow_space_has(c, c->fs->dirty_count + least) &&
+           cow_segment_clean(c))
+        cleaned++;
+    return cleaned > 0 || cow_segment_clean(c);
 }
 
 enum err cow_reserve(struct cow *c, uint64_t more, bool frees)
@@ -113,7 +133,9 @@ enum err cow_reserve(struct cow *c, uint64_t more, bool frees)
     for (uint32_t k = 0; k <= tries && !fs->read_only; k++) {
         if (cow_space_has(c, fs->dirty_count + want))
             return OK;
-        bool moved = fs->options.space_segment && cow_segment_clean(c);
+        /* A root is cheap, and what was cleaned just now comes free by it. */
+        bool clean = fs->options.space_segment && deferred(c) < WORTH_WAITING;
+        bool moved = clean && clean_some(c);
         if (!moved && !waits(c))
             break;
         push(c);

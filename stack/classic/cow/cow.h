@@ -43,8 +43,12 @@
 #define EXPECTED 256u
 #define MARGIN_DIVISOR 50u /* 2 % of the space is kept back for requests that free */
 #define SEGMENT_BYTES (1u << 20)
-#define SEGMENTS_LOW 8u  /* the cleaner works while fewer are free */
-#define SEGMENTS_KEPT 4u /* for the cleaner and for requests that free */
+/* Segments kept back for the cleaner and for requests that free: a sixteenth (mkfs.nilfs2 and
+ * mkfs.f2fs keep some 5 %), of a small volume more, as one segment is filled while another is
+ * cleaned, of a large one less, as the cleaner needs no more. */
+#define SEGMENTS_SHARE 16u
+#define SEGMENTS_KEPT_MIN 2u
+#define SEGMENTS_KEPT_MAX 4u
 #define LOG_ENTRIES_MAX 252u
 #define OLD_FILES_MAX 256u /* changed files whose data an fsync of another leaves out */
 #define UNLOGGED_MAX 4096u /* changed blocks since the last log block, with repetitions */
@@ -270,6 +274,8 @@ uint64_t cow_segment_map_key(uint32_t level, uint32_t k);
 /* Bits of this leaf have changed otherwise than by filling the current segment. */
 void cow_segment_recount(struct cow *c, uint32_t leaf);
 bool cow_segment_has(struct cow *c, uint64_t blocks);
+/* Segments that are kept back; the cleaner works ahead while fewer than twice as many are free. */
+uint32_t cow_segments_kept(const struct cow *c);
 /* The next block; key 0: of the log, not in a summary. E_NOSPC. */
 MUST_USE enum err cow_segment_find(struct cow *c, uint64_t key, uint32_t *block);
 /* The batch has its last block: its last summary is complete. */

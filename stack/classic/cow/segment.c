@@ -50,6 +50,14 @@ enum err cow_segment_init(struct cow *c)
 
 /* ---- Free segments ---- */
 
+uint32_t cow_segments_kept(const struct cow *c)
+{
+    uint64_t share = cow_space_volume(c) / SEGMENT_BLOCKS / SEGMENTS_SHARE;
+    if (share < SEGMENTS_KEPT_MIN)
+        return SEGMENTS_KEPT_MIN;
+    return share < SEGMENTS_KEPT_MAX ? (uint32_t)share : SEGMENTS_KEPT_MAX;
+}
+
 static bool is_current(const struct cow *c, uint32_t segment)
 {
     return c->segment_end != 0 && segment == (c->segment_end - 1) / SEGMENT_BLOCKS;
