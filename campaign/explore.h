@@ -65,6 +65,7 @@ struct explore_sink {
 struct explore_sum {
     uint64_t points, states, boots, left, rows, broken;
     uint64_t repeated; /* boots that took over what another found after its orderly stop */
+    uint64_t defects;  /* trials that ended the laboratory, and are left */
 };
 
 struct explorer;

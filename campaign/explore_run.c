@@ -120,6 +120,7 @@ static enum err store_job(struct explore_run *run, uint64_t index)
                                         job)) /* else a later one has it */
                 run->sum.left += sum.left;
             run->sum.broken += sum.broken;
+            run->defects += sum.defects;
             break;
         }
     }

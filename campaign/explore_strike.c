@@ -467,8 +467,9 @@ static void tell(struct striker *s, uint32_t level, uint64_t blocks, struct tria
         s->sink->progress(s->sink->context, blocks, 1);
 }
 
-/* The same in a child: a process whose memory is wrong may spoil the laboratory's. */
-static void trial_apart(struct striker *s, uint32_t count, struct trial_record *r)
+/* The same in a child: a process whose memory is wrong may spoil the laboratory's. False: it did,
+ * after saying so. */
+static bool trial_apart(struct striker *s, uint32_t count, struct trial_record *r)
 {
     int status = 0;
     (void)fflush(NULL);
@@ -481,25 +482,37 @@ static void trial_apart(struct striker *s, uint32_t count, struct trial_record *
     }
     while (waitpid(child, &status, 0) < 0)
         ASSERT(errno == EINTR);
-    ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     *r = *s->shared;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    char text[128], state[RECORD_STATE_BYTES];
+    worker_status_text(status, text, sizeof(text));
+    write_state(s->strikes, count, state, sizeof(state));
+    (void)fprintf(stderr,
+                  "loris: a defect of loris, please report it: a trial ended the laboratory (%s): "
+                  "%s; the others go on\n",
+                  text, state);
+    s->sum.defects++;
+    return false;
 }
 
-/* Runs what stands for a stretch. *r has the trial. */
-static void strike(struct striker *s, uint32_t level, const struct stretch *at,
+/* Runs what stands for a stretch. *r has the trial; false: it was lost. */
+static bool strike(struct striker *s, uint32_t level, const struct stretch *at,
                    struct trial_record *r)
 {
-    bool goes_on = level + 1 < s->to;
+    bool goes_on = level + 1 < s->to, ran = true;
     s->strikes[level] = at->at;
     if (goes_on)
         watch(s, level + 1);
     if (at->at.block == 0)
-        trial_apart(s, level + 1, r);
+        ran = trial_apart(s, level + 1, r);
     else
         striker_trial(s->lab, s->plan, s->cell, s->strikes, level + 1, r);
     if (goes_on)
         unwatch(s);
-    ASSERT(r->injected); /* what was recorded comes again */
+    /* What was recorded comes again; a flip that memory corrects has changed nothing. */
+    ASSERT(!ran || r->injected || at->at.block == 0);
+    return ran;
 }
 
 /* The deaths at all other blocks of the stretch, each told as the last one: for the licence to
@@ -562,7 +575,8 @@ static void visit(struct striker *s, uint32_t level, const struct stretch *at)
 {
     static struct trial_record records[EXPLORE_STRIKES_MAX]; /* large; one striker at a time */
     struct trial_record *r = &records[level];
-    strike(s, level, at, r);
+    if (!strike(s, level, at, r))
+        return; /* it is left */
     if (is_told(s, level)) {
         uint64_t hash = r->hash;
         tell(s, level, at->blocks, r);

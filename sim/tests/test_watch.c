@@ -112,7 +112,7 @@ static void setup(void)
 
 START_TEST(test_watch__a_stretch_ends_at_calls_and_at_events)
 {
-    uint64_t block[EDGES_MAX];
+    uint64_t block[EDGES_MAX] = {0};
     sim_machine_watch(rig.m, on_edge, NULL);
     (void)run(100 * MS);
     ck_assert_uint_eq(blocks_of(LAYER_NAMING, block), 4);
@@ -127,7 +127,7 @@ END_TEST
 START_TEST(test_watch__a_stretch_ends_where_what_survives_changes)
 {
     static const uint64_t want[] = {1, 3, 5, 6, 8};
-    uint64_t block[EDGES_MAX];
+    uint64_t block[EDGES_MAX] = {0};
     sim_machine_watch(rig.m, on_edge, NULL);
     (void)run(100 * MS);
     ck_assert_uint_eq(blocks_of(LAYER_CACHE, block), 5);
@@ -164,7 +164,7 @@ static uint64_t die_at(uint64_t k, uint64_t last, uint64_t at_ns)
 
 START_TEST(test_watch__deaths_in_one_stretch_leave_the_same_run)
 {
-    uint64_t block[EDGES_MAX];
+    uint64_t block[EDGES_MAX] = {0};
     rig_observe((struct sim_observer){.on_block = on_block});
     sim_machine_watch(rig.m, on_edge, NULL);
     (void)run(100 * MS);
