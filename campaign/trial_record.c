@@ -2,6 +2,7 @@
  * From a run and its verdict to the record that is stored.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,7 @@ static void fill_struck(const struct lab *lab, struct trial_record *r)
         bool rated = lab->run.faults->faults[i].at.kind == FAULT_AT_RATE;
         r->injected = r->injected && (rated || strike_is_whole(s));
         if (at >= sizeof(r->struck) - 256)
-            break; /* FAULTS_PER_PLAN_MAX entries fit */
+            continue; /* FAULTS_PER_PLAN_MAX entries fit */
         if (s->struck)
             at += (size_t)snprintf(r->struck + at, sizeof(r->struck) - at,
                                    "%s{\"time_ns\":%" PRIu64
@@ -200,41 +201,54 @@ static void story_strike(const struct lab *lab, uint32_t i, char *to, size_t roo
         (void)snprintf(to + at, room - (size_t)at, ", %" PRIu64 " before", times - 1);
 }
 
-static size_t story_strikes(const struct lab *lab, char *to, size_t room)
+/* A line that is built from left to right; what does not fit is left out. */
+struct line {
+    char *to;
+    size_t room, at; /* at < room */
+};
+
+static void say(struct line *l, const char *form, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct line *l, const char *form, ...)
 {
-    size_t at = 0;
-    for (uint32_t i = 0; i < lab->run.fault_count && at + 128 < room; i++) {
+    va_list list;
+    va_start(list, form);
+    size_t more = (size_t)vsnprintf(l->to + l->at, l->room - l->at, form, list);
+    va_end(list);
+    l->at = more < l->room - l->at ? l->at + more : l->room - 1;
+}
+
+/* What comes behind it is worth more than the last of many strikes. */
+static void story_strikes(const struct lab *lab, struct line *l)
+{
+    for (uint32_t i = 0; i < lab->run.fault_count && l->at + 256 < l->room; i++) {
         char strike[128];
         story_strike(lab, i, strike, sizeof(strike));
-        at += (size_t)snprintf(to + at, room - at, "%s%s %s", i > 0 ? "; " : "",
-                               fault_kind_name(lab->run.faults->faults[i].kind), strike);
+        say(l, "%s%s %s", i > 0 ? "; " : "", fault_kind_name(lab->run.faults->faults[i].kind),
+            strike);
     }
-    return at;
 }
 
 /* One line for a person: what struck, how it was taken, what was left. */
 static void fill_story(const struct lab *lab, const struct judge_verdict *v, struct trial_record *r)
 {
-    char *to = r->story;
-    size_t room = sizeof(r->story);
+    struct line l = {.to = r->story, .room = sizeof(r->story)};
     char text[32];
-    size_t at = story_strikes(lab, to, room);
-    if (at == 0)
-        at += (size_t)snprintf(to, room, "no fault");
+    story_strikes(lab, &l);
+    if (l.at == 0)
+        say(&l, "no fault");
     if (v->detected_by != NULL)
-        at += (size_t)snprintf(to + at, room - at, "; noticed by %s", v->detected_by);
+        say(&l, "; noticed by %s", v->detected_by);
     if (r->recovery_ns > 0) {
         seconds(text, sizeof(text), (uint64_t)r->recovery_ns);
-        at += (size_t)snprintf(to + at, room - at, "; full service after %s", text);
+        say(&l, "; full service after %s", text);
     }
     if (r->ops_lost > 0)
-        at += (size_t)snprintf(to + at, room - at,
-                               "; %" PRIu64 " operations lost, %" PRIu64 " synced", r->ops_lost,
-                               r->synced_lost);
+        say(&l, "; %" PRIu64 " operations lost, %" PRIu64 " synced", r->ops_lost, r->synced_lost);
     else if (v->level <= LEVEL_SYNCED)
-        at += (size_t)snprintf(to + at, room - at, "; nothing synced was lost");
-    if (v->story[0] != '\0' && at < room)
-        (void)snprintf(to + at, room - at, "; %s", v->story);
+        say(&l, "; nothing synced was lost");
+    if (v->story[0] != '\0')
+        say(&l, "; %s", v->story);
 }
 
 void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct trial_record *r)
