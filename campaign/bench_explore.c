@@ -1,7 +1,8 @@
 /*
  * The part of `loris bench` that measures exploration: every crash state of the sequences of one
- * operation, by one worker, on each design. Boots are whole ones: recovery, reading back, orderly
- * stop, checker, boot, reading back, probe; the recorded runs are in the time.
+ * operation, by one worker, on each design. A boot is recovery, reading back and orderly stop, then
+ * checker, boot, reading back and probe, but for those of `repeated` of them, which another had
+ * made; the recorded runs and all judgements are in the time.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 static const char explore_text[] =
     "campaign: explored\n"
     "seed: 7\n"
-    "machine: {disks: {count: 1, profile: ssd-sata, size: 64MiB}, environments: 1}\n"
+    "machine: {disks: {count: 1, profile: ssd-sata, size: 16MiB}, environments: 1}\n"
     "variants:\n"
     "  loris: {stack: loris, raid: 1, machine: {disks: {count: 2}}}\n"
     "  fat: {stack: fat, raid: 0, machine: {disks: {sector-size: 4096B}}}\n"
@@ -40,7 +41,7 @@ static void bench_variant(struct explorer *x, const struct plan *plan, uint32_t 
     static const struct explore_sink nobody = {0};
     const struct bounded *sequences = plan->workloads[0].apps[0].bounded;
     uint32_t cell = plan_cell_index(plan, variant, 0, 0);
-    uint64_t states = 0, boots = 0;
+    uint64_t states = 0, boots = 0, repeated = 0;
     ASSERT(sequences != NULL);
     (void)explorer_run(x, cell, 0, 0, options.depth, &options, &nobody); /* formats */
     double begin = cpu_seconds();
@@ -48,11 +49,13 @@ static void bench_variant(struct explorer *x, const struct plan *plan, uint32_t 
         struct explore_sum sum = explorer_run(x, cell, n, 0, options.depth, &options, &nobody);
         states += sum.states;
         boots += sum.boots;
+        repeated += sum.repeated;
         ASSERT(sum.left == 0);
     }
     double seconds = cpu_seconds() - begin;
-    (void)printf("  %-20s %14" PRIu64 " %8" PRIu64 " %9.2f %9.0f\n", plan->variants[variant].name,
-                 states, boots, seconds, (double)boots / seconds);
+    (void)printf("  %-20s %14" PRIu64 " %8" PRIu64 " %8" PRIu64 " %9.2f %9.0f\n",
+                 plan->variants[variant].name, states, boots, repeated, seconds,
+                 (double)boots / seconds);
     (void)fflush(stdout);
 }
 
@@ -63,8 +66,8 @@ void bench_explore(void)
     ASSERT(plan != NULL);
     struct lab *lab = lab_create(plan);
     struct explorer *x = explorer_create(lab, plan);
-    (void)printf("\n%-22s %14s %8s %9s %9s\n", "explored, 139 scripts", "states", "boots", "CPU s",
-                 "boots/s");
+    (void)printf("\n%-22s %14s %8s %8s %9s %9s\n", "explored, 139 scripts", "states", "boots",
+                 "repeated", "CPU s", "boots/s");
     for (uint32_t v = 0; v < plan->variant_count; v++)
         bench_variant(x, plan, v);
     explorer_destroy(x);
