@@ -280,6 +280,9 @@ void lab_fill_verdict(struct lab *lab, const struct judge_verdict *v, struct tri
         (void)snprintf(detail, sizeof(detail), "%" PRIu64, v->leaked_blocks);
         record_add_event(r, r->sim_ns, "checker", "leaked_blocks", detail);
     }
+    for (uint32_t p = 0; p < PROBE_COUNT; p++)
+        if (sim_machine_probe_count(lab->machine, (enum probe)p) > 0)
+            r->probes[p / 64] |= UINT64_C(1) << (p % 64);
     fill_samples(lab, v, r);
     fill_story(lab, v, r);
 }

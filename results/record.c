@@ -237,6 +237,8 @@ static void wire_row(struct wire *w, struct trial_record *r)
                                 &r->wall_ns};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
         wire_u64(w, counts[i]);
+    for (size_t i = 0; i < RECORD_PROBE_WORDS; i++)
+        wire_u64(w, &r->probes[i]);
     int64_t *const times[] = {&r->rpo_ns,     &r->outage_ns, &r->recovery_ns,
                               &r->rebuild_ns, &r->written,   &r->app_written};
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)

@@ -59,6 +59,8 @@ struct record_event {
     char detail[RECORD_DETAIL_BYTES];
 };
 
+#define RECORD_PROBE_WORDS 2
+
 /* One row of `environments`. */
 struct record_environment {
     enum level level;
@@ -101,6 +103,7 @@ struct trial_record {
     int64_t written; /* bytes that disks wrote until the end of the run; RECORD_NULL: not counted */
     int64_t app_written; /* bytes of the applications' writes that were answered OK */
     uint64_t wall_ns;
+    uint64_t probes[RECORD_PROBE_WORDS]; /* bit p: the run reached probe p of this build */
     char story[RECORD_STORY_BYTES];
 
     uint32_t latency_count, event_count, environment_count, timeline_count, bin_count;

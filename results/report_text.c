@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "results/reached.h"
 #include "results/report_private.h"
 #include "results/rows.h"
 #include "results/text.h"
@@ -271,6 +272,60 @@ static void put_cell(struct report *r, const struct group *g)
     }
 }
 
+/* Whether the code that has a probe belongs to one of the stacks, whose names have commas around.
+ */
+static bool is_of_stacks(enum probe probe, const char *stacks)
+{
+    static const char *const loris[] = {"cache", "logical", "physical", "naming"};
+    char part[32], name[40];
+    snprintf(part, sizeof(part), "%.30s", reached_about(probe));
+    part[strcspn(part, ":")] = 0;
+    for (size_t i = 0; i < sizeof(loris) / sizeof(loris[0]); i++)
+        if (strcmp(part, loris[i]) == 0)
+            return strstr(stacks, ",loris,") != NULL;
+    if (strcmp(part, "block RAID") == 0) /* beneath all others */
+        return stacks[0] != 0 && strcmp(stacks, ",loris,") != 0;
+    snprintf(name, sizeof(name), ",%s,", part);
+    return strcmp(part, "driver") == 0 || strstr(stacks, name) != NULL;
+}
+
+/* Probes of the stacks' code that no trial reached. Returns whether there are any. */
+static bool put_probes(struct report *r)
+{
+    bool reached[PROBE_COUNT] = {false}, any = false;
+    char stacks[400] = "";
+    unsigned all = 0, never = 0, told = 0;
+    sqlite3_stmt *s = query(r, "SELECT DISTINCT bin FROM bin WHERE kind = 4 AND bucket = ?");
+    sqlite3_bind_int(s, 1, reached_sum());
+    while (rows_next(s, r->error)) {
+        int64_t probe = sqlite3_column_int64(s, 0);
+        if (probe >= 0 && probe < PROBE_COUNT)
+            any = reached[probe] = true;
+    }
+    sqlite3_finalize(s);
+    s = query(r, "SELECT ',' || group_concat(text) || ',' FROM (SELECT DISTINCT text FROM "
+                 "parameters WHERE part = 'variant' AND key = 'stack')");
+    if (rows_next(s, r->error))
+        snprintf(stacks, sizeof(stacks), "%s", rows_text(s, 0));
+    sqlite3_finalize(s);
+    for (int p = 0; p < PROBE_COUNT; p++) {
+        bool counts = reached[p] || is_of_stacks((enum probe)p, stacks);
+        all += counts;
+        never += counts && !reached[p];
+    }
+    if (!any || never == 0)
+        return false; /* an older file says nothing, or another build's */
+    fprintf(r->page, "<li>%u of %u probes in the code of these stacks were never reached: ", never,
+            all);
+    for (int p = 0; p < PROBE_COUNT; p++)
+        if (!reached[p] && is_of_stacks((enum probe)p, stacks)) {
+            fprintf(r->page, "%s<code>%s</code>", told++ > 0 ? ", " : "",
+                    reached_name((enum probe)p));
+        }
+    fputs("; <code>loris list probes</code> says what they are</li>\n", r->page);
+    return true;
+}
+
 /* Cells without a trial, by reason. Returns how many reasons there are. */
 static size_t put_skipped(struct report *r)
 {
@@ -325,6 +380,7 @@ void report_never(struct report *r)
         told++;
     }
     told += put_skipped(r);
+    told += put_probes(r);
     fputs(told == 0 ? "<li>Every cell was run, and struck in 30 trials or more.</li>\n</ul>\n"
                     : "</ul>\n",
           r->page);

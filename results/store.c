@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "assertion.h"
+#include "results/reached.h"
 #include "results/rows.h"
 #include "results/samples.h"
 #include "results/store_private.h"
@@ -207,7 +208,8 @@ static enum err put_events(struct store *store, const struct trial_record *r)
     return OK;
 }
 
-_Static_assert(RECORD_TIMELINE_MAX + RECORD_BINS_MAX <= STORE_BIN_SLOTS / 4 * 3,
+_Static_assert(PROBE_COUNT <= 64 * RECORD_PROBE_WORDS, "a bit for each probe");
+_Static_assert(RECORD_TIMELINE_MAX + RECORD_BINS_MAX + PROBE_COUNT <= STORE_BIN_SLOTS / 4 * 3,
                "a record fits an empty table");
 
 static int by_place(const void *left, const void *right)
@@ -290,7 +292,7 @@ static void add_bin(struct store *store, const struct store_bin *addend)
 
 static enum err put_bins(struct store *store, const struct trial_record *r)
 {
-    size_t wanted = (size_t)r->timeline_count + r->bin_count;
+    size_t wanted = (size_t)r->timeline_count + r->bin_count + PROBE_COUNT;
     if (store->bin_count + wanted > STORE_BIN_SLOTS / 4 * 3) {
         enum err e = write_bins(store);
         if (e != OK)
@@ -303,6 +305,9 @@ static enum err put_bins(struct store *store, const struct trial_record *r)
     for (uint32_t i = 0; i < r->bin_count; i++)
         add_bin(store, &(struct store_bin){r->cell, (uint32_t)r->bin[i].phase, 0, r->bin[i].bin,
                                            r->bin[i].n, 0});
+    for (uint32_t p = 0; p < PROBE_COUNT; p++)
+        if ((r->probes[p / 64] >> (p % 64) & 1) != 0)
+            add_bin(store, &(struct store_bin){r->cell, BIN_PROBE, reached_sum(), p, 1, 0});
     return OK;
 }
 

@@ -18,6 +18,9 @@ enum statement {
 /* Kind of a row of table `bin` that belongs to the timeline; smaller ones are phases. */
 #define BIN_TIMELINE 3
 
+/* Kind of a row that counts the trials which reached a probe: `bin`, of the list `bucket`. */
+#define BIN_PROBE 4
+
 /* One addend of table `bin`, kept in memory until the batch ends. */
 struct store_bin {
     uint32_t cell;

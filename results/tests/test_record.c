@@ -25,6 +25,7 @@ static void fill(struct trial_record *r)
     r->rebuild_ns = 77;
     r->written = 4096;
     r->ops = 9;
+    r->probes[1] = 5;
     record_add_event(r, 5, "disk", "fault injected", "disk 1");
     r->environment[r->environment_count++] = (struct record_environment){LEVEL_DEAD, 2};
     struct sample s[] = {{"read", PHASE_BEFORE, 100, -3000000, true},

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "probes.h"
 #include "results/report.h"
 #include "results/tests/rig.h"
 #include "scripts/check_main.h"
@@ -161,6 +162,28 @@ START_TEST(test_report__tells_what_was_not_run)
 }
 END_TEST
 
+/* Of the stack's own code: five steps of fsck were not met, and nothing is said of other stacks. */
+START_TEST(test_report__tells_what_code_was_never_reached)
+{
+    rig_init(&rig, 1, 1, 40);
+    rig.parameter[2] = (struct store_parameter){"variant", "loris", "stack", "ffs", 0};
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < 40; i++) {
+        rig_record(&rig, &r, 0, i, LEVEL_DURABLE);
+        for (unsigned p = 0; p < PROBE_COUNT; p++)
+            if (p < PROBE_FSCK_1 || p > PROBE_FSCK_5)
+                r.probes[p / 64] |= UINT64_C(1) << (p % 64);
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+    ck_assert_msg(report() == 0, "%s", err);
+    rig_has(page, "were never reached: <code>fsck-1</code>, <code>fsck-2</code>, "
+                  "<code>fsck-3</code>, <code>fsck-4</code>, <code>fsck-5</code>; ");
+    ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(n) FROM bin WHERE kind = 4 AND bin = 0"), 40);
+    rig_fini(&rig);
+}
+END_TEST
+
 /* Each section that a link names is there once; a phone has pictures of its own. */
 START_TEST(test_report__links_lead_to_sections)
 {
@@ -215,6 +238,7 @@ CHECK_MAIN("report", 120, tcase_add_test(tc, test_report__answers_from_the_numbe
            tcase_add_test(tc, test_report__adds_up_calendar_time);
            tcase_add_test(tc, test_report__needs_nothing_from_elsewhere);
            tcase_add_test(tc, test_report__names_are_texts);
+           tcase_add_test(tc, test_report__tells_what_code_was_never_reached);
            tcase_add_test(tc, test_report__tells_what_was_not_run);
            tcase_add_test(tc, test_report__links_lead_to_sections);
            tcase_add_test(tc, test_report__wrong_input_leaves_no_page);)
