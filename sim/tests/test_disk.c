@@ -605,8 +605,11 @@ START_TEST(test_disk__initial_is_what_nobody_wrote_since_the_seal)
     ck_assert_int_eq(put(4, 1, 8), SIM_DISK_OK);
     ck_assert(sim_disk_is_initial(disk, 3));
     ck_assert(!sim_disk_is_initial(disk, 4)); /* cached, */
+    ck_assert_uint_eq(sim_disk_initial(disk, 0, 8), 4);
     sim_disk_settle(disk);
     ck_assert(!sim_disk_is_initial(disk, 4)); /* then stable */
+    ck_assert_uint_eq(sim_disk_initial(disk, 0, 8), 4);
+    ck_assert_uint_eq(sim_disk_initial(disk, 5, 8), 8);
     sim_disk_reset(disk);
     ck_assert(sim_disk_is_initial(disk, 4));
     stop();

@@ -284,6 +284,39 @@ START_TEST(test_machine__memory_dies_with_the_process_and_a_survivor_with_the_po
 }
 END_TEST
 
+/* The hash of a second boot after a first one in which the server died or did not; *first: its own.
+ */
+static uint64_t second_boot(bool died, bool rests, uint64_t *first)
+{
+    const struct sim_program program[] = {{LAYER_NAMING, 0, server_main, false, UINT32_MAX},
+                                          {LAYER_CACHE, 0, remembering_main, true, UINT32_MAX}};
+    rig_boot(server_main, remembering_main, NULL);
+    (void)sim_machine_run(rig.m, SECOND);
+    if (died)
+        (void)sim_machine_kill(rig.m, LAYER_NAMING, 0, SIM_DEATH_KILLED);
+    (void)sim_machine_run(rig.m, 4 * SECOND);
+    sim_machine_power_cut(rig.m, SIM_CUT_DROP, SIM_TEARS_NONE, 1);
+    *first = sim_machine_hash(rig.m);
+    if (rests)
+        ck_assert_uint_eq(sim_machine_rest(rig.m), *first);
+    sim_engine_advance(sim_machine_engine(rig.m), 6 * SECOND);
+    sim_machine_boot(rig.m, program, 2, &(struct stack_options){.seed = 1}, false);
+    (void)sim_machine_run(rig.m, 8 * SECOND);
+    ck_assert(sim_machine_all_ready(rig.m));
+    ck_assert_uint_eq(seen.value[2], 1); /* its survivor is fresh */
+    return sim_machine_hash(rig.m);
+}
+
+START_TEST(test_machine__what_follows_a_rest_does_not_depend_on_what_was_before)
+{
+    uint64_t quiet, died;
+    ck_assert_uint_ne(second_boot(false, false, &quiet), second_boot(true, false, &died));
+    ck_assert_uint_ne(quiet, died);
+    ck_assert_uint_eq(second_boot(false, true, &quiet), second_boot(true, true, &died));
+    ck_assert_uint_ne(quiet, died);
+}
+END_TEST
+
 static void count_up(void *argument)
 {
     ++*(uint64_t *)argument;
@@ -463,6 +496,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_machine__restarts_are_at_once_then_after_the_capped_delay);
     tcase_add_test(tc, test_machine__a_silent_start_has_its_longer_limit);
     tcase_add_test(tc, test_machine__memory_dies_with_the_process_and_a_survivor_with_the_power);
+    tcase_add_test(tc, test_machine__what_follows_a_rest_does_not_depend_on_what_was_before);
     tcase_add_test(tc, test_machine__an_application_runs_traps_and_ends);
     tcase_add_test(tc, test_machine__stop_returns_at_once_and_the_run_goes_on_where_it_was);
     tcase_add_test(tc, test_machine__time_is_what_was_executed_at_the_documented_rates);
