@@ -43,6 +43,7 @@ static _Noreturn void judge_as_child(struct lab *lab, pid_t parent, bool to_the_
     injector_disarm(lab->injector); /* what is still to strike does not strike the reader */
     for (uint32_t a = 0; a < lab->work.app_count; a++) /* nor does anybody work while it looks */
         (void)sim_machine_hang(lab->machine, LAYER_APP, lab->work.app[a].number);
+    lab_await_check(lab); /* what it will have mended is promised by then, not before */
     if (to_the_end)
         lab_judge(lab, RUN_OVER, &message->verdict);
     else

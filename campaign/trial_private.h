@@ -48,7 +48,7 @@ struct run_state {
     bool unseen;         /* it struck since the tree was last looked at */
     uint64_t service_ns; /* machine time of the last of them */
     uint64_t rebuilt_ns; /* since time 0; 0: never */
-    uint32_t rebuilding; /* disks that are being made whole: a bit a disk */
+    uint32_t rebuilding; /* disks that are being made whole: a bit a disk; and CHECK_BIT */
     uint32_t whole;      /* disks that have all that they should: as far as we know, a bit a disk */
     bool beyond;         /* more disks were gone at a time than the design bears */
     bool judging;        /* the run is over: what is noticed from now on, the judge provoked */
@@ -160,6 +160,8 @@ enum run_end lab_run(struct lab *lab, const struct fault_plan *faults, uint32_t 
 enum run_end lab_loop(struct lab *lab);
 /* Observers of the machine, in force from boot to the end of the trial. */
 void lab_observe(struct lab *lab);
+/* Runs on until a check beside service is over, or for the plan's limit. */
+void lab_await_check(struct lab *lab);
 
 /* trial_state.c: records a run whose plan chooses crash states; from the reset on. Else nothing. */
 void lab_states_begin(struct lab *lab, const struct fault_plan *faults, uint32_t count);

@@ -11,6 +11,9 @@
 #include "sim/rng.h"
 #include "stack/promises.h"
 
+#define CHECK_BIT (UINT32_C(1) << 31) /* of run.rebuilding: a check beside service */
+_Static_assert(DISKS_MAX <= 31, "a bit a disk, and that");
+
 /* Assumption: twice the most deaths that one fault of a campaign can ask for, and as many answers
  * to it. */
 #define SERVICE_RETURNS_MAX 20000u
@@ -237,6 +240,20 @@ static void note_rebuild(struct lab *lab, enum report what, uint64_t a)
     sim_machine_stop(lab->machine);
 }
 
+/* So does a check beside service: what it mends is seen by the end. It is no recovery. */
+static void note_check(struct lab *lab, enum report what)
+{
+    if (what != REPORT_CHECKING && what != REPORT_CHECKED)
+        return;
+    lab->run.progress_ns = sim_machine_now(lab->machine);
+    if (what == REPORT_CHECKING)
+        lab->run.rebuilding |= CHECK_BIT;
+    else if ((lab->run.rebuilding & CHECK_BIT) != 0)
+        sim_machine_stop(lab->machine);
+    if (what == REPORT_CHECKED)
+        lab->run.rebuilding &= ~CHECK_BIT;
+}
+
 static void on_report(void *context, enum layer layer, uint32_t instance, enum report what,
                       uint64_t a, uint64_t b)
 {
@@ -264,6 +281,7 @@ static void on_report(void *context, enum layer layer, uint32_t instance, enum r
         sim_machine_stop(lab->machine);
     }
     note_rebuild(lab, what, a);
+    note_check(lab, what);
 }
 
 static void on_probe(void *context, enum layer layer, uint32_t instance, enum probe probe,
@@ -292,6 +310,16 @@ static bool wants_messages(const struct run_state *run)
             return true;
     }
     return false;
+}
+
+void lab_await_check(struct lab *lab)
+{
+    uint64_t end_ns = sim_machine_now(lab->machine) + lab->plan->limit_ns;
+    while ((lab->run.rebuilding & CHECK_BIT) != 0 && sim_machine_now(lab->machine) < end_ns) {
+        uint64_t until_ns = sim_machine_now(lab->machine) + LAB_STEP_NS;
+        if (sim_machine_run(lab->machine, until_ns) == SIM_RUN_IDLE)
+            sim_engine_advance(sim_machine_engine(lab->machine), until_ns);
+    }
 }
 
 void lab_observe(struct lab *lab)
@@ -450,7 +478,8 @@ enum run_end lab_loop(struct lab *lab)
         look_at_service(lab);
         if (over(lab))
             return RUN_OVER; /* what this boot found is what the end finds */
-        if (lab->run.boot_unjudged && lab->run.in_service)
+        bool waits = lab_awaits_resume(lab) && (lab->run.rebuilding & CHECK_BIT) != 0;
+        if (lab->run.boot_unjudged && lab->run.in_service && !waits)
             lab_judge_boot(lab);
         if (lab->run.returns > SERVICE_RETURNS_MAX)
             return RUN_RECOVERS; /* it comes up and dies again, for ever */

@@ -198,7 +198,7 @@ static const struct option_choice orphan_modes[] = {
 static const struct option_choice ffs_orders[] = {
     {"soft", 0, false}, {"sync", 1, false}, {NULL, 0, false}};
 static const struct option_choice fsck_modes[] = {
-    {"full", 0, false}, {"background", 1, true}, {NULL, 0, false}};
+    {"full", 0, false}, {"background", 1, false}, {NULL, 0, false}};
 static const struct option_choice log_scopes[] = {
     {"all", 0, false}, {"file", 1, false}, {NULL, 0, false}};
 static const struct option_choice cow_fsync_modes[] = {

@@ -167,6 +167,9 @@ const char *design_stack_options(const struct design *design, const struct optio
     if (!design->classic && out->fsync_log && !out->log)
         return "`fsync: log` makes records of the log stable, which `log: off` has none of; log: "
                "on";
+    if (out->fsck_background && (out->order_sync || out->rename_remove_first))
+        return "`fsck: background` is for `order: soft` and `rename: add-first`, whose cuts leave "
+               "leaks only";
     if (design->kind == DESIGN_JOURNAL && out->journal_mode == JOURNAL_DATA &&
         (out->log_bytes < DATA_LOG_MIN || out->cache_bytes < DATA_CACHE_MIN))
         return "`mode` data puts whole writes into the log: `log-size` of 2MiB and `cache` of "

@@ -213,7 +213,10 @@ START_TEST(test_bad__variants)
         {V "  x@y: {stack: loris}\n", "5:3: the name `x@y` is no name"},
         {V "  x: {stack: lorsi}\n", "5:14: unknown stack `lorsi`; allowed: loris, fat, ffs, cow, "
                                     "journal, none; did you mean `loris`?"},
-        {V "  x: {stack: ffs, fsck: background}\n", "5:25: not available yet: `fsck: background`"},
+        {V "  x: {stack: ffs, fsck: background, order: sync}\n",
+         "5:3: variant `x`: `fsck: background` is for `order: soft`"},
+        {V "  x: {stack: ffs, raid: 0, machine: {spares: 1}}\n",
+         "5:3: variant `x`: a spare takes the place of a disk of raid: 1 or 5"},
         {V "  x: {stack: loris, raid: 5}\n",
          "5:27: variant `x`: RAID-4 and RAID-5 want three disks or more"},
         {V "  x: {stack: loris, raid: 6}\n", "5:27: variant `x`: RAID-6 wants four disks or more"},

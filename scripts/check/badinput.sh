@@ -33,7 +33,7 @@ variants: {v: {stack: loris, raid: 1, machine: {disks: {count: 1}}}}
 workloads: {w: {app: fsx}}
 faults: {f: []}"
 holds "what is not there yet" refused "not available yet" "campaign: c
-variants: {v: {stack: ffs, fsck: background}}
+variants: {v: {stack: loris, rollback: one}}
 workloads: {w: {app: fsx}}
 faults: {f: []}"
 holds "an empty file" refused "$campaign:1:1: " ""

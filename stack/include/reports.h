@@ -27,7 +27,9 @@
     X(REPORT_SKIPPED, "skipped", "a poison record was skipped: a = lsn")                           \
     X(REPORT_PANIC, "panic", "crash on purpose: a = err as positive number")                       \
     X(REPORT_UNVERIFIED, "unverified", "pages of the dead cache without a checksum: a = count")    \
-    X(REPORT_LEAK, "leak", "blocks in no file: a = count")
+    X(REPORT_LEAK, "leak", "blocks in no file: a = count")                                         \
+    X(REPORT_CHECKING, "checking", "a check beside service: a = inode numbers seen of b")          \
+    X(REPORT_CHECKED, "checked", "no check is under way: a = 1 if it came to its end")
 
 /* How full something of a process is, for who looks at a run. X(identifier, "name and unit") */
 #define GAUGE_LIST(X)                                                                              \

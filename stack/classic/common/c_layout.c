@@ -45,7 +45,7 @@ void super_encode(uint8_t raw[SUPER_BYTES], const struct super *super)
     memset(raw, 0, SUPER_BYTES);
     put_le64(raw + SB_MAGIC, SUPER_MAGIC);
     put_le32(raw + SB_VERSION, super->sums ? SUPER_VERSION_SUMS : SUPER_VERSION);
-    put_le32(raw + SB_CLEAN, super->clean ? 1 : 0);
+    put_le32(raw + SB_CLEAN, super->clean ? SUPER_CLEAN : super->leaks ? SUPER_LEAKS : 0);
     put_le64(raw + SB_UUID, super->uuid[0]);
     put_le64(raw + SB_UUID + 8, super->uuid[1]);
     put_le64(raw + SB_BLOCKS, super->blocks);
@@ -68,7 +68,8 @@ enum err super_decode(struct super *super, const uint8_t raw[SUPER_BYTES], uint6
     *super = (struct super){
         .blocks = get_le64(raw + SB_BLOCKS),
         .groups = get_le32(raw + SB_GROUPS),
-        .clean = get_le32(raw + SB_CLEAN) == 1,
+        .clean = get_le32(raw + SB_CLEAN) == SUPER_CLEAN,
+        .leaks = get_le32(raw + SB_CLEAN) == SUPER_LEAKS,
         .sums = version == SUPER_VERSION_SUMS,
         .uuid = {get_le64(raw + SB_UUID), get_le64(raw + SB_UUID + 8)},
         .log_first = get_le32(raw + SB_LOG),

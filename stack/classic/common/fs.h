@@ -177,6 +177,7 @@ struct fs {
     struct run run[RUNS_MAX];
     uint32_t run_first, runs; /* ring */
     uint64_t alarm_ns;        /* 0: none set */
+    uint64_t idle_ns;         /* store->idle is due then, whoever waits; 0: it is not wanted */
 
     struct inode *inode_bucket[INODE_BUCKETS];
     struct inode *free_inodes;
@@ -246,6 +247,8 @@ struct store {
     void (*make_room)(struct fs *fs);
     /* The alarm rang (plat_alarm, fs->alarm_ns); writeback_daemon, or the design's own. */
     void (*alarm)(struct fs *fs);
+    /* Optional: fs->idle_ns has come: a step of work beside the requests. Sets it anew. */
+    void (*idle)(struct fs *fs);
     /* Answers of the disk came in; writeback_pump, or the design's own. */
     void (*pump)(struct fs *fs);
 

@@ -21,6 +21,8 @@
 #define SUPER_VERSION_SUMS 2u /* with checksums of metadata */
 #define SUM_TAIL_BYTES 16u    /* that end each block of metadata but those of the inodes then */
 #define SUPER_BYTES 512u
+#define SUPER_CLEAN 1u /* field `clean` */
+#define SUPER_LEAKS 2u
 #define GROUP_BLOCKS 4096u
 #define GROUP_INODES 1024u
 #define GROUP_META_BLOCKS 66u /* two bitmaps and the inodes, before the data of a group */
@@ -45,7 +47,8 @@ struct super {
     uint64_t blocks; /* of the volume; the last one holds the copy of the superblock */
     uint32_t groups;
     bool clean;
-    bool sums; /* metadata has checksums */
+    bool leaks; /* if not clean: bitmaps and counts err towards used only (ffs) */
+    bool sums;  /* metadata has checksums */
     uint64_t uuid[2];
     uint32_t log_first, log_blocks; /* journal; 0 else */
     uint64_t log_uuid[2];

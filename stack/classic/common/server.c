@@ -228,9 +228,13 @@ _Noreturn void server_main(const struct boot *boot, const struct store *store)
         struct msg m;
         if (fs->alarm_ns != 0 && plat_now() >= fs->alarm_ns)
             store->alarm(fs); /* the alarm may have rung while a read was waited for */
+        if (fs->idle_ns != 0 && plat_now() >= fs->idle_ns)
+            store->idle(fs);
         look_for_deaths(fs);
-        enum err e = proto_receive(ENDPOINT_ANY, &m, PLAT_FOREVER);
-        ASSERT(e == OK);
+        enum err e = proto_receive(ENDPOINT_ANY, &m, fs->idle_ns != 0 ? fs->idle_ns : PLAT_FOREVER);
+        ASSERT(e == OK || (e == E_TIMEOUT && fs->idle_ns != 0));
+        if (e != OK)
+            continue; /* time for a step */
         if (m.type == MSG_NOTIFY)
             take_notification(fs, &m);
         else if (is_from_disks(fs, &m))

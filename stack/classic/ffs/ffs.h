@@ -6,6 +6,7 @@
  * order.c  rules: changes to patches  fsck_scan.c   inode tables and what they claim
  * pass.c   writing in that order     fsck_names.c  directories
  * main.c   the table                fsck_maps.c   bitmaps
+ *                                   fsck_live.c   the check beside service
  *
  * Invariants:
  *   (1) a patch depends on patches made before it only: the graph has no cycle; (2) two unstable
@@ -113,6 +114,8 @@ struct ffs {
     bool passing;         /* a pass runs */
     bool moved_directory; /* in this operation: rule R5 */
     bool cut_a_block;     /* in this operation: rule R6 */
+    bool guarded;         /* in this operation: the superblock asks for a full check */
+    struct live *live;    /* the check beside service, NULL: none is under way */
 };
 
 static inline struct ffs *ffs_of(const struct fs *fs)
@@ -177,5 +180,25 @@ bool ffs_reclaim(struct fs *fs);
 
 /* Checks and mends a volume that was not stopped in order; stable when it returns. */
 MUST_USE enum err ffs_check(struct fs *fs);
+
+/* What lost+found needs: made if it is not there; the name of one inode in it. E_EXIST. */
+MUST_USE enum err ffs_lost_found(struct fs *fs, struct inode **out);
+MUST_USE enum err ffs_give_name(struct fs *fs, struct inode *dir, uint32_t ino, uint32_t nlink);
+
+/* ---- fsck_live.c: fsck: background ---- */
+
+/* Begins the check beside service; the volume says that it has leaks only. */
+MUST_USE enum err ffs_live_begin(struct fs *fs);
+/* store->idle: one step. */
+void ffs_live_step(struct fs *fs);
+/* All steps that are left; nothing if no check is under way. */
+void ffs_live_finish(struct fs *fs);
+/* A request is about to change inode `ino`: what lies beyond its end goes first. */
+MUST_USE enum err ffs_live_before(struct fs *fs, uint64_t ino);
+/* A change was made; what was freed waits for its turn (count 0: an inode number). */
+void ffs_live_changed(struct fs *fs, const struct change *change);
+void ffs_live_freed(struct fs *fs, uint32_t first, uint32_t count);
+/* The superblock on disk says from now on that an unclean volume has leaks only, or not. */
+MUST_USE enum err ffs_set_leaks(struct fs *fs, bool leaks);
 
 #endif

@@ -133,7 +133,7 @@ static enum err make_lost_found(struct fs *fs, struct inode *root, struct inode 
                    : e;
 }
 
-static enum err get_lost_found(struct fs *fs, struct inode **out)
+enum err ffs_lost_found(struct fs *fs, struct inode **out)
 {
     struct inode *root;
     struct found found;
@@ -159,8 +159,7 @@ static uint32_t make_name(uint32_t ino, uint8_t name[NAME_BYTES])
     return bytes;
 }
 
-/* Gives one inode a name there. */
-static enum err give_name(struct fs *fs, struct inode *dir, uint32_t ino, const struct seen *s)
+enum err ffs_give_name(struct fs *fs, struct inode *dir, uint32_t ino, uint32_t nlink)
 {
     uint8_t name[NAME_BYTES];
     uint32_t bytes = make_name(ino, name);
@@ -175,8 +174,8 @@ static enum err give_name(struct fs *fs, struct inode *dir, uint32_t ino, const 
         e = inode_dirty(fs, dir);
     if (e != OK)
         return e;
-    i->d.nlink = s->type == VFS_DIRECTORY ? 2u + s->subdirectories : 1;
-    if (s->type == VFS_DIRECTORY) {
+    i->d.nlink = nlink;
+    if (i->d.type == VFS_DIRECTORY) {
         dir->d.nlink++;
         e = inode_settle(fs, dir);
     }
@@ -184,7 +183,7 @@ static enum err give_name(struct fs *fs, struct inode *dir, uint32_t ino, const 
         e = inode_settle(fs, i);
     if (e == OK)
         e = dir_add(fs, dir, name, bytes, ino, i->d.type);
-    if (e == OK && s->type == VFS_DIRECTORY)
+    if (e == OK && i->d.type == VFS_DIRECTORY)
         e = dir_set_parent(fs, i, dir->ino);
     return e;
 }
@@ -196,7 +195,7 @@ static enum err give_names(struct check *c)
     struct inode *dir;
     if (c->lost == 0)
         return OK;
-    enum err e = get_lost_found(fs, &dir);
+    enum err e = ffs_lost_found(fs, &dir);
     inode_store_all(fs);
     if (e == OK) /* it has its name before anything is in it: a cut leaves it empty, or reached */
         e = ffs_pass_all(fs);
@@ -211,7 +210,7 @@ static enum err give_names(struct check *c)
         if (e == OK)
             e = inode_get(fs, INO_LOST_FOUND, &dir);
         if (e == OK)
-            e = give_name(fs, dir, ino, s);
+            e = ffs_give_name(fs, dir, ino, s->type == VFS_DIRECTORY ? 2u + s->subdirectories : 1);
         inode_store_all(fs);
         if (e == E_EXIST)
             e = OK;

@@ -19,21 +19,40 @@ static enum err ffs_format(struct fs *fs, uint64_t blocks)
     ffs_of(fs)->off = true; /* whoever cuts the power in a format has no file system */
     enum err e = c_format(fs, blocks);
     ffs_of(fs)->off = false;
+    fs->c->super.leaks = fs->options.fsck_background;
     return e;
 }
 
 static enum err ffs_load(struct fs *fs, uint64_t blocks)
 {
     enum err e = c_load(fs, blocks);
-    return e == OK && !fs->c->super.clean ? ffs_check(fs) : e;
+    if (e != OK)
+        return e;
+    bool leaks = fs->c->super.leaks;
+    fs->c->super.leaks = fs->options.fsck_background;
+    if (!fs->c->super.clean && leaks && fs->options.fsck_background)
+        return ffs_live_begin(fs);
+    if (!fs->c->super.clean)
+        e = ffs_check(fs);
+    if (fs->options.fsck_background)
+        plat_report(REPORT_CHECKED, 0, 0);
+    return e;
 }
 
-/* Rule R5 is for a rename that takes a directory to another parent. */
+static enum err ffs_unmount(struct fs *fs, const struct vfs_request *in, struct vfs_reply *out)
+{
+    ffs_live_finish(fs); /* only then it is clean */
+    return c_unmount(fs, in, out);
+}
+
+/* Rule R5 is for a rename that takes a directory to another parent; with `fsck: background` for
+ * each of a directory. */
 static bool moves_directory(struct fs *fs, const struct vfs_request *in)
 {
     struct inode *from, *what;
     struct found found;
-    if (in->op != VFS_RENAME || in->ino == in->ino2 || dir_is_dots(fs->name, fs->name_bytes))
+    bool stays = in->ino == in->ino2 && !fs->options.fsck_background;
+    if (in->op != VFS_RENAME || stays || dir_is_dots(fs->name, fs->name_bytes))
         return false;
     if (inode_get(fs, in->ino, &from) != OK || from->d.type != VFS_DIRECTORY)
         return false;
@@ -49,16 +68,31 @@ static bool cuts_a_block(struct fs *fs, const struct vfs_request *in)
            inode_get(fs, in->ino, &i) == OK && in->size < i->d.size;
 }
 
+/* With `fsck: background`: two names of a directory are more than a leak. A cut from here on to the
+ * end of the operation has a full check. */
+static enum err guard(struct fs *fs)
+{
+    if (!fs->options.fsck_background)
+        return OK;
+    ffs_of(fs)->guarded = true;
+    return ffs_set_leaks(fs, false);
+}
+
 static enum err ffs_begin(struct fs *fs, const struct vfs_request *in, bool changes)
 {
     struct ffs *f = ffs_of(fs);
-    enum err e = OK;
-    f->moved_directory = false;
+    f->moved_directory = f->guarded = false;
     if (!changes)
         return OK;
+    enum err e = ffs_live_before(fs, in->ino);
+    if (e == OK)
+        e = ffs_live_before(fs, in->ino2);
     f->cut_a_block = cuts_a_block(fs, in);
-    if (ffs_patch_is_short(f) || moves_directory(fs, in))
+    bool moves = moves_directory(fs, in);
+    if (e == OK && (ffs_patch_is_short(f) || moves))
         e = ffs_pass_all(fs);
+    if (e == OK && moves)
+        e = guard(fs);
     f->op_first_id = f->next_id;
     return e == OK ? c_touch(fs, true) : e;
 }
@@ -74,11 +108,13 @@ static enum err ffs_end(struct fs *fs, const struct vfs_request *in, bool change
     enum err e = OK;
     if (!changes)
         return status;
-    if (ffs_of(fs)->moved_directory)
+    if (ffs_of(fs)->moved_directory || ffs_of(fs)->guarded)
         e = ffs_pass_all(fs);
     else if (status == OK &&
              (ffs_of(fs)->cut_a_block || (fs->options.order_sync && is_of_names(in->op))))
         e = ffs_pass_operation(fs);
+    if (e == OK && ffs_of(fs)->guarded)
+        e = ffs_set_leaks(fs, true);
     return status == OK ? e : status;
 }
 
@@ -112,13 +148,14 @@ static const struct store ffs_store = {
     .load = ffs_load,
     .sync = ffs_sync,
     .fsync = ffs_fsync,
-    .unmount = c_unmount,
+    .unmount = ffs_unmount,
     .statfs = c_statfs,
     .begin = ffs_begin,
     .end = ffs_end,
     .throttle = ffs_throttle,
     .make_room = ffs_make_room,
     .alarm = ffs_alarm,
+    .idle = ffs_live_step,
     .pump = writeback_pump,
     .changed = ffs_changed,
     .prepare = ffs_prepare,

@@ -9,17 +9,42 @@
  *      every unstable addition of a name of that inode, in whatever order they were made.
  *      A name comes back only after the one that went: never twice in a directory.
  *   R5 moving a directory to another parent begins and ends with everything stable (main.c).
+ *   R7 a name waits for the name of the directory that it is in, and that one goes only after all
+ *      names that went from the directory: else what moved in or out is in lost+found alone.
  *   R6 a truncate that ends within a block is stable when it returns (main.c): what is written
  * there next must not be seen with the old size.
  *
- * Bitmaps and overwritten data have no order: the check makes bitmaps anew, and data in place are a
- * whole version each.
+ * Overwritten data have no order: data in place are a whole version each. Nor have bitmaps, as the
+ * check makes them anew; but with `fsck: background` a bit is set before anything leads to what it
+ * stands for (a bit is cleared late anyway, R2).
  */
 #include "assertion.h"
 #include "ffs.h"
 #include "planted.h"
 
 /* ---- R1: blocks, pointers, records ---- */
+
+/* With `fsck: background` bitmaps on disk err towards used: a bit is set there before anything
+ * leads to what it stands for. The newest patch of the bitmap, which is a node. */
+static void after_bit(struct fs *fs, uint32_t p, uint32_t map)
+{
+    const struct buffer *b = fs->options.fsck_background ? cache_find(fs, map) : NULL;
+    const struct ffs_block *block = b != NULL ? b->own : NULL;
+    if (block != NULL && !PLANTED(PLANTED_FFS_BIT_LATE))
+        ffs_patch_depends(fs, p, ffs_patch_ref(ffs_of(fs), block->last));
+}
+
+static void bits(struct fs *fs, const struct change *c)
+{
+    struct change whole = *c;
+    uint32_t set = 0;
+    for (uint32_t k = 0; k < c->bytes; k++)
+        set |= (uint32_t)(c->b->page[c->offset + k] & ~c->old[k]);
+    if (!fs->options.fsck_background || set == 0 || ffs_patch_node(fs, c->b->block) != NO_PATCH)
+        return;
+    whole.offset = whole.bytes = 0;
+    (void)ffs_patch_make(fs, &whole, INO_NONE);
+}
 
 static void new_content(struct fs *fs, const struct change *c)
 {
@@ -28,6 +53,7 @@ static void new_content(struct fs *fs, const struct change *c)
         struct change whole = *c;
         whole.offset = whole.bytes = 0;
         node = ffs_patch_make(fs, &whole, c->i->ino);
+        after_bit(fs, node, group_first((c->b->block - 1) / GROUP_BLOCKS));
     }
     ffs_party_pending(fs, ffs_party(fs, c->i->ino), node);
 }
@@ -60,6 +86,7 @@ static void record(struct fs *fs, const struct change *c)
         ffs_party_take(fs, party, p);
     if (!PLANTED(PLANTED_FFS_CLEARED_FIRST))
         ffs_patch_depends(fs, p, party->removed);
+    after_bit(fs, p, group_first(c->target / GROUP_INODES) + 1);
     party->record = ffs_patch_ref(f, p);
 }
 
@@ -79,11 +106,24 @@ static void came(struct fs *fs, uint32_t p, const struct change *c, uint32_t ino
     ffs_of(fs)->patch[p].dir = c->i->ino;
     ffs_patch_depends(fs, p, party->record);
     ffs_patch_depends(fs, p, party->added); /* so that one reference stands for all of them */
+    ffs_patch_depends(fs, p, ffs_party(fs, c->i->ino)->added); /* R7 */
     if (ffs_of(fs)->patch[p].of_directory)
         ffs_patch_depends(fs, p, ffs_party(fs, c->i->ino)->record); /* the parent's count */
     if (fs->remove_first)
         ffs_patch_depends(fs, p, party->removed);
     party->added = ffs_patch_ref(ffs_of(fs), p);
+}
+
+/* R7: directory `dir` loses its name by patch p, after all names that went from it. */
+static void after_inside(struct fs *fs, uint32_t p, uint32_t dir)
+{
+    const struct ffs *f = ffs_of(fs);
+    for (uint32_t at = f->all_first; at != NO_PATCH; at = f->patch[at].all_next) {
+        enum change_kind kind = f->patch[at].kind;
+        bool went = kind == CHANGE_REMOVED || kind == CHANGE_POINTED;
+        if (at != p && went && f->patch[at].dir == dir)
+            ffs_patch_depends(fs, p, ffs_patch_ref(f, at));
+    }
 }
 
 /* A name of `ino` went by patch p. */
@@ -94,6 +134,8 @@ static void went(struct fs *fs, uint32_t p, const struct change *c, uint32_t ino
     if (!PLANTED(PLANTED_FFS_R4_OFF))
         ffs_patch_depends(fs, p, party->added);
     ffs_patch_depends(fs, p, party->removed);
+    if (ffs_of(fs)->patch[p].of_directory)
+        after_inside(fs, p, ino);
     party->removed = ffs_patch_ref(ffs_of(fs), p);
 }
 
@@ -174,8 +216,10 @@ void ffs_changed(struct fs *fs, const struct change *c)
         pointer(fs, c);
         break;
     case CHANGE_MAP:
+        bits(fs, c);
         break;
     }
+    ffs_live_changed(fs, c);
 }
 
 /* ---- R2: what is freed ---- */
@@ -183,6 +227,7 @@ void ffs_changed(struct fs *fs, const struct change *c)
 static enum err put_freed(struct fs *fs, uint32_t first, uint32_t count)
 {
     struct ffs *f = ffs_of(fs);
+    ffs_live_freed(fs, first, count);
     struct freed *last = &f->freed[f->freed_count - (f->freed_count > 0 ? 1 : 0)];
     if (f->freed_count > 0 && count > 0 && last->count > 0 && last->first + last->count == first) {
         last->count += count;

@@ -12,7 +12,7 @@
 /* The worst request: a write of VFS_IO_MAX (node and pointer each block), or the cut of a tree that
  * is kept in part (a pointer each entry of three levels). */
 #define PATCHES_A_REQUEST (LEVELS_MAX * POINTERS_A_BLOCK + 64u)
-#define EDGES_A_REQUEST (4u * PATCHES_A_REQUEST)
+#define EDGES_A_REQUEST (4u * PATCHES_A_REQUEST + PATCHES_MAX) /* R7: all that is there */
 #define PARTIES_A_REQUEST 16u
 #define SLOTS_A_REQUEST 64u
 
