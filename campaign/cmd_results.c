@@ -99,8 +99,8 @@ static bool parse_compare_value(struct compare_input *in, int key, char *arg)
         o->allow_broken = cli_number("allow-broken", arg, 0, INT64_MAX, &in->wrong);
         return true;
     case KEY_FORMAT:
-        o->format = (enum compare_format)cli_format(compare_format_from_name, arg,
-                                                    "table, json, junit, markdown", &in->wrong);
+        o->format = (enum compare_format)cli_format(
+            compare_format_from_name, arg, "table, json, junit, markdown, csv", &in->wrong);
         return true;
     default:
         return false;
@@ -157,7 +157,7 @@ int cmd_compare(int argc, char **argv)
         {"strict", KEY_STRICT, NULL, 0, "Undecided fails too", 0},
         {"allow-broken", KEY_ALLOW_BROKEN, "N", 0, "Newly broken promises to tolerate", 0},
         {"verbose", 'v', NULL, 0, "Show every cell", 0},
-        {"format", KEY_FORMAT, "F", 0, "table json junit markdown", 0},
+        {"format", KEY_FORMAT, "F", 0, "table json junit markdown csv", 0},
         {0},
     };
     static const char doc[] =

@@ -21,7 +21,7 @@
 static const char *const verdict_names[VERDICT_COUNT] = {"worse", "undecided", "better",
                                                          "no-worse"};
 static const char *const why_names[] = {"statistics", "identical", "promise"};
-static const char *const format_names[] = {"table", "json", "junit", "markdown"};
+static const char *const format_names[] = {"table", "json", "junit", "markdown", "csv"};
 
 const char *verdict_name(enum verdict verdict)
 {
@@ -36,7 +36,7 @@ const char *why_name(enum why why)
 
 int compare_format_from_name(const char *name)
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < (int)(sizeof(format_names) / sizeof(format_names[0])); i++)
         if (strcmp(format_names[i], name) == 0)
             return i;
     return -1;

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum compare_format { COMPARE_TABLE, COMPARE_JSON, COMPARE_JUNIT, COMPARE_MARKDOWN };
+enum compare_format { COMPARE_TABLE, COMPARE_JSON, COMPARE_JUNIT, COMPARE_MARKDOWN, COMPARE_CSV };
 
 struct compare_options {
     const char *base_path;
@@ -36,7 +36,7 @@ struct compare_options {
     enum compare_format format;
 };
 
-/* The format of that name (table, json, junit, markdown), or -1. */
+/* The format of that name (table, json, junit, markdown, csv), or -1. */
 int compare_format_from_name(const char *name);
 
 /*

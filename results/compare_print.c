@@ -1,4 +1,4 @@
-/* A comparison as table, json (loris-compare-1), junit and markdown. */
+/* A comparison as table, json (loris-compare-1), junit, markdown and csv. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -605,6 +605,64 @@ static void print_markdown(const struct comparison *c, FILE *out)
     table_verdict(c, out);
 }
 
+static void csv_number(FILE *out, double value)
+{
+    fputc(',', out);
+    if (isfinite(value))
+        text_json_number(out, value);
+}
+
+/* A row a cell and measure; its numbers are json's, and of the examples the first. */
+static void csv_row(const struct comparison *c, const struct compare_row *row, FILE *out)
+{
+    const char *const names[] = {row->cell->base_variant, row->cell->new_variant,
+                                 row->cell->workload, row->cell->fault};
+    bool tested = row->cut_count > 0, mirror = row->verdict == VERDICT_BETTER;
+    const struct cut *cut = &row->cut[row->shown];
+    const struct pair first = row->example_count > 0 ? row->example[0] : (struct pair){NULL, NULL};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        text_csv(out, names[i]);
+        fputc(',', out);
+    }
+    fprintf(out, "%s,%s,%s,%" PRIu64, measure_names[row->measure], verdict_name(row->verdict),
+            why_name(row->why), row->n);
+    const double numbers[] = {c->paired ? (double)row->weaker : NAN,
+                              c->paired ? (double)row->stronger : NAN,
+                              tested ? cut->effect : NAN,
+                              tested ? cut->interval.low : NAN,
+                              tested ? cut->interval.high : NAN,
+                              !tested  ? NAN
+                              : mirror ? cut->better.p
+                                       : cut->worse.p,
+                              !tested  ? NAN
+                              : mirror ? cut->better_adjusted
+                                       : cut->worse_adjusted,
+                              row->q,
+                              row->needs_n > 0 ? (double)row->needs_n : NAN,
+                              row->shift_p50.shift,
+                              row->shift_p50.interval.low,
+                              row->shift_p50.interval.high,
+                              row->shift_p99.shift,
+                              row->shift_p99.interval.low,
+                              row->shift_p99.interval.high,
+                              first.base != NULL ? (double)first.base->trial : NAN,
+                              first.new != NULL ? (double)first.new->trial : NAN};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        csv_number(out, numbers[i]);
+    fputc('\n', out);
+}
+
+static void print_csv(const struct comparison *c, FILE *out)
+{
+    fputs(
+        "base_variant,new_variant,workload,fault,measure,verdict,why,n,weaker,stronger,effect,low,"
+        "high,p,p_adjusted,q,needs_n,shift_p50_ns,shift_p50_low_ns,shift_p50_high_ns,shift_p99_ns,"
+        "shift_p99_low_ns,shift_p99_high_ns,base_trial,new_trial\n",
+        out);
+    for (size_t i = 0; i < c->row_count; i++)
+        csv_row(c, &c->row[i], out);
+}
+
 void comparison_print(const struct comparison *c, FILE *out)
 {
     ASSERT(c->row_count > 0);
@@ -620,6 +678,9 @@ void comparison_print(const struct comparison *c, FILE *out)
         break;
     case COMPARE_MARKDOWN:
         print_markdown(c, out);
+        break;
+    case COMPARE_CSV:
+        print_csv(c, out);
         break;
     }
 }

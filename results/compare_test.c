@@ -369,7 +369,8 @@ static void test_row(struct comparison *c, struct compare_row *row)
         describe_times(&cell->new, which, &row->new_p50_ns, &row->new_p99_ns);
     }
     if (c->paired && !is_share(row->measure) &&
-        (c->options->verbose || c->options->format == COMPARE_JSON)) /* else nobody reads them */
+        (c->options->verbose || c->options->format == COMPARE_JSON ||
+         c->options->format == COMPARE_CSV)) /* else nobody reads them */
         describe_shifts(row, c->alpha);
     if (c->paired && is_share(row->measure))
         test_paired_share(row, c->alpha);

@@ -222,6 +222,10 @@ START_TEST(test_compare__times_by_pairs)
     ck_assert(json_value("$.cells[0].shift_p50_low_ns") <= shift_ns);
     ck_assert(json_value("$.cells[0].shift_p50_high_ns") >= shift_ns);
     ck_assert(isnan(json_value("$.cells[0].shift_p99_ns")));
+    ck_assert_int_eq(
+        compare_files((struct compare_options){.measures = "outage", .format = COMPARE_CSV}), 1);
+    rig_has(out, "base_variant,new_variant,workload,fault,measure,verdict,why,n,weaker,");
+    rig_has(out, "\nloris,loris,mail,power,outage,worse,statistics,100,100,0,0.19999");
     ck_assert_int_eq(compare_files((struct compare_options){.measures = "outage", .verbose = true}),
                      1);
     rig_has(out, "\n            shift of the median +");
