@@ -104,11 +104,12 @@ uint64_t cow_kept_back(const struct cow *c, bool frees)
 /* Once a batch, before space is really short. */
 static void clean_ahead(struct cow *c)
 {
-    if (!c->fs->options.space_segment || c->free_segments >= 2 * cow_segments_kept(c) ||
-        c->cleaned == c->batch)
+    bool urgent = c->free_segments < 2 * cow_segments_kept(c);
+    if (!c->fs->options.space_segment || c->cleaned == c->batch ||
+        c->free_segments >= SEGMENTS_AHEAD)
         return;
     c->cleaned = c->batch;
-    (void)cow_segment_clean(c);
+    (void)cow_segment_clean(c, !urgent);
 }
 
 /* A few at once, as long as each has room to go to: the roots after it are for all of them. */
@@ -117,9 +118,9 @@ static bool clean_some(struct cow *c)
     uint64_t least = cow_space_map_blocks(c) + SEGMENT_BYTES / BLOCK_BYTES;
     uint32_t cleaned = 0;
     while (cleaned < CLEAN_AT_ONCE && cow_space_has(c, c->fs->dirty_count + least) &&
-           cow_segment_clean(c))
+           cow_segment_clean(c, false))
         cleaned++;
-    return cleaned > 0 || cow_segment_clean(c);
+    return cleaned > 0 || cow_segment_clean(c, false);
 }
 
 enum err cow_reserve(struct cow *c, uint64_t more, bool frees)

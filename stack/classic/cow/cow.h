@@ -49,6 +49,7 @@
 #define SEGMENTS_SHARE 16u
 #define SEGMENTS_KEPT_MIN 2u
 #define SEGMENTS_KEPT_MAX 4u
+#define SEGMENTS_AHEAD 8u /* while fewer are free, what is cheap to clean is cleaned ahead */
 #define LOG_ENTRIES_MAX 252u
 #define OLD_FILES_MAX 256u /* changed files whose data an fsync of another leaves out */
 #define UNLOGGED_MAX 4096u /* changed blocks since the last log block, with repetitions */
@@ -158,6 +159,7 @@ struct cow {
     uint32_t free_segments;
     uint64_t cleaned;        /* the batch in which the cleaner last ran ahead */
     uint64_t *segment_birth; /* the batch that wrote it last; 0: before this mount */
+    uint16_t *segment_left;  /* live blocks that the cleaner could not move; 0: none, or unknown */
     uint8_t *segment_pages;  /* of the cleaner */
 
     /* batch.c, write.c */
@@ -274,15 +276,16 @@ uint64_t cow_segment_map_key(uint32_t level, uint32_t k);
 /* Bits of this leaf have changed otherwise than by filling the current segment. */
 void cow_segment_recount(struct cow *c, uint32_t leaf);
 bool cow_segment_has(struct cow *c, uint64_t blocks);
-/* Segments that are kept back; the cleaner works ahead while fewer than twice as many are free. */
+/* Segments that are kept back. */
 uint32_t cow_segments_kept(const struct cow *c);
 /* The next block; key 0: of the log, not in a summary. E_NOSPC. */
 MUST_USE enum err cow_segment_find(struct cow *c, uint64_t key, uint32_t *block);
 /* The batch has its last block: its last summary is complete. */
 void cow_segment_seal(struct cow *c);
 /* Makes what is live in the segment that pays most part of the open batch; closes batches meanwhile
- * if memory is short. false: there is nothing to gain. Between requests only. */
-bool cow_segment_clean(struct cow *c);
+ * if memory is short. cheap: one of which at most half is live. false: there is nothing to gain.
+ * Between requests only. */
+bool cow_segment_clean(struct cow *c, bool cheap);
 
 /* ---- batch.c ---- */
 

@@ -2,7 +2,8 @@
  * `space: segment`: blocks are given out one after the other within segments of 1 MiB of which
  * nothing is in use, so that a batch is written sequentially. What a batch puts into a segment
  * begins with a summary: the key of each block. Summaries are in no map: a segment is used again
- * when no block of it is busy.
+ * when hardly a block of it is busy, and what is, is passed over: what cannot be read cannot be
+ * moved, and must not cost a segment.
  *
  * The cleaner makes such segments: it takes the one with the highest (1 - u) age / (1 + u) (u:
  * share that is live; after LFS), looks up each key of its summaries, and makes dirty what the tree
@@ -19,7 +20,11 @@
 #define SUMMARY_MAGIC UINT64_C(0x316d7573776f6363)
 #define SUMMARY_ENTRIES_MAX (SEGMENT_BLOCKS - 1)
 #define SUMMARY_CRC (BLOCK_BYTES - 4)
-#define LIVE_MAX 240u  /* of 256: to move more gains too little */
+#define LEFT_MAX                                                                                   \
+    16u /* busy blocks of a segment that is used again: the room counted on is less                \
+         */
+#define ROOM (SUMMARY_ENTRIES_MAX - LEFT_MAX) /* blocks that a free segment takes at least */
+#define LIVE_MAX 240u                         /* of 256: to move more gains too little */
 #define MOVE_BLOCKS 8u /* that one block makes dirty: its path, its inode's path */
 #define MAP_KEY (UINT64_C(1) << 62)
 
@@ -45,7 +50,9 @@ enum err cow_segment_init(struct cow *c)
         return OK;
     c->segment_birth = plat_alloc(segments * sizeof(c->segment_birth[0]), TAG_HEAP);
     c->segment_pages = plat_alloc((size_t)SEGMENT_BLOCKS * BLOCK_BYTES, TAG_HEAP);
-    return c->segment_birth != NULL && c->segment_pages != NULL ? OK : E_FULL;
+    c->segment_left = plat_alloc(segments * sizeof(c->segment_left[0]), TAG_HEAP);
+    bool all = c->segment_birth != NULL && c->segment_pages != NULL && c->segment_left != NULL;
+    return all ? OK : E_FULL;
 }
 
 /* ---- Free segments ---- */
@@ -66,10 +73,11 @@ static bool is_current(const struct cow *c, uint32_t segment)
 static bool is_free(const struct cow *c, const struct cow_map_block *m, uint32_t segment)
 {
     const uint8_t *at = m->busy + segment % SEGMENTS_A_LEAF * SEGMENT_MAP_BYTES;
-    uint64_t busy = 0;
-    for (uint32_t k = 0; k < SEGMENT_MAP_BYTES; k += 8)
-        busy |= get_le64(at + k);
-    return busy == 0 && !is_current(c, segment);
+    uint32_t busy = 0;
+    for (uint32_t k = 0; k < SEGMENT_MAP_BYTES && busy <= LEFT_MAX; k += 8)
+        for (uint64_t word = get_le64(at + k); word != 0; word &= word - 1)
+            busy++;
+    return busy <= LEFT_MAX && !is_current(c, segment);
 }
 
 void cow_segment_recount(struct cow *c, uint32_t leaf)
@@ -89,12 +97,13 @@ bool cow_segment_has(struct cow *c, uint64_t blocks)
 {
     uint32_t count = c->map[0].count;
     uint64_t here = c->segment_end - c->segment_next;
+    here = here > LEFT_MAX ? here - LEFT_MAX : 0;
     for (uint32_t leaf = 0; leaf < count; leaf++) {
-        if (here + (uint64_t)c->free_segments * SUMMARY_ENTRIES_MAX > blocks + 1)
+        if (here + (uint64_t)c->free_segments * ROOM > blocks + 1)
             return true;
         (void)cow_space_leaf(c, leaf);
     }
-    return here + (uint64_t)c->free_segments * SUMMARY_ENTRIES_MAX > blocks + 1;
+    return here + (uint64_t)c->free_segments * ROOM > blocks + 1;
 }
 
 /* ---- Filling ---- */
@@ -129,6 +138,7 @@ static enum err open_segment(struct cow *c)
             c->segment_next = segment * SEGMENT_BLOCKS;
             c->segment_end = c->segment_next + SEGMENT_BLOCKS;
             c->segment_birth[segment] = c->batch;
+            c->segment_left[segment] = 0;
             cow_segment_recount(c, leaf);
             if (old != 0)
                 cow_segment_recount(c, (old - 1) / COW_LEAF_BITS);
@@ -152,20 +162,44 @@ static enum err open_summary(struct cow *c)
     return OK;
 }
 
+/* The first block of the segment from `at` on that is not busy, or its end. */
+static uint32_t skip_busy(const struct cow *c, uint32_t at)
+{
+    for (; at < c->segment_end; at++) {
+        const uint8_t *busy = c->map[0].block[at / COW_LEAF_BITS].busy;
+        if ((busy[at % COW_LEAF_BITS / 8] >> at % 8 & 1) == 0)
+            break;
+    }
+    return at;
+}
+
+/* Whether it has room for one block, and for a summary before it. */
+static bool has_room(const struct cow *c, bool summary)
+{
+    uint32_t at = skip_busy(c, c->segment_next);
+    if (summary && at < c->segment_end)
+        at = skip_busy(c, at + 1);
+    return at < c->segment_end;
+}
+
 enum err cow_segment_find(struct cow *c, uint64_t key, uint32_t *block)
 {
     enum err e = OK;
     bool summary = key != 0 && c->summary == 0;
-    if (c->segment_next + (summary ? 1 : 0) >= c->segment_end) {
+    if (!has_room(c, summary)) {
         e = open_segment(c);
         summary = key != 0;
     }
-    if (e == OK && summary)
+    if (e != OK)
+        return e;
+    c->segment_next = skip_busy(c, c->segment_next);
+    if (summary)
         e = open_summary(c);
     if (e != OK)
         return e;
-    ASSERT(c->segment_next < c->segment_end);
-    *block = c->segment_next++;
+    *block = skip_busy(c, c->segment_next);
+    ASSERT(*block < c->segment_end);
+    c->segment_next = *block + 1;
     if (key == 0)
         return OK;
     uint8_t *page = summary_page(c);
@@ -190,14 +224,15 @@ static uint32_t live_in(const struct cow_map_block *m, uint32_t segment)
 }
 
 /* The segment that it pays most to clean; false: none does. */
-static bool choose(struct cow *c, uint32_t *segment)
+static bool choose(struct cow *c, uint32_t live_max, uint32_t *segment)
 {
     uint64_t best = 0;
     for (uint32_t leaf = 0; leaf < c->map[0].count; leaf++) {
         const struct cow_map_block *m = &c->map[0].block[leaf];
         for (uint32_t k = 0; m->loaded && !m->bad && k < SEGMENTS_A_LEAF; k++) {
             uint32_t s = leaf * SEGMENTS_A_LEAF + k, live = live_in(m, s);
-            if (live == 0 || live > LIVE_MAX || is_current(c, s) || c->segment_birth[s] == c->batch)
+            if (live <= LEFT_MAX || live > live_max || is_current(c, s) ||
+                c->segment_birth[s] == c->batch || live == c->segment_left[s])
                 continue;
             uint64_t age = c->batch - c->segment_birth[s];
             uint64_t gain =
@@ -248,7 +283,9 @@ static bool move(struct cow *c, uint64_t key, uint32_t address)
     return true;
 }
 
-static uint32_t clean_summary(struct cow *c, const struct cow_map_block *m, const uint8_t *page)
+/* *all: it did not end for lack of space. */
+static uint32_t clean_summary(struct cow *c, const struct cow_map_block *m, const uint8_t *page,
+                              bool *all)
 {
     uint32_t moved = 0;
     for (uint32_t k = 0; k < get_le32(page + SU_COUNT) && !c->fs->read_only; k++) {
@@ -257,26 +294,32 @@ static uint32_t clean_summary(struct cow *c, const struct cow_map_block *m, cons
         if (!cow_is_data(c->fs->blocks, address) || (m->bits[bit / 8] >> bit % 8 & 1) == 0)
             continue;
         cow_make_memory(c, MOVE_BLOCKS);
-        if (!cow_segment_has(c, c->fs->dirty_count + cow_space_map_blocks(c) + MOVE_BLOCKS))
+        if (!cow_segment_has(c, c->fs->dirty_count + cow_space_map_blocks(c) + MOVE_BLOCKS)) {
+            *all = false;
             return moved;
+        }
         moved += move(c, get_le64(raw), address) ? 1 : 0;
     }
     return moved;
 }
 
-bool cow_segment_clean(struct cow *c)
+bool cow_segment_clean(struct cow *c, bool cheap)
 {
     uint32_t segment = 0, moved = 0;
     cow_write_wait(c);
-    if (c->fs->read_only || !choose(c, &segment))
+    if (c->fs->read_only || !choose(c, cheap ? SEGMENT_BLOCKS / 2 : LIVE_MAX, &segment))
         return false;
     const struct cow_map_block *m = &c->map[0].block[segment / SEGMENTS_A_LEAF];
+    uint32_t live = live_in(m, segment);
+    bool all = true;
     read_segment(c, segment);
     for (uint32_t k = 0; k < SEGMENT_BLOCKS; k++) {
         const uint8_t *page = c->segment_pages + (size_t)k * BLOCK_BYTES;
         if (is_summary(page, segment * SEGMENT_BLOCKS + k))
-            moved += clean_summary(c, m, page);
+            moved += clean_summary(c, m, page, &all);
     }
+    if (all && live > moved)
+        c->segment_left[segment] = (uint16_t)(live - moved);
     c->segment_birth[segment] = c->batch; /* not at once again, whatever stays in it */
     plat_probe(PROBE_COW_CLEAN);
     return moved > 0;
