@@ -52,7 +52,6 @@ ffs-no-undo            careful/mail/cut                       60 silent
 ffs-r4-off             careful/tree/cut                       60 structural
 ffs-fsync-nameless     careful/tree/cut                      100 prefix
 ffs-clean-early        careful/mail/cut-twice                 60 silent
-ffs-bit-late           careful-beside/mail/cut               100 silent
 link-before-data       table/mail/cut                        100 silent
 link-before-entry      table/mail/cut                        100 detected
 tail-forgotten         table/synced/cut                       60 prefix

@@ -68,7 +68,6 @@
     X(PLANTED_FFS_R4_OFF, "ffs-r4-off", "ffs: a name goes before the new one is there")            \
     X(PLANTED_FFS_FSYNC_NAMELESS, "ffs-fsync-nameless", "ffs: fsync leaves the names out")         \
     X(PLANTED_FFS_CLEAN_EARLY, "ffs-clean-early", "ffs: marked clean before the check is stable")  \
-    X(PLANTED_FFS_BIT_LATE, "ffs-bit-late", "ffs, fsck=background: bitmaps have no order")         \
     X(PLANTED_READ_SWALLOWS_ERROR, "read-swallows-error", "vfs: an EIO becomes zeros")             \
     X(PLANTED_RENAME_DROPS_TARGET, "rename-drops-target", "naming: rename loses the new name")     \
     X(PLANTED_COMMIT_UNFLUSHED, "commit-unflushed",                                                \

@@ -30,7 +30,7 @@ static void after_bit(struct fs *fs, uint32_t p, uint32_t map)
 {
     const struct buffer *b = fs->options.fsck_background ? cache_find(fs, map) : NULL;
     const struct ffs_block *block = b != NULL ? b->own : NULL;
-    if (block != NULL && !PLANTED(PLANTED_FFS_BIT_LATE))
+    if (block != NULL)
         ffs_patch_depends(fs, p, ffs_patch_ref(ffs_of(fs), block->last));
 }
 
