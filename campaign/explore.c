@@ -63,7 +63,7 @@ const char *explore_refuses(const struct plan *plan, uint32_t cell)
         return "explore takes one power.cut, or deaths of processes";
     const struct fault *f = &faults->faults[0];
     if (f->kind != FAULT_POWER_CUT)
-        return "explore takes power.cut and process.crash only";
+        return "explore takes power.cut, process.crash and memory.flip only";
     if (f->chosen != NULL)
         return "its crash state is chosen already";
     if (f->at.kind != FAULT_AT_UNIFORM && f->at.number.kind != AMOUNT_UNIFORM)
@@ -237,6 +237,7 @@ static void fill_record(struct explorer *x, uint32_t point, const struct leaf *l
     struct history *whole = lab->history;
     lab->history = x->now; /* latencies are of the operations up to the point */
     lab_fill_verdict(lab, &verdict, r);
+    memset(r->probes, 0, sizeof(r->probes)); /* the machine has those of its last boot, not ours */
     lab->history = whole;
     lab->record = NULL;
     lab->told = NULL;

@@ -58,6 +58,9 @@ struct striker {
     bool late;
 };
 
+_Static_assert(STRIKE_LEVEL_ROWS <= EXPLORE_DEPTHS * EXPLORE_ROWS / EXPLORE_STRIKES_MAX,
+               "rows of one job do not reach into the next");
+
 struct striker *striker_create(struct lab *lab, const struct plan *plan)
 {
     struct striker *s = calloc(1, sizeof(*s));

@@ -34,7 +34,7 @@ void lab_begin(struct lab *lab, uint32_t variant, uint32_t workload, uint64_t n)
 void lab_trial(struct lab *lab, uint32_t fault, struct trial_record *record);
 
 /* The same with these faults in place of the plan's, whose cell the record is of: what `uniform`
- * and `any` of the plan can be (explore_process.c). Neither is empty. */
+ * and `any` of the plan can be (explore_strike.c). Neither is empty. */
 void lab_trial_with(struct lab *lab, uint32_t fault, const struct fault_plan *faults,
                     struct trial_record *record);
 

@@ -289,6 +289,15 @@ static bool is_of_stacks(enum probe probe, const char *stacks)
     return strcmp(part, "driver") == 0 || strstr(stacks, name) != NULL;
 }
 
+/* Of an exploration only what broke is a trial of the file: what others reached is not known. */
+static bool is_explored(struct report *r)
+{
+    sqlite3_stmt *s = query(r, "SELECT 1 FROM explored LIMIT 1");
+    bool explored = rows_next(s, r->error);
+    sqlite3_finalize(s);
+    return explored;
+}
+
 /* Probes of the stacks' code that no trial reached. Returns whether there are any. */
 static bool put_probes(struct report *r)
 {
@@ -313,7 +322,7 @@ static bool put_probes(struct report *r)
         all += counts;
         never += counts && !reached[p];
     }
-    if (!any || never == 0)
+    if (!any || never == 0 || is_explored(r))
         return false; /* an older file says nothing, or another build's */
     fprintf(r->page, "<li>%u of %u probes in the code of these stacks were never reached: ", never,
             all);

@@ -180,6 +180,13 @@ START_TEST(test_report__tells_what_code_was_never_reached)
     rig_has(page, "were never reached: <code>fsck-1</code>, <code>fsck-2</code>, "
                   "<code>fsck-3</code>, <code>fsck-4</code>, <code>fsck-5</code>; ");
     ck_assert_int_eq(rig_query(&rig, 0, "SELECT sum(n) FROM bin WHERE kind = 4 AND bin = 0"), 40);
+    /* Of an exploration the file has only what broke. */
+    struct store_explored point = {.point = "0.00001 write 1", .states = 1, .weakest = LEVEL_NONE};
+    rig_open(&rig, 0, STORE_RESUME);
+    ck_assert_int_eq(store_put_explored(rig.store, &point), OK);
+    rig_close(&rig);
+    ck_assert_msg(report() == 0, "%s", err);
+    ck_assert_ptr_null(strstr(page, "were never reached"));
     rig_fini(&rig);
 }
 END_TEST
