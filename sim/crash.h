@@ -4,7 +4,8 @@
  * what is known of the trial, and exit status 3.
  *
  * The handler runs on its own stack, leaves by a switch into the simulator and never returns (but
- * where it was asked to mend the fault, and could), so nothing of the dead process (mxcsr, direction flag, signal mask) reaches the simulator.
+ * where it was asked to mend the fault, and could), so nothing of the dead process (mxcsr,
+ * direction flag, signal mask) reaches the simulator.
  */
 #ifndef LORIS_SIM_CRASH_H
 #define LORIS_SIM_CRASH_H

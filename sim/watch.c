@@ -47,6 +47,7 @@ void watch_open(struct sim_machine *m)
 {
     struct sim_watch *w = &m->watch;
     w->page_count = 0;
+    w->looked_blocks = 0; /* of an earlier run, whose number might come again */
     if (!w->closed)
         return;
     int failed = mprotect(w->survivor, SIM_REGION_BYTES, PROT_READ | PROT_WRITE);
