@@ -132,7 +132,7 @@ START_TEST(test_spare__one_that_is_too_small_or_gone_is_passed_by)
             disk[2].sectors = 2048;
             restart();
         }
-        disk[0].gone = true;
+        disk[how].gone = true;
         random_steps(20);
         settle();
         ck_assert_uint_eq(fake_report_count(REPORT_REBUILT), 1);
