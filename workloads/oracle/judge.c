@@ -145,7 +145,7 @@ static void count_lost(const struct judge *j, const struct history *h, struct ju
         if (j->lost[op] == 0)
             continue;
         v->ops_lost++;
-        v->synced_lost += sight_op_synced(h, op);
+        v->synced_lost += (j->lost[op] & LOST_SYNCED) != 0;
         int64_t back = (int64_t)(fault_after(h, h->ops[op].start_ns) - h->ops[op].start_ns);
         back = back < 1 ? 1 : back;
         v->rpo_ns = back > v->rpo_ns ? back : v->rpo_ns;
@@ -154,8 +154,9 @@ static void count_lost(const struct judge *j, const struct history *h, struct ju
 
 /* ---- Levels ---- */
 
-/* What is not in the strongest cut is lost. */
-static void lose_beyond(struct judge *j, const struct cut_result *cut)
+/* What is not in the strongest cut is lost. `late`: some of it had been synced, and is neither
+ * there nor overwritten. */
+static void lose_beyond(struct judge *j, const struct cut_result *cut, bool late)
 {
     const struct history *h = j->h;
     for (uint32_t a = 0; a < h->app_count; a++) {
@@ -164,8 +165,8 @@ static void lose_beyond(struct judge *j, const struct cut_result *cut)
             uint32_t op = j->ops[s->first + k];
             if (h->ops[op].state != HISTORY_DONE)
                 continue;
-            j->lost[op] = 1;
-            bool synced = sight_op_synced(h, op);
+            bool synced = late && sight_op_synced(h, op);
+            j->lost[op] |= synced ? LOST | LOST_SYNCED : LOST;
             sight_flaw(j, synced ? CLAUSE_SYNCED : CLAUSE_NONE, op, 0, "%s%s, op %u, is gone",
                        synced ? "synced " : "", history_kind_name(h->ops[op].kind),
                        sight_op_number(h, op));
@@ -184,20 +185,21 @@ static enum level level_of_tree(struct judge *j, bool errors, bool *undecided)
         if (cut.found == CUT_FULL)
             return LEVEL_TRANSPARENT;
         if (cut.found == CUT_DURABLE) {
-            lose_beyond(j, &cut);
+            lose_beyond(j, &cut, false);
             return LEVEL_DURABLE;
         }
     }
     versions_judge(j, cut.found == CUT_NONE, &versions);
+    bool synced = !errors && versions.synced && versions.right;
     if (cut.found == CUT_ANY)
-        lose_beyond(j, &cut);
+        lose_beyond(j, &cut, !synced);
     if (!versions.right && cut.found == CUT_NONE)
         return LEVEL_SILENT;
     if (errors) {
         j->flaw.clause = CLAUSE_ERROR;
         return LEVEL_DETECTED;
     }
-    if (versions.synced && versions.right)
+    if (synced)
         return LEVEL_SYNCED;
     return cut.found == CUT_ANY ? LEVEL_PREFIX : LEVEL_STRUCTURAL;
 }

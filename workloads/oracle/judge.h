@@ -76,7 +76,7 @@ struct judge_verdict {
     uint64_t ops;         /* operations that were answered, OK or not */
     uint64_t ops_failed;  /* of these, by an error that a fault causes */
     uint64_t ops_lost;    /* answered OK, with an effect that is gone and was not overwritten */
-    uint64_t synced_lost; /* of these, the synced ones */
+    uint64_t synced_lost; /* of these, the ones of which a synced effect is gone */
     uint64_t bytes_wrong; /* returned without an error, and wrong */
     uint64_t leaked_blocks;
     int64_t

@@ -57,6 +57,10 @@ struct flaw {
     char story[JUDGE_STORY_BYTES];
 };
 
+/* An effect of the operation is gone; one that was synced. */
+#define LOST 1u
+#define LOST_SYNCED 2u
+
 struct judge {
     struct order *order; /* search of other orders, made when it is first needed */
     const struct history *h;
@@ -89,7 +93,7 @@ struct judge {
     uint32_t doubts, doubt;                     /* that are chosen; met in this evaluation */
     bool unsure;                                /* some choice was not tried */
 
-    uint8_t *lost; /* per operation */
+    uint8_t *lost; /* per operation: LOST, LOST_SYNCED */
     uint32_t lost_room;
     uint8_t *halves; /* per operation: what is known of a commit (versions.c) */
     uint32_t halves_room;

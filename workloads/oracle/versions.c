@@ -92,10 +92,15 @@ static struct version find_version(const struct history *h, uint32_t newest, uin
     return v;
 }
 
-static void lose(struct pass *p, const struct effect *e)
+/* `late`: what is seen is older than something that was synced, not only in another order with it.
+ */
+static void lose(struct pass *p, const struct effect *e, bool late)
 {
-    if (p->mark && !e->is_void && p->j->h->ops[e->op].state == HISTORY_DONE)
-        p->j->lost[e->op] = 1;
+    if (!p->mark || e->is_void || p->j->h->ops[e->op].state != HISTORY_DONE)
+        return;
+    p->j->lost[e->op] |= LOST;
+    if (late && sight_effect_synced(p->j->h, e))
+        p->j->lost[e->op] |= LOST_SYNCED;
 }
 
 /* What is newer than the version that is seen is gone; if none is seen, the newest is. */
@@ -106,7 +111,7 @@ static void lose_newer(struct pass *p, uint32_t newest, const struct version *v)
     if (v->effect != 0 && h->ops[h->effects[v->effect].op].state != HISTORY_DONE)
         return; /* an operation without an answer came last */
     for (; at != 0 && at != v->effect; at = h->effects[at].older) {
-        lose(p, &h->effects[at]);
+        lose(p, &h->effects[at], v->fit != FIT_SYNCED);
         if (v->fit == FIT_WRONG)
             return;
     }
@@ -283,7 +288,7 @@ static void lose_block(struct bytes *b, uint64_t from, const struct version *v)
          at = h->effects[at].older) {
         if (!touches(&h->effects[at], from) || h->ops[h->effects[at].op].state != HISTORY_DONE)
             continue;
-        lose(b->pass, &h->effects[at]);
+        lose(b->pass, &h->effects[at], v->fit != FIT_SYNCED);
         if (v->fit == FIT_WRONG)
             return;
     }
@@ -542,7 +547,7 @@ static void judge_missing(struct pass *p, uint32_t node, uint32_t dir)
 }
 
 /* All operations on an inode that should be there are gone with it. */
-static void lose_inode(struct pass *p, uint32_t inode)
+static void lose_inode(struct pass *p, uint32_t inode, bool late)
 {
     const struct history *h = p->j->h;
     const struct inode *i = &h->inodes[inode];
@@ -552,13 +557,13 @@ static void lose_inode(struct pass *p, uint32_t inode)
     for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++) {
         uint32_t newest = model_newest(h, lists[k], VIEW_SURE, 0);
         if (newest != 0)
-            lose(p, &h->effects[newest]);
+            lose(p, &h->effects[newest], late);
     }
     for (uint32_t at = i->range; at != 0; at = h->effects[at].older)
-        lose(p, &h->effects[at]);
+        lose(p, &h->effects[at], late);
     for (uint32_t at = i->names; at != 0; at = h->effects[at].sibling)
         if (model_newest(h, h->slots[h->effects[at].object].newest, VIEW_SURE, 0) == at)
-            lose(p, &h->effects[at]);
+            lose(p, &h->effects[at], late);
 }
 
 static bool inode_synced(const struct history *h, uint32_t inode)
@@ -598,8 +603,9 @@ static void judge_unreached(struct pass *p)
         const struct inode *i = &h->inodes[k];
         if (i->type == 0 || j->inode_stamp[k] == j->stamp || !all_names_here(j, k))
             continue;
-        lose_inode(p, k);
-        if (i->dead_op != 0 || !inode_synced(h, k))
+        bool late = i->dead_op == 0 && inode_synced(h, k);
+        lose_inode(p, k, late);
+        if (!late)
             continue;
         note_fit(p, FIT_OLD);
         sight_flaw(j, CLAUSE_SYNCED, k, 0, "what op %u created was synced and is gone",

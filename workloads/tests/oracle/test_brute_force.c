@@ -64,6 +64,15 @@ static void describe(const struct rig *r)
     }
 }
 
+/* From `synced` up, nothing that was synced is gone. */
+static void check_synced(uint32_t number)
+{
+    ck_assert_msg(level_weaker(verdict.level, LEVEL_SYNCED) != LEVEL_SYNCED ||
+                      verdict.synced_lost == 0,
+                  "case %u: %s, and %lu synced operations are gone", number,
+                  level_name(verdict.level), (unsigned long)verdict.synced_lost);
+}
+
 struct tally {
     uint32_t levels[LEVEL_COUNT], clauses[CLAUSES];
     uint32_t several, lost, raced, orders;
@@ -133,6 +142,7 @@ static void check_orders(struct rig *r, struct judge *j, uint32_t number, const 
         describe(r);
     ck_assert_msg(verdict.level == want.level, "case %u, %u orders: %s, want %s (%s)", number,
                   orders, level_name(verdict.level), level_name(want.level), verdict.story);
+    check_synced(number);
     ck_assert(!verdict.undecided);
     tally->raced++;
     tally->orders += orders > 1;
@@ -163,6 +173,7 @@ static void check_case(struct rig *r, struct judge *j, uint32_t number, struct t
     check_environment(r, number, 0, level);
     if (r->shared)
         check_environment(r, number, 1, other);
+    check_synced(number);
     ck_assert(!verdict.undecided);
     if (want.lost >= 0 && !r->shared) {
         if ((int)verdict.ops_lost != want.lost)
