@@ -66,8 +66,7 @@ static enum level loris_crash(const struct stack_options *o, enum layer layer)
  * wrongly by the checksums above, what it does not answer by the time-out, after which it is
  * killed; what is lost on its disk is elsewhere. Above it nothing checks what a layer says:
  * physical makes the checksums that others believe, logical says which copy is right, the cache
- * which page it is, naming and VFS are what names mean; and one that has run out of grants answers
- * errors for ever, where its death would mend it. Measured, not promised. */
+ * which page it is, naming and VFS are what names mean. Measured, not promised. */
 static enum level loris_bug(const struct stack_options *o, enum layer layer)
 {
     return layer == LAYER_DRIVER && redundant(o) ? LEVEL_TRANSPARENT : LEVEL_NONE;
