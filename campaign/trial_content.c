@@ -74,7 +74,7 @@ static bool list_found(struct content_index *c, const struct history *h, uint32_
 {
     uint64_t from, to, word;
     const uint8_t *bytes = history_found_bytes(h, inode, k, &from, &to);
-    for (uint64_t at = from; bytes != NULL && at + sizeof(word) <= to; at += sizeof(word)) {
+    for (uint64_t at = from; bytes != NULL && at + WORD_BYTES <= to; at += WORD_BYTES) {
         memcpy(&word, bytes + (at - from), sizeof(word));
         if (at % STRIDE == 0 && word != 0)
             list_word(c, word);
