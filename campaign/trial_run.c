@@ -224,7 +224,7 @@ static void note_rebuild(struct lab *lab, enum report what, uint64_t a)
     uint64_t now = sim_machine_now(lab->machine);
     uint32_t bit = 1u << (a % DISKS_MAX);
     if (what == REPORT_DEGRADED)
-        lab->run.rebuilding = 0; /* it says next which disk it makes whole now, if any */
+        lab->run.rebuilding &= CHECK_BIT; /* it says next which disk it makes whole now, if any */
     if (what == REPORT_REBUILDING) {
         lab->run.rebuilding |= bit;
         lab->run.progress_ns = now;

@@ -21,6 +21,8 @@ static const char text[] =
     "  ffs: {stack: ffs, raid: 1}\n"
     "  alone: {stack: ffs, machine: {disks: {count: 1, size: 32MiB}}}\n"
     "  stop: {like: loris, machine: {restart: {apps: stop}}}\n"
+    "  live: {like: ffs, fsck: background, cache: 1MiB, sync: 300ms, machine: {disks: {count: 2,\n"
+    "         profile: ssd-sata, size: 16MiB}}}\n"
     "workloads:\n"
     "  mail: {app: postmark, files: 15, transactions: 40, share: 30%, think: 10ms}\n"
     "  texts: [{app: editor, saves: 20, think: 10ms}, {app: append-log, records: 40, think: "
@@ -38,9 +40,11 @@ static const char text[] =
     "  rot: [{kind: power.cut, at: {op: 60}}, {kind: disk.bit-rot, disk: 0, at: {time: 50s}, "
     "where: "
     "data, count: 100}, {kind: power.cut, at: {time: 60s}}]\n"
-    "  year: [{kind: power.cut, at: {rate: 3/year, over: 1year}, off-for: 6h}]\n";
-enum { CUTS, AGAIN, LATE, ROT, YEAR };
-enum { LORIS, JOURNAL, COW, FFS, ALONE, STOP };
+    "  year: [{kind: power.cut, at: {rate: 3/year, over: 1year}, off-for: 6h}]\n"
+    "  dies: [{kind: power.cut, at: {op: uniform}}, {kind: disk.fail-stop, disk: 1, at: {after: "
+    "10014600us}}]\n";
+enum { CUTS, AGAIN, LATE, ROT, YEAR, DIES };
+enum { LORIS, JOURNAL, COW, FFS, ALONE, STOP, LIVE };
 enum { MAIL, TEXTS, OTHERS, WORKLOADS };
 
 static struct rig_trial rig;
@@ -122,6 +126,30 @@ START_TEST(test_trial_resume__a_loss_in_a_later_epoch_is_caught)
 }
 END_TEST
 
+/* A boot is read back once the check beside service is over, also if a disk dies during the check.
+ */
+START_TEST(test_trial_resume__a_check_is_awaited_though_a_disk_dies)
+{
+    uint32_t early = 0;
+    for (uint64_t n = 0; n < 5 * TRIALS; n++) {
+        run(LIVE, TEXTS, DIES, n); /* power is back 10 s after the cut */
+        uint32_t checked = 0, degraded = UINT32_MAX, restart = UINT32_MAX;
+        for (uint32_t k = 0; k < record.event_count; k++) {
+            const char *what = record.event[k].what;
+            if (strcmp(what, "checked") == 0)
+                checked = k;
+            else if (strcmp(what, "degraded") == 0)
+                degraded = k;
+            else if (strcmp(what, "restart") == 0)
+                restart = k;
+        }
+        early += degraded < checked && restart < checked;
+        ck_assert_msg(record.level <= LEVEL_SYNCED, "%u: %s", (unsigned)n, record.story);
+    }
+    ck_assert_uint_gt(early, 0);
+}
+END_TEST
+
 START_TEST(test_trial_resume__a_year_of_cuts_meets_work_each_time)
 {
     uint32_t restarts = 0;
@@ -156,5 +184,6 @@ CHECK_MAIN("trial_resume", 120, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_trial_resume__all_work_is_done_in_the_end);
            tcase_add_test(tc, test_trial_resume__with_stop_the_dead_stay_so);
            tcase_add_test(tc, test_trial_resume__a_loss_in_a_later_epoch_is_caught);
+           tcase_add_test(tc, test_trial_resume__a_check_is_awaited_though_a_disk_dies);
            tcase_add_test(tc, test_trial_resume__a_year_of_cuts_meets_work_each_time);
            tcase_add_test(tc, test_trial_resume__runs_are_the_same_again);)
