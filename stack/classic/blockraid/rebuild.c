@@ -87,7 +87,7 @@ enum err rebuild_piece(struct raid *r, uint32_t disk, uint64_t first, uint32_t c
     if (bitmap_is_unsynced(r, 0, first, count) || gather(r, disk, first, count, &bad) != OK)
         return E_MEDIA;
     plat_copy(at, slice(r, disk), (size_t)count * SECTOR_BYTES);
-    plat_report(REPORT_REPAIR, disk, first / SECTORS_A_BLOCK);
+    plat_report(REPORT_REPAIR, r->member[disk]->drive, first / SECTORS_A_BLOCK);
     (void)put(r, disk, first, count); /* what was asked for is here, whatever becomes of that */
     return OK;
 }
@@ -117,7 +117,7 @@ static enum err resync_block(struct raid *r, uint32_t target, uint64_t first, ui
     if (lost)
         return give_up(r, target, first, count);
     if (gather(r, bad, first, count, &none) == OK) {
-        plat_report(REPORT_REPAIR, bad, first / SECTORS_A_BLOCK);
+        plat_report(REPORT_REPAIR, r->member[bad]->drive, first / SECTORS_A_BLOCK);
         return put(r, bad, first, count);
     }
     if (none == DISKS_MAX || !r->member[none]->usable)
@@ -192,8 +192,8 @@ static bool mend_rows(struct raid *r, uint32_t parity, uint64_t first, uint32_t 
     if (repair_has_lost(r))
         return false; /* what was read may be old, and is right by parity */
     plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)(target == parity ? E_CORRUPT : E_MEDIA),
-                target);
-    plat_report(REPORT_REPAIR, target, first / SECTORS_A_BLOCK);
+                r->member[target]->drive);
+    plat_report(REPORT_REPAIR, r->member[target]->drive, first / SECTORS_A_BLOCK);
     return put(r, target, first, count) == OK;
 }
 

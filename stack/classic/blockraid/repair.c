@@ -81,7 +81,7 @@ static enum err read_piece(struct raid *r, const struct part *p, uint64_t first,
             continue;
         bool busy = bitmap_is_busy(r, p->column, first, count); /* a client's write mends it */
         if (k > 0 && r->member[p->disk]->usable && !busy) {
-            plat_report(REPORT_REPAIR, p->disk, first / SECTORS_A_BLOCK);
+            plat_report(REPORT_REPAIR, r->member[p->disk]->drive, first / SECTORS_A_BLOCK);
             if (bad_write(r, p->disk, first, at, bytes) != OK)
                 repair_fail(r, p->disk, E_MEDIA);
         }

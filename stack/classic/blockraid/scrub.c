@@ -51,12 +51,12 @@ static void mend_block(struct raid *r, uint32_t a, uint64_t first, size_t bytes)
         return;
     uint32_t to = e1 == OK ? raid_twin(a) : a;
     enum err why = e1 == OK && e2 == OK ? E_CORRUPT : E_MEDIA;
-    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)why, to);
+    plat_report(REPORT_DETECTED, (uint64_t) - (int64_t)why, r->member[to]->drive);
     if (bad_write(r, to, first, e1 == OK ? one : two, bytes) != OK) {
         repair_fail(r, to, E_MEDIA);
         return;
     }
-    plat_report(REPORT_REPAIR, to, first / SECTORS_A_BLOCK);
+    plat_report(REPORT_REPAIR, r->member[to]->drive, first / SECTORS_A_BLOCK);
     r->scrub.mended++;
 }
 
