@@ -48,7 +48,8 @@ static void write_rows(struct plot *plot, const struct row *rows, size_t count, 
 /* 99 %, 99.9 %, ...; of a short axis 99.5 % and 99.8 % too, of a long one every second. */
 static void write_tics(FILE *gp, double low, double edge)
 {
-    bool close = edge - low<2.5, far = edge - low> 6;
+    bool close = edge - low < 2.5;
+    bool far = edge - low > 6;
     for (int k = 0; k <= (int)NINES_MAX; k += far ? 2 : 1)
         for (int m = 10; m > 1; m = m == 10 ? 5 : m == 5 ? 2 : 1) {
             double share = 1 - m * pow(10, -k - 1);
