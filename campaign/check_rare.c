@@ -24,17 +24,20 @@ static double mean_of(const struct amount *amount)
     return sum / MEAN_POINTS;
 }
 
-/* How many disks of the variant may be dead at a time; UNBORNE: it is no one group of disks. */
+/* How many disks of the variant may be dead at a time; UNBORNE: it is no one group of disks, each
+ * of which is whole again once its successor is there. A spare is so before that, and a block RAID
+ * never takes the blank disk. */
 static uint32_t borne_by(const struct plan_variant *v)
 {
     uint32_t disks = v->machine.disk_count;
+    bool grouped = v->stack.spares == 0 && v->stack.log_disk == LOG_DISK_OFF;
+    if (!grouped || (v->stack.classic && v->stack.raid != 0))
+        return UNBORNE;
     switch (v->stack.raid) {
     case 0:
         return 0;
     case 1:
-        if (v->stack.classic && disks != 2)
-            return UNBORNE; /* pairs */
-        return v->stack.classic ? 1 : v->stack.raid_copies - 1;
+        return v->stack.raid_copies - 1;
     case 4:
     case 5:
         return 1;

@@ -5,10 +5,11 @@
 #include "campaign/plan.h"
 
 /*
- * Prints, for each cell to be run whose disks die at a constant rate and are replaced, the mean
- * time to a loss by the textbook's chain of states and by biased cycles (results/stats_rare.h), and
- * how many losses the planned trials would meet. Of deaths of disks alone: what else strikes comes
- * on top. Nothing where no cell is such.
+ * Prints, for each cell to be run whose disks die at a constant rate and are replaced, by a blank
+ * one that the pool takes or where none may die, and which has no spares, the mean time to a loss
+ * by the textbook's chain of states and by biased cycles (results/stats_rare.h), and how many
+ * losses the planned trials would meet. Of deaths of disks alone: what else strikes comes on top.
+ * Nothing where no cell is such.
  */
 void check_rare(const struct plan *plan);
 

@@ -32,6 +32,11 @@ holds "and may be more than anyone wants" exits 2 \
 holds "check says how rare a loss is" says \
     '^  2 disks, 1 may be dead (raid-1/file/disks and 1 more): 19.75 years, by cycles [12]' \
     "$loris" check scripts/campaigns/mttdl.yaml
+holds "but not of a pool that a spare mends" says '(raid-1/file/disks): 19.75 years' \
+    "$loris" check scripts/campaigns/mttdl.yaml --set 'variants.spare={like: raid-1, machine: {spares: 1}}' \
+    --skip '*/*/latent'
+holds "nor of a block RAID, which takes no blank disk" says '(raid-1/file/disks): 19.75 years' \
+    "$loris" check scripts/campaigns/mttdl.yaml --set 'variants.block={stack: ffs, raid: 1}' --skip '*/*/latent'
 
 holds "cells end early" runs one -j1 --set "$early"
 holds "with two workers" runs two -j2 --set "$early"
