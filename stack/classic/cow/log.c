@@ -141,6 +141,7 @@ static void select(struct cow *c, uint32_t of, struct selection *s)
     struct cow_cut cut[LOG_ENTRIES_MAX];
     uint32_t keys = 0, cuts = 0;
     *s = (struct selection){.of = of};
+    ASSERT(c->unlogged <= c->copies_room); /* present_keys has left those with a buffer, once */
     for (uint32_t k = 0; k < c->unlogged; k++)
         if (cow_log_withholds(c, cow_key_ino(c->unlogged_key[k]), of))
             later[keys++] = c->unlogged_key[k];
@@ -151,6 +152,8 @@ static void select(struct cow *c, uint32_t of, struct selection *s)
             cut[cuts++] = c->cut[k];
         else
             c->cut[s->cuts++] = c->cut[k];
+    ASSERT(s->keys + keys == c->unlogged);
+    ASSERT(s->cuts + cuts == c->cuts);
     memcpy(c->unlogged_key + s->keys, later, keys * sizeof(later[0]));
     memcpy(c->cut + s->cuts, cut, cuts * sizeof(cut[0]));
 }

@@ -13,6 +13,7 @@
 
 static struct cow_old *find_old(struct cow *c, uint32_t ino)
 {
+    ASSERT(c->old_files <= OLD_FILES_MAX);
     for (uint32_t k = 0; k < c->old_files; k++)
         if (c->old[k].ino == ino)
             return &c->old[k];
@@ -72,6 +73,7 @@ void cow_log_old_records(struct cow *c, uint32_t first, uint32_t of, uint8_t *pa
         if (!cow_log_withholds(c, first + k, of))
             continue;
         const struct cow_old *old = find_old(c, first + k);
+        ASSERT(old != NULL);
         if (cow_inode_decode(&d, raw) != OK || d.type != VFS_FILE ||
             d.generation != old->generation)
             continue;

@@ -68,6 +68,8 @@ static struct known *known(struct fs *fs, uint32_t ino)
 static void claim(struct fs *fs, uint32_t block)
 {
     struct live *l = ffs_of(fs)->live;
+    ASSERT(block > 0);
+    ASSERT((block - 1) / GROUP_BLOCKS < fs->c->super.groups);
     uint8_t **group = &l->claimed[(block - 1) / GROUP_BLOCKS];
     uint32_t bit = (block - 1) % GROUP_BLOCKS;
     if (*group == NULL)
@@ -79,6 +81,7 @@ static void claim(struct fs *fs, uint32_t block)
 
 static bool is_claimed(const struct live *l, uint32_t group, uint32_t bit)
 {
+    ASSERT(bit < GROUP_BLOCKS);
     return l->claimed[group] != NULL && (l->claimed[group][bit / 8] >> bit % 8 & 1) != 0;
 }
 
@@ -386,6 +389,8 @@ static void step_tables(struct fs *fs)
  * when the volume is unmounted. */
 static enum err drop(struct fs *fs, struct inode *i, const struct known *k)
 {
+    ASSERT(k->names == 0);
+    ASSERT(i->ino != fs->root);
     if (i->d.type == VFS_DIRECTORY) {
         walk(fs, visit_uncount, NULL);
         ffs_of(fs)->live->again = true;
@@ -402,6 +407,7 @@ static enum err drop(struct fs *fs, struct inode *i, const struct known *k)
 
 static enum err keep(struct fs *fs, uint32_t ino, uint32_t nlink)
 {
+    ASSERT(ino != fs->root);
     struct known *k = known(fs, INO_LOST_FOUND);
     struct inode *dir;
     enum err e = ffs_pass_all(fs);
@@ -503,6 +509,8 @@ static bool has_bit(const struct buffer *b, uint32_t bit)
 static void clear_blocks(struct fs *fs, uint32_t group)
 {
     struct live *l = ffs_of(fs)->live;
+    ASSERT(l->stage == LIVE_MAPS && !l->again); /* all that claims something has done so */
+    ASSERT(group < fs->c->super.groups);
     uint32_t length = group_length(group, fs->blocks);
     for (uint32_t bit = GROUP_META_BLOCKS; bit < length && !l->blind; bit++) {
         struct buffer *b;
@@ -531,6 +539,7 @@ static void clear_inodes(struct fs *fs, uint32_t group)
 
 static void stop(struct fs *fs)
 {
+    ASSERT(ffs_of(fs)->live != NULL);
     bool whole = !ffs_of(fs)->live->blind && !fs->read_only;
     ffs_of(fs)->live = NULL;
     fs->idle_ns = 0;
@@ -564,6 +573,8 @@ static void step_maps(struct fs *fs)
 enum err ffs_live_begin(struct fs *fs)
 {
     uint32_t groups = fs->c->super.groups;
+    ASSERT(ffs_of(fs)->live == NULL);
+    ASSERT(!fs->c->super.clean);
     struct live *l = plat_alloc(sizeof(*l), TAG_HEAP);
     if (l == NULL)
         return E_FULL;
@@ -603,6 +614,7 @@ static void step(struct fs *fs)
 void ffs_live_step(struct fs *fs)
 {
     uint64_t begun = plat_now();
+    ASSERT(ffs_of(fs)->live != NULL);
     fs->now_ns = begun;
     step(fs);
     uint64_t now = plat_now(), took = now - begun;
