@@ -14,7 +14,8 @@
 #define ROWS_MAX 20
 #define ROW_PX 26
 #define RIGHT_PX 640
-#define NINES_MAX 7.0 /* 3 s a year: what is down for less stands there */
+#define NINES_MAX 7.0   /* 3 s a year: what is down for less stands there */
+#define EDGE_SHARE 0.16 /* of the axis: room for the words at its right end */
 
 struct row {
     const struct group *group;
@@ -50,10 +51,11 @@ static void write_tics(FILE *gp, double low, double edge)
 {
     bool close = edge - low < 2.5;
     bool far = edge - low > 6;
+    double end = edge - EDGE_SHARE * (edge - low);
     for (int k = 0; k <= (int)NINES_MAX; k += far ? 2 : 1)
         for (int m = 10; m > 1; m = m == 10 ? 5 : m == 5 ? 2 : 1) {
             double share = 1 - m * pow(10, -k - 1);
-            if (nines(share) >= low && nines(share) < edge - 0.25 && (close || m == 10))
+            if (nines(share) >= low && nines(share) < end && (close || m == 10))
                 fprintf(gp, "'%.9g %%%%' %.4f, ", 100 * share, nines(share));
         }
 }
@@ -87,7 +89,7 @@ static void write_script(struct plot *plot, const struct row *rows, size_t count
 static void draw(struct plot *plot, const struct row *rows, size_t count)
 {
     double low = INFINITY, high = 0;
-    char caption[400], a[TEXT_SHORT_BYTES];
+    char caption[400], a[TEXT_SHORT_BYTES], hours[TEXT_SHORT_BYTES];
     size_t worst = 0;
     for (size_t i = 0; i < count; i++) {
         const struct years *y = &rows[i].years;
@@ -99,9 +101,13 @@ static void draw(struct plot *plot, const struct row *rows, size_t count)
     }
     const struct years *y = &rows[worst].years;
     double down_hours = (1 - y->available) * 8760;
-    snprintf(caption, sizeof(caption), "Least: %s of %s, %s in %.4g years, %.3g hours a year down.",
+    if (down_hours < 100)
+        snprintf(hours, sizeof(hours), "%.3g", down_hours);
+    else
+        text_count(hours, (uint64_t)llround(down_hours));
+    snprintf(caption, sizeof(caption), "Least: %s of %s, %s in %.4g years, %s hours a year down.",
              rows[worst].group->by[1], rows[worst].group->by[0], years_percent(a, y->available),
-             y->years, down_hours);
+             y->years, hours);
     if (!plot_begin(plot, "availability", 96 + ROW_PX * (unsigned)count,
                     "How much of the time did all of it serve?", caption))
         return;

@@ -205,6 +205,31 @@ START_TEST(test_plot__survival_counts_trials_that_lost_nothing_as_censored)
 }
 END_TEST
 
+START_TEST(test_plot__words_at_the_end_of_availability_stand_alone)
+{
+    static const char *const down[3] = {"0", "25000000000000", "15768000000000000"};
+    rig_init(&rig, 3, 1, 40);
+    rig.parameter[0] =
+        (struct store_parameter){"fault", rig.cell[0].fault, "0.over", "1year", 3.1536e16};
+    rig_open(&rig, 0, STORE_NEW);
+    for (uint64_t i = 0; i < 40; i++)
+        for (uint32_t cell = 0; cell < 3; cell++) {
+            rig_record(&rig, &r, cell, i, LEVEL_DURABLE);
+            r.exposure_ns = YEAR_NS;
+            record_add_event(&r, YEAR_NS, "calendar", "down", down[cell]);
+            rig_put(&rig, &r);
+        }
+    rig_close(&rig);
+    ck_assert_msg(plot("availability", PLOT_SVG, NULL) == 0, "%s", err);
+    char *gp = slurp("availability.gp");
+    rig_has(gp, "50 % in 40 years, 4,380 hours a year down");
+    rig_has(gp, "'99.9 %%' 3.0000");
+    ck_assert_ptr_null(strstr(gp, "'99.99 %%'")); /* it would meet the next */
+    rig_has(gp, "'never down' 4.4000");
+    rig_fini(&rig);
+}
+END_TEST
+
 /* A sweep without faults of `count` variants at two values: what is written halves. */
 static void build_costs(const char *const *values, const double *numbers, unsigned count,
                         char names[][64])
@@ -300,6 +325,7 @@ CHECK_MAIN("plot", 120, tcase_add_test(tc, test_plot__draws_every_available_kind
            tcase_add_test(tc, test_plot__names_are_never_commands);
            tcase_add_test(tc, test_plot__survives_what_is_thin_or_never_came);
            tcase_add_test(tc, test_plot__survival_counts_trials_that_lost_nothing_as_censored);
+           tcase_add_test(tc, test_plot__words_at_the_end_of_availability_stand_alone);
            tcase_add_test(tc, test_plot__sweep_tells_bytes_written_for_each_byte);
            tcase_add_test(tc, test_plot__sweep_of_words_stands_side_by_side_in_the_file_s_order);
            tcase_add_test(tc, test_plot__sweep_without_bytes_written_is_as_before);
