@@ -88,6 +88,8 @@ static void tell_words(struct sim_machine *m, const struct fault *f, struct expl
 void explore_flip_classes(struct sim_machine *m, const struct fault *f, uint32_t instance,
                           enum probe probe, uint64_t pass, explore_flip_take *take, void *context)
 {
+    ASSERT(pass > 0);
+    ASSERT(f->pattern == FAULT_PATTERN_SINGLE || f->pattern == FAULT_PATTERN_STUCK);
     struct explore_strike at = {
         .layer = f->layer, .instance = instance, .probe = probe, .pass = pass};
     for (uint32_t r = 0; r < REGIONS; r++) {
@@ -107,6 +109,8 @@ void explore_flip_classes(struct sim_machine *m, const struct fault *f, uint32_t
 struct fault explore_flip_fault(const struct fault *planned, const struct explore_strike *at)
 {
     struct fault f = *planned;
+    ASSERT(at->region != FAULT_REGION_ANY);
+    ASSERT(at->word < WORDS && at->bit < 64);
     f.at = (struct fault_when){
         .kind = FAULT_AT_PROBE, .number = amount_fixed((int64_t)at->pass), .probe = at->probe};
     f.region = at->region;

@@ -212,6 +212,20 @@ static bool find_state(struct stored *r, bool named)
     return false;
 }
 
+/* False, after saying so: the row has strikes that cannot be in this plan and build. */
+static bool knows_strikes(const struct stored *r)
+{
+    uint64_t count = ask(
+        r, "SELECT coalesce(json_array_length(state, '$.strikes'), 0) FROM trial WHERE trial = ?",
+        &r->trial, 1);
+    if (count == r->strike_count)
+        return true;
+    (void)fprintf(
+        stderr, "%s:1:1: trial %" PRIu64 " has a strike that this build or campaign cannot make\n",
+        r->db_path, r->trial);
+    return false;
+}
+
 static bool find_trial(struct stored *r, const char *trial)
 {
     char error[OPTION_ERROR_BYTES];
@@ -225,6 +239,8 @@ static bool find_trial(struct stored *r, const char *trial)
         return false;
     read_state(r);
     read_strikes(r);
+    if (!knows_strikes(r))
+        return false;
     const struct plan_cell *cell = &r->plan->cells[r->cell];
     if (cell->skipped != NULL || r->n >= PLAN_TRIALS_MAX) {
         (void)fprintf(stderr, "%s:1:1: trial %" PRIu64 " cannot be: %s\n", r->db_path, r->trial,

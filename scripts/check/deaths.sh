@@ -81,6 +81,8 @@ for trial in $(query "$work/flips.db" "SELECT trial FROM trials ORDER BY trial %
     holds "row $trial is replayed" "$loris" replay "$work/flips.db" "$trial"
     holds "but not shrunk" exits 2 "$loris" shrink "$work/flips.db" "$trial" -o "$work/flip.yaml"
 done
+sqlite3 "$work/flips.db" "UPDATE trial SET state = replace(state, 'ckpt-frozen', 'no-probe')"
+holds "a row of another build's probe is refused" exits 2 "$loris" replay "$work/flips.db" "$trial" --any-build
 holds "other plans are refused" exits 2 explored no --only '*/*/none'
 
 # Of one defect each: the process whose deaths show it.
