@@ -10,10 +10,21 @@
 #define READ_BYTES (128u << 10)
 #define LISTING_BYTES 16384u
 
-/* A directory that is still to be read. */
+#define MET_BUCKETS 256u
+
+/* How often a directory's inode is read, under whatever names. A sound tree has each once; one that
+ * is found twice is read twice, so that both names are told of in full; found more often it may
+ * hold itself, which as a tree has no end. Then a name is told with its stat and no listing: three
+ * names of a directory are a flaw (sight.c) whatever they lead to. The root's own inode is not
+ * known, so a cycle through it is read once more than one below it. */
+#define DIRECTORY_READS_MAX 2u
+
+/* A directory that is still to be read, or was. */
 struct pending {
     struct pending *next;
-    uint32_t node; /* of the observation */
+    struct pending *met; /* the one before it in its bucket */
+    uint64_t ino;        /* 0: a root, which no name has led to */
+    uint32_t node;       /* of the observation */
     char path[];
 };
 
@@ -25,7 +36,8 @@ struct walk {
     char path[VFS_PATH_MAX + VFS_NAME_MAX + 2];
     size_t base_bytes; /* of path: the directory that is being read */
     uint8_t *listing, *buffer;
-    struct pending *first, **last; /* a queue */
+    struct pending *first, **last;    /* a queue */
+    struct pending *met[MET_BUCKETS]; /* all of this tree, by inode */
 };
 
 /* ---- Traps: the observation is the laboratory's -------------------------------------------------
@@ -163,13 +175,20 @@ static enum err read_target(struct walk *w, uint32_t node)
     return e;
 }
 
-static void push_directory(struct walk *w, uint32_t node)
+/* Directory w->path is to be read, unless its inode was often enough. */
+static void push_directory(struct walk *w, uint32_t node, uint64_t ino)
 {
     size_t bytes = strlen(w->path) + 1;
+    struct pending **bucket = &w->met[ino % MET_BUCKETS];
+    uint32_t reads = 0;
+    for (const struct pending *m = *bucket; m != NULL; m = m->met)
+        reads += m->ino == ino;
+    if (reads >= DIRECTORY_READS_MAX)
+        return;
     struct pending *d = plat_alloc(sizeof(*d) + bytes, TAG_HEAP);
     ASSERT(d != NULL);
-    d->next = NULL;
-    d->node = node;
+    *d = (struct pending){.met = *bucket, .ino = ino, .node = node};
+    *bucket = d;
     memcpy(d->path, w->path, bytes);
     *w->last = d;
     w->last = &d->next;
@@ -216,7 +235,7 @@ static enum err read_node(struct walk *w, uint32_t node)
     if (e != OK)
         return OK;
     if (stat.type == VFS_DIRECTORY) {
-        push_directory(w, node);
+        push_directory(w, node, stat.ino);
         return OK;
     }
     e = stat.type == VFS_LINK_TYPE ? read_target(w, node) : read_file(w, node, &stat);
@@ -284,7 +303,8 @@ static enum err walk_tree(struct walk *w, bool shared)
     sim_trap(tell_root, &t);
     const char *root = shared ? "shared" : "";
     memcpy(w->path, root, strlen(root) + 1);
-    push_directory(w, t.node);
+    memset(w->met, 0, sizeof(w->met));
+    push_directory(w, t.node, 0);
     enum err e = OK;
     for (const struct pending *d = w->first; e != E_DEAD && d != NULL; d = d->next)
         e = read_directory(w, d->node, d->path);
@@ -329,12 +349,17 @@ static const char probe_text[] = "is anybody there?";
 #define ROOM_FILES 16u  /* removed at a time */
 #define ROOM_ROUNDS 64u /* that often */
 #define ROOM_LISTING 1024u
+/* What is deeper stays, as does what is behind so many directories: the tree may hold itself. */
+#define ROOM_DEPTH 32u /* each takes ROOM_LISTING and more of the stack */
+#define ROOM_DIRECTORIES 65536u
 
 /* Where room is made: the path of the directory is its first `bytes`. */
 struct room {
     struct client *client;
-    uint32_t rounds; /* so far */
-    uint32_t left;   /* files still to be removed in this one */
+    uint32_t rounds;      /* so far */
+    uint32_t left;        /* files still to be removed in this one */
+    uint32_t depth;       /* directories that are open */
+    uint32_t directories; /* that were, in this one */
     char path[VFS_PATH_MAX + VFS_NAME_MAX + 2];
 };
 
@@ -353,9 +378,9 @@ static void remove_entry(struct room *r, size_t bytes, const char *name)
     memcpy(r->path + bytes + slash, name, length + 1);
     if (client_stat(r->client, r->path, &stat) != OK)
         return;
-    if (stat.type == VFS_DIRECTORY)
+    if (stat.type == VFS_DIRECTORY && r->depth < ROOM_DEPTH && r->directories < ROOM_DIRECTORIES)
         remove_files(r, bytes + slash + length);
-    else if (client_unlink(r->client, r->path) == OK)
+    else if (stat.type != VFS_DIRECTORY && client_unlink(r->client, r->path) == OK)
         r->left--;
 }
 
@@ -370,12 +395,15 @@ static void remove_files(struct room *r, size_t bytes)
                              0, &fd, NULL);
     if (e != OK)
         return;
+    r->depth++;
+    r->directories++;
     do {
         e = client_readdir(r->client, fd, &cookie, listing, sizeof(listing), &moved);
         uint64_t at = 0;
         while (e == OK && r->left > 0 && client_entry_next(listing, moved, &at, &entry))
             remove_entry(r, bytes, entry.name);
     } while (e == OK && cookie != 0 && r->left > 0);
+    r->depth--;
     if (client_close(r->client, fd) != OK)
         r->left = 0; /* the VFS is gone, or confused: no more is removed */
 }
@@ -387,6 +415,7 @@ static bool made_room(struct room *r, enum err e)
     if (e != E_NOSPC || r->rounds++ == ROOM_ROUNDS)
         return false;
     r->left = ROOM_FILES;
+    r->directories = 0;
     remove_files(r, 0);
     if (r->left == ROOM_FILES) {
         memcpy(r->path, "shared", sizeof("shared"));
