@@ -1,7 +1,6 @@
 #include "campaign/check_rare.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -104,7 +103,8 @@ static void print_case(const struct plan *plan, uint32_t c, const struct case_of
     sim_rng_init(&rng, plan->seed, 0, sim_rng_purpose("check", c));
     struct rare_loss cycles = stats_rare_loss(&k->chain, CYCLES, 0.05, draw_unit, &rng);
     double years = stats_mttdl(&k->chain);
-    double losses = (double)k->trials * -expm1(-k->over_years / years);
+    double share = stats_loss_by(&k->chain, k->over_years);
+    double losses = (double)k->trials * share;
     (void)printf("  %" PRIu32 " disks, %" PRIu32 " may be dead (%s/%s/%s", k->chain.disks,
                  k->chain.borne, plan->variants[cell->variant].name,
                  plan->workloads[cell->workload].name, plan->faults[cell->fault].name);
@@ -116,8 +116,7 @@ static void print_case(const struct plan *plan, uint32_t c, const struct case_of
                      cycles.interval.high);
     (void)printf("\n    about %.2g of %" PRIu64 " trials lose something", losses, k->trials);
     if (losses < LOSSES_WANTED)
-        (void)printf("; for %g it takes %.2g", LOSSES_WANTED,
-                     LOSSES_WANTED / -expm1(-k->over_years / years));
+        (void)printf("; for %g it takes %.2g", LOSSES_WANTED, LOSSES_WANTED / share);
     (void)printf("\n");
 }
 

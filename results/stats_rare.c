@@ -1,10 +1,13 @@
 #include "results/stats_rare.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "assertion.h"
 
 #define BIAS 0.5
+#define TAYLOR 20u /* terms of exp(x), x <= 1, until they are below a double's last digit */
 #define LARGEST_SHARE 0.05
 #define LOSSES_MIN 30u
 #define DOUBT 0.001 /* how often sound weights are refused */
@@ -47,6 +50,81 @@ double stats_mttdl_unreadable(const struct disk_group *g, double unreadable)
     ASSERT(g->borne == 1);
     double second = deaths(g, 1);
     return ((g->mu + second) / deaths(g, 0) + 1) / (g->mu * unreadable + second);
+}
+
+/* product = a b, of n x n. */
+static void multiply(const double *a, const double *b, uint32_t n, double *product)
+{
+    memset(product, 0, sizeof(*product) * n * n);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < n; k++)
+            for (uint32_t j = 0; j < n; j++)
+                product[i * n + j] += a[i * n + k] * b[k * n + j];
+}
+
+/* Rows of probabilities that sum to 1 again: no rounding grows as matrices are squared. */
+static void normalise(double *matrix, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (uint32_t j = 0; j < n; j++)
+            sum += matrix[i * n + j];
+        ASSERT(sum > 0);
+        for (uint32_t j = 0; j < n; j++)
+            matrix[i * n + j] /= sum;
+    }
+}
+
+/* The chain's jumps at its largest rate, `most`: states are disks down, the last is the loss. */
+static void fill_jumps(const struct disk_group *g, double most, uint32_t n, double *jumps)
+{
+    jumps[n * n - 1] = 1;
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        double up = deaths(g, i) / most, back = i > 0 ? repairs(g, i) / most : 0;
+        jumps[i * n + i + 1] = up;
+        if (i > 0)
+            jumps[i * n + i - 1] = back;
+        jumps[i * n + i] = fmax(1 - up - back, 0);
+    }
+}
+
+/*
+ * By uniformization (Jensen 1953): after a time of x <= 1 mean jumps, sum of x^j / j! jumps^j; then
+ * squared until that is the time asked for. No term is negative, so that small ones keep their
+ * digits.
+ */
+double stats_loss_by(const struct disk_group *g, double time)
+{
+    check(g);
+    ASSERT(time >= 0 && isfinite(time));
+    uint32_t n = g->borne + 2, squarings = 0;
+    double *jumps = calloc((size_t)n * n, 4 * sizeof(*jumps)), most = 0;
+    ASSERT(jumps != NULL);
+    double *power = jumps + n * n, *after = power + n * n, *next = after + n * n;
+    for (uint32_t i = 0; i <= g->borne; i++)
+        most = fmax(most, deaths(g, i) + (i > 0 ? repairs(g, i) : 0));
+    fill_jumps(g, most, n, jumps);
+    double x = most * time, term = 1;
+    for (; x > 1; x /= 2)
+        squarings++;
+    for (uint32_t i = 0; i < n; i++)
+        power[i * n + i] = after[i * n + i] = 1;
+    for (uint32_t j = 1; j <= TAYLOR; j++) {
+        multiply(power, jumps, n, next);
+        memcpy(power, next, sizeof(*power) * n * n);
+        term *= x / j;
+        for (uint32_t k = 0; k < n * n; k++)
+            after[k] += term * power[k];
+    }
+    normalise(after, n);
+    for (; squarings > 0; squarings--) {
+        multiply(after, after, n, next);
+        memcpy(after, next, sizeof(*after) * n * n);
+        normalise(after, n);
+    }
+    double loss = fmin(after[n - 1], 1);
+    free(jumps);
+    return loss;
 }
 
 double stats_biased_weight(const struct disk_group *g, uint32_t down)

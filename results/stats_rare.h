@@ -30,6 +30,10 @@ double stats_mttdl(const struct disk_group *group);
  * `unreadable` and then loses something. */
 double stats_mttdl_unreadable(const struct disk_group *group, double unreadable);
 
+/* The probability that all disks, up at 0, lost something by `time`, which is finite: exact for the
+ * chain. */
+double stats_loss_by(const struct disk_group *group, double time);
+
 /* The weight of a death under the bias, with `down` disks down (at least 1). */
 double stats_biased_weight(const struct disk_group *group, uint32_t down);
 

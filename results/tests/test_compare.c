@@ -257,6 +257,35 @@ START_TEST(test_compare__other_seeds_are_unpaired_and_say_so)
 }
 END_TEST
 
+static void build_outages(unsigned which, const double *logarithms, uint64_t n)
+{
+    rig_open(&rig, which, STORE_NEW);
+    for (uint64_t i = 0; i < n; i++) {
+        rig_record(&rig, &r, 0, i, LEVEL_DURABLE);
+        r.outage_ns = llround(1e9 * exp(logarithms[i]));
+        rig_put(&rig, &r);
+    }
+    rig_close(&rig);
+}
+
+/* The textbook's ten values as logarithms: Hodges and Lehmann's shift of 2.4 is a factor of e^2.4,
+ * Mann and Whitney's U = 5 has p = 19 / 252. */
+START_TEST(test_compare__unpaired_times_by_all_ratios)
+{
+    static const double base[] = {1.1, 2.2, 3.3, 4.4, 5.5}, new[] = {2.5, 3.5, 6, 7, 8};
+    rig_init(&rig, 1, 1, 5);
+    build_outages(0, base, 5);
+    rig.plan.seed = 43;
+    build_outages(1, new, 5);
+    (void)compare_files(
+        (struct compare_options){.measures = "outage", .format = COMPARE_JSON, .margin = 1e-6});
+    ck_assert_msg(fabs(json_value("$.cells[0].effect") / expm1(2.4) - 1) < 1e-6, "%s", out);
+    ck_assert(fabs(json_value("$.cells[0].p") - 19.0 / 252) < 1e-7);
+    ck_assert(json_value("$.cells[0].low") > -1);
+    rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_compare__two_variants_of_one_file)
 {
     struct content content = {.silent = {0, 0, 60, 0}, .promised = LEVEL_NONE};
@@ -470,6 +499,7 @@ CHECK_MAIN("compare", 120,
            tcase_add_test(tc, test_compare__one_promise_that_base_kept_is_worse);
            tcase_add_test(tc, test_compare__the_promise_rule_rests_where_base_broke_one);
            tcase_add_test(tc, test_compare__times_by_pairs);
+           tcase_add_test(tc, test_compare__unpaired_times_by_all_ratios);
            tcase_add_test(tc, test_compare__other_seeds_are_unpaired_and_say_so);
            tcase_add_test(tc, test_compare__two_variants_of_one_file);
            tcase_add_test(tc, test_compare__the_campaign_names_both_variants);

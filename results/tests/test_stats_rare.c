@@ -57,6 +57,33 @@ START_TEST(test_stats_rare__closed_forms_are_the_published_ones)
     is(stats_mttdl_unreadable(&g, 0), stats_mttdl(&g));
     g = (struct disk_group){8, 1, 1e-6, 1.0 / 24, false};
     ck_assert_double_eq_tol(stats_mttdl(&g), 744315476.19, 0.01);
+    ck_assert_double_eq_tol(stats_mttdl(&g) / 8760, 84967.52, 0.005); /* years */
+}
+END_TEST
+
+/* By the matrix exponential, computed elsewhere; and of a time so short that nothing is repaired.
+ */
+START_TEST(test_stats_rare__losses_by_a_time_are_the_published_ones)
+{
+    static const struct {
+        struct disk_group group;
+        double time, mttdl, probability, tolerance;
+    } rows[] = {{{5, 1, 1e-3, .1, false}, 1000, 5450, 0.16648675, 6e-9},
+                {{6, 2, 1e-3, .1, false}, 1000, 92283.333, 0.010571723, 6e-10},
+                {{2, 1, 1e-3, .1, false}, 1000, 51500, 0.019048764, 6e-10},
+                {{8, 1, 1e-5, .1, false}, 87600, 17883928.571, 0.0048857229, 6e-11}};
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        ck_assert_double_eq_tol(stats_mttdl(&rows[k].group), rows[k].mttdl, 0.001);
+        double got = stats_loss_by(&rows[k].group, rows[k].time);
+        ck_assert_msg(fabs(got - rows[k].probability) <= rows[k].tolerance, "%.12g", got);
+    }
+    struct disk_group g = group(4, 0, false);
+    is(stats_loss_by(&g, 1e5), -expm1(-4.0)); /* one step: exponential */
+    ck_assert_double_eq(stats_loss_by(&g, 0), 0);
+    g = group(8, 1, false);
+    is(stats_loss_by(&g, 1e-9), 28 * pow(LAMBDA * 1e-9, 2)); /* two of eight */
+    double always = stats_loss_by(&g, 1e12);
+    ck_assert(always > 1 - 1e-9 && always <= 1);
 }
 END_TEST
 
@@ -125,6 +152,7 @@ END_TEST
 
 CHECK_MAIN("stats_rare", 120, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_stats_rare__closed_forms_are_the_published_ones);
+           tcase_add_test(tc, test_stats_rare__losses_by_a_time_are_the_published_ones);
            tcase_add_test(tc, test_stats_rare__the_weight_of_a_biased_death_is_the_published_one);
            tcase_add_test(tc,
                           test_stats_rare__estimates_are_within_their_errors_of_the_closed_form);
