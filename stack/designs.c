@@ -167,6 +167,8 @@ const char *design_stack_options(const struct design *design, const struct optio
     if (!design->classic && out->fsync_log && !out->log)
         return "`fsync: log` makes records of the log stable, which `log: off` has none of; log: "
                "on";
+    if (out->log_scope_file && !out->fsync_log)
+        return "`log-scope: file` says what `fsync: log` puts into the log; fsync: log";
     if (out->fsck_background && (out->order_sync || out->rename_remove_first))
         return "`fsck: background` is for `order: soft` and `rename: add-first`, whose cuts leave "
                "leaks only";

@@ -215,6 +215,8 @@ START_TEST(test_bad__variants)
                                     "journal, none; did you mean `loris`?"},
         {V "  x: {stack: ffs, fsck: background, order: sync}\n",
          "5:3: variant `x`: `fsck: background` is for `order: soft`"},
+        {V "  x: {stack: cow, log-scope: file}\n",
+         "5:3: variant `x`: `log-scope: file` says what `fsync: log` puts into the log"},
         {V "  x: {stack: ffs, raid: 0, machine: {spares: 1}}\n",
          "5:3: variant `x`: a spare takes the place of a disk of raid: 1 or 5"},
         {V "  x: {stack: loris, raid: 5}\n",
