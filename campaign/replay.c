@@ -186,6 +186,8 @@ static bool run_apart(struct replay *r)
         r->options->gdb && r->shared->stopped && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     if (r->killed)
         return true;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE)
+        (void)raise(SIGPIPE); /* nobody reads on what it tells */
     char text[128];
     worker_status_text(status, text, sizeof(text));
     (void)fprintf(stderr, "loris: a defect of loris, please report it: trial %" PRIu64 ": %s\n",

@@ -139,6 +139,9 @@ if command -v gdb >/dev/null && gdb -batch -nx -ex 'break main' -ex run "$loris"
     printf 'kill\n' | "$loris" replay "$db" 2 --gdb >"$work/gdb.out" 2>&1 || :
     holds "it may be ended there" grep -q "trial 2 was ended in gdb\$" "$work/gdb.out"
 fi
+{ sleep 0.2; "$loris" replay "$db" 2 --verbose 2>"$work/unread.err"; } | : || :
+holds "who reads no more ends it without a word" equal "$(cat "$work/unread.err")" ""
+
 holds "no such event" exits 2 "$loris" replay "$db" 2 --until 99999999
 holds "no such disk" exits 2 "$loris" replay "$db" 2 --dump disk:2 "$work/no.img"
 holds "nothing is made for it" test ! -e "$work/no.img"
