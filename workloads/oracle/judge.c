@@ -174,6 +174,26 @@ static void lose_beyond(struct judge *j, const struct cut_result *cut, bool late
     }
 }
 
+/* What was reported, in a line, where nothing more is said: what could not be read back, or the
+ * first operation that was answered so. */
+static void tell_error(struct judge *j)
+{
+    const struct history *h = j->h;
+    sight_error(j);
+    for (uint32_t op = h->setup_ops + 1; op <= h->op_count && j->flaw.story[0] == '\0'; op++) {
+        const struct history_op *o = &h->ops[op];
+        enum history_death death = h->apps[o->app].death;
+        if (o->environment == j->environment && o->state == HISTORY_TROUBLED &&
+            (death == HISTORY_ALIVE || death == HISTORY_STRAY))
+            sight_flaw(j, CLAUSE_ERROR, 0, 0, "%s, op %u, was answered by an error",
+                       history_kind_name(o->kind), sight_op_number(h, op));
+    }
+    for (uint32_t a = 0; a < h->app_count && j->flaw.story[0] == '\0'; a++)
+        if (h->apps[a].environment == j->environment && h->apps[a].death == HISTORY_STRAY)
+            sight_flaw(j, CLAUSE_ERROR, 0, 0, "application %u died", a);
+    j->flaw.clause = CLAUSE_ERROR;
+}
+
 /* The tree against cuts and versions; `errors`: something was unreadable or an error was seen. */
 static enum level level_of_tree(struct judge *j, bool errors, bool *undecided)
 {
@@ -196,7 +216,7 @@ static enum level level_of_tree(struct judge *j, bool errors, bool *undecided)
     if (!versions.right && cut.found == CUT_NONE)
         return LEVEL_SILENT;
     if (errors) {
-        j->flaw.clause = CLAUSE_ERROR;
+        tell_error(j);
         return LEVEL_DETECTED;
     }
     if (synced)

@@ -234,6 +234,44 @@ static uint32_t object_errors(struct judge *j, const struct object *b)
     return errors;
 }
 
+/* What the node itself, as the first name of its object or as any other, says that it could not. */
+static bool node_error(struct judge *j, uint32_t node)
+{
+    const struct node *n = &j->o->nodes[node];
+    const struct object *b = &j->objects[j->glimpses[node].object];
+    if (n->stat_result != OK) {
+        if (n->stat_result != E_NOENT)
+            sight_flaw(j, CLAUSE_ERROR, 0, node, "cannot be looked up: an error");
+    } else if (n->stat.type == HISTORY_DIRECTORY) {
+        if (b->node == node && n->listing_result != OK)
+            sight_flaw(j, CLAUSE_ERROR, 0, node, "%scannot be listed: an error",
+                       n->root && !n->shared_root ? "the root " : "");
+    } else if (b->data_node != node) {
+        return false; /* its object's bytes are told elsewhere */
+    } else if (n->stat.type == HISTORY_SYMBOLIC) {
+        if (n->target_result != OK)
+            sight_flaw(j, CLAUSE_ERROR, 0, node, "its target cannot be read: an error");
+    } else {
+        if (!n->data_told && n->stat.size != 0)
+            sight_flaw(j, CLAUSE_ERROR, 0, node, "cannot be read: an error");
+        for (uint32_t c = n->chunk; c != 0; c = j->o->chunks[c].next)
+            if (j->o->chunks[c].result != OK)
+                sight_flaw(j, CLAUSE_ERROR, 0, node, "cannot be read at %llu: an error",
+                           (unsigned long long)j->o->chunks[c].from);
+    }
+    return j->flaw.story[0] != '\0';
+}
+
+void sight_error(struct judge *j)
+{
+    if (j->flaw.story[0] != '\0')
+        return;
+    j->flaw.clause = CLAUSE_NONE;
+    for (uint32_t k = 1; k <= j->o->node_count; k++)
+        if (j->glimpses[k].object != 0 && node_error(j, k))
+            return;
+}
+
 static bool node_sound(struct judge *j, uint32_t node)
 {
     const struct node *n = &j->o->nodes[node];

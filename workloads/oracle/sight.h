@@ -126,6 +126,9 @@ bool sight_op_synced(const struct history *h, uint32_t op);
 bool sight_init(struct judge *j, const struct history *h, const struct observation *o,
                 uint32_t environment);
 
+/* Keeps as the flaw's story, if it has none, the first thing that could not be read and said so. */
+void sight_error(struct judge *j);
+
 /* Whether this name is not judged: lost+found in a root. */
 bool sight_ignored(const struct judge *j, uint32_t node);
 

@@ -180,7 +180,32 @@ START_TEST(test_judge__an_unreadable_block_is_detected_in_its_environment_only)
     ck_assert_int_eq(s.v.environment[1].level, LEVEL_TRANSPARENT);
     ck_assert_uint_eq(s.v.environments_hit, 1);
     ck_assert_uint_eq(s.v.ops_lost, 1);
+    ck_assert_int_eq(s.v.clause, CLAUSE_ERROR);
+    ck_assert_str_eq(s.v.story, "f cannot be read at 4096: an error");
     scene_close(&s);
+}
+END_TEST
+
+/* Of what cannot be read at all: the history has nothing, which errors excuse. */
+START_TEST(test_judge__says_what_could_not_be_read)
+{
+    static const char *const want[] = {"cannot be looked up", "d cannot be listed",
+                                       "the root cannot be listed"};
+    for (unsigned k = 0; k < 3; k++) {
+        struct history_stat stat = {.ino = 7, .type = HISTORY_DIRECTORY, .mode = 0755, .nlink = 2};
+        scene_open(&s, 1);
+        (void)scene_do(&s, 0, path_call(HISTORY_MKDIR, "d"), OK);
+        uint32_t root = observe_root(s.o, 0, false);
+        observe_listing(s.o, root, k == 2 ? E_IO : OK);
+        if (k < 2) {
+            uint32_t d = observe_entry(s.o, root, "d", HISTORY_DIRECTORY);
+            observe_stat(s.o, d, k == 0 ? E_IO : OK, &stat);
+            observe_listing(s.o, d, E_IO);
+        }
+        ck_assert_int_eq(scene_judge(&s), LEVEL_DETECTED);
+        ck_assert_msg(strstr(s.v.story, want[k]) != NULL, "%s", s.v.story);
+        scene_close(&s);
+    }
 }
 END_TEST
 
@@ -196,6 +221,7 @@ START_TEST(test_judge__an_error_counts_if_its_application_lives)
         (void)scene_see(&s, scene_root(&s, 0, false), "f", 1, 100);
         ck_assert_int_eq(scene_judge(&s), killed ? LEVEL_TRANSPARENT : LEVEL_DETECTED);
         ck_assert_uint_eq(s.v.ops_failed, 1);
+        ck_assert_str_eq(s.v.story, killed ? "" : "mkdir, op 3, was answered by an error");
         scene_close(&s);
     }
 }
@@ -833,6 +859,7 @@ CHECK_MAIN(
     tcase_add_test(tc, test_judge__a_mix_of_versions_in_one_block_is_torn);
     tcase_add_test(tc, test_judge__an_unanswered_write_is_in_by_whole_blocks);
     tcase_add_test(tc, test_judge__an_unreadable_block_is_detected_in_its_environment_only);
+    tcase_add_test(tc, test_judge__says_what_could_not_be_read);
     tcase_add_test(tc, test_judge__an_error_counts_if_its_application_lives);
     tcase_add_test(tc, test_judge__after_an_error_no_order_has_to_give_all_answers);
     tcase_add_test(tc, test_judge__a_wrong_answer_while_running_is_silent);
