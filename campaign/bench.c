@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "campaign/bench_out.h"
 #include "campaign/plan.h"
 #include "campaign/progress.h"
 #include "campaign/run.h"
@@ -45,7 +46,7 @@ static const char campaign[] =
 /* ---- The machine ------------------------------------------------------------------------------
  */
 
-static void print_machine(void)
+static void print_machine(struct bench_out *out)
 {
     char line[NAME_BYTES] = "", name[NAME_BYTES] = "unknown processor";
     FILE *info = fopen("/proc/cpuinfo", "r");
@@ -61,8 +62,7 @@ static void print_machine(void)
         (void)fclose(info);
     double load[1] = {0};
     (void)getloadavg(load, 1);
-    (void)printf("%s, %ld CPUs, one of them used; load before: %.1f\n\n", name,
-                 sysconf(_SC_NPROCESSORS_ONLN), load[0]);
+    bench_begin(out, name, sysconf(_SC_NPROCESSORS_ONLN), load[0]);
 }
 
 static double cpu_seconds(void)
@@ -75,10 +75,19 @@ static double cpu_seconds(void)
 /* ---- Inner loops ------------------------------------------------------------------------------
  */
 
-static void print_row(const char *name, double value, const char *unit, const char *target)
+/* A line of the table; indented if it is of something. */
+static void print_row(struct bench_out *out, const struct bench_figure *f)
 {
-    (void)printf("%-40s %10.1f %-7s %s\n", name, value, unit, target);
-    (void)fflush(stdout);
+    const char *target = f->target == NULL ? "" : f->target;
+    bench_text(out, "%s%-*s %10.1f %-7s %s\n", f->of == NULL ? "" : "  ", f->of == NULL ? 40 : 38,
+               f->measure, f->value, f->unit, target);
+    bench_figure(out, f);
+}
+
+static void print_loop(struct bench_out *out, const char *name, double value, const char *unit,
+                       const char *target)
+{
+    print_row(out, &(struct bench_figure){"inner loops", NULL, name, value, unit, target});
 }
 
 static double hold_ns(uint64_t holds)
@@ -107,34 +116,36 @@ static double best_ns(double (*measure)(uint64_t count), uint64_t count)
     return best;
 }
 
-static void bench_loops(void)
+static void bench_loops(struct bench_out *out)
 {
-    (void)printf("%-40s %10s %-7s %s\n", "inner loops", "measured", "", "target");
-    print_row("event out and in, 1,000 pending", best_ns(hold_ns, LOOPS), "ns", "<= 60");
-    print_row("switch between stacks", best_ns(sim_bench_switch_ns, LOOPS), "ns", "<= 4");
-    print_row("message, from send to receive", best_ns(sim_bench_rendezvous_ns, LOOPS), "ns",
-              "<= 50");
-    print_row("message and its reply", best_ns(sim_bench_call_ns, LOOPS), "ns", "");
-    print_row("random number of 64 bits", best_ns(sim_bench_random_ns, LOOPS), "ns", "");
-    print_row("crash by a fault signal", best_ns(sim_bench_crash_ns, CRASHES), "ns", "");
-    print_row("CRC32C of 4 KiB", CRC_BYTES / best_ns(sim_bench_crc_ns, LOOPS), "GB/s", ">= 27");
-    print_row("disk requests of 4 KiB, nvme", NS_PER_MS / best_ns(nvme_ns, DISK_REQUESTS), "k/s",
-              ">= 1000");
-    print_row("disk requests of 4 KiB, hdd-7200", NS_PER_MS / best_ns(hdd_ns, DISK_REQUESTS), "k/s",
-              ">= 1000");
+    bench_text(out, "%-40s %10s %-7s %s\n", "inner loops", "measured", "", "target");
+    print_loop(out, "event out and in, 1,000 pending", best_ns(hold_ns, LOOPS), "ns", "<= 60");
+    print_loop(out, "switch between stacks", best_ns(sim_bench_switch_ns, LOOPS), "ns", "<= 4");
+    print_loop(out, "message, from send to receive", best_ns(sim_bench_rendezvous_ns, LOOPS), "ns",
+               "<= 50");
+    print_loop(out, "message and its reply", best_ns(sim_bench_call_ns, LOOPS), "ns", NULL);
+    print_loop(out, "random number of 64 bits", best_ns(sim_bench_random_ns, LOOPS), "ns", NULL);
+    print_loop(out, "crash by a fault signal", best_ns(sim_bench_crash_ns, CRASHES), "ns", NULL);
+    print_loop(out, "CRC32C of 4 KiB", CRC_BYTES / best_ns(sim_bench_crc_ns, LOOPS), "GB/s",
+               ">= 27");
+    print_loop(out, "disk requests of 4 KiB, nvme", NS_PER_MS / best_ns(nvme_ns, DISK_REQUESTS),
+               "k/s", ">= 1000");
+    print_loop(out, "disk requests of 4 KiB, hdd-7200", NS_PER_MS / best_ns(hdd_ns, DISK_REQUESTS),
+               "k/s", ">= 1000");
 }
 
 /* In a process of its own, whose memory is not counted to that of a worker. */
-static void bench_loops_apart(void)
+static void bench_loops_apart(struct bench_out *out)
 {
-    (void)fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        bench_loops();
+        bench_loops(out);
         _exit(0);
     }
+    int status = -1;
     if (child > 0)
-        (void)waitpid(child, NULL, 0);
+        (void)waitpid(child, &status, 0);
+    out->any = status == 0; /* here too */
 }
 
 /* ---- Trials -----------------------------------------------------------------------------------
@@ -153,35 +164,50 @@ static void add(struct sums *s, const struct trial_record *record)
     s->blocks += record->blocks;
 }
 
-static void print_shares(const struct lab_times *t)
+static void print_shares(struct bench_out *out, const char *stack, const struct lab_times *t)
 {
     double all = (double)(t->reset_ns + t->boot_ns + t->workload_ns + t->judge_ns) / 100;
     all = all > 0 ? all : 1;
-    (void)printf("  of that: reset %.1f %%, boot %.1f %%, workload and recovery %.1f %%, "
-                 "remount and judging %.1f %%\n",
-                 (double)t->reset_ns / all, (double)t->boot_ns / all, (double)t->workload_ns / all,
-                 (double)t->judge_ns / all);
+    const struct bench_figure shares[] = {
+        {"trials", stack, "reset", (double)t->reset_ns / all, "%", NULL},
+        {"trials", stack, "boot", (double)t->boot_ns / all, "%", NULL},
+        {"trials", stack, "workload and recovery", (double)t->workload_ns / all, "%", NULL},
+        {"trials", stack, "remount and judging", (double)t->judge_ns / all, "%", NULL},
+    };
+    bench_text(out, "  of that:");
+    for (size_t k = 0; k < sizeof(shares) / sizeof(shares[0]); k++) {
+        bench_text(out, "%s %s %.1f %%", k > 0 ? "," : "", shares[k].measure, shares[k].value);
+        bench_figure(out, &shares[k]);
+    }
+    bench_text(out, "\n");
 }
 
-static void print_sums(const char *stack, const struct sums *s, double seconds,
-                       const struct lab_times *times)
+static void print_sums(struct bench_out *out, const char *stack, const struct sums *s,
+                       double seconds, const struct lab_times *times)
 {
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
-    (void)printf("\nstack %s, postmark with 300 transactions, %" PRIu64 " trials\n", stack,
-                 s->trials);
-    print_row("  trials a second of CPU", (double)s->trials / seconds, "/s", ">= 100");
-    print_row("  CPU time of a trial", seconds * 1e3 / (double)s->trials, "ms", "<= 10");
-    print_shares(times);
-    print_row("  messages", (double)s->messages / seconds / 1e3, "k/s", "");
-    print_row("  basic blocks", (double)s->blocks / seconds / 1e6, "M/s", "");
-    print_row("  events", (double)s->events / seconds / 1e3, "k/s", "");
-    print_row("  disk requests", (double)s->ios / seconds / 1e3, "k/s", "");
-    print_row("  peak memory", (double)usage.ru_maxrss / 1024, "MiB", "<= 100");
+    const struct bench_figure rows[] = {
+        {"trials", stack, "trials a second of CPU", (double)s->trials / seconds, "/s", ">= 100"},
+        {"trials", stack, "CPU time of a trial", seconds * 1e3 / (double)s->trials, "ms", "<= 10"},
+        {"trials", stack, "messages", (double)s->messages / seconds / 1e3, "k/s", NULL},
+        {"trials", stack, "basic blocks", (double)s->blocks / seconds / 1e6, "M/s", NULL},
+        {"trials", stack, "events", (double)s->events / seconds / 1e3, "k/s", NULL},
+        {"trials", stack, "disk requests", (double)s->ios / seconds / 1e3, "k/s", NULL},
+        {"trials", stack, "peak memory", (double)usage.ru_maxrss / 1024, "MiB", "<= 100"},
+    };
+    bench_text(out, "\nstack %s, postmark with 300 transactions, %" PRIu64 " trials\n", stack,
+               s->trials);
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        print_row(out, &rows[k]);
+        if (k == 1)
+            print_shares(out, stack, times);
+    }
 }
 
 /* Returns CPU seconds of a trial; *record is the last one. */
-static double bench_stack(const struct plan *plan, uint32_t variant, struct trial_record *record)
+static double bench_stack(struct bench_out *out, const struct plan *plan, uint32_t variant,
+                          struct trial_record *record)
 {
     struct sums s = {0};
     struct lab *lab = lab_create(plan);
@@ -204,7 +230,7 @@ static double bench_stack(const struct plan *plan, uint32_t variant, struct tria
     times.workload_ns -= before.workload_ns;
     times.judge_ns -= before.judge_ns;
     lab_destroy(lab);
-    print_sums(plan->variants[variant].name, &s, seconds, &times);
+    print_sums(out, plan->variants[variant].name, &s, seconds, &times);
     return seconds / (double)s.trials;
 }
 
@@ -219,7 +245,7 @@ static double store_rows(const struct plan *plan, struct trial_record *record, c
     struct store *store = NULL;
     store_plan_make(plan, &stored);
     if (store_open(&store, path, STORE_NEW, &stored, error) != OK) {
-        (void)printf("\nrows: %s\n", error);
+        (void)fprintf(stderr, "rows: %s\n", error);
         return 0;
     }
     double begin = cpu_seconds();
@@ -236,7 +262,8 @@ static double store_rows(const struct plan *plan, struct trial_record *record, c
     return err == OK ? seconds / (double)ROWS : 0;
 }
 
-static void bench_rows(const struct plan *plan, struct trial_record *record, double trial_s)
+static void bench_rows(struct bench_out *out, const struct plan *plan, struct trial_record *record,
+                       double trial_s)
 {
     char folder[TEMP_FOLDER_BYTES], path[TEMP_FOLDER_BYTES + 16];
     if (!temp_folder_make(folder, "bench"))
@@ -246,25 +273,28 @@ static void bench_rows(const struct plan *plan, struct trial_record *record, dou
     temp_folder_remove(folder);
     if (row_s <= 0)
         return;
-    (void)printf("\n");
-    print_row("trials stored with their lists", 1e-3 / row_s, "k/s", "");
-    print_row("  for each trial of two workers, of a CPU", 100 * row_s / (trial_s / 2), "%", "");
+    bench_text(out, "\n");
+    print_row(out, &(struct bench_figure){"rows", NULL, "trials stored with their lists",
+                                          1e-3 / row_s, "k/s", NULL});
+    print_row(out, &(struct bench_figure){"rows", "", "for each trial of two workers, of a CPU",
+                                          100 * row_s / (trial_s / 2), "%", NULL});
 }
 
-int bench_machine(void)
+int bench_machine(struct bench_out *out)
 {
     static struct trial_record record; /* too large for a stack */
     struct plan_request request = {.path = "bench"};
     struct plan *plan = plan_load_text(campaign, &request, stderr);
     ASSERT(plan != NULL);
     ASSERT(plan->variant_count == 2);
-    print_machine();
-    bench_loops_apart();
-    double trial_s = bench_stack(plan, 0, &record);
-    bench_rows(plan, &record, trial_s);
-    (void)bench_stack(plan, 1, &record);
+    print_machine(out);
+    bench_loops_apart(out);
+    double trial_s = bench_stack(out, plan, 0, &record);
+    bench_rows(out, plan, &record, trial_s);
+    (void)bench_stack(out, plan, 1, &record);
     plan_destroy(plan);
-    bench_costs();
-    bench_explore();
+    bench_costs(out);
+    bench_explore(out);
+    bench_end(out);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "assertion.h"
+#include "campaign/bench_out.h"
 #include "campaign/plan.h"
 #include "campaign/run.h"
 #include "campaign/trial.h"
@@ -161,28 +162,35 @@ static struct sum measure_best(struct lab *lab, uint32_t variant, uint32_t workl
     return best;
 }
 
-static void bench_features(void)
+static void bench_features(struct bench_out *out)
 {
     struct plan_request request = {.path = "costs"};
     struct plan *plan = plan_load_text(costs_text, &request, stderr);
     ASSERT(plan != NULL);
     struct lab *lab = lab_create(plan);
     double base_virtual = 0, base_host = 0;
-    (void)printf("\n%-40s %12s %12s\n", "four disks, nothing fails", "virtual time", "host time");
+    bench_text(out, "\n%-40s %12s %12s\n", "four disks, nothing fails", "virtual time",
+               "host time");
     for (size_t k = 0; k < sizeof(costs) / sizeof(costs[0]); k++) {
         struct sum s = measure_best(lab, variant_of(plan, costs[k].variant),
                                     workload_of(plan, costs[k].workload));
         double of_virtual = s.virtual_ns / s.ops, of_host = NS_PER_S * s.host_s / s.ops;
-        if (costs[k].base) {
+        bool base = costs[k].base;
+        if (base) {
             base_virtual = of_virtual;
             base_host = of_host;
-            (void)printf("%-40s %9.0f us %9.2f us   an operation\n", costs[k].what,
-                         of_virtual / 1e3, of_host / 1e3);
+            bench_text(out, "%-40s %9.0f us %9.2f us   an operation\n", costs[k].what,
+                       of_virtual / 1e3, of_host / 1e3);
         } else {
-            (void)printf("  %-38s %10.2f x %10.2f x\n", costs[k].what, of_virtual / base_virtual,
-                         of_host / base_host);
+            bench_text(out, "  %-38s %10.2f x %10.2f x\n", costs[k].what, of_virtual / base_virtual,
+                       of_host / base_host);
         }
-        (void)fflush(stdout);
+        double virtual_value = base ? of_virtual / 1e3 : of_virtual / base_virtual;
+        double host_value = base ? of_host / 1e3 : of_host / base_host;
+        bench_figure(out, &(struct bench_figure){"costs", costs[k].what, "virtual time",
+                                                 virtual_value, base ? "us" : "x", NULL});
+        bench_figure(out, &(struct bench_figure){"costs", costs[k].what, "host time", host_value,
+                                                 base ? "us" : "x", NULL});
     }
     lab_destroy(lab);
     plan_destroy(plan);
@@ -196,14 +204,14 @@ static double time_of(const struct sum *s, uint32_t fault)
     return s->recoveries == 0 ? 0 : s->recovery_ns / s->recoveries;
 }
 
-static void bench_growth(void)
+static void bench_growth(struct bench_out *out)
 {
     struct plan_request request = {.path = "growth"};
     struct plan *plan = plan_load_text(growth_text, &request, stderr);
     ASSERT(plan != NULL);
     struct lab *lab = lab_create(plan);
-    (void)printf("\n%-46s %12s %12s %7s\n", "virtual time, as things grow", "base", "10 x",
-                 "ratio");
+    bench_text(out, "\n%-46s %12s %12s %7s\n", "virtual time, as things grow", "base", "10 x",
+               "ratio");
     for (size_t k = 0; k < sizeof(growths) / sizeof(growths[0]); k++) {
         const struct growth *g = &growths[k];
         uint32_t fault = fault_of(plan, g->fault);
@@ -212,16 +220,17 @@ static void bench_growth(void)
         struct sum grown =
             measure(lab, variant_of(plan, g->variant), workload_of(plan, g->workload), fault);
         double a = time_of(&base, fault), b = time_of(&grown, fault);
-        (void)printf("  %-44s %9.0f us %9.0f us %7.2f\n", g->what, a / 1e3, b / 1e3,
-                     a > 0 ? b / a : 0);
-        (void)fflush(stdout);
+        bench_text(out, "  %-44s %9.0f us %9.0f us %7.2f\n", g->what, a / 1e3, b / 1e3,
+                   a > 0 ? b / a : 0);
+        bench_figure(out, &(struct bench_figure){"growth", g->what, "base", a / 1e3, "us", NULL});
+        bench_figure(out, &(struct bench_figure){"growth", g->what, "10 x", b / 1e3, "us", NULL});
     }
     lab_destroy(lab);
     plan_destroy(plan);
 }
 
-void bench_costs(void)
+void bench_costs(struct bench_out *out)
 {
-    bench_features();
-    bench_growth();
+    bench_features(out);
+    bench_growth(out);
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "assertion.h"
+#include "campaign/bench_out.h"
 #include "campaign/explore.h"
 #include "campaign/run.h"
 
@@ -35,7 +36,8 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / NS_PER_S;
 }
 
-static void bench_variant(struct explorer *x, const struct plan *plan, uint32_t variant)
+static void bench_variant(struct bench_out *out, struct explorer *x, const struct plan *plan,
+                          uint32_t variant)
 {
     static const struct explore_options options = {.depth = 2, .every = 1};
     static const struct explore_sink nobody = {0};
@@ -53,23 +55,32 @@ static void bench_variant(struct explorer *x, const struct plan *plan, uint32_t 
         ASSERT(sum.left == 0);
     }
     double seconds = cpu_seconds() - begin;
-    (void)printf("  %-20s %14" PRIu64 " %8" PRIu64 " %8" PRIu64 " %9.2f %9.0f\n",
-                 plan->variants[variant].name, states, boots, repeated, seconds,
-                 (double)boots / seconds);
-    (void)fflush(stdout);
+    bench_text(out, "  %-20s %14" PRIu64 " %8" PRIu64 " %8" PRIu64 " %9.2f %9.0f\n",
+               plan->variants[variant].name, states, boots, repeated, seconds,
+               (double)boots / seconds);
+    const char *name = plan->variants[variant].name;
+    const struct bench_figure figures[] = {
+        {"explored", name, "states", (double)states, NULL, NULL},
+        {"explored", name, "boots", (double)boots, NULL, NULL},
+        {"explored", name, "repeated", (double)repeated, NULL, NULL},
+        {"explored", name, "CPU time", seconds, "s", NULL},
+        {"explored", name, "boots a second of CPU", (double)boots / seconds, "/s", NULL},
+    };
+    for (size_t k = 0; k < sizeof(figures) / sizeof(figures[0]); k++)
+        bench_figure(out, &figures[k]);
 }
 
-void bench_explore(void)
+void bench_explore(struct bench_out *out)
 {
     struct plan_request request = {.path = "explored"};
     struct plan *plan = plan_load_text(explore_text, &request, stderr);
     ASSERT(plan != NULL);
     struct lab *lab = lab_create(plan);
     struct explorer *x = explorer_create(lab, plan);
-    (void)printf("\n%-22s %14s %8s %8s %9s %9s\n", "explored, 139 scripts", "states", "boots",
-                 "repeated", "CPU s", "boots/s");
+    bench_text(out, "\n%-22s %14s %8s %8s %9s %9s\n", "explored, 139 scripts", "states", "boots",
+               "repeated", "CPU s", "boots/s");
     for (uint32_t v = 0; v < plan->variant_count; v++)
-        bench_variant(x, plan, v);
+        bench_variant(out, x, plan, v);
     explorer_destroy(x);
     lab_destroy(lab);
     plan_destroy(plan);

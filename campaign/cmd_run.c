@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "campaign/bench_out.h"
 #include "campaign/cli.h"
 #include "campaign/run.h"
 
@@ -132,19 +133,39 @@ int cmd_run(int argc, char **argv)
     return code;
 }
 
+struct bench_input {
+    struct bench_out out;
+    bool wrong;
+};
+
 static error_t parse_bench(int key, char *arg, struct argp_state *state)
 {
-    if (key != ARGP_KEY_ARG)
+    struct bench_input *in = state->input;
+    switch (key) {
+    case KEY_FORMAT:
+        in->out.format = (enum bench_format)cli_format(bench_format_from_name, arg,
+                                                       "table, csv, json", &in->wrong);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "`%s` is too many; bench takes nothing", arg);
+        return 0;
+    default:
         return ARGP_ERR_UNKNOWN;
-    argp_error(state, "`%s` is too many; bench takes nothing", arg);
-    return 0;
+    }
 }
 
 int cmd_bench(int argc, char **argv)
 {
-    static const struct argp argp = {
-        NULL, parse_bench, "",  "Measure how fast this machine runs trials, events and I/Os.",
-        NULL, NULL,        NULL};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, NULL);
-    return bench_machine();
+    static const struct argp_option bench_options[] = {
+        {"format", KEY_FORMAT, "F", 0, "table csv json", 0},
+        {0},
+    };
+    static const char doc[] = "Measure how fast this machine runs trials, events and I/Os."
+                              "\vTakes about 40 s.\n\nExamples:\n"
+                              "  loris bench\n"
+                              "  loris bench --format csv > speed.csv     a row a figure";
+    static const struct argp argp = {bench_options, parse_bench, "", doc, NULL, NULL, NULL};
+    struct bench_input in = {.out = {.to = stdout}};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &in);
+    return in.wrong ? EXIT_WRONG_INPUT : bench_machine(&in.out);
 }

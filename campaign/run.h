@@ -50,11 +50,11 @@ extern const struct worker_ops run_lab_ops;
 
 struct replay_options {
     const char *db_path;
-    const char *trial;      /* a number, or variant/workload/fault/n */
-    const char *trace_path; /* or NULL */
+    const char *trial;       /* a number, or variant/workload/fault/n */
+    const char *trace_path;  /* or NULL */
     const char *record_path; /* 8 bytes for each event of the trace, or NULL */
-    uint64_t until;         /* event of the trace at which the run ends, 0: none */
-    const char *dump_path;  /* the disk's image, with `.stable` behind it without its cache; NULL */
+    uint64_t until;          /* event of the trace at which the run ends, 0: none */
+    const char *dump_path; /* the disk's image, with `.stable` behind it without its cache; NULL */
     uint32_t dump_disk;
     bool gdb; /* starts a debugger at `until`, else at the first event, and goes on to the end */
     bool verbose, any_build;
@@ -62,12 +62,5 @@ struct replay_options {
 
 /* Runs one trial again and tells its story. Returns an exit code: 1 if it diverged. */
 int replay_trial(const struct replay_options *options);
-
-/* Measures this machine and prints the speed table. Returns an exit code. */
-int bench_machine(void);
-/* The second part of that table: what features cost, and how times grow. Host time: about 20 s. */
-void bench_costs(void);
-/* The third: boots of crash states a second. About 5 s. */
-void bench_explore(void);
 
 #endif

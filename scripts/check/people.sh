@@ -125,7 +125,7 @@ holds "check" same_rows variant,workload,fault,trials,skipped check scripts/chec
 holds "compare" eval '"$loris" compare "$db" --base loris@checkpoint=2s --new loris@checkpoint=500ms \
     --format json >"$work/json" && grep -q "^{\"format\": \"loris-compare-1\", " "$work/json" &&
     sqlite3 :memory: "SELECT json_valid(readfile('"'$work/json'"'))" | grep -qx 1'
-for command in "show $db" list "check scripts/check/people.yaml" "compare $db $db"; do
+for command in "show $db" list "check scripts/check/people.yaml" "compare $db $db" bench; do
     holds "an unknown format: $command" exits 2 "$loris" $command --format yaml
 done
 
@@ -194,4 +194,7 @@ mkdir "$work/tmp"
 holds "report is interrupted" stopped '[ -n "$(find "$work/tmp" -type f)" ]' \
     env TMPDIR="$work/tmp" "$loris" report "$db" -o "$work/page.html"
 holds "and leaves neither half a page nor its folder" equal "$(ls "$work/tmp" "$work" | grep -E 'page|report')" ""
+holds "bench is interrupted" stopped '[ "$(wc -l <"$work/out")" -ge 4 ]' "$loris" bench --format csv
+holds "and had told each figure at once" eval 'head -n 1 "$work/out" | grep -qx part,of,measure,value,unit,target &&
+    grep -q "^inner loops,,.*,ns,<= " "$work/out"'
 finish
