@@ -27,8 +27,9 @@ static bool has_room_for(struct trial_record *record, const char *what)
 void lab_event(struct lab *lab, const char *layer, const char *what, const char *detail)
 {
     uint64_t now = lab_now(lab);
+    uint64_t listed = lab->run.origin_ns == 0 ? 0 : now; /* the boot is before time 0 */
     if (lab->record != NULL && lab->run.lists_events && has_room_for(lab->record, what))
-        record_add_event(lab->record, now, layer, what, detail);
+        record_add_event(lab->record, listed, layer, what, detail);
     if (lab->heard != NULL)
         record_add_event(lab->heard, now, layer, what, detail);
     if (lab->tracer != NULL)

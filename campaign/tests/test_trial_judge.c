@@ -81,6 +81,29 @@ START_TEST(test_trial_judge__answers_that_a_list_does_not_expect_are_events)
 }
 END_TEST
 
+/* The boot says that its mirror is compared; all of that is before time 0, none of it after what
+ * came later. */
+START_TEST(test_trial_judge__the_boot_is_before_time_0)
+{
+    unsigned booted = 0;
+    rig_trial_fini(&rig);
+    rig_trial_init(&rig, "campaign: boot\n"
+                         "machine: {disks: {count: 2, size: 32MiB}}\n"
+                         "variants: {mirror: {stack: journal, raid: 1, sync: 100ms}}\n"
+                         "workloads: {mail: {app: postmark, files: 20, transactions: 20}}\n"
+                         "faults: {early: [{kind: disk.bit-rot, at: {time: 1ms}}]}\n");
+    lab_begin(rig.lab, 0, 0, 0);
+    lab_trial(rig.lab, 0, &record);
+    for (uint32_t k = 0; k < record.event_count; k++) {
+        if (strcmp(record.event[k].what, "fault injected") == 0)
+            break;
+        booted += strcmp(record.event[k].what, "resync") == 0;
+        ck_assert_uint_le(record.event[k].time_ns, 1000000);
+    }
+    ck_assert_uint_gt(booted, 0);
+}
+END_TEST
+
 /* ---- A tree that holds itself ---- */
 
 static const char cycle_text[] =
@@ -148,5 +171,6 @@ END_TEST
 CHECK_MAIN("trial_judge", 60, tcase_add_checked_fixture(tc, setup, teardown);
            tcase_add_test(tc, test_trial_judge__what_it_provokes_is_no_detection);
            tcase_add_test(tc, test_trial_judge__answers_that_a_list_does_not_expect_are_events);
+           tcase_add_test(tc, test_trial_judge__the_boot_is_before_time_0);
            tcase_add_test(tc, test_trial_judge__a_tree_that_holds_itself_is_read_to_an_end);
            tcase_add_test(tc, test_trial_judge__what_the_run_noticed_is);)
