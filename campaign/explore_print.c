@@ -43,7 +43,7 @@ static void print_csv(const char *const *text, FILE *out)
         (void)fputs(k > 0 ? "," : "", out);
         text_csv(out, text[k]);
     }
-    (void)fputs("\r\n", out);
+    (void)fputc('\n', out);
 }
 
 static void print_json(const char *const *text, FILE *out)

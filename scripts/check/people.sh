@@ -122,6 +122,8 @@ holds "show" same_rows "variant,workload,fault,trials,injected,broken,kept,kept_
 rpo_p99,outage_p50,outage_p99,recovery_p50,undecided,years,available,available_low,available_high,losses,loss_years,loss_years_low,loss_years_high,lost_year,lost_year_low,lost_year_high" show "$db"
 holds "list" same_rows section,of,name,type,unit,default,source,about,available list
 holds "check" same_rows variant,workload,fault,trials,skipped check scripts/check/people.yaml
+holds "explore" same_rows variant,workload,fault,points,states,distinct,boots,left,weakest,broken \
+    explore scripts/check/explore.yaml --only table/create/whole --depth 0 -q --overwrite -o "$work/f.db"
 holds "compare" eval '"$loris" compare "$db" --base loris@checkpoint=2s --new loris@checkpoint=500ms \
     --format json >"$work/json" && grep -q "^{\"format\": \"loris-compare-1\", " "$work/json" &&
     sqlite3 :memory: "SELECT json_valid(readfile('"'$work/json'"'))" | grep -qx 1'
