@@ -12,6 +12,7 @@
 #include "assertion.h"
 #include "campaign/explore_flip.h"
 #include "campaign/progress.h" /* host time, for the deadline only */
+#include "campaign/run.h"
 #include "campaign/trial_private.h"
 #include "campaign/worker.h"
 
@@ -480,6 +481,7 @@ static bool trial_apart(struct striker *s, uint32_t count, struct trial_record *
     ASSERT(child >= 0);
     if (child == 0) {
         worker_die_with((int)parent);
+        (void)alarm(RUN_HOST_LIMIT_S); /* else one that computes for ever would end the search */
         striker_trial(s->lab, s->plan, s->cell, s->strikes, count, s->shared);
         _exit(0);
     }

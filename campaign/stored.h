@@ -16,6 +16,7 @@ struct stored {
     const char *db_path;
     sqlite3 *db;
     struct plan *plan;
+    int unread; /* SQLite's code of the query that failed; within stored_open */
     uint64_t trial, n;
     uint32_t cell;
     bool present;     /* the file has the trial; else it is one that it is to have */
@@ -23,7 +24,7 @@ struct stored {
     enum level level; /* the same */
 
     bool explored; /* it is a crash state that `loris explore` visited: */
-    uint32_t point;
+    uint32_t point, disks;
     struct sim_state_disk disk[DISKS_MAX];
 
     uint32_t strike_count; /* deaths that `loris explore` chose, else 0 */

@@ -85,6 +85,14 @@ sqlite3 "$victim" 'PRAGMA journal_mode=DELETE; PRAGMA user_version=9999' >/dev/n
 for command in "run $small -q --trials 1 --only none/mail --resume -o" show; do
     holds "a newer database: $command" unharmed "$victim" $command "$victim"
 done
+# The page that the table of trials begins with has no sense any more.
+cp "$work/good.db" "$victim"
+sqlite3 "$victim" 'PRAGMA journal_mode=DELETE' >/dev/null
+page=$(sqlite3 "$victim" "SELECT rootpage FROM sqlite_master WHERE name = 'trial'")
+bytes=$(sqlite3 "$victim" 'PRAGMA page_size')
+dd if=/dev/zero of="$victim" bs="$bytes" seek=$((page - 1)) count=1 conv=notrunc 2>"$work/dd"
+holds "a trial that cannot be read: replay" unharmed "$victim" replay "$victim" 1
+holds "and it says so" grep -q "cannot be read: database disk image is malformed" "$work/err"
 victim=$work/good.db
 holds "one that exists, without a word" unharmed "$victim" run $small -q -o "$victim"
 holds "a trial that is none of the file" eval 'exits 2 "$loris" replay "$work/good.db" \
