@@ -204,6 +204,12 @@ START_TEST(test_stats__discrete_holm)
     stats_discrete_holm(h, 6, adjusted);
     for (size_t i = 0; i < 6; i++)
         NEAR(adjusted[i], wanted[i]);
+    static const double holm[] = {.046875, .2734375, .5, 1, 1, 1}; /* as if any p could occur */
+    for (size_t i = 0; i < 6; i++)
+        h[i].kind = ATTAINS_ANY;
+    stats_discrete_holm(h, 6, adjusted);
+    for (size_t i = 0; i < 6; i++)
+        NEAR(adjusted[i], holm[i]);
 }
 END_TEST
 
