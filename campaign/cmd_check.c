@@ -81,20 +81,42 @@ static struct totals add_up(const struct plan *plan)
     return t;
 }
 
+static bool is_alike(const struct plan_disk *a, const struct plan_disk *b)
+{
+    return strcmp(a->profile, b->profile) == 0 && a->size_bytes == b->size_bytes;
+}
+
+/* "2 x ssd-sata of 64MiB + 1 x hdd-7200 of 1GiB + 1 spare" */
+static void print_disks(const struct plan_machine *machine)
+{
+    char size[32];
+    for (uint32_t first = 0, end = 0; first < machine->disk_count; first = end) {
+        const struct plan_disk *disk = &machine->disks[first];
+        while (end < machine->disk_count && is_alike(disk, &machine->disks[end]))
+            end++;
+        option_format_size((int64_t)disk->size_bytes, size, sizeof(size));
+        (void)printf("%s%" PRIu32 " x %s of %s", first == 0 ? "" : " + ", end - first,
+                     disk->profile, size);
+    }
+    if (machine->spare_count > 0)
+        (void)printf(" + %" PRIu32 " spare%s", machine->spare_count,
+                     machine->spare_count == 1 ? "" : "s");
+}
+
 static void print_variants(const struct plan *plan)
 {
     (void)printf("\nvariants\n");
     for (uint32_t v = 0; v < plan->variant_count; v++) {
         const struct plan_variant *variant = &plan->variants[v];
-        char size[32];
-        option_format_size((int64_t)variant->machine.disks[0].size_bytes, size, sizeof(size));
         char level[16] = "n-way mirrors";
         if (variant->stack.raid != RAID_N_WAY)
             (void)snprintf(level, sizeof(level), "RAID-%u", variant->stack.raid);
-        (void)printf("  %-24s stack %s, %s, %u x %s of %s, %u environment%s\n", variant->name,
-                     variant->design->name, level, variant->machine.disk_count,
-                     variant->machine.disks[0].profile, size, variant->stack.environments,
-                     variant->stack.environments == 1 ? "" : "s");
+        (void)printf("  %-24s stack %s, %s, ", variant->name, variant->design->name, level);
+        print_disks(&variant->machine);
+        (void)printf(", %" PRIu32 " environment%s%s\n", variant->stack.environments,
+                     variant->stack.environments == 1 ? "" : "s",
+                     option_number(&variant->machine.restart, "apps") != 0 ? ", applications go on"
+                                                                           : "");
     }
 }
 

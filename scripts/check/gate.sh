@@ -24,6 +24,11 @@ gate() {
 holds "check says what a gate sees" says \
     'as a gate: +5 points in a cell are seen in 56 %, .*`no-worse` needs 299' \
     "$loris" check "$campaign" --trials 100
+holds "check tells the machine" says ' RAID-1, 2 x ssd-sata of 32MiB + 1 spare, 1 environment$' \
+    "$loris" check scripts/campaigns/block-spares.yaml
+holds "of unequal disks each" says ', 1 x ssd-sata of 32MiB + 1 x hdd-7200 of 1GiB, 1 environment, applications go on$' \
+    "$loris" check scripts/campaigns/block-spares.yaml --set 'variants.odd={stack: ffs, raid: 1, machine: {restart: {apps: resume},
+    disks: [{profile: ssd-sata, size: 32MiB}, {profile: hdd-7200, size: 1GiB}]}}'
 holds "trials are computed" says '^trials: [0-9]*[05]0 a cell, so that a rise from 1 % by 3 points' \
     "$loris" check "$campaign" --set 'trials={detect: 3%, from: 1%}'
 holds "and may be more than anyone wants" exits 2 \
