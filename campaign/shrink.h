@@ -19,7 +19,7 @@ struct shrink_options {
     const char *out_path; /* of the campaign; the script stands beside it, as .ops */
     uint32_t jobs;        /* candidates that run at a time, 1 .. SHRINK_JOBS_MAX */
     uint64_t budget_s;    /* host time after which no further candidate is begun */
-    bool overwrite; /* else files that are there are refused */
+    bool overwrite;       /* else files that are there are refused */
     bool any_build;
     enum planted planted; /* builds with LORIS_PLANTED: the defect that candidates run with */
 };

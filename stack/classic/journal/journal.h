@@ -103,7 +103,7 @@ struct journal {
     uint8_t *stage[4];    /* one for each closing transaction; pages in the order of the log */
     bool stage_used[4];
     bool formatting, applying, inside;
-    bool cutting; /* data that changes goes through the log, in every mode */
+    bool cutting;                        /* data that changes goes through the log, in every mode */
     bool reclaim_flushing, reclaim_tail; /* a reclaim is under way */
     uint32_t reclaim_slot, reclaim_count;
     struct logged *bucket[LOGGED_BUCKETS];
