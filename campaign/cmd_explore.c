@@ -175,11 +175,11 @@ int cmd_explore(int argc, char **argv)
         cli_refuse("overwrite", "`--resume` and `--overwrite` exclude each other");
         input.wrong = true;
     }
-    if (input.campaign.request.trials != 0) {
-        cli_refuse("trials", "explore visits every sequence of a workload; less of it by --budget, "
-                             "--states, --every or --shard");
-        input.wrong = true;
-    }
+    if (input.campaign.request.trials != 0)
+        (void)fputs(
+            "loris: explore visits every sequence of a workload, whatever --trials says; less "
+            "of it by --budget, --states, --every or --shard\n",
+            stderr);
     struct plan *plan = plan_load(&input.campaign.request, stderr);
     if (plan == NULL || input.wrong || input.campaign.wrong) {
         plan_destroy(plan);

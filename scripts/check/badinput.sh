@@ -123,8 +123,6 @@ full() {
 holds "a full disk" full
 holds "what is there is sound" equal "$(query "$victim" 'PRAGMA integrity_check')" ok
 
-holds "explore takes no count of trials" exits 2 "$loris" explore $small --trials 3 -o "$work/no.db"
-
 # What cannot be written is not written, and says so.
 lost() { exits 2 "$loris" "$@" >/dev/full 2>"$work/err" && [ -s "$work/err" ]; }
 holds "results on a full disk: list" lost list

@@ -47,6 +47,10 @@ for trial in $(query "$work/one.db" "SELECT trial FROM trials WHERE trial % 5 = 
     holds "row $trial is replayed" "$loris" replay "$work/one.db" "$trial"
 done
 
+explored counted $few --trials 1 || :
+holds "a count of trials is told to change nothing" grep -q "whatever --trials says" "$work/counted.err"
+holds "and changes nothing" equal "$(query "$work/counted.db" 'SELECT count(*) FROM trials')" \
+    "$(query "$work/one.db" 'SELECT count(*) FROM trials')"
 holds "what exists is not replaced" exits 2 explored one $few
 holds "a campaign without one is refused" exits 2 explored no --only '*/*/none'
 holds "and makes no file" test ! -e "$work/no.db"

@@ -33,7 +33,7 @@ shrinks "$db" "$broken" two "$(query "$db" "SELECT level FROM trials WHERE trial
 # A crash state that was visited, not sampled.
 states=$work/states.db
 holds "crash states are explored" exits 1 "$loris" explore scripts/check/shrink.yaml --only none/two/cut \
-    --trials 1 --depth 1 --states 2000 -q -o "$states"
+    --depth 1 --states 2000 -q -o "$states"
 state=$(first "$states" "kept = 0")
 shrinks "$states" "$state" state "$(query "$states" "SELECT level FROM trials WHERE trial = $state")"
 
