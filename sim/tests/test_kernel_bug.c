@@ -110,23 +110,37 @@ START_TEST(test_kernel_bug__a_store_astray_ends_its_process)
 }
 END_TEST
 
+/* Copies the words of a process, its stack among them, which a sanitizer closes to others. True:
+ * all were so in `to` already. */
+static __attribute__((no_sanitize_address, noinline)) bool
+look(volatile uint64_t *to, const volatile uint64_t *from, size_t words)
+{
+    bool same = true;
+    for (size_t k = 0; k < words; k++) {
+        uint64_t word = from[k];
+        same = same && to[k] == word;
+        to[k] = word;
+    }
+    return same;
+}
+
 /* A byte of zeros that is overwritten by a zero is the same as before: nothing was done. */
 START_TEST(test_kernel_bug__a_store_of_what_is_there_is_none)
 {
-    static uint8_t before[1 << 20];
+    static uint64_t before[1 << 17];
     uint32_t none = 0;
     struct sim_process *p = process_by_name(rig.m, LAYER_CACHE, 0);
-    const uint8_t *base = (const uint8_t *)(uintptr_t)region_base(p);
-    size_t used = p->arena_used;
-    ck_assert_uint_le(used, sizeof(before));
+    const uint64_t *base = (const uint64_t *)(uintptr_t)region_base(p);
+    size_t words = (p->arena_used + 7) / 8;
+    ck_assert_uint_le(words, sizeof(before) / sizeof(before[0]));
     for (uint32_t k = 0; k < 2000; k++) {
         struct sim_store store = {
             .layer = LAYER_CACHE, .where = k / 2000.0, .bytes = 1, .key = k * 7919};
         memory_open(p);
-        memcpy(before, base, used);
+        (void)look(before, base, words);
         bool done = sim_machine_store(rig.m, &store);
         ck_assert(sim_machine_alive(rig.m, LAYER_CACHE, 0));
-        ck_assert_int_eq(done, memcmp(before, base, used) != 0);
+        ck_assert_int_eq(done, !look(before, base, words));
         none += !done;
     }
     ck_assert_uint_ge(none, 1);
